@@ -1,0 +1,75 @@
+"""Errors, one type a cause. Their messages name the file, field or gene and say how to mend it.
+
+Belongs here: exception types that more than one floor of the house raises or catches, each with the exit status
+that `hnbc` gives for it. Does not: anything that handles them.
+"""
+
+from __future__ import annotations
+
+
+class HnbcError(Exception):
+    """Anything this package raises on purpose. `exit_status` is what the command line returns for it."""
+
+    exit_status = 1
+
+
+class StudyError(HnbcError):
+    """The study file, or a file that it names, asks for something that cannot be done."""
+
+    exit_status = 2
+
+
+class LakeBelongsElsewhere(StudyError):
+    """The data lake was filled from another upstream; simulated and real results are never mixed."""
+
+
+class UpstreamUnreachable(HnbcError):
+    """An upstream host could not be reached, or kept failing, after all retries."""
+
+    exit_status = 3
+
+
+class UpstreamRefused(HnbcError):
+    """An upstream host answered that it will not give this: 403, 404 or another final status."""
+
+    exit_status = 3
+
+
+class UpstreamChanged(HnbcError):
+    """An upstream answered in a shape that this version does not know: a field gone, a warning, another format."""
+
+
+class DamagedDownload(HnbcError):
+    """What arrived is not the file that was asked for: truncated, empty, or a web page."""
+
+    exit_status = 3
+
+
+class ChecksumMismatch(DamagedDownload):
+    """Size or checksum differ from what the upstream's index gives."""
+
+
+class DownloadsIncomplete(HnbcError):
+    """Some files of a batch could not be had; the others are kept. `failures` maps file id to its error."""
+
+    exit_status = 3
+
+    def __init__(self, message: str, failures: dict[str, Exception]) -> None:
+        super().__init__(message)
+        self.failures = failures
+
+
+class FormatError(HnbcError):
+    """A file does not hold what its format promises."""
+
+
+class CohortUnusable(HnbcError):
+    """A cohort lacks what its role needs: patients, events, responses or expression."""
+
+
+class TooFewEvents(HnbcError):
+    """A survival analysis was asked of a cohort with too few events to answer."""
+
+
+class PublicationRefused(HnbcError):
+    """The database was not replaced: an input is missing, or its latest blocking check failed."""
