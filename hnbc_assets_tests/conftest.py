@@ -1,0 +1,102 @@
+"""What tests of every stage share: where the real data is, and a replica of the upstream hosts over real sockets.
+
+Belongs here: fixtures that more than one stage uses. Does not: anything that a single test file could hold itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def find_shared() -> Path | None:
+    """Where the shared real data lies: HNBC_SHARED, or `shared` beside the repository."""
+    place = Path(os.environ.get("HNBC_SHARED") or Path(__file__).resolve().parents[2] / "shared")
+    return place if (place / "tools" / "upstream_replica.py").is_file() else None
+
+
+class Replica:
+    """A replica of the upstream hosts in a process of its own; `base` is what HNBC_UPSTREAM is set to."""
+
+    def __init__(self, shared: Path, limit: int | None = None) -> None:
+        command = [sys.executable, str(shared / "tools" / "upstream_replica.py"), "--port", "0"]
+        command += ["--limit", str(limit)] if limit else []
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.base = self.process.stdout.readline().strip()
+        if not self.base.startswith("http"):
+            raise RuntimeError("the replica did not start")
+        self._before: dict[str, int] = {}
+
+    def control(self, **orders: Any) -> dict[str, Any]:
+        """Give orders (release=…, fault=…, poison=…, revise=…); the answer holds the counters."""
+        request = urllib.request.Request(
+            f"{self.base}/_control", data=json.dumps(orders).encode(), headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=120) as answer:
+            return json.load(answer)
+
+    def reset(self, release: str = "45.0") -> None:
+        """Bring everything back to the start: the older release, no faults, counters from zero."""
+        self.control(release=release, fault=None, poison=None, revise=[])
+        self.forget()
+
+    def forget(self) -> None:
+        """Count requests from here on."""
+        self._before = self.control()["requests"]
+
+    def requests(self, containing: str = "") -> dict[str, int]:
+        """How often each path was asked for since the test began (or `forget`)."""
+        now = self.control()["requests"]
+        new = {path: n - self._before.get(path, 0) for path, n in now.items() if containing in path}
+        return {path: n for path, n in new.items() if n}
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The shared real data; a test that asks for it is skipped where it is absent."""
+    place = find_shared()
+    if place is None:
+        pytest.skip("the shared real data is absent (set HNBC_SHARED, or put it in ../shared)")
+    return place
+
+
+@pytest.fixture(scope="session")
+def _whole_replica(shared: Path) -> Iterator[Replica]:
+    replica = Replica(shared)
+    yield replica
+    replica.stop()
+
+
+@pytest.fixture(scope="session")
+def _small_replica(shared: Path) -> Iterator[Replica]:
+    replica = Replica(shared, limit=30)
+    yield replica
+    replica.stop()
+
+
+@pytest.fixture
+def replica(_whole_replica: Replica) -> Iterator[Replica]:
+    """The whole replica at release 45.0, without faults, counters at zero."""
+    _whole_replica.reset()
+    yield _whole_replica
+    _whole_replica.reset()
+
+
+@pytest.fixture
+def small_replica(_small_replica: Replica) -> Iterator[Replica]:
+    """The replica with the first 30 GDC cases only: for faults and other tests that need few files."""
+    _small_replica.reset()
+    yield _small_replica
+    _small_replica.reset()
