@@ -1,0 +1,69 @@
+"""Tables: what is published, one documented schema a table, a file a stage.
+
+Belongs here: names, types, units and meaning of columns. Does not: how a table is filled or stored.
+"""
+
+from __future__ import annotations
+
+from hnbc_assets.tables.cohorts import Cohorts, GeneMappings, Patients, Samples
+from hnbc_assets.tables.database import CheckResults, ColumnDictionary, Lineage, RawFiles, Truth
+from hnbc_assets.tables.drugs import DrugAssociations, DrugModels, DrugSensitivity
+from hnbc_assets.tables.genes import (
+    AnoikisGenes,
+    CandidateEnrichment,
+    CandidateGenes,
+    CandidateOverlap,
+    DrugResistanceGenes,
+)
+from hnbc_assets.tables.microenvironment import ImmuneAssociations, ImmuneInfiltration, ImmuneMethodUse
+from hnbc_assets.tables.schema import Column, Table, column
+from hnbc_assets.tables.signature import (
+    LassoCoefficients,
+    LassoPath,
+    MultivariableCox,
+    PrognosticPerformance,
+    ProportionalHazards,
+    RiskScores,
+    ScoreCoverage,
+    Signature,
+    Signatures,
+    SurvivalCurves,
+    UnivariateCox,
+)
+
+__all__ = [
+    "AnoikisGenes",
+    "CandidateEnrichment",
+    "CandidateGenes",
+    "CandidateOverlap",
+    "CheckResults",
+    "Cohorts",
+    "Column",
+    "ColumnDictionary",
+    "DrugAssociations",
+    "DrugModels",
+    "DrugResistanceGenes",
+    "DrugSensitivity",
+    "GeneMappings",
+    "ImmuneAssociations",
+    "ImmuneInfiltration",
+    "ImmuneMethodUse",
+    "LassoCoefficients",
+    "LassoPath",
+    "Lineage",
+    "MultivariableCox",
+    "Patients",
+    "PrognosticPerformance",
+    "ProportionalHazards",
+    "RawFiles",
+    "RiskScores",
+    "Samples",
+    "ScoreCoverage",
+    "Signature",
+    "Signatures",
+    "SurvivalCurves",
+    "Table",
+    "Truth",
+    "UnivariateCox",
+    "column",
+]

@@ -1,0 +1,338 @@
+"""The study: its cohorts, gene lists, thresholds and seeds, read from one YAML file and validated.
+
+Belongs here: what a researcher may set, with its defaults and its checks, and where a process finds study, upstream and
+lake. Does not: how a setting is used (defs, science).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from hnbc_assets.errors import StudyError
+
+Endpoint = Literal["os", "dss", "pfi", "drfs"]
+Role = Literal["discovery", "training", "validation", "descriptive"]
+Scale = Literal["log2_tpm", "log2_cpm", "log2_intensity", "zscore", "probe_scaled"]
+Her2 = Literal["negative", "positive", "indeterminate"]
+PACKAGED = Path(__file__).with_name("study.yaml")
+
+
+class Section(BaseModel):
+    """Base of every part of the study file: an unknown key is an error, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LocalOrRemote(Section):
+    """A file: either `url`, archived from upstream, or `file`, a path relative to the study file."""
+
+    url: str | None = None
+    file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> LocalOrRemote:
+        if (self.url is None) == (self.file is None):
+            raise ValueError("give either url or file")
+        return self
+
+    @field_validator("url")
+    @classmethod
+    def _https(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith("https://"):
+            raise ValueError(f"{url}: only https addresses are fetched")
+        return url
+
+    @field_validator("file")
+    @classmethod
+    def _relative_to_the_study(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        return resolve(file, info)
+
+
+def resolve(file: Path | None, info: ValidationInfo) -> Path | None:
+    """A path of the study file as an absolute one; relative paths start at the study file's folder."""
+    folder = (info.context or {}).get("folder")
+    return file if file is None or folder is None else (Path(folder) / file).resolve()
+
+
+class GeoSource(Section):
+    """A GEO series with its platform's annotation; `subset` keeps the samples whose field contains the value."""
+
+    kind: Literal["geo"]
+    series: str = Field(pattern=r"^GSE\d+$")
+    platform: str = Field(pattern=r"^GPL\d+$")
+    subset: dict[str, str] = {}
+
+
+class GdcSource(Section):
+    """A GDC project: STAR counts, clinical records, mutations."""
+
+    kind: Literal["gdc"]
+    project: str = Field(pattern=r"^[A-Z0-9]+-[A-Z0-9_-]+$")
+    value: Literal["tpm", "counts"] = "tpm"
+    endpoints: Literal["api", "tcga_cdr"] = "api"
+    mutations: bool = True
+
+
+class CbioportalSource(Section):
+    """A cBioPortal study folder and the expression profile to read from it."""
+
+    kind: Literal["cbioportal"]
+    study: str = Field(pattern=r"^[a-z0-9_]+$")
+    profile: str = Field(pattern=r"^[A-Za-z0-9_]+$")
+    mutations: bool = False
+
+
+class TableSource(Section):
+    """A user's own cohort: an expression table and a clinical table (csv, tsv or parquet)."""
+
+    kind: Literal["table"]
+    expression: Path
+    clinical: Path
+
+    @field_validator("expression", "clinical")
+    @classmethod
+    def _relative_to_the_study(cls, file: Path, info: ValidationInfo) -> Path | None:
+        return resolve(file, info)
+
+
+Source = Annotated[GeoSource | GdcSource | CbioportalSource | TableSource, Field(discriminator="kind")]
+
+
+class Cohort(Section):
+    """A cohort: its role, where it comes from, how its values are to be read."""
+
+    role: Role
+    source: Source
+    expression_scale: Scale
+    endpoint: Endpoint | None = None
+    collapse: Literal["mean", "max_variance"] = "mean"
+    her2_values: dict[str, Her2] | None = None
+    chemotherapy: str | None = None
+    time_origin: str = "diagnosis"
+    scaled_with: str | None = None
+    caution: str | None = None
+
+    @model_validator(mode="after")
+    def _role_has_what_it_needs(self) -> Cohort:
+        if self.role in ("training", "validation") and self.endpoint is None:
+            raise ValueError(f"a {self.role} cohort needs an endpoint (os, dss, pfi or drfs)")
+        return self
+
+
+class GeneList(Section):
+    """A list of anoikis genes: named sets of a GMT file, or a GeneCards CSV export."""
+
+    name: str
+    gmt: LocalOrRemote | None = None
+    sets: list[str] = []
+    genecards: LocalOrRemote | None = None
+    min_relevance: float | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> GeneList:
+        if (self.gmt is None) == (self.genecards is None):
+            raise ValueError(f"gene list '{self.name}': give either gmt or genecards")
+        return self
+
+
+class Inclusion(Section):
+    """Which patients enter."""
+
+    exclude_males: bool = False
+    exclude_stage_iv_from_progression: bool = True
+    min_patients: int = Field(30, ge=10)
+
+
+class Resistance(Section):
+    """How resistance genes are chosen; the contrast named here feeds the candidates."""
+
+    contrast: Literal["plain", "er_adjusted"] = "plain"
+    fdr: float = Field(0.05, gt=0, le=1)
+    trend: bool = True
+
+
+class SignatureSettings(Section):
+    """How the signature is trained and judged."""
+
+    entry: Literal["p_value", "all"] = "p_value"
+    entry_p_value: float = Field(0.05, gt=0, le=1)
+    penalty: Literal["min", "1se"] = "min"
+    folds: int = Field(10, ge=3)
+    repeats: int = Field(5, ge=1)
+    min_events: int = Field(20, ge=5)
+    min_coefficient_share: float = Field(0.8, gt=0, le=1)
+    years: tuple[float, ...] = (1, 3, 5)
+    bootstraps: int = Field(1000, ge=100)
+
+
+class Microenvironment(Section):
+    """Cell-type sets for ssGSEA (GMT; MCP-counter's markers where none is given) and markers for MCP-counter."""
+
+    markers: LocalOrRemote
+    cell_types: LocalOrRemote | None = None
+    min_genes: int = Field(5, ge=1)
+    min_coverage: float = Field(0.5, gt=0, le=1)
+
+
+class Drugs(Section):
+    """The cell-line screen and how lines and patients are brought together."""
+
+    release: str = "8.5"
+    homogenise: Literal["standardise", "rank"] = "standardise"
+    variance_quantile: float = Field(0.2, ge=0, lt=1)
+    min_lines: int = Field(50, ge=20)
+
+
+class Enrichment(Section):
+    """Collections of gene sets for over-representation: name to GMT file."""
+
+    collections: dict[str, LocalOrRemote] = {}
+
+
+class Database(Section):
+    """How many published databases are kept beside the current one."""
+
+    keep: int = Field(5, ge=1)
+
+
+class Execution(Section):
+    """How a run's steps are executed."""
+
+    executor: Literal["in_process", "multiprocess"] = "in_process"
+    max_concurrent: int = Field(2, ge=1)
+    download_workers: int = Field(6, ge=1, le=16)
+
+
+class SimulationSettings(Section):
+    """The simulated upstream: size, seed and variant."""
+
+    seed: int = 20250101
+    variant: Literal["default", "null", "batch", "no_overlap"] = "default"
+    n_genes: int = Field(3000, ge=500)
+    n_tcga: int = Field(400, ge=60)
+    n_discovery: int = Field(250, ge=40)
+    n_validation: int = Field(150, ge=40)
+    n_metabric: int = Field(200, ge=40)
+    n_lines: int = Field(300, ge=60)
+    n_drugs: int = Field(40, ge=4)
+
+
+class Study(Section):
+    """One study, whole. `hash` identifies its content; `folder` is where its relative paths start."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    seed: int = 20250101
+    cohorts: dict[str, Cohort]
+    anoikis_genes: list[GeneList] = Field(min_length=1)
+    inclusion: Inclusion = Inclusion()
+    resistance: Resistance = Resistance()
+    enrichment: Enrichment = Enrichment()
+    signature: SignatureSettings = SignatureSettings()
+    microenvironment: Microenvironment
+    drugs: Drugs | None = Drugs()
+    database: Database = Database()
+    execution: Execution = Execution()
+    simulation: SimulationSettings = SimulationSettings()
+
+    @field_validator("cohorts")
+    @classmethod
+    def _cohorts_fit_together(cls, cohorts: dict[str, Cohort]) -> dict[str, Cohort]:
+        strange = [name for name in cohorts if not name.isidentifier() or name != name.lower()]
+        if strange:
+            raise ValueError(f"cohort names are lower-case words, digits and underscores, not {strange}")
+        for role in ("discovery", "training"):
+            named = [name for name, cohort in cohorts.items() if cohort.role == role]
+            if len(named) != 1:
+                raise ValueError(f"exactly one {role} cohort is needed; found {named or 'none'}")
+        return cohorts
+
+    @property
+    def hash(self) -> str:
+        """Twelve hexadecimal digits of the sha256 of every setting."""
+        return digest(self.model_dump(mode="json"))
+
+    @property
+    def discovery(self) -> str:
+        """The discovery cohort's name."""
+        return next(name for name, cohort in self.cohorts.items() if cohort.role == "discovery")
+
+    @property
+    def training(self) -> str:
+        """The training cohort's name."""
+        return next(name for name, cohort in self.cohorts.items() if cohort.role == "training")
+
+
+def digest(settings: Any) -> str:
+    """Twelve hexadecimal digits of the sha256 of settings in JSON with sorted keys."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a process works: the upstream, the lake and the study file, each absolute."""
+
+    upstream: str
+    data_lake: Path
+    study_file: Path
+
+    @property
+    def simulated(self) -> bool:
+        """Whether results come from the simulated upstream."""
+        return self.upstream == "simulated"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Place:
+        """HNBC_UPSTREAM, HNBC_DATA_LAKE and HNBC_STUDY, or their defaults.
+
+        Raises
+        ------
+        StudyError
+            If HNBC_UPSTREAM is neither 'simulated', 'live' nor an http(s) address.
+        """
+        environment = os.environ if environment is None else environment
+        upstream = environment.get("HNBC_UPSTREAM", "").strip().rstrip("/") or "simulated"
+        if upstream not in ("simulated", "live") and not upstream.startswith(("http://", "https://")):
+            raise StudyError(
+                f"HNBC_UPSTREAM is '{upstream}': set it to simulated, live, or the http(s) base address of a mirror."
+            )
+        return cls(
+            upstream=upstream,
+            data_lake=Path(environment.get("HNBC_DATA_LAKE") or "data_lake").absolute(),
+            study_file=Path(environment.get("HNBC_STUDY") or PACKAGED).absolute(),
+        )
+
+
+def load_study(path: Path | str | None = None) -> Study:
+    """Read and validate a study file; without a path, the one of `Place.from_environment`.
+
+    Raises
+    ------
+    StudyError
+        If the file is missing, is no YAML, or a setting is wrong; the message names each setting.
+    """
+    import yaml
+
+    path = Path(path) if path is not None else Place.from_environment().study_file
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StudyError(f"{path}: the study file cannot be read ({error.strerror}). Set HNBC_STUDY.") from error
+    except yaml.YAMLError as error:
+        raise StudyError(f"{path}: not valid YAML: {error}") from error
+    try:
+        return Study.model_validate(settings, context={"folder": str(path.parent)})
+    except ValidationError as error:
+        wrong = "\n".join(
+            f"  {'.'.join(map(str, e['loc'])) or 'study'}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        )
+        raise StudyError(f"{path}: the study cannot be used:\n{wrong}") from error

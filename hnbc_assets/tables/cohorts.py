@@ -1,0 +1,102 @@
+"""Tables of the cohorts stage: which cohorts, which patients, which of their samples.
+
+Belongs here: descriptions of columns. Does not: how they are filled (science/cohorts).
+"""
+
+from __future__ import annotations
+
+from hnbc_assets.tables.schema import Table, column
+
+SCALES = ("log2_tpm", "log2_cpm", "log2_intensity", "zscore", "probe_scaled", "rank_normal")
+ROLES = ("discovery", "training", "validation", "descriptive")
+STATUS = ("positive", "negative", "indeterminate")
+HER2 = ("negative", "positive", "indeterminate", "discordant")
+
+
+class Cohorts(Table):
+    """A cohort of the study: where it comes from, what it is for, and what it holds."""
+
+    key = ("cohort_id",)
+    cohort_id: str = column("the cohort's name in the study")
+    source: str = column("host format and accession; begins with SIMULATED when the data are simulated")
+    role: str = column("what the study uses it for", isin=ROLES)
+    release: str = column("the upstream's own release or last update date")
+    expression_scale: str = column("scale of the harmonised expression values", isin=SCALES)
+    n_patients: int = column("patients with a clinical record", unit="patients", ge=0)
+    n_with_expression: int = column("patients with a chosen expression sample", unit="patients", ge=0)
+    n_her2_negative: int = column("HER2-negative patients with expression", unit="patients", ge=0)
+    n_included: int = column("patients included in the analysis", unit="patients", ge=0)
+    n_genes: int = column("genes after probes and duplicated symbols were resolved", unit="genes", ge=0)
+    endpoint: str = column("survival endpoint that the study uses here", nullable=True)
+    n_evaluable: int = column("included patients with a usable endpoint", unit="patients", ge=0)
+    n_events: int = column("events among them", unit="events", ge=0)
+    median_follow_up_days: float = column(
+        "median follow-up of the included patients, by reverse Kaplan–Meier", unit="days", nullable=True, ge=0
+    )
+    time_origin: str = column("what time is counted from", nullable=True)
+    n_zero_time: int = column("included patients whose endpoint was dropped for a time of zero", unit="patients", ge=0)
+    n_responders: int = column("included patients with pathological complete response", unit="patients", ge=0)
+    n_non_responders: int = column("included patients with residual disease", unit="patients", ge=0)
+    scaled_with: str = column("cohorts whose values were scaled together with this one's", nullable=True)
+    caution: str = column("what to mind when reading this cohort's results", nullable=True)
+
+
+class Patients(Table):
+    """A patient of a cohort: every clinical record, with or without expression."""
+
+    key = ("cohort_id", "patient_id")
+    cohort_id: str = column("the cohort's name in the study")
+    patient_id: str = column("the upstream's patient identifier; TCGA: the 12-character barcode")
+    age_years: float = column("age at diagnosis", unit="years", nullable=True, ge=0, le=120)
+    sex: str = column("female or male", nullable=True, isin=("female", "male"))
+    menopause: str = column("menopausal state", nullable=True, isin=("pre", "peri", "post"))
+    stage: str = column("pathological stage (AJCC), I to IV", nullable=True)
+    t_stage: str = column("pathological T", nullable=True)
+    n_stage: str = column("pathological N", nullable=True)
+    m_stage: str = column("pathological M", nullable=True)
+    er_status: str = column("oestrogen receptor by immunohistochemistry", nullable=True, isin=STATUS)
+    pr_status: str = column("progesterone receptor by immunohistochemistry", nullable=True, isin=STATUS)
+    her2_ihc: str = column("HER2 by immunohistochemistry as reported in words", nullable=True)
+    her2_ihc_score: str = column("HER2 immunohistochemistry score", nullable=True, isin=("0", "1+", "2+", "3+"))
+    her2_fish: str = column("HER2 by in-situ hybridisation as reported", nullable=True)
+    her2_status: str = column("HER2 by the study's rule", isin=HER2)
+    her2_rule: str = column("the rule that decided")
+    her2_asco_cap: str = column("HER2 by the plain ASCO/CAP reading", nullable=True)
+    her2_low: bool = column("1+, or 2+ with negative ISH; null without a score", nullable=True)
+    pam50: str = column("intrinsic subtype as reported", nullable=True)
+    site: str = column("tissue source site or centre", nullable=True)
+    chemotherapy: str = column("chemotherapy as reported or as the cohort's protocol gives it", nullable=True)
+    os_days: float = column("overall survival time", unit="days", nullable=True, gt=0)
+    os_event: bool = column("died", nullable=True)
+    dss_days: float = column("disease-specific survival time", unit="days", nullable=True, gt=0)
+    dss_event: bool = column("died of the disease", nullable=True)
+    pfi_days: float = column("progression-free interval", unit="days", nullable=True, gt=0)
+    pfi_event: bool = column("progressed, recurred or died of the disease", nullable=True)
+    drfs_days: float = column("distant relapse-free survival time", unit="days", nullable=True, gt=0)
+    drfs_event: bool = column("distant relapse or death", nullable=True)
+    endpoint_exclusions: str = column("endpoints set to null, each with its reason", nullable=True)
+    response: str = column("response to neoadjuvant chemotherapy", nullable=True, isin=("pCR", "RD"))
+    included: bool = column("HER2-negative by the rule, with expression: part of the analysis")
+    exclusion_reason: str = column("why not included", nullable=True)
+
+
+class Samples(Table):
+    """An expression sample (aliquot) of a patient, and whether and why it was chosen."""
+
+    key = ("cohort_id", "sample_id")
+    cohort_id: str = column("the cohort's name in the study")
+    sample_id: str = column("the upstream's sample or aliquot identifier")
+    patient_id: str = column("the patient it was taken from")
+    sample_type: str = column("tissue", isin=("primary", "normal", "metastatic", "recurrent", "other"))
+    file_id: str = column("raw file that its values were read from (raw_files.file_id)", nullable=True)
+    selected: bool = column("the one sample that stands for its patient")
+    reason: str = column("the rule that chose it or passed it over")
+
+
+class GeneMappings(Table):
+    """How a gene of a cohort was made of the upstream's features: one row a gene made of several, or a feature lost."""
+
+    cohort_id: str = column("the cohort's name in the study")
+    gene: str = column("HGNC symbol used", nullable=True)
+    n_features: int = column("probes or rows that carry the symbol", unit="features", ge=0)
+    rule: str = column("how they were resolved, or why they were dropped")

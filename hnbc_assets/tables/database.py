@@ -1,0 +1,69 @@
+"""Tables that the database says about itself: raw files, lineage, checks, dictionary, and the simulation's truth.
+
+Belongs here: descriptions of columns. Does not: how they are gathered (lake).
+"""
+
+from __future__ import annotations
+
+from hnbc_assets.tables.schema import Table, column
+
+
+class RawFiles(Table):
+    """An archived file, as it came from upstream."""
+
+    source: str = column("whom it came from")
+    release: str = column("the upstream's release or date")
+    file_id: str = column("the upstream's identifier, or our name for a request")
+    url: str = column("address asked")
+    path: str = column("where it lies, relative to the lake's raw folder")
+    size_bytes: int = column("size", unit="bytes", ge=0)
+    md5: str = column("md5 as the upstream gives it, or as computed")
+    sha256: str = column("sha256 of the bytes")
+    retrieved_at: str = column("when it was fetched", unit="UTC, ISO 8601")
+    asset: str = column("asset that fetched it (lineage.upstream_asset)")
+
+
+class Lineage(Table):
+    """An edge: an asset was made from an upstream asset, each at a version."""
+
+    asset: str = column("asset made")
+    upstream_asset: str = column("asset it was made from")
+    data_version: str = column("content hash of the asset")
+    upstream_data_version: str = column("content hash of the upstream as it was read")
+    run_id: str = column("Dagster run that made the asset")
+    code_version: str = column("version of code and settings that made it")
+
+
+class CheckResults(Table):
+    """A check's latest outcome."""
+
+    asset: str = column("asset checked")
+    check_name: str = column("check")
+    passed: bool = column("whether it passed")
+    severity: str = column("ERROR or WARN", isin=("ERROR", "WARN"))
+    value: str = column("what was found", nullable=True)
+    threshold: str = column("what was allowed", nullable=True)
+    description: str = column("what the check asks, and what it found")
+    evaluated_at: str = column("when", unit="UTC, ISO 8601")
+
+
+class ColumnDictionary(Table):
+    """A column of a published table."""
+
+    key = ("table_name", "column_name")
+    table_name: str = column("table")
+    column_name: str = column("column")
+    type: str = column("DuckDB type")
+    unit: str = column("unit", nullable=True)
+    description: str = column("meaning")
+
+
+class Truth(Table):
+    """An effect planted in the simulated data. Absent when the data are real."""
+
+    entity_type: str = column("gene, cell_type, drug or cohort")
+    entity: str = column("its name")
+    effect_class: str = column("class of planted effect")
+    quantity: str = column("what the effect is on")
+    effect: float = column("size of the effect", nullable=True)
+    unit: str = column("unit of the effect", nullable=True)

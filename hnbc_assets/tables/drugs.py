@@ -1,0 +1,63 @@
+"""Tables of the drugs stage: models of drug response, predictions and their association with risk.
+
+Belongs here: descriptions of columns. Does not: how they are filled (science/drugs).
+"""
+
+from __future__ import annotations
+
+from hnbc_assets.tables.schema import Table, column
+
+
+class DrugModels(Table):
+    """A drug's ridge model on cell lines, made on the genes that lines and a cohort have in common."""
+
+    key = ("cohort_id", "drug_id")
+    cohort_id: str = column("cohort whose genes the model uses")
+    drug_id: str = column("GDSC drug identifier")
+    drug_name: str = column("drug")
+    n_lines: int = column("cell lines with response and expression", unit="cell lines", ge=0)
+    n_genes: int = column("genes in the model", unit="genes", ge=0)
+    penalty: float = column("ridge penalty chosen by leave-one-out", nullable=True, ge=0)
+    cv_pearson: float = column(
+        "correlation of left-out predictions with the measured ln IC50", nullable=True, ge=-1, le=1
+    )
+    cv_r2: float = column("1 − prediction error over variance, left out", nullable=True, le=1)
+    reason: str = column("why there is no model", nullable=True)
+
+
+class DrugSensitivity(Table):
+    """A drug's predicted ln IC50 in a patient."""
+
+    key = ("cohort_id", "patient_id", "drug_id")
+    cohort_id: str = column("cohort")
+    patient_id: str = column("patient")
+    drug_id: str = column("GDSC drug identifier")
+    drug_name: str = column("drug")
+    ln_ic50_um: float = column("predicted natural logarithm of IC50; lower is more sensitive", unit="ln µM")
+    relative_only: bool = column("only differences between patients of this cohort mean anything")
+
+
+class DrugAssociations(Table):
+    """A drug's predicted sensitivity compared between high and low risk, with an adjusted comparison beside it."""
+
+    key = ("cohort_id", "drug_id")
+    cohort_id: str = column("cohort")
+    drug_id: str = column("GDSC drug identifier")
+    drug_name: str = column("drug")
+    n_high: int = column("patients of high risk", unit="patients", ge=0)
+    n_low: int = column("patients of low risk", unit="patients", ge=0)
+    median_high: float = column("median prediction in high risk", unit="ln µM", nullable=True)
+    median_low: float = column("median prediction in low risk", unit="ln µM", nullable=True)
+    effect: float = column(
+        "rank-biserial correlation, positive when high risk is less sensitive (higher ln IC50)",
+        nullable=True,
+        ge=-1,
+        le=1,
+    )
+    p_value: float = column("Mann–Whitney, two-sided", nullable=True, ge=0, le=1)
+    fdr: float = column("Benjamini–Hochberg over the cohort's drugs", nullable=True, ge=0, le=1)
+    adjusted_effect: float = column("difference of normal scores, adjusted", unit="sd", nullable=True)
+    adjusted_p_value: float = column("t test of the adjusted difference", nullable=True, ge=0, le=1)
+    adjusted_fdr: float = column("Benjamini–Hochberg of the adjusted test", nullable=True, ge=0, le=1)
+    adjusted_for: str = column("covariates of the adjusted comparison", nullable=True)
+    cv_pearson: float = column("the model's cross-validated correlation", nullable=True, ge=-1, le=1)

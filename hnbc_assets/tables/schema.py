@@ -1,0 +1,154 @@
+"""How a table is described: once, as a class, for checks, the UI, DuckDB's comments and the dictionary.
+
+Belongs here: the `Table` base class and `column()`. Does not: any particular table (a file a stage beside this one),
+where tables are stored (lake), what fills them (science).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    import pandera.pandas as pa
+
+DTYPES = {"str": "object", "float": "float64", "int": "Int64", "bool": "boolean"}
+SQL_TYPES = {"str": "VARCHAR", "float": "DOUBLE", "int": "BIGINT", "bool": "BOOLEAN"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: what it means, its unit and what its values may be."""
+
+    description: str
+    unit: str = ""
+    nullable: bool = False
+    unique: bool = False
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    isin: tuple[Any, ...] | None = None
+    name: str = ""
+    kind: str = "str"
+
+
+def column(
+    description: str,
+    *,
+    unit: str = "",
+    nullable: bool = False,
+    unique: bool = False,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    isin: Sequence[Any] | None = None,
+) -> Any:
+    """Describe a column of a `Table`; its type is the class attribute's annotation (str, float, int or bool)."""
+    return Column(description, unit, nullable, unique, ge, gt, le, tuple(isin) if isin is not None else None)
+
+
+class Table:
+    """Base of all table descriptions. The docstring's first line is the table's comment, `key` its unique key."""
+
+    key: ClassVar[tuple[str, ...]] = ()
+    columns: ClassVar[dict[str, Column]] = {}
+
+    def __init_subclass__(cls) -> None:
+        described: dict[str, Column] = {}
+        for name, kind in cls.__annotations__.items():
+            value = cls.__dict__.get(name)
+            if isinstance(value, Column):
+                described[name] = Column(**(value.__dict__ | {"name": name, "kind": str(kind)}))
+        cls.columns = described
+        unknown = set(cls.key) - set(described)
+        if unknown:
+            raise TypeError(f"{cls.__name__}: the key names no column {sorted(unknown)}")
+
+    @classmethod
+    def table_name(cls) -> str:
+        """The published name: the class name in snake case."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+    @classmethod
+    def description(cls) -> str:
+        """The first paragraph of the docstring, on one line."""
+        return " ".join((cls.__doc__ or "").strip().split("\n\n")[0].split())
+
+    @classmethod
+    def empty(cls) -> pd.DataFrame:
+        """A frame of this table's columns and types without a row."""
+        return cls.conform(pd.DataFrame({name: [] for name in cls.columns}))
+
+    @classmethod
+    def conform(cls, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame with this table's columns, in their order and types; missing optional columns become nulls.
+
+        Raises
+        ------
+        ValueError
+            If a required column is absent, a column is not described, or a value cannot take its column's type.
+        """
+        unknown = [name for name in frame.columns if name not in cls.columns]
+        absent = [name for name, c in cls.columns.items() if name not in frame.columns and not c.nullable]
+        if unknown or (absent and len(frame)):
+            raise ValueError(f"{cls.table_name()}: columns not described {unknown}, columns missing {absent}")
+        out = {}
+        for name, described in cls.columns.items():
+            values = frame[name] if name in frame.columns else pd.Series([None] * len(frame), index=frame.index)
+            try:
+                out[name] = _cast(values, described.kind)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{cls.table_name()}.{name}: {error}") from error
+        return pd.DataFrame(out).reset_index(drop=True)
+
+    @classmethod
+    def problems(cls, frame: pd.DataFrame) -> pd.DataFrame:
+        """Every value that breaks this description: rows of column, check, failure_case; empty when all is well."""
+        import pandera.errors
+
+        try:
+            cls._pandera().validate(frame, lazy=True)
+        except pandera.errors.SchemaErrors as errors:
+            return errors.failure_cases[["column", "check", "failure_case"]].reset_index(drop=True)
+        return pd.DataFrame(columns=["column", "check", "failure_case"])
+
+    @classmethod
+    def dictionary(cls) -> list[dict[str, str]]:
+        """One entry a column: name, type (DuckDB's), unit, description."""
+        return [
+            {"name": c.name, "type": SQL_TYPES[c.kind], "unit": c.unit, "description": c.description}
+            for c in cls.columns.values()
+        ]
+
+    @classmethod
+    def _pandera(cls) -> pa.DataFrameSchema:
+        import pandera.pandas as pa
+
+        described = {}
+        for name, c in cls.columns.items():
+            checks = []
+            if c.ge is not None:
+                checks.append(pa.Check.ge(c.ge))
+            if c.gt is not None:
+                checks.append(pa.Check.gt(c.gt))
+            if c.le is not None:
+                checks.append(pa.Check.le(c.le))
+            if c.isin is not None:
+                checks.append(pa.Check.isin(c.isin))
+            described[name] = pa.Column(DTYPES[c.kind], checks, nullable=c.nullable, unique=c.unique)
+        return pa.DataFrameSchema(described, strict=True, unique=list(cls.key) or None)
+
+
+def _cast(values: pd.Series, kind: str) -> pd.Series:
+    """Values in the column's type, missing ones as that type's null."""
+    if kind == "float":
+        return pd.to_numeric(values, errors="raise").astype("float64")
+    if kind == "int":
+        return pd.to_numeric(values, errors="raise").astype("Int64")
+    if kind == "bool":
+        return values.map(lambda v: pd.NA if pd.isna(v) else bool(v)).astype("boolean")
+    return values.astype(object).map(lambda v: None if pd.isna(v) else str(v)).astype(object)

@@ -1,0 +1,184 @@
+"""Tables of the signature stage: from univariate Cox to scores and their performance.
+
+Belongs here: descriptions of columns. Does not: how they are filled (science/signature).
+"""
+
+from __future__ import annotations
+
+from hnbc_assets.tables.schema import Table, column
+
+GROUPS = ("high", "low")
+
+
+class UnivariateCox(Table):
+    """One candidate gene's Cox model, fitted alone in the training cohort (Efron's ties, per training sd)."""
+
+    key = ("cohort_id", "endpoint", "gene")
+    cohort_id: str = column("training cohort")
+    endpoint: str = column("survival endpoint")
+    gene: str = column("HGNC symbol")
+    coefficient: float = column("log hazard ratio", unit="per training sd", nullable=True)
+    standard_error: float = column("standard error of the coefficient", unit="per training sd", nullable=True, ge=0)
+    hazard_ratio: float = column("hazard ratio", unit="per training sd", nullable=True, gt=0)
+    ci_lower: float = column("95 % limit of the hazard ratio", nullable=True, ge=0)
+    ci_upper: float = column("95 % limit of the hazard ratio", nullable=True, ge=0)
+    p_value: float = column("Wald test", nullable=True, ge=0, le=1)
+    fdr: float = column("Benjamini–Hochberg over the candidates", nullable=True, ge=0, le=1)
+    selected: bool = column("enters the LASSO by the study's rule")
+    reason: str = column("why there is no fit", nullable=True)
+
+
+class LassoPath(Table):
+    """A penalty of the LASSO-Cox path with its cross-validated partial-likelihood deviance."""
+
+    key = ("alpha",)
+    alpha: float = column("penalty", gt=0)
+    deviance: float = column("cross-validated deviance, mean over repeats", nullable=True)
+    deviance_se: float = column("standard error over folds", nullable=True, ge=0)
+    n_genes: int = column("genes with a coefficient at this penalty", unit="genes", ge=0)
+    is_minimum: bool = column("the penalty of the smallest deviance")
+    is_one_se: bool = column("the largest penalty within one standard error of it")
+    chosen: bool = column("the penalty that made the signature")
+
+
+class LassoCoefficients(Table):
+    """A gene's coefficient along the LASSO-Cox path; zero coefficients are left out."""
+
+    key = ("alpha", "gene")
+    alpha: float = column("penalty", gt=0)
+    gene: str = column("HGNC symbol")
+    coefficient: float = column("log hazard ratio", unit="per training sd")
+
+
+class Signature(Table):
+    """A gene of the published signature with its LASSO coefficient."""
+
+    key = ("signature_id", "gene")
+    signature_id: str = column("content hash of genes, coefficients, means, sds and cut-off")
+    gene: str = column("HGNC symbol")
+    coefficient: float = column("LASSO coefficient of the within-cohort form", unit="per training sd")
+    mean: float = column("mean in the training cohort", unit="training expression scale")
+    sd: float = column("standard deviation in the training cohort", unit="training expression scale", gt=0)
+    selection_frequency: float = column(
+        "share of resamples that choose it; null until resampled", nullable=True, ge=0, le=1
+    )
+    direction_concordant: bool = column(
+        "hazard and direction in resistance agree (harmful and higher in RD, or both not)"
+    )
+    direction: str = column("group in which the gene is higher", isin=("up_in_rd", "up_in_pcr"))
+    single_sample_coefficient: float = column(
+        "coefficient of the rank-based single-sample form", unit="per unit of within-patient rank", nullable=True
+    )
+
+
+class Signatures(Table):
+    """A trained signature: how it was made and where its groups are cut. One row, also when nothing was selected."""
+
+    key = ("signature_id",)
+    signature_id: str = column("content hash; 'none' when no gene was selected")
+    cohort_id: str = column("training cohort")
+    endpoint: str = column("survival endpoint")
+    n_patients: int = column("patients trained on", unit="patients", ge=0)
+    n_events: int = column("events trained on", unit="events", ge=0)
+    n_candidates: int = column("candidate genes measured in the training cohort", unit="genes", ge=0)
+    n_entered: int = column("genes that entered the LASSO", unit="genes", ge=0)
+    n_genes: int = column("genes of the signature", unit="genes", ge=0)
+    entry_rule: str = column("how candidates entered the LASSO")
+    penalty_rule: str = column("how the penalty was chosen")
+    alpha: float = column("penalty", nullable=True)
+    cutoff: float = column("training median of the within-cohort score", nullable=True)
+    single_sample_cutoff: float = column("training median of the single-sample score", nullable=True)
+    score_sd: float = column("standard deviation of the score in training", nullable=True)
+    single_sample_score_sd: float = column("standard deviation of the single-sample score in training", nullable=True)
+    events_per_candidate: float = column("events for each gene that entered", nullable=True)
+    note: str = column("what to mind, or why there is no signature", nullable=True)
+
+
+class MultivariableCox(Table):
+    """The signature's genes refitted together without penalty: descriptive only, made after selection."""
+
+    key = ("gene",)
+    cohort_id: str = column("training cohort")
+    endpoint: str = column("survival endpoint")
+    gene: str = column("HGNC symbol")
+    coefficient: float = column("log hazard ratio", unit="per training sd")
+    hazard_ratio: float = column("hazard ratio", unit="per training sd", gt=0)
+    ci_lower: float = column("95 % limit, not corrected for selection", ge=0)
+    ci_upper: float = column("95 % limit, not corrected for selection", ge=0)
+    p_value: float = column("Wald test, not corrected for selection", ge=0, le=1)
+    label: str = column("how to read these figures")
+
+
+class ProportionalHazards(Table):
+    """Whether a signature gene's hazard ratio is constant in time (Grambsch & Therneau), and all together."""
+
+    key = ("gene",)
+    gene: str = column("HGNC symbol, or GLOBAL")
+    statistic: float = column("chi-squared of the scaled Schoenfeld residuals' trend", nullable=True)
+    p_value: float = column("p of the statistic", nullable=True, ge=0, le=1)
+
+
+class RiskScores(Table):
+    """A patient scored by the signature."""
+
+    key = ("cohort_id", "patient_id", "signature_id")
+    cohort_id: str = column("cohort")
+    patient_id: str = column("patient")
+    signature_id: str = column("signature that scored")
+    risk_score: float = column("sum of coefficient times z", unit="log hazard ratio", nullable=True)
+    risk_group: str = column(
+        "side of the training median; null when too few genes are present", nullable=True, isin=GROUPS
+    )
+    form: str = column(
+        "within_cohort (depends on the cohort's case mix) or single_sample", isin=("within_cohort", "single_sample")
+    )
+    single_sample_score: float = column("rank-based score that does not depend on other patients", nullable=True)
+    single_sample_group: str = column("side of its own training median", nullable=True, isin=GROUPS)
+
+
+class ScoreCoverage(Table):
+    """How much of the signature a cohort can measure."""
+
+    key = ("cohort_id", "signature_id")
+    cohort_id: str = column("cohort")
+    signature_id: str = column("signature")
+    n_patients: int = column("patients scored", unit="patients", ge=0)
+    n_high: int = column("patients above the training median", unit="patients", ge=0)
+    n_low: int = column("patients at or below it", unit="patients", ge=0)
+    n_genes_present: int = column("signature genes measured", unit="genes", ge=0)
+    n_genes_missing: int = column("signature genes not measured", unit="genes", ge=0)
+    missing_genes: str = column("their symbols, separated by semicolons", nullable=True)
+    coefficient_share: float = column("share of the sum of absolute coefficients present", nullable=True, ge=0, le=1)
+    grouped: bool = column("enough is present to form groups and to judge performance")
+    note: str = column("why there are no scores or groups, and what the score depends on", nullable=True)
+
+
+class SurvivalCurves(Table):
+    """A step of a Kaplan–Meier curve of a risk group."""
+
+    key = ("cohort_id", "endpoint", "risk_group", "time_days")
+    cohort_id: str = column("cohort")
+    endpoint: str = column("survival endpoint")
+    risk_group: str = column("side of the training median", isin=GROUPS)
+    time_days: float = column("time", unit="days", ge=0)
+    survival: float = column("Kaplan–Meier estimate", ge=0, le=1)
+    ci_lower: float = column("95 % limit (log-log)", nullable=True, ge=0, le=1)
+    ci_upper: float = column("95 % limit (log-log)", nullable=True, ge=0, le=1)
+    at_risk: int = column("patients at risk just before", unit="patients", ge=0)
+
+
+class PrognosticPerformance(Table):
+    """A figure of merit of the score in a cohort. Training figures are apparent."""
+
+    key = ("cohort_id", "endpoint", "metric", "time_days")
+    cohort_id: str = column("cohort")
+    endpoint: str = column("survival endpoint")
+    metric: str = column("what is measured")
+    time_days: float = column("time horizon, where there is one", unit="days", nullable=True)
+    estimate: float = column("the figure", nullable=True)
+    ci_lower: float = column("95 % limit", nullable=True)
+    ci_upper: float = column("95 % limit", nullable=True)
+    method: str = column("how figure and interval were made")
+    independent: bool = column("no patient of this cohort helped choose the genes or fit the score")
+    apparent: bool = column("measured on the patients trained on")
+    reason: str = column("why there is no figure", nullable=True)
