@@ -1,0 +1,319 @@
+"""One HTTP client for every upstream: timeouts, retries, and where an address is really asked.
+
+Belongs here: how a request is sent, repeated and given up. Does not: what an upstream's answer means (its own
+module), and files that are kept (archive.py).
+
+Addresses in the code are always the real ones, `https://HOST/PATH`. The client asks them as they are (`live`), at
+`BASE/HOST/PATH` (a mirror's base address), or of a simulated upstream inside the process (`simulated`).
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from hnbc_assets.errors import DamagedDownload, StudyError, UpstreamRefused, UpstreamUnreachable
+
+RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+LONGEST_PAUSE_SECONDS = 120.0
+LARGEST_REPLY_BYTES = 256 * 2**20
+MOST_REDIRECTS = 5
+WEB_PAGE_STARTS = (b"<!doctype html", b"<html")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An API's answer: its bytes as they came, the value that they hold, and the real address asked."""
+
+    url: str
+    content: bytes
+    value: Any
+
+
+class TemporaryFailure(Exception):
+    """One attempt failed in a way that another may not: no connection, a cut body, 429 or 5xx."""
+
+    def __init__(self, reason: str, wait_seconds: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait_seconds = wait_seconds
+
+
+class Client:
+    """Asks upstream hosts; a context manager, safe to share between threads.
+
+    Attributes
+    ----------
+    upstream : "simulated", "live" or the base address of a mirror (without any user name or password in it)
+    retries : how often a failed request is repeated
+    """
+
+    def __init__(
+        self, http: httpx.Client, upstream: str, *, mirror: str | None, retries: int, backoff_seconds: float
+    ) -> None:
+        self.upstream = upstream
+        self.retries = retries
+        self._http = http
+        self._mirror = mirror
+        self._backoff_seconds = backoff_seconds
+        self._interrupted = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End pending pauses and close the connections."""
+        self.interrupt()
+        self._http.close()
+
+    def interrupt(self) -> None:
+        """Let no request be repeated any more: pauses between attempts end at once."""
+        self._interrupted.set()
+
+    def get(self, url: str, *, params: Mapping[str, Any] | None = None) -> httpx.Response:
+        """Ask for a small answer (at most 256 MiB), repeating what may yet succeed.
+
+        Raises
+        ------
+        UpstreamRefused
+            The host answered with a final status (403, 404 …).
+        UpstreamUnreachable
+            No attempt succeeded; names the address and the last reason.
+        """
+        return self._repeat("GET", url, params=params)
+
+    def ask(self, url: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Reply:
+        """Ask an API for JSON: GET with `params`, or POST when a `body` is given.
+
+        A web page or anything else that is not JSON, with status 200, is asked for once more.
+
+        Raises
+        ------
+        DamagedDownload
+            The second answer was not JSON either. Also the errors of `get`.
+        """
+        for attempt in (1, 2):
+            if body is None:
+                response = self._repeat("GET", url, params=params)
+            else:
+                response = self._repeat("POST", url, params=params, json=body)
+            try:
+                return Reply(address(url, params), response.content, json.loads(response.content))
+            except ValueError as error:
+                if attempt == 2:
+                    what = "a web page" if is_web_page(response.content) else "no valid JSON"
+                    raise DamagedDownload(
+                        f"{url}: answered {what} ({len(response.content)} bytes) twice where JSON was asked for. "
+                        "Run again later; if it stays, look at the address in a browser."
+                    ) from error
+        raise AssertionError("unreachable")
+
+    def get_json(self, url: str, *, params: Mapping[str, Any] | None = None) -> Any:
+        """The value of a JSON answer (see `ask`)."""
+        return self.ask(url, params=params).value
+
+    def post_json(self, url: str, body: Any) -> Any:
+        """The value of the JSON answer to a JSON body (see `ask`)."""
+        return self.ask(url, body=body).value
+
+    @contextmanager
+    def stream(
+        self, url: str, *, offset: int = 0, headers: Mapping[str, str] | None = None
+    ) -> Iterator[httpx.Response]:
+        """Open a file's answer for reading, from byte `offset` on; one attempt, no repetition.
+
+        Raises
+        ------
+        TemporaryFailure
+            No connection, or a status that another attempt may better. Failures while reading come as httpx errors.
+        UpstreamRefused
+            The host answered with a final status, other than 416 (the offset is at or behind the end).
+        """
+        asked = {"Accept-Encoding": "identity", **(headers or {})}
+        if offset:
+            asked["Range"] = f"bytes={offset}-"
+        try:
+            response = self._send("GET", url, headers=asked)
+        except httpx.RequestError as error:
+            raise TemporaryFailure(describe(error)) from error
+        try:
+            if response.status_code != 416 or not offset:
+                self._judge(url, response)
+            yield response
+        finally:
+            response.close()
+
+    def may_retry(self, attempt: int, at_least: float = 0.0) -> bool:
+        """After failed attempt number `attempt`: wait, and say whether another is worth making.
+
+        The wait grows exponentially, with jitter, and is as long as upstream asks (`at_least`, in seconds, up to 120).
+        No attempt is made beyond `retries`, or once the client was interrupted.
+        """
+        if attempt > self.retries:
+            return False
+        backoff = min(30.0, self._backoff_seconds * 2 ** (attempt - 1)) * random.uniform(0.75, 1.25)
+        return not self._interrupted.wait(min(LONGEST_PAUSE_SECONDS, max(backoff, at_least)))
+
+    def _repeat(self, method: str, url: str, **request: Any) -> httpx.Response:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._whole(method, url, **request)
+            except TemporaryFailure as failure:
+                if not self.may_retry(attempt, failure.wait_seconds):
+                    raise UpstreamUnreachable(
+                        f"{url}: {failure} ({attempt} attempts). What was fetched so far is kept; run again later."
+                    ) from failure
+
+    def _whole(self, method: str, url: str, **request: Any) -> httpx.Response:
+        """One attempt, the body read and bounded."""
+        try:
+            response = self._send(method, url, **request)
+            try:
+                self._judge(url, response)
+                body = bytearray()
+                for chunk in response.iter_bytes():
+                    body += chunk
+                    if len(body) > LARGEST_REPLY_BYTES:
+                        raise DamagedDownload(
+                            f"{url}: more than {LARGEST_REPLY_BYTES // 2**20} MiB came where a reply was expected."
+                        )
+            finally:
+                response.close()
+        except httpx.RequestError as error:
+            raise TemporaryFailure(describe(error)) from error
+        headers = [(k, v) for k, v in response.headers.multi_items() if k not in ("content-encoding", "content-length")]
+        return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
+
+    def _send(self, method: str, url: str, **request: Any) -> httpx.Response:
+        """Send one request, following redirects that stay encrypted, or inside the mirror."""
+        asked = self._located(url)
+        for _ in range(MOST_REDIRECTS):
+            response = self._http.send(self._http.build_request(method, asked, **request), stream=True)
+            if response.status_code not in (301, 302, 303, 307, 308) or "location" not in response.headers:
+                return response
+            response.close()
+            asked = urljoin(str(response.request.url), response.headers["location"])
+            request.pop("params", None)
+            if not self._allowed(asked):
+                raise UpstreamRefused(f"{url}: redirects to {without_query(asked)}, which is not followed.")
+        raise UpstreamRefused(f"{url}: redirects more than {MOST_REDIRECTS} times.")
+
+    def _located(self, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname:
+            raise StudyError(f"{url}: an upstream address begins with https:// and a host.")
+        if self._mirror is None:
+            return url
+        return f"{self._mirror}/{parts.netloc}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+
+    def _allowed(self, url: str) -> bool:
+        if self._mirror is None:
+            return urlsplit(url).scheme == "https"
+        return url.startswith(self._mirror + "/")
+
+    @staticmethod
+    def _judge(url: str, response: httpx.Response) -> None:
+        status = response.status_code
+        if status in RETRIED_STATUSES:
+            raise TemporaryFailure(f"HTTP status {status}", retry_after(response.headers.get("retry-after")))
+        if status not in (200, 206):
+            start = next(response.iter_bytes(), b"")[:200]
+            said = "" if is_web_page(start) else start.decode("utf-8", "replace").strip()
+            raise UpstreamRefused(f"{url}: HTTP status {status}" + (f": {said}" if said else "") + ".")
+
+
+def connect(
+    upstream: str,
+    *,
+    transport: httpx.BaseTransport | None = None,
+    retries: int = 5,
+    timeout: float = 60.0,
+    backoff_seconds: float = 0.4,
+) -> Client:
+    """A client for the upstream that the study uses.
+
+    Parameters
+    ----------
+    upstream : "live", "simulated" (then `transport` answers `https://HOST/PATH` itself) or a mirror's base address
+    retries : how often a failed request is repeated
+    timeout : seconds without any byte before a request counts as failed; connecting gets at most 15
+
+    Raises
+    ------
+    StudyError
+        `upstream` is none of these.
+    """
+    mirror, auth, trust_env = None, None, True
+    if upstream not in ("live", "simulated"):
+        parts = urlsplit(upstream)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise StudyError(
+                f"HNBC_UPSTREAM is {upstream!r}. Give simulated, live, or a mirror's base address (http://HOST:PORT)."
+            )
+        if parts.username:
+            auth = (parts.username, parts.password or "")
+        upstream = mirror = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+        trust_env = parts.hostname not in ("localhost", "127.0.0.1", "::1")
+    if (upstream == "simulated") != (transport is not None):
+        raise ValueError("a transport is given for the simulated upstream, and only for it")
+    http = httpx.Client(
+        transport=transport,
+        auth=auth,
+        trust_env=trust_env,
+        timeout=httpx.Timeout(timeout, connect=min(timeout, 15.0), pool=None),
+        limits=httpx.Limits(max_connections=32, max_keepalive_connections=32),
+        headers={"User-Agent": "hnbc_assets"},
+        follow_redirects=False,
+    )
+    return Client(http, upstream, mirror=mirror, retries=retries, backoff_seconds=backoff_seconds)
+
+
+def address(url: str, params: Mapping[str, Any] | None) -> str:
+    """The whole real address, its query included."""
+    return str(httpx.URL(url, params=params)) if params else url
+
+
+def is_web_page(start: bytes) -> bool:
+    """Whether bytes begin as a web page does."""
+    return start[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(WEB_PAGE_STARTS)
+
+
+def without_query(url: str) -> str:
+    return url.partition("?")[0]
+
+
+def retry_after(value: str | None) -> float:
+    """Seconds that a Retry-After header asks to wait: a number of seconds or a date; 0 when absent or unreadable."""
+    if not value:
+        return 0.0
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def describe(error: httpx.RequestError) -> str:
+    """Why a request failed, in the reader's words."""
+    if isinstance(error, httpx.TimeoutException):
+        return "no answer in time"
+    if isinstance(error, httpx.ConnectError):
+        return f"no connection ({error})"
+    return f"the connection broke ({error})" if str(error) else "the connection broke"
