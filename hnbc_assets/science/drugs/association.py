@@ -1,0 +1,105 @@
+"""Predicted drug sensitivity between risk groups, with and without a patient's general sensitivity.
+
+Belongs here: the covariate that stands for sensitivity to drugs at large, and the comparison by group.
+Does not: the test (science/group_comparison), the predictions (ridge).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from hnbc_assets.science.multiple_testing import benjamini_hochberg
+
+GENERAL = "general_sensitivity"
+MIN_UNRELATED = 5
+
+
+def general_sensitivity(predictions: pd.DataFrame, *, classes: pd.Series | None = None) -> pd.DataFrame:
+    """How sensitive a patient is to drugs at large, as seen for each drug from the drugs unrelated to it.
+
+    Some tumours are more resistant to almost anything; a marker of that looks like a marker of every drug. Geeleher,
+    Gamazon, Seoighe, Cox & Huang 2016 (10.1186/s13059-016-1050-9) therefore adjust for the level over unrelated drugs.
+    Here that level is the mean of the other drugs' predictions, each standardised over the patients; drugs of the same
+    class as the one in question are left out with it, as long as at least five others remain.
+
+    What it cannot do: when most drugs truly differ with risk in one direction, that is general sensitivity by this
+    definition, and the remaining drugs seem to differ the other way.
+
+    Parameters
+    ----------
+    predictions : drugs × patients, ln IC50
+    classes : by drug, such as the pathway; drugs without a class are related to none but themselves
+
+    Returns
+    -------
+    drugs × patients, mean of standardised ln IC50: high is resistant. With a single drug, all 0.
+    """
+    values = predictions.to_numpy(dtype=float)
+    spread = values.std(axis=1, keepdims=True)
+    centred = values - values.mean(axis=1, keepdims=True)
+    z = np.divide(centred, spread, out=np.zeros_like(values), where=spread > 1e-12 * np.abs(values).max(initial=1.0))
+    n = len(z)
+    others = ~np.eye(n, dtype=bool)
+    if classes is not None:
+        label = classes.reindex(predictions.index).to_numpy(dtype=object)
+        named = ~pd.isna(label)
+        unrelated = others & ~((label[:, None] == label) & named[:, None] & named)
+        enough = unrelated.sum(axis=1) >= MIN_UNRELATED
+        others = np.where(enough[:, None], unrelated, others)
+    levels = (others @ z) / np.maximum(others.sum(axis=1, keepdims=True), 1)
+    return pd.DataFrame(levels, index=predictions.index, columns=predictions.columns)
+
+
+def associate(
+    predictions: pd.DataFrame,
+    group: pd.Series,
+    covariates: pd.DataFrame | None = None,
+    *,
+    classes: pd.Series | None = None,
+) -> pd.DataFrame:
+    """Compare predicted ln IC50 between high and low risk, drug by drug.
+
+    The plain comparison is the rank test of `compare_groups`. The adjusted one adds, drug by drug, the patient's
+    general sensitivity (see `general_sensitivity`) to the covariates given. Both false-discovery rates are over drugs.
+
+    Parameters
+    ----------
+    predictions : drugs × patients, ln IC50 (ln µM)
+    group : "high" or "low" by patient; patients without a group are left out
+    covariates : patients × k, such as ER status; None adjusts for general sensitivity alone
+    classes : by drug, see `general_sensitivity`
+
+    Returns
+    -------
+    The columns of `compare_groups`, `feature` named drug_id, and `more_sensitive`: the group with the lower ln IC50.
+    """
+    from hnbc_assets.science.group_comparison import compare_groups
+
+    compared = predictions[[patient for patient in predictions.columns if group.get(patient) in ("high", "low")]]
+    plain = compare_groups(compared, group)
+    if len(compared) < 2 or compared.shape[1] == 0:
+        result = compare_groups(compared, group, covariates=covariates) if covariates is not None else plain
+    else:
+        level = general_sensitivity(compared, classes=classes)
+        adjusted = pd.concat(
+            [
+                compare_groups(compared.loc[[drug]], group, covariates=_with_level(covariates, level.loc[drug]))
+                for drug in compared.index
+            ],
+            ignore_index=True,
+        )
+        taken = ["adjusted_effect", "adjusted_p_value", "adjusted_for"]
+        result = plain.drop(columns=[*taken, "adjusted_fdr"], errors="ignore").assign(**adjusted[taken])
+        result.insert(result.columns.get_loc("adjusted_p_value") + 1, "adjusted_fdr", 0.0)
+        result["adjusted_fdr"] = benjamini_hochberg(result["adjusted_p_value"])
+    result = result.rename(columns={"feature": "drug_id"})
+    lower = np.where(result["effect"] < 0, "high", "low")
+    result["more_sensitive"] = pd.Series(lower, index=result.index).where(result["effect"].abs() > 0, None)
+    return result
+
+
+def _with_level(covariates: pd.DataFrame | None, level: pd.Series) -> pd.DataFrame:
+    """The covariates of the patients with one drug's general sensitivity beside them."""
+    own = level.rename(GENERAL).to_frame()
+    return own if covariates is None else covariates.reindex(own.index).join(own)
