@@ -73,3 +73,7 @@ class TooFewEvents(HnbcError):
 
 class PublicationRefused(HnbcError):
     """The database was not replaced: an input is missing, or its latest blocking check failed."""
+
+
+class NotInLake(HnbcError):
+    """An asset's table is asked for that has not been materialised into this lake yet."""

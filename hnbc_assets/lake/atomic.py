@@ -1,0 +1,114 @@
+"""Files that are there whole or not at all, and locks that die with their owner.
+
+Belongs here: replacing one file by another in one step, waiting for one's turn, sweeping what a killed process left.
+Does not: what the files hold.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+TEMPORARY_SUFFIX = ".part"
+
+
+def temporary_beside(path: Path) -> Path:
+    """A new hidden name in the folder of `path`, so that replacing stays within one file system."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}{TEMPORARY_SUFFIX}")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file for writing; on leaving without an error it becomes `path` in one step.
+
+    The bytes reach the disk before the name does, and the folder after it. Until then `path` keeps its old content,
+    whatever happens: an error removes the temporary file, a killed process leaves one that `sweep` knows as
+    abandoned, because the lock held here has died with its owner.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_beside(path)
+    try:
+        with open(temporary, "xb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(temporary, path)
+        sync_folder(path.parent)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace `path` by `content`, atomically."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def sync_file(path: Path) -> None:
+    """Ask the system to put a file's bytes on the disk."""
+    _sync(path, os.O_RDONLY)
+
+
+def sync_folder(folder: Path) -> None:
+    """Ask the system to put a folder's names on the disk, so that a rename survives a power cut."""
+    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked(path: Path, *, wait_seconds: float = 600.0) -> Iterator[None]:
+    """Hold an exclusive lock on a lock file; the system gives it up when the process ends, however it ends.
+
+    Raises
+    ------
+    TimeoutError
+        If another process (named by its id) still holds the lock after `wait_seconds`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a+b") as file:
+        deadline = time.monotonic() + wait_seconds
+        while not _try_lock(file):
+            if time.monotonic() > deadline:
+                file.seek(0)
+                holder = file.read(20).decode("ascii", "replace").strip() or "unknown"
+                raise TimeoutError(f"{path} is still held by process {holder} after {wait_seconds:g} s")
+            time.sleep(0.05)
+        file.truncate(0)
+        file.write(str(os.getpid()).encode())
+        file.flush()
+        yield
+
+
+def _try_lock(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Remove the temporary files under `folder` that no living writer holds; returns what was removed."""
+    removed = []
+    for temporary in sorted(folder.rglob(f".*{TEMPORARY_SUFFIX}")):
+        with suppress(FileNotFoundError), open(temporary, "rb") as file:
+            if _try_lock(file):
+                temporary.unlink()
+                removed.append(temporary)
+    return removed

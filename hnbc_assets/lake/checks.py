@@ -1,0 +1,107 @@
+"""What each asset's checks last found, kept beside its table.
+
+Belongs here: recording outcomes, reading them back as the table `check_results`. Does not: what is checked (defs,
+tables), whether an outcome holds up a publication (snapshot).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+import pandas as pd
+
+from hnbc_assets.lake.atomic import locked, write_bytes
+from hnbc_assets.lake.paths import Lake
+
+OUTCOME_COLUMNS = [
+    "asset",
+    "check_name",
+    "passed",
+    "severity",
+    "value",
+    "threshold",
+    "description",
+    "evaluated_at",
+    "blocking",
+    "data_version",
+]
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """What one check found on one data version of an asset. `severity` is ERROR or WARN; `evaluated_at` ISO, UTC.
+
+    `value` is what was found and `threshold` what it was held against, as text (numbers are written out).
+    """
+
+    asset: str
+    check_name: str
+    passed: bool
+    severity: str = "ERROR"
+    blocking: bool = False
+    value: float | int | str | None = None
+    threshold: float | int | str | None = None
+    description: str = ""
+    data_version: str = ""
+    evaluated_at: str = ""
+
+    def __post_init__(self) -> None:
+        if self.severity not in ("ERROR", "WARN"):
+            raise ValueError(f"severity is ERROR or WARN, not {self.severity!r}")
+
+
+def record(lake: Lake, *outcomes: CheckOutcome, complete: bool = False) -> None:
+    """Keep each outcome as the latest of its check.
+
+    With `complete`, these are all the checks that their assets have: outcomes of other names are forgotten.
+    """
+    by_asset: dict[str, list[CheckOutcome]] = {}
+    for outcome in outcomes:
+        by_asset.setdefault(outcome.asset, []).append(outcome)
+    with locked(lake.checks_lock):
+        for asset, found in by_asset.items():
+            kept = {} if complete else _read(lake, asset)
+            kept |= {outcome.check_name: _plain(outcome) for outcome in found}
+            write_bytes(lake.checks(asset), json.dumps(kept, indent=1, sort_keys=True).encode())
+
+
+def forget(lake: Lake, asset: str) -> None:
+    """Drop what is kept of an asset's checks."""
+    with locked(lake.checks_lock):
+        lake.checks(asset).unlink(missing_ok=True)
+
+
+def of_asset(lake: Lake, asset: str) -> dict[str, CheckOutcome]:
+    """The latest outcomes of one asset's checks, by check name."""
+    return {name: CheckOutcome(**kept) for name, kept in _read(lake, asset).items()}
+
+
+def outcomes(lake: Lake) -> pd.DataFrame:
+    """The latest outcome of every check in the lake, one row each; value and threshold as text."""
+    rows = [dataclasses.asdict(o) for asset in lake.checked_assets() for o in of_asset(lake, asset).values()]
+    frame = pd.DataFrame(rows, columns=OUTCOME_COLUMNS)
+    for column in ("value", "threshold"):
+        frame[column] = frame[column].map(_as_text).astype(object)
+    return frame.astype({"passed": bool, "blocking": bool})
+
+
+def _plain(outcome: CheckOutcome) -> dict[str, object]:
+    """As JSON can hold it: numpy's scalars become Python's."""
+    return {
+        name: value.item() if hasattr(value, "item") else value for name, value in dataclasses.asdict(outcome).items()
+    }
+
+
+def _as_text(value: object) -> str | None:
+    if value is None or (isinstance(value, float) and value != value):
+        return None
+    return value if isinstance(value, str) else f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _read(lake: Lake, asset: str) -> dict[str, dict[str, object]]:
+    try:
+        return json.loads(lake.checks(asset).read_bytes())
+    except FileNotFoundError:
+        return {}

@@ -1,0 +1,80 @@
+"""The door between Dagster and the lake: assets hand over tables here and get them back here, nowhere else.
+
+Belongs here: Dagster's IO manager. Does not: file formats (parquet), file names (paths).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+
+from hnbc_assets.errors import NotInLake
+from hnbc_assets.lake import parquet
+from hnbc_assets.lake.parquet import Stored
+from hnbc_assets.lake.paths import Lake
+
+
+class LakeIOManager(dg.ConfigurableIOManager):
+    """Keeps each asset as a parquet file with its provenance under the lake's `tables` folder.
+
+    What is handed over is a `Stored`; run id, study hash, upstream and time are filled in here where they are empty.
+    What is handed back is the frame, with `asset` and `data_version` in its `attrs`.
+    """
+
+    root: str
+    study_hash: str = ""
+    upstream: str = ""
+
+    @property
+    def lake(self) -> Lake:
+        """The lake at `root`."""
+        return Lake(Path(self.root))
+
+    def handle_output(self, context: dg.OutputContext, obj: Stored) -> None:
+        """Write a table to the lake."""
+        asset = asset_name(context.asset_key)
+        if not isinstance(obj, Stored):
+            raise TypeError(f"{asset} returned {type(obj).__name__}; an asset of the lake returns a Stored table")
+        given = obj.provenance
+        if given.asset != asset:
+            raise ValueError(f"{asset} returned a table whose provenance names {given.asset!r}")
+        path = self.lake.table(asset)
+        parquet.write(
+            path,
+            obj.frame,
+            dataclasses.replace(
+                given,
+                run_id=given.run_id or context.run_id,
+                study_hash=given.study_hash or self.study_hash,
+                upstream=given.upstream or self.upstream,
+                written_at=given.written_at or datetime.now(UTC).isoformat(timespec="seconds"),
+            ),
+        )
+        context.add_output_metadata({"path": dg.MetadataValue.path(str(path)), "bytes": path.stat().st_size})
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        """Read a table from the lake.
+
+        Raises
+        ------
+        NotInLake
+            If the asset has not been materialised into this lake.
+        """
+        asset = asset_name(context.asset_key)
+        try:
+            stored = parquet.read_stored(self.lake.table(asset))
+        except NotInLake as error:
+            raise NotInLake(
+                f"{asset} is needed and is not in {self.root} yet. Materialise it first: hnbc run --select {asset}"
+            ) from error
+        stored.frame.attrs |= {"asset": asset, "data_version": stored.provenance.data_version}
+        return stored.frame
+
+
+def asset_name(key: dg.AssetKey) -> str:
+    """`AssetKey(["cohorts", "brca_tcga"])` is `cohorts/brca_tcga` in the lake."""
+    return "/".join(key.path)

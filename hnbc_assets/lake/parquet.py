@@ -1,0 +1,173 @@
+"""Tables on disk: parquet files that are whole or absent, each carrying its own provenance in its footer.
+
+Belongs here: writing a frame with its provenance, reading either back. Does not: where the file is (paths), what the
+provenance of many files adds up to (lineage).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hnbc_assets.errors import FormatError, NotInLake
+from hnbc_assets.lake.atomic import replacing
+from hnbc_assets.lake.hashing import content_hash, table_hash, to_arrow
+
+__all__ = ["Provenance", "Stored", "content_hash", "read", "read_provenance", "read_stored", "verify", "write"]
+
+_FOOTER_KEY = b"hnbc"
+_WIDE = 200  # columns; statistics of a wide matrix are never asked for and cost more than its values
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a table comes from and what it says, kept in the table's own file.
+
+    `inputs` maps each upstream asset to the data version that was read of it. `columns` lists, for each documented
+    column, its `name`, `type`, `unit` and `description`. `content_hash` is filled in on writing.
+    """
+
+    asset: str
+    data_version: str
+    code_version: str = ""
+    run_id: str = ""
+    study_hash: str = ""
+    upstream: str = ""
+    written_at: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    table_description: str = ""
+    columns: list[dict[str, str]] = field(default_factory=list)
+    content_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A table and its provenance."""
+
+    frame: pd.DataFrame
+    provenance: Provenance
+
+
+def write(path: Path, frame: pd.DataFrame, provenance: Provenance) -> Provenance:
+    """Write a table and its provenance in one atomic step; returns the provenance as it was written.
+
+    A named index is kept and restored on reading; an unnamed one is not.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the frame cannot be a table (see `hashing.to_arrow`); nothing is written then.
+    """
+    table = to_arrow(frame)
+    provenance = dataclasses.replace(provenance, content_hash=table_hash(table))
+    footer = {
+        "provenance": dataclasses.asdict(provenance),
+        "index_name": frame.index.name,
+        "columns_name": frame.columns.name,
+    }
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _FOOTER_KEY: json.dumps(footer).encode()})
+    floating = [f.name for f in table.schema if pa.types.is_floating(f.type)]
+    with replacing(path) as file:
+        pq.write_table(
+            table,
+            file,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=[f.name for f in table.schema if pa.types.is_string(f.type)],
+            use_byte_stream_split=floating,
+            write_statistics=table.num_columns < _WIDE,
+        )
+    return provenance
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The table in a file, as it was written.
+
+    Raises
+    ------
+    NotInLake
+        If there is no such file.
+    FormatError
+        If it is not a table of this lake.
+    """
+    return read_stored(path).frame
+
+
+def read_provenance(path: Path) -> Provenance:
+    """The provenance in a file's footer; the values are not read. Raises as `read` does."""
+    with open_parquet(path) as file:
+        return provenance_of(path, file)
+
+
+def read_stored(path: Path) -> Stored:
+    """The table and the provenance, of the same file even if it is being replaced. Raises as `read` does."""
+    with open_parquet(path) as file:
+        provenance, footer = provenance_of(path, file), _footer(path, file)
+        return Stored(_to_pandas(file.read(), footer), provenance)
+
+
+def verify(path: Path) -> Provenance:
+    """Read a table and make sure that its values are those that were written. Raises as `read` does."""
+    with open_parquet(path) as file:
+        provenance = provenance_of(path, file)
+        check_content(path, file.read(), provenance)
+        return provenance
+
+
+def check_content(path: Path, table: pa.Table, provenance: Provenance) -> None:
+    """Raises FormatError if the values that were read are not those that were written."""
+    if table_hash(table) != provenance.content_hash:
+        raise FormatError(
+            f"{path}: its values are not those that {provenance.asset} wrote (content hash "
+            f"{provenance.content_hash}). Materialise it again: hnbc run --select {provenance.asset}"
+        )
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a parquet file; what is read from it is one file's content, even if the path is replaced meanwhile."""
+    try:
+        handle = open(path, "rb")  # noqa: SIM115 - closed by ParquetFile below, or here when it is none
+    except FileNotFoundError as error:
+        raise NotInLake(f"{path} is not in the lake yet. Materialise its asset: hnbc run --select …") from error
+    with handle:
+        try:
+            file = pq.ParquetFile(handle)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise FormatError(f"{path} is no readable parquet file ({error}). Materialise its asset again.") from error
+        yield file
+
+
+def provenance_of(path: Path, file: pq.ParquetFile) -> Provenance:
+    """The provenance in an open file. Raises FormatError if it has none."""
+    given = _footer(path, file)["provenance"]
+    known = {f.name for f in dataclasses.fields(Provenance)}
+    return Provenance(**{name: value for name, value in given.items() if name in known})
+
+
+def _footer(path: Path, file: pq.ParquetFile) -> dict[str, Any]:
+    metadata = file.schema_arrow.metadata or {}
+    if _FOOTER_KEY not in metadata:
+        raise FormatError(f"{path} carries no provenance: it was not written by this project. Materialise it again.")
+    return json.loads(metadata[_FOOTER_KEY])
+
+
+def _to_pandas(table: pa.Table, footer: Mapping[str, Any]) -> pd.DataFrame:
+    frame = table.to_pandas()
+    for field_ in table.schema:
+        values = table.column(field_.name)
+        if pa.types.is_integer(field_.type) and values.null_count and pd.api.types.is_float_dtype(frame[field_.name]):
+            frame[field_.name] = pd.array(values.to_pylist(), dtype="Int64")
+    if footer["index_name"] is not None:
+        frame = frame.set_index(footer["index_name"])
+    frame.columns.name = footer["columns_name"]
+    return frame

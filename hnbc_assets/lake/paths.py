@@ -1,0 +1,132 @@
+"""Where everything in the lake is, and whose lake it is.
+
+Belongs here: the folders and file names of the lake, and the rule that a lake belongs to one upstream.
+Does not: reading or writing what is in those files.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hnbc_assets.errors import LakeBelongsElsewhere, StudyError
+from hnbc_assets.lake.atomic import locked, write_bytes
+
+ASSET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
+_CHECKS_SUFFIX = ".checks.json"
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A data lake on disk. `root` is absolute."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        if not Path(self.root).is_absolute():
+            raise ValueError(f"a lake's root is an absolute path, not {str(self.root)!r}")
+        object.__setattr__(self, "root", Path(self.root))
+
+    @property
+    def raw(self) -> Path:
+        """The archive of files as upstream gave them."""
+        return self.root / "raw"
+
+    @property
+    def tables(self) -> Path:
+        """One parquet file per asset."""
+        return self.root / "tables"
+
+    @property
+    def releases(self) -> Path:
+        """The last publications of the database."""
+        return self.root / "releases"
+
+    @property
+    def database(self) -> Path:
+        """The published database."""
+        return self.root / "hnbc.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's own storage (DAGSTER_HOME)."""
+        return self.root / "dagster"
+
+    @property
+    def publishing_lock(self) -> Path:
+        """Held by whoever publishes."""
+        return self.root / ".publishing.lock"
+
+    @property
+    def checks_lock(self) -> Path:
+        """Held for the moment in which an asset's check outcomes are rewritten."""
+        return self.root / ".checks.lock"
+
+    def table(self, asset: str) -> Path:
+        """The parquet file of an asset: `cohorts/brca_tcga` is `tables/cohorts/brca_tcga.parquet`."""
+        return self.tables / f"{_checked(asset)}.parquet"
+
+    def checks(self, asset: str) -> Path:
+        """The check outcomes of an asset, beside its parquet file."""
+        return self.tables / f"{_checked(asset)}{_CHECKS_SUFFIX}"
+
+    def assets(self) -> list[str]:
+        """The names of all assets that have a parquet file here, sorted."""
+        return sorted(self._names(".parquet"))
+
+    def checked_assets(self) -> list[str]:
+        """The names of all assets that have check outcomes here, sorted."""
+        return sorted(self._names(_CHECKS_SUFFIX))
+
+    def _names(self, suffix: str) -> Iterator[str]:
+        for path in self.tables.rglob(f"*{suffix}"):
+            if not path.name.startswith("."):
+                yield path.relative_to(self.tables).as_posix().removesuffix(suffix)
+
+    def upstream(self) -> str | None:
+        """The upstream that this lake belongs to, or None when it is new."""
+        try:
+            return json.loads(self._owner.read_text())["upstream"]
+        except FileNotFoundError:
+            return None
+
+    @property
+    def _owner(self) -> Path:
+        return self.root / "upstream.json"
+
+    def claim(self, upstream: str) -> None:
+        """Make this the lake of `upstream` at its first use; ever after, make sure that it still is.
+
+        Raises
+        ------
+        LakeBelongsElsewhere
+            If the lake was filled from another upstream.
+        StudyError
+            If the lake cannot be made there.
+        """
+        upstream = upstream.rstrip("/")
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with locked(self.root / ".upstream.lock", wait_seconds=60):
+                owner = self.upstream()
+                if owner is None:
+                    write_bytes(self._owner, json.dumps({"upstream": upstream}).encode())
+        except OSError as error:
+            raise StudyError(
+                f"{self.root}: a data lake cannot be kept there ({error}). Set HNBC_DATA_LAKE to a folder that can be "
+                "written."
+            ) from error
+        if owner not in (None, upstream):
+            raise LakeBelongsElsewhere(
+                f"{self.root} holds results of the upstream {owner!r} and is not mixed with {upstream!r}. Set "
+                f"HNBC_DATA_LAKE to another folder, or HNBC_UPSTREAM={owner}."
+            )
+
+
+def _checked(asset: str) -> str:
+    if not ASSET_NAME.fullmatch(asset):
+        raise ValueError(f"{asset!r} is no asset name: letters, digits, '_', '-' and '.', parts joined by '/'")
+    return asset
