@@ -1,0 +1,259 @@
+"""The raw archive: every byte that came from upstream, kept by source and release, each file with its checksum.
+
+Belongs here: batches of downloads, replies worth keeping, and what is kept already. Does not: a single download
+(download.py), what a file holds (the source's module).
+
+    ROOT/SOURCE/RELEASE/manifest.jsonl      one line per verified file
+    ROOT/SOURCE/RELEASE/<path>              the files, exactly as upstream sent them
+
+A file that a later release has unchanged (same id, same md5) is not stored twice: its row points to the first's path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hnbc_assets.errors import ChecksumMismatch, DownloadsIncomplete, HnbcError, UpstreamUnreachable
+from hnbc_assets.sources.download import Interrupted, Landed, Wanted, check_path, digests, download, sync_folder
+from hnbc_assets.sources.http import Client
+from hnbc_assets.sources.manifest import COLUMNS, Manifest, Row, as_frame
+from hnbc_assets.sources.progress import Progress, Silent
+
+__all__ = ["Archive", "Wanted"]
+
+UNREACHABLE_IN_A_ROW = 8
+
+
+class Archive:
+    """Raw files under one root folder; safe to use from several threads and processes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def fetch(
+        self,
+        client: Client,
+        source: str,
+        release: str,
+        wanted: Sequence[Wanted],
+        *,
+        progress: Progress | None = None,
+        workers: int = 6,
+    ) -> pd.DataFrame:
+        """Have all these files: those kept and verified stay, the others are downloaded, several at once.
+
+        Parameters
+        ----------
+        source, release : whose files, and of which release; they name the folder
+        progress : told of files and bytes while downloading; not called when nothing is missing
+        workers : downloads at the same time
+
+        Returns
+        -------
+        The manifest rows of exactly these files, in the order asked: columns of `raw_files`.
+
+        Raises
+        ------
+        DownloadsIncomplete
+            Some files could not be had. All were tried, unless upstream was out of reach for many in a row; what
+            came is kept, and the next call fetches the missing ones only.
+        """
+        if len({w.file_id for w in wanted}) < len(wanted) or len({w.path for w in wanted}) < len(wanted):
+            raise ValueError("a batch names a file id or a path twice")
+        manifest = self._manifest(source, release)
+        with manifest.batch():
+            rows = self._kept(manifest, source, release, wanted)
+            missing = [w for w in wanted if w.file_id not in rows]
+            if missing:
+                self._download_all(client, manifest, source, release, missing, rows, progress or Silent(), workers)
+        return as_frame([rows[w.file_id] for w in wanted])
+
+    def store(self, source: str, release: str, *, file_id: str, url: str, path: str, content: bytes) -> pd.Series:
+        """Keep a reply as a raw file; the same bytes again leave file and row as they are. Returns its manifest row."""
+        check_path(path)
+        manifest = self._manifest(source, release)
+        target = self.root / source / release / path
+        sha256 = hashlib.sha256(content).hexdigest()
+        with manifest.batch():
+            row = manifest.rows().get(file_id)
+            unchanged = row is not None and row["sha256"] == sha256 and row["url"] == url
+            if row is None or not unchanged or not self._intact(row):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                partial = target.with_name(f".{target.name}.part")
+                with partial.open("wb") as file:
+                    file.write(content)
+                    os.fsync(file.fileno())
+                os.replace(partial, target)
+                sync_folder(target.parent)
+                row = self._row(source, release, file_id, url, target, Landed(len(content), None, sha256))
+                manifest.append(row)
+        return as_frame([row]).iloc[0]
+
+    def manifest(self, source: str | None = None, release: str | None = None) -> pd.DataFrame:
+        """Every file kept, or those of one source or release: the columns of `raw_files`."""
+        paths = sorted(self.root.glob(f"{source or '*'}/{release or '*'}/manifest.jsonl"))
+        return as_frame([row for path in paths for row in Manifest(path.parent).rows().values()])
+
+    def locate(self, row: Mapping[str, Any] | pd.Series) -> Path:
+        """Where the file of a manifest row lies, as an absolute path."""
+        check_path(str(row["path"]))
+        return (self.root / str(row["path"])).absolute()
+
+    def verify(self, rows: pd.DataFrame) -> None:
+        """Read files again and compare their sha256 with the manifest's.
+
+        Raises
+        ------
+        ChecksumMismatch
+            A file is gone or its bytes have changed; names each.
+        """
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            whole = list(pool.map(lambda row: self._same_bytes(row), rows.to_dict("records")))
+        damaged = [path for path, good in zip(rows["path"], whole, strict=True) if not good]
+        if damaged:
+            raise ChecksumMismatch(
+                f"{len(damaged)} archived file(s) no longer hold what was recorded: {', '.join(damaged[:5])}. "
+                "Fetch them again: damaged files are replaced."
+            )
+
+    def _manifest(self, source: str, release: str) -> Manifest:
+        check_path(f"{source}/{release}")
+        return Manifest(self.root / source / release)
+
+    def _kept(self, manifest: Manifest, source: str, release: str, wanted: Sequence[Wanted]) -> dict[str, Row]:
+        """Rows of the wanted files that are here, verified: in this release, in another one, or landed unrecorded."""
+        here, elsewhere, kept = manifest.rows(), None, {}
+        for one in wanted:
+            row = here.get(one.file_id)
+            if row is not None and is_wanted(row, one) and self._intact(row):
+                kept[one.file_id] = row
+                continue
+            row = None
+            if one.md5 is not None:
+                if elsewhere is None:
+                    elsewhere = self._other_releases(source, release)
+                row = self._adopt(source, release, one, elsewhere.get((one.file_id, one.md5.lower())))
+            if row is not None:
+                manifest.append(row)
+                kept[one.file_id] = row
+        return kept
+
+    def _adopt(self, source: str, release: str, wanted: Wanted, other: Row | None) -> Row | None:
+        """A row for a file that is here without one: kept by another release, or landed just before a crash."""
+        if other is not None and is_wanted(other, wanted) and self._intact(other):
+            return other | {"release": release}
+        target = self.root / source / release / wanted.path
+        if target.is_file() and target.stat().st_size == wanted.size_bytes:
+            md5, sha256 = digests(target, with_md5=True)
+            if md5 == str(wanted.md5).lower():
+                landed = Landed(target.stat().st_size, md5, sha256)
+                return self._row(source, release, wanted.file_id, wanted.url, target, landed)
+        return None
+
+    def _other_releases(self, source: str, release: str) -> dict[tuple[str, str], Row]:
+        rows = (
+            row
+            for path in sorted(self.root.glob(f"{source}/*/manifest.jsonl"))
+            if path.parent.name != release
+            for row in Manifest(path.parent).rows().values()
+        )
+        return {(row["file_id"], row["md5"]): row for row in rows if row["md5"]}
+
+    def _intact(self, row: Row) -> bool:
+        """Whether a row's file is as it was when verified; it is read again only if its time has changed."""
+        try:
+            state = (self.root / row["path"]).stat()
+        except OSError:
+            return False
+        if state.st_size != row["size_bytes"]:
+            return False
+        return state.st_mtime_ns == row.get("mtime_ns") or self._same_bytes(row)
+
+    def _same_bytes(self, row: Mapping[str, Any]) -> bool:
+        path = self.locate(row)
+        return path.is_file() and digests(path)[1] == row["sha256"]
+
+    def _row(self, source: str, release: str, file_id: str, url: str, target: Path, landed: Landed) -> Row:
+        values = (source, release, file_id, url, target.relative_to(self.root).as_posix())
+        values += (landed.size_bytes, landed.md5, landed.sha256, datetime.now(UTC).isoformat(timespec="seconds"))
+        return dict(zip(COLUMNS, values, strict=True)) | {"mtime_ns": target.stat().st_mtime_ns}
+
+    def _download_all(
+        self,
+        client: Client,
+        manifest: Manifest,
+        source: str,
+        release: str,
+        missing: Sequence[Wanted],
+        rows: dict[str, Row],
+        progress: Progress,
+        workers: int,
+    ) -> None:
+        """Download the missing files, adding a row to `rows` and the manifest for each that lands."""
+        stop = threading.Event()
+
+        def one(wanted: Wanted) -> Row:
+            if stop.is_set():
+                raise Interrupted(wanted.file_id)
+            target = self.root / source / release / wanted.path
+            landed = download(client, wanted, target, advance=lambda n: progress.advance(bytes=n), stop=stop)
+            row = self._row(source, release, wanted.file_id, wanted.url, target, landed)
+            manifest.append(row)
+            return row
+
+        sizes = [w.size_bytes for w in missing]
+        progress.start(len(missing), None if None in sizes else sum(size for size in sizes if size is not None))
+        failures: dict[str, Exception] = {}
+        with ThreadPoolExecutor(workers, thread_name_prefix="download") as pool:
+            futures: dict[Future[Row], Wanted] = {pool.submit(one, w): w for w in missing}
+            unreachable = 0
+            try:
+                for future in as_completed(futures):
+                    try:
+                        row = future.result()
+                    except (HnbcError, Interrupted) as error:
+                        failures[futures[future].file_id] = error
+                        unreachable += isinstance(error, UpstreamUnreachable)
+                        if unreachable >= UNREACHABLE_IN_A_ROW:
+                            stop.set()
+                    else:
+                        unreachable = 0
+                        rows[row["file_id"]] = row
+                        progress.advance(files=1)
+            except BaseException:
+                stop.set()
+                client.interrupt()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            finally:
+                progress.done()
+        if failures:
+            raise DownloadsIncomplete(summary(source, release, failures, len(missing)), failures)
+
+
+def is_wanted(row: Row, wanted: Wanted) -> bool:
+    """Whether a kept file is the one wanted: by upstream's md5 and size where the index has them, else by address."""
+    if wanted.size_bytes is not None and row["size_bytes"] != wanted.size_bytes:
+        return False
+    if wanted.md5 is not None:
+        return row["md5"] == wanted.md5.lower()
+    return row["url"] == wanted.url
+
+
+def summary(source: str, release: str, failures: Mapping[str, Exception], n_missing: int) -> str:
+    """What failed and why, the first few by name, and what to do."""
+    causes = [str(error) for error in failures.values() if not isinstance(error, Interrupted)]
+    untried = len(failures) - len(causes)
+    said = f"{source} {release}: {len(failures)} of {n_missing} files could not be fetched, the others are kept. "
+    said += " ".join(causes[:3]) + (f" (and {len(causes) - 3} more)" if len(causes) > 3 else "")
+    said += f" {untried} were not tried, because upstream was out of reach." if untried else ""
+    return said + " Run again: only the missing files are fetched."

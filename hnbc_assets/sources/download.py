@@ -1,0 +1,307 @@
+"""One file from upstream to disk: resumed, examined, and put in place only when whole.
+
+Belongs here: a single download and the proof that it is the file asked for. Does not: batches and what is kept
+already (archive.py), requests as such (http.py).
+
+A file is received beside its place under a hidden name, `.NAME.part`. Only a part that passed every examination is
+moved to NAME, in one step; a part left by a cut connection or a killed process is continued by Range where it is sure
+to belong to the same content, and begun anew otherwise.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import hashlib
+import json
+import os
+import re
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import httpx
+
+from hnbc_assets.errors import ChecksumMismatch, DamagedDownload, UpstreamChanged, UpstreamUnreachable
+from hnbc_assets.sources.http import Client, TemporaryFailure, describe, is_web_page
+
+Advance = Callable[[int], None]
+BLOCK_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file to be had.
+
+    Attributes
+    ----------
+    file_id : what upstream calls it, or a name of our own; unique within source and release
+    url : its real address, https://HOST/PATH
+    path : where it is kept inside SOURCE/RELEASE/, relative
+    size_bytes, md5 : what upstream's index says, where it says so
+    content : what the bytes must be, examined before they are taken for whole
+    """
+
+    file_id: str
+    url: str
+    path: str
+    size_bytes: int | None = None
+    md5: str | None = None
+    content: Literal["gzip", "text", "json", "xlsx", "zip"] = "text"
+
+    def __post_init__(self) -> None:
+        check_path(self.path)
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A file that is in place: its size, checksums (md5 only where upstream stated one)."""
+
+    size_bytes: int
+    md5: str | None
+    sha256: str
+
+
+class Interrupted(Exception):
+    """The batch was stopped; what has arrived stays as a part."""
+
+
+class Part:
+    """The part of a file received so far, and what is known about the whole that it belongs to."""
+
+    def __init__(self, target: Path) -> None:
+        self.path = target.with_name(f".{target.name}.part")
+        self._notes_path = target.with_name(f".{target.name}.part.json")
+        self._begun_here = False
+        try:
+            self.notes = json.loads(self._notes_path.read_text())
+        except (OSError, ValueError):
+            self.notes = {}
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def begin(self, wanted: Wanted, response: httpx.Response) -> None:
+        """Start from the first byte, and note what this answer says about the whole."""
+        self._begun_here = "content-encoding" not in response.headers
+        length = response.headers.get("content-length", "") if self._begun_here else ""
+        validator = response.headers.get("etag") or response.headers.get("last-modified")
+        self.notes = {
+            "url": wanted.url,
+            "md5": wanted.md5,
+            "stated_md5": header_md5(response.headers.get("content-md5")),
+            "size": int(length) if length.isdigit() else None,
+            "validator": validator if validator and not validator.startswith("W/") and self._begun_here else None,
+        }
+        self.path.write_bytes(b"")
+        self._notes_path.write_text(json.dumps(self.notes))
+
+    def resumable(self, wanted: Wanted) -> bool:
+        """Whether the bytes here surely begin the content now wanted."""
+        if not self.size or self.notes.get("url") != wanted.url:
+            return False
+        same_content = wanted.md5 is not None and self.notes.get("md5") == wanted.md5
+        return same_content or bool(self.notes.get("validator")) or self._begun_here
+
+    def discard(self) -> None:
+        """Remove the part and the notes about it."""
+        self.path.unlink(missing_ok=True)
+        self._notes_path.unlink(missing_ok=True)
+        self.notes, self._begun_here = {}, False
+
+    def land(self, target: Path) -> None:
+        """Put the whole file in its place, surviving a crash of the machine at any moment."""
+        with self.path.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(self.path, target)
+        sync_folder(target.parent)
+        self._notes_path.unlink(missing_ok=True)
+
+
+def download(
+    client: Client, wanted: Wanted, target: Path, *, advance: Advance = lambda _: None, stop: threading.Event
+) -> Landed:
+    """Fetch one file to `target`: resumed when cut, once more when damaged.
+
+    Parameters
+    ----------
+    advance : told how many bytes more are there (negative when a file begins anew)
+    stop : when set, the download ends with `Interrupted` and its part is kept
+
+    Raises
+    ------
+    UpstreamUnreachable, UpstreamRefused
+        Upstream kept failing, or will not give the file.
+    DamagedDownload, ChecksumMismatch
+        What came is not the file, twice.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = Part(target)
+    for attempt in (1, 2):
+        try:
+            receive(client, wanted, part, advance, stop)
+            landed = examine(wanted, part)
+            part.land(target)
+            return landed
+        except DamagedDownload:
+            advance(-part.size)
+            part.discard()
+            if attempt == 2 or not client.may_retry(1):
+                raise
+    raise AssertionError("unreachable")
+
+
+def receive(client: Client, wanted: Wanted, part: Part, advance: Advance, stop: threading.Event) -> None:
+    """Receive a file's bytes, from where the part ends; attempts that bring it further do not count as failures."""
+    if part.resumable(wanted):
+        advance(part.size)
+    else:
+        part.discard()
+    furthest, failures = part.size, 0
+    while True:
+        try:
+            return attempt_once(client, wanted, part, advance, stop)
+        except (TemporaryFailure, httpx.RequestError) as error:
+            failures = 1 if part.size > furthest else failures + 1
+            furthest = max(furthest, part.size)
+            wait = error.wait_seconds if isinstance(error, TemporaryFailure) else 0.0
+            if stop.is_set() or not client.may_retry(failures, wait):
+                reason = str(error) if isinstance(error, TemporaryFailure) else describe(error)
+                raise UpstreamUnreachable(
+                    f"{wanted.url}: {reason} ({failures} attempts without progress, {part.size} bytes kept)."
+                ) from error
+
+
+def attempt_once(client: Client, wanted: Wanted, part: Part, advance: Advance, stop: threading.Event) -> None:
+    """One request for what is missing, appended to the part; returns when the body has ended."""
+    offset = part.size if part.resumable(wanted) else 0
+    whole = wanted.size_bytes or part.notes.get("size")
+    if offset and offset == whole:
+        return
+    headers = {"If-Range": part.notes["validator"]} if offset and part.notes.get("validator") else {}
+    with client.stream(wanted.url, offset=offset, headers=headers) as response:
+        if response.status_code == 206 and continues(response, offset, whole):
+            pass
+        elif response.status_code == 200:
+            advance(-part.size)
+            part.begin(wanted, response)
+        else:
+            advance(-part.size)
+            part.discard()
+            raise TemporaryFailure("the part kept so far does not fit what upstream has")
+        with part.path.open("ab") as file:
+            for chunk in response.iter_bytes():
+                if stop.is_set():
+                    raise Interrupted(wanted.file_id)
+                file.write(chunk)
+                advance(len(chunk))
+                if wanted.size_bytes is not None and file.tell() > wanted.size_bytes:
+                    raise ChecksumMismatch(
+                        f"{wanted.file_id} ({wanted.url}): more bytes came than the {wanted.size_bytes} of the index."
+                    )
+
+
+def continues(response: httpx.Response, offset: int, whole: int | None) -> bool:
+    """Whether a partial answer begins where the part ends, and speaks of the same whole."""
+    span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("content-range", ""))
+    if span is None or int(span[1]) != offset or "content-encoding" in response.headers:
+        return False
+    return whole is None or span[3] == "*" or int(span[3]) == whole
+
+
+def examine(wanted: Wanted, part: Part) -> Landed:
+    """Prove that a part is the whole file: size, checksum, and that its content is of the kind promised.
+
+    Raises
+    ------
+    ChecksumMismatch
+        Size or md5 differ from upstream's index (or, without one, from its headers).
+    DamagedDownload
+        Empty, a web page, or content that is cut off.
+    """
+    name = f"{wanted.file_id} ({wanted.url})"
+    size = part.size
+    if size == 0:
+        raise DamagedDownload(f"{name}: the answer was empty.")
+    with part.path.open("rb") as file:
+        start = file.read(256)
+    if is_web_page(start):
+        raise DamagedDownload(f"{name}: a web page came where {wanted.content} data was asked for.")
+    stated_size = wanted.size_bytes if wanted.size_bytes is not None else part.notes.get("size")
+    if stated_size is not None and size != stated_size:
+        raise ChecksumMismatch(f"{name}: {size} bytes came, upstream states {stated_size}.")
+    stated_md5 = (wanted.md5 or part.notes.get("stated_md5") or "").lower() or None
+    found_md5, sha256 = digests(part.path, with_md5=stated_md5 is not None)
+    if found_md5 != stated_md5:
+        raise ChecksumMismatch(f"{name}: md5 {found_md5} came, upstream states {stated_md5}.")
+    if wanted.md5 is None:
+        examine_content(wanted.content, part.path, name)
+    return Landed(size, stated_md5, sha256)
+
+
+def examine_content(content: str, path: Path, name: str) -> None:
+    """Read a file through, where its format can tell that it is cut off or corrupt."""
+    try:
+        if content == "gzip":
+            with gzip.open(path) as file:
+                while file.read(BLOCK_BYTES):
+                    pass
+        elif content in ("zip", "xlsx"):
+            with zipfile.ZipFile(path) as archive:
+                if (bad := archive.testzip()) is not None:
+                    raise DamagedDownload(f"{name}: its member {bad} is corrupt.")
+        elif content == "json":
+            json.loads(path.read_bytes())
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, ValueError) as error:
+        raise DamagedDownload(f"{name}: truncated or not {content} ({error}).") from error
+
+
+def digests(path: Path, *, with_md5: bool = False) -> tuple[str | None, str]:
+    """A file's md5 (when asked for) and sha256, in hexadecimal digits."""
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            sha256.update(block)
+            if with_md5:
+                md5.update(block)
+    return md5.hexdigest() if with_md5 else None, sha256.hexdigest()
+
+
+def header_md5(value: str | None) -> str | None:
+    """A Content-MD5 header in hexadecimal digits, as GDC sends it, or in base64, as its standard says."""
+    if value is None or re.fullmatch(r"[0-9a-fA-F]{32}", value):
+        return value.lower() if value else None
+    try:
+        digest = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return digest.hex() if len(digest) == 16 else None
+
+
+def check_path(path: str) -> None:
+    """Refuse a path that could leave the place where files are kept.
+
+    Raises
+    ------
+    UpstreamChanged
+        The path is absolute, climbs, is hidden, or has characters that file names should not have.
+    """
+    parts = PurePosixPath(path).parts
+    safe = bool(parts) and all(re.fullmatch(r"\w[\w .,+\-=@()]{0,200}", part) for part in parts)
+    if not safe or path.startswith("/") or "\\" in path:
+        raise UpstreamChanged(f"{path!r} is no file name that the archive takes; nothing was written.")
+
+
+def sync_folder(folder: Path) -> None:
+    """Let the names in a folder survive a crash of the machine."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
