@@ -23,7 +23,7 @@ MIN_LINES = 20
 class Ridge:
     """Fitted models, one a drug.
 
-    table : drug_id, n_lines, n_genes, lambda, lambda_at_edge, cv_pearson, cv_r2, ln_ic50_min, ln_ic50_max (of the
+    table : drug_id, n_lines, n_genes, penalty (λ), penalty_at_edge, cv_pearson, cv_r2, ln_ic50_min, ln_ic50_max (of the
         lines), reason (why a drug has no model, else null)
     weights : genes × drugs, ln µM per unit of the gene
     intercepts : by drug, ln µM at `centre`; centre : the lines' mean, by gene
@@ -117,7 +117,7 @@ def fit(
     fitted = _quality(y[:, usable], screened[:, usable], solution)
     for column, values in fitted.items():
         table.loc[usable, column] = values
-    table["lambda_at_edge"] = table["lambda_at_edge"].astype("boolean")
+    table["penalty_at_edge"] = table["penalty_at_edge"].astype("boolean")
     table["reason"] = reason
     names = pd.Index(drugs[usable], name=drugs.name or "drug_id")
     return Ridge(
@@ -231,8 +231,8 @@ def _quality(y: Array, screened: NDArray[np.bool_], solution: _Solution) -> dict
         centred = np.where(screened, predicted - predicted.sum(axis=0) / n, 0.0)
         pearson = (centred * from_others).sum(axis=0) / np.sqrt((centred**2).sum(axis=0) * squared)
     return {
-        "lambda": solution.penalty,
-        "lambda_at_edge": solution.at_edge,
+        "penalty": solution.penalty,
+        "penalty_at_edge": solution.at_edge,
         "cv_pearson": pearson,
         "cv_r2": 1 - (solution.error**2).sum(axis=0) / squared,
         "ln_ic50_min": np.where(screened, y, np.inf).min(axis=0),

@@ -34,14 +34,16 @@ def arrange(dose_response: pd.DataFrame, line_ids: Iterable[str], *, min_lines: 
 
     Returns
     -------
-    Screen. `drugs` has every drug of the table: drug_id, its description, n_lines, usable.
+    Screen, with identifiers as text. `drugs` has every drug that was screened: drug_id, its description, n_lines,
+    usable.
 
     Raises
     ------
     ValueError
         If a pair of line and drug occurs twice, or no line is in both tables.
     """
-    long = dose_response.assign(cosmic_id=dose_response["cosmic_id"].astype(str)).dropna(subset=["ln_ic50"])
+    identified = dose_response.assign(**{key: dose_response[key].astype(str) for key in ("cosmic_id", "drug_id")})
+    long = identified.dropna(subset=["ln_ic50"])
     repeated = long.duplicated(["cosmic_id", "drug_id"])
     if repeated.any():
         line, drug = long.loc[repeated, ["cosmic_id", "drug_id"]].iloc[0]
@@ -52,7 +54,7 @@ def arrange(dose_response: pd.DataFrame, line_ids: Iterable[str], *, min_lines: 
     if not known:
         raise ValueError("no screened cell line has expression: are both tables keyed by COSMIC id?")
     matrix = matrix.loc[known]
-    drugs = dose_response.drop_duplicates("drug_id").set_index("drug_id").reindex(matrix.columns)
+    drugs = identified.drop_duplicates("drug_id").set_index("drug_id").reindex(matrix.columns)
     drugs = drugs[[column for column in DESCRIPTION if column in drugs]]
     n_lines = matrix.notna().sum()
     drugs = drugs.assign(n_lines=n_lines, usable=n_lines >= min_lines).reset_index()
