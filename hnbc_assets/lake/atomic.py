@@ -32,10 +32,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     abandoned, because the lock held here has died with its owner.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_beside(path)
+    temporary, file = _open_temporary(path)
     try:
-        with open(temporary, "xb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -45,6 +44,17 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with suppress(FileNotFoundError):
             temporary.unlink()
         raise
+
+
+def _open_temporary(path: Path) -> tuple[Path, BinaryIO]:
+    """A new temporary file beside `path`, open and locked."""
+    while True:
+        temporary = temporary_beside(path)
+        file = open(temporary, "xb")  # noqa: SIM115 - closed by whoever asked for it
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if temporary.exists():  # else a sweep took it between its making and its locking
+            return temporary, file
+        file.close()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

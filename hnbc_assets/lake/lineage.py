@@ -1,0 +1,87 @@
+"""Lineage: what the footers of many tables add up to, from a result back to the bytes that were downloaded.
+
+Belongs here: reading the provenance of everything that a table rests on, as edges and as raw files. Does not: how one
+file carries its provenance (parquet), Dagster's own event log (it is not asked).
+
+Walking back is a recursive query over `lineage`, joined to `raw_files` on the asset that fetched them: `WALK_BACK`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import pandas as pd
+
+from hnbc_assets.errors import NotInLake
+from hnbc_assets.lake import parquet
+from hnbc_assets.lake.parquet import Provenance
+from hnbc_assets.lake.paths import Lake
+
+EDGE_COLUMNS = ["asset", "upstream_asset", "data_version", "upstream_data_version", "run_id", "code_version"]
+RAW_COLUMNS = ["source", "release", "file_id", "url", "path", "size_bytes", "md5", "sha256", "retrieved_at", "asset"]
+RAW_PREFIX = "raw/"
+
+WALK_BACK = """
+WITH RECURSIVE made_from AS (
+    SELECT ? AS asset
+    UNION
+    SELECT lineage.upstream_asset FROM lineage JOIN made_from USING (asset)
+)
+SELECT raw_files.* FROM made_from JOIN raw_files USING (asset) ORDER BY asset, path
+"""  # the raw files that an asset rests on, by the asset's name
+
+
+def ancestry(lake: Lake, of: Collection[str] | None = None) -> dict[str, Provenance | None]:
+    """The provenance of each of these assets and of all that they were made from; None for one not in the lake.
+
+    Without `of`: of everything in the lake.
+    """
+    found: dict[str, Provenance | None] = {}
+    waiting = list(lake.assets() if of is None else of)
+    while waiting:
+        asset = waiting.pop()
+        if asset in found:
+            continue
+        try:
+            found[asset] = parquet.read_provenance(lake.table(asset))
+        except NotInLake:
+            found[asset] = None
+        else:
+            waiting.extend(found[asset].inputs)
+    return dict(sorted(found.items(), key=lambda item: item[0]))
+
+
+def lineage(lake: Lake, of: Collection[str] | None = None) -> pd.DataFrame:
+    """One row an edge: an asset at its version, made from an upstream asset at the version that was read."""
+    return edges(ancestry(lake, of))
+
+
+def edges(known: Mapping[str, Provenance | None]) -> pd.DataFrame:
+    """The edges among assets whose provenance is known."""
+    rows = [
+        (made.asset, upstream, made.data_version, version, made.run_id, made.code_version)
+        for made in known.values()
+        if made is not None
+        for upstream, version in sorted(made.inputs.items())
+    ]
+    return pd.DataFrame(rows, columns=EDGE_COLUMNS)
+
+
+def outdated(known: Mapping[str, Provenance | None]) -> pd.DataFrame:
+    """The edges whose upstream asset has another data version by now: what was made from it is behind."""
+    current = {asset: made.data_version for asset, made in known.items() if made is not None}
+    found = edges(known)
+    now = found.upstream_asset.map(current)
+    return found[now.notna() & (now != found.upstream_data_version)].reset_index(drop=True)
+
+
+def raw_files(lake: Lake, of: Collection[str] | None = None) -> pd.DataFrame:
+    """One row an archived file that an asset `raw/…` fetched: its manifest row and the `asset`."""
+    manifests = [
+        parquet.read(lake.table(asset)).assign(asset=asset)
+        for asset, made in ancestry(lake, of).items()
+        if made is not None and asset.startswith(RAW_PREFIX)
+    ]
+    if not manifests:
+        return pd.DataFrame(columns=RAW_COLUMNS)
+    return pd.concat(manifests, ignore_index=True)[RAW_COLUMNS]

@@ -1,0 +1,264 @@
+"""Publishing: the tables of the lake as one DuckDB file that is replaced whole, and never in part.
+
+Belongs here: the gate in front of a publication, building the database beside the old one, replacing it, keeping the
+last ones. Does not: which tables are published (defs), what lineage and check results are (lineage, checks).
+
+DuckDB allows one writer or many readers; so nobody ever writes to the published file. It is built under another name
+in one transaction, brought to the disk, and renamed over the old one: whoever has that open reads on undisturbed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from hnbc_assets.errors import FormatError, NotInLake, PublicationRefused
+from hnbc_assets.lake import atomic, checks, lineage, parquet
+from hnbc_assets.lake.database import DICTIONARY, SPILL_SUFFIX, Content, build, summary
+from hnbc_assets.lake.hashing import to_arrow
+from hnbc_assets.lake.parquet import Provenance
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.tables.database import CheckResults, Lineage, RawFiles
+from hnbc_assets.tables.schema import Table
+
+TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+BUILT_HERE = ("lineage", "raw_files", "check_results", DICTIONARY)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A publication: the database, its copy among the releases (None if none are kept), and what is in it."""
+
+    path: Path
+    release: Path | None
+    n_tables: int
+    n_rows: int
+    sha256: str
+    published_at: str
+
+
+def publish(
+    lake: Lake,
+    tables: Mapping[str, str],
+    extra: Mapping[str, tuple[pd.DataFrame, Provenance]] | None = None,
+    *,
+    keep: int = 5,
+    comment: str = "",
+    required_checks: Mapping[str, Collection[str]] | None = None,
+    wait_seconds: float = 600.0,
+) -> Published:
+    """Build the database from the lake and put it in the place of the old one in one step.
+
+    Parameters
+    ----------
+    tables : published table name to the asset that it is
+    extra : further tables, given as frame and provenance (only its description and columns are used)
+    keep : how many publications stay in the lake's `releases`
+    comment : put before every table's comment, such as SIMULATED (DuckDB has no comment for a whole database)
+    required_checks : per asset, the blocking checks that must have passed on its present data. Without it, those that
+        have been recorded as blocking; with it, recorded checks that it does not name no longer count
+    wait_seconds : how long to wait while another process is publishing
+
+    `lineage`, `raw_files`, `check_results` and `column_dictionary` are added, about all that the tables rest on.
+
+    Raises
+    ------
+    PublicationRefused
+        If an asset that the tables rest on is missing, was made from other versions than those now in the lake, or has
+        a blocking check whose latest outcome is a failure or belongs to other data; if a table is damaged; if another
+        process keeps publishing; if the disk is full. The old database stays.
+    """
+    extra = dict(extra or {})
+    _check_names([*tables, *extra])
+    with _turn(lake, wait_seconds):
+        _sweep(lake)
+        known = lineage.ancestry(lake, set(tables.values()))
+        outcomes = checks.outcomes(lake)
+        outcomes = outcomes[outcomes.asset.isin(list(known))]
+        _refuse_if(_objections(known, outcomes, required_checks))
+        temporary = atomic.temporary_beside(lake.database)
+        try:
+            contents = _contents(lake, tables, extra, known, outcomes)
+            n_tables, n_rows = build(temporary, contents, comment=comment)
+            return _put_in_place(lake, temporary, keep, n_tables=n_tables, n_rows=n_rows)
+        except (OSError, *_database_errors()) as error:
+            raise PublicationRefused(f"The database could not be written; the old one is kept: {error}") from error
+        finally:
+            _remove(temporary)
+
+
+def _check_names(names: Collection[str]) -> None:
+    wrong = sorted(n for n in names if not TABLE_NAME.fullmatch(n))
+    if wrong:
+        raise ValueError(f"table names are lower case letters, digits and '_': not {wrong}")
+    taken = sorted(n for n in set(names) if list(names).count(n) > 1 or n in BUILT_HERE)
+    if taken:
+        raise ValueError(f"tables named twice, or named as those that every database has: {taken}")
+
+
+@contextmanager
+def _turn(lake: Lake, wait_seconds: float) -> Iterator[None]:
+    try:
+        with atomic.locked(lake.publishing_lock, wait_seconds=wait_seconds):
+            yield
+    except TimeoutError as error:
+        raise PublicationRefused(f"Another process is publishing: {error}. Try again when it has ended.") from error
+
+
+def _objections(
+    known: Mapping[str, Provenance | None],
+    outcomes: pd.DataFrame,
+    required_checks: Mapping[str, Collection[str]] | None,
+) -> list[str]:
+    """Why this lake is not to be published, one sentence each."""
+    objections = [
+        f"{asset} is not in the lake. Materialise it: hnbc run --select {asset}"
+        for asset, made in known.items()
+        if made is None
+    ]
+    for edge in lineage.outdated(known).itertuples():
+        objections.append(
+            f"{edge.asset} was made from another version of {edge.upstream_asset} than is now in the lake. "
+            f"Materialise it again: hnbc run --select {edge.asset}"
+        )
+    latest = {(o.asset, o.check_name): o for o in outcomes.itertuples()}
+    for asset, name in _blocking(known, outcomes, required_checks):
+        objection = _check_objection(asset, name, latest.get((asset, name)), known[asset])
+        if objection:
+            objections.append(objection)
+    return objections
+
+
+def _blocking(
+    known: Mapping[str, Provenance | None],
+    outcomes: pd.DataFrame,
+    required_checks: Mapping[str, Collection[str]] | None,
+) -> list[tuple[str, str]]:
+    if required_checks is None:
+        blocking = outcomes[outcomes.blocking]
+        named = set(zip(blocking.asset, blocking.check_name, strict=True))
+    else:
+        named = {(asset, name) for asset, names in required_checks.items() for name in names}
+    return sorted((asset, name) for asset, name in named if known.get(asset) is not None)
+
+
+def _check_objection(asset: str, name: str, outcome: object, made: Provenance) -> str | None:
+    again = f"Materialise it with its checks: hnbc run --select {asset}"
+    if outcome is None:
+        return f"the blocking check {name} of {asset} has never been run. {again}"
+    if not outcome.passed:
+        return f"the blocking check {name} of {asset} failed: {outcome.description or outcome.value}"
+    if outcome.data_version != made.data_version:
+        return f"the blocking check {name} of {asset} was last run on other data than are now in the lake. {again}"
+    return None
+
+
+def _refuse_if(objections: list[str]) -> None:
+    if objections:
+        raise PublicationRefused("The database was not replaced: " + "; ".join(objections))
+
+
+def _contents(
+    lake: Lake,
+    tables: Mapping[str, str],
+    extra: Mapping[str, tuple[pd.DataFrame, Provenance]],
+    known: Mapping[str, Provenance],
+    outcomes: pd.DataFrame,
+) -> Iterator[Content]:
+    for name, asset in tables.items():
+        yield _from_lake(lake, name, asset, known[asset])
+    for name, (frame, said) in extra.items():
+        yield Content(name, to_arrow(frame), said.table_description, said.columns)
+    yield _described(Lineage, lineage.edges(known))
+    yield _described(RawFiles, _raw_files(lake, known))
+    yield _described(CheckResults, outcomes[list(CheckResults.columns)])
+
+
+def _from_lake(lake: Lake, name: str, asset: str, expected: Provenance) -> Content:
+    """A table of the lake: the version that was examined, with the values that were written."""
+    path = lake.table(asset)
+    try:
+        with parquet.open_parquet(path) as file:
+            made, table = parquet.provenance_of(path, file), file.read()
+            parquet.check_content(path, table, made)
+    except (FormatError, NotInLake) as error:
+        raise PublicationRefused(f"The database was not replaced: {error}") from error
+    if made != expected:
+        raise PublicationRefused(f"{asset} was materialised again while it was being published. Publish again.")
+    return Content(name, table, made.table_description, made.columns)
+
+
+def _raw_files(lake: Lake, known: Mapping[str, Provenance]) -> pd.DataFrame:
+    try:
+        return lineage.raw_files(lake, known)
+    except (FormatError, NotInLake) as error:
+        raise PublicationRefused(f"The database was not replaced: {error}") from error
+
+
+def _described(table: type[Table], frame: pd.DataFrame) -> Content:
+    return Content(table.table_name(), to_arrow(table.conform(frame)), summary(table), table.dictionary())
+
+
+def _put_in_place(lake: Lake, temporary: Path, keep: int, *, n_tables: int, n_rows: int) -> Published:
+    """Bring the new database to the disk, rename it over the old one, and keep a copy among the releases."""
+    now = datetime.now(UTC)
+    atomic.sync_file(temporary)
+    with open(temporary, "rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    release = lake.releases / f"hnbc-{now:%Y%m%dT%H%M%S%fZ}-{sha256[:8]}.duckdb" if keep > 0 else None
+    copy = _copied(temporary, release) if release else None
+    # A log that someone left who opened the old file for writing would be taken for the new file's.
+    lake.database.with_name(lake.database.name + ".wal").unlink(missing_ok=True)
+    os.replace(temporary, lake.database)
+    atomic.sync_folder(lake.root)
+    if release:
+        os.replace(copy, release)
+        for old in sorted(lake.releases.glob("hnbc-*.duckdb"))[:-keep]:
+            old.unlink()
+        atomic.sync_folder(lake.releases)
+    return Published(lake.database, release, n_tables, n_rows, sha256, now.isoformat(timespec="seconds"))
+
+
+def _copied(source: Path, target: Path) -> Path:
+    """A copy of `source` under a temporary name beside `target`, on the disk."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    copy = atomic.temporary_beside(target)
+    try:
+        shutil.copyfile(source, copy)
+        atomic.sync_file(copy)
+    except OSError:
+        copy.unlink(missing_ok=True)
+        raise
+    return copy
+
+
+def _sweep(lake: Lake) -> None:
+    """Remove what killed processes left. No one else is publishing now, so every unfinished database is abandoned."""
+    for leftover in lake.root.glob(f".{lake.database.name}.*{atomic.TEMPORARY_SUFFIX}*"):
+        _remove(leftover)
+    for folder in (lake.tables, lake.releases):
+        atomic.sweep(folder)
+
+
+def _remove(database: Path) -> None:
+    """Remove an unfinished database, its log and what it spilled."""
+    for path in (database, Path(f"{database}.wal")):
+        with suppress(IsADirectoryError):
+            path.unlink(missing_ok=True)
+    for folder in (database, Path(f"{database}{SPILL_SUFFIX}")):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    import duckdb
+
+    return (duckdb.Error,)

@@ -1,0 +1,95 @@
+"""A small invented lake: two raw files, two cohorts, a signature and risk scores, all of one generation.
+
+Belongs here: filling a lake without Dagster, and, run as a script, publishing it again and again in a process of its
+own (to be killed). Does not: tests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from hnbc_assets.lake import checks, parquet
+from hnbc_assets.lake.checks import CheckOutcome
+from hnbc_assets.lake.hashing import content_hash
+from hnbc_assets.lake.parquet import Provenance
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.lake.snapshot import publish
+
+TABLES = {"patients": "patients", "signature": "signature", "risk_scores": "risk_scores"}
+COLUMNS = {
+    "patients": [{"name": "patient_id", "type": "VARCHAR", "unit": "", "description": "the cohort's own id"}],
+    "risk_scores": [
+        {"name": "cohort_id", "type": "VARCHAR", "unit": "", "description": "cohort"},
+        {"name": "patient_id", "type": "VARCHAR", "unit": "", "description": "the cohort's own id"},
+        {"name": "risk_score", "type": "DOUBLE", "unit": "training sd", "description": "the patient's score"},
+    ],
+}
+
+
+def raw_bytes(source: str) -> bytes:
+    """What upstream `source` sent."""
+    return f"bytes of {source}".encode()
+
+
+def manifest(source: str) -> pd.DataFrame:
+    """The manifest of one archived file."""
+    content = raw_bytes(source)
+    return pd.DataFrame(
+        [
+            {
+                "source": source,
+                "release": "45.0",
+                "file_id": f"{source}-1",
+                "url": f"https://{source}.example/1",
+                "path": f"{source}/45.0/1.txt",
+                "size_bytes": len(content),
+                "md5": hashlib.md5(content).hexdigest(),
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "retrieved_at": "2025-01-01T00:00:00+00:00",
+            }
+        ]
+    )
+
+
+def put(lake: Lake, asset: str, frame: pd.DataFrame, inputs: tuple[str, ...] = (), *, passed: bool = True) -> str:
+    """Store one asset as if it had just been materialised, with the outcome of its blocking check."""
+    version = content_hash(frame)
+    provenance = Provenance(
+        asset=asset,
+        data_version=version,
+        code_version="1",
+        run_id="run",
+        inputs={name: parquet.read_provenance(lake.table(name)).data_version for name in inputs},
+        table_description=f"The {asset} of an invented study's patients.",
+        columns=COLUMNS.get(asset, []),
+    )
+    parquet.write(lake.table(asset), frame, provenance)
+    checks.record(lake, CheckOutcome(asset, "schema", passed, blocking=True, value=0.5, data_version=version))
+    return version
+
+
+def fill(lake: Lake, generation: int = 1, n: int = 50) -> None:
+    """Materialise everything once; `generation` is in every table, so that a mixture would show."""
+    for source in ("gdc", "geo"):
+        put(lake, f"raw/{source}/all", manifest(source))
+    patients = pd.DataFrame({"patient_id": [f"p{i}" for i in range(n)], "generation": generation})
+    expression = pd.DataFrame(
+        {f"p{i}": [0.5 * i, 1.0, None] for i in range(n)}, index=pd.Index(["A", "B", "C"], name="gene")
+    )
+    put(lake, "patients", patients, ("raw/gdc/all",))
+    put(lake, "cohorts/one", expression + generation, ("raw/gdc/all",))
+    put(lake, "cohorts/two", expression - generation, ("raw/geo/all",))
+    put(lake, "signature", pd.DataFrame({"gene": ["A", "B"], "generation": generation}), ("cohorts/one", "patients"))
+    scores = patients.assign(cohort_id="two", risk_score=1.5)
+    put(lake, "risk_scores", scores, ("signature", "cohorts/two"))
+
+
+if __name__ == "__main__":  # root, first generation, number of publications
+    place, first, count = Lake(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
+    for number in range(first, first + count):
+        fill(place, number, n=2000)
+        print(publish(place, TABLES, keep=2).sha256, flush=True)

@@ -1,0 +1,208 @@
+"""Publishing: what is in the database, when it is refused, and what stays when it goes wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import subprocess
+import sys
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from invented_lake import COLUMNS, TABLES, fill, manifest, put, raw_bytes
+
+from hnbc_assets.errors import PublicationRefused
+from hnbc_assets.lake import checks, parquet
+from hnbc_assets.lake.checks import CheckOutcome
+from hnbc_assets.lake.lineage import WALK_BACK
+from hnbc_assets.lake.parquet import Provenance
+from hnbc_assets.lake.snapshot import publish
+
+
+def query(lake, sql, *parameters):
+    with duckdb.connect(str(lake.database), read_only=True) as connection:
+        return connection.execute(sql, list(parameters)).fetchall()
+
+
+def test_the_database_holds_real_tables_with_their_values(filled_lake):
+    published = publish(filled_lake, TABLES)
+    kinds = dict(query(filled_lake, "SELECT table_name, table_type FROM information_schema.tables"))
+    assert set(kinds) == {*TABLES, "lineage", "raw_files", "check_results", "column_dictionary"}
+    assert set(kinds.values()) == {"BASE TABLE"}
+    assert published.n_tables == len(kinds)
+    assert published.n_rows == sum(query(filled_lake, f"SELECT count(*) FROM {t}")[0][0] for t in kinds)
+    with duckdb.connect(str(filled_lake.database), read_only=True) as connection:
+        stored = connection.execute("FROM risk_scores").df()
+    pd.testing.assert_frame_equal(stored, parquet.read(filled_lake.table("risk_scores")), check_dtype=False)
+
+
+def test_tables_and_columns_say_what_they_mean_and_that_they_are_simulated(filled_lake):
+    publish(filled_lake, TABLES, comment="SIMULATED")
+    comments = dict(query(filled_lake, "SELECT table_name, comment FROM duckdb_tables()"))
+    assert comments["risk_scores"] == "SIMULATED · The risk_scores of an invented study's patients."
+    assert all(comment.startswith("SIMULATED · ") for comment in comments.values())
+    sql = "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'risk_scores' AND comment IS NOT NULL"
+    assert dict(query(filled_lake, sql)) == {
+        "cohort_id": "cohort",
+        "patient_id": "the cohort's own id",
+        "risk_score": "the patient's score [training sd]",
+    }
+
+
+def test_the_dictionary_has_every_column_of_every_table_with_its_type_in_the_database(filled_lake):
+    publish(filled_lake, TABLES)
+    sql = "SELECT table_name, column_name, {} FROM {} ORDER BY ALL"
+    actual = query(filled_lake, sql.format("data_type", "duckdb_columns() WHERE NOT internal"))
+    assert query(filled_lake, sql.format("type", "column_dictionary")) == actual
+    sql = "SELECT unit, description FROM column_dictionary WHERE table_name = 'risk_scores' AND column_name = ?"
+    assert query(filled_lake, sql, "risk_score") == [("training sd", COLUMNS["risk_scores"][2]["description"])]
+
+
+def test_a_risk_score_can_be_walked_back_to_the_checksums_of_the_bytes_it_came_from(filled_lake):
+    publish(filled_lake, TABLES)
+    walk = f"SELECT source, sha256 FROM ({WALK_BACK})"
+    found = query(filled_lake, walk, "risk_scores")
+    assert dict(found) == {source: hashlib.sha256(raw_bytes(source)).hexdigest() for source in ("gdc", "geo")}
+    assert [source for source, _ in query(filled_lake, f"SELECT source, sha256 FROM ({WALK_BACK})", "patients")] == [
+        "gdc"
+    ]
+
+
+def test_every_edge_of_the_lineage_leads_to_the_version_that_is_published(filled_lake):
+    publish(filled_lake, TABLES)
+    edges = query(filled_lake, "SELECT asset, upstream_asset, upstream_data_version FROM lineage")
+    assert ("risk_scores", "cohorts/two") in {edge[:2] for edge in edges}
+    for _, upstream, version in edges:
+        assert parquet.read_provenance(filled_lake.table(upstream)).data_version == version
+
+
+def test_check_results_are_those_of_everything_the_tables_rest_on(filled_lake):
+    put(filled_lake, "left_over", pd.DataFrame({"x": [1]}), passed=False)
+    publish(filled_lake, TABLES)
+    sql = "SELECT asset, passed, severity, value FROM check_results ORDER BY asset"
+    assets = ["cohorts/one", "cohorts/two", "patients", "raw/gdc/all", "raw/geo/all", "risk_scores", "signature"]
+    assert query(filled_lake, sql) == [(asset, True, "ERROR", "0.5") for asset in assets]
+
+
+def test_a_further_table_can_be_published_beside_those_of_the_lake(filled_lake):
+    said = Provenance("truth", "1", table_description="What was planted.")
+    publish(filled_lake, TABLES, {"truth": (pd.DataFrame({"gene": ['it\'s "A"']}), said)})
+    assert query(filled_lake, "FROM truth") == [('it\'s "A"',)]
+
+
+def test_clients_one_version_behind_can_read_it(filled_lake):
+    publish(filled_lake, TABLES)
+    sql = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE path = ?"
+    assert query(filled_lake, sql, str(filled_lake.database)) == [("v1.5.0+",)]
+
+
+@pytest.mark.parametrize("name", ["Risk", "risk-scores", 'x"; DROP TABLE y', "", "1st", "lineage"])
+def test_a_table_name_that_is_none_is_not_let_into_sql(filled_lake, name):
+    with pytest.raises(ValueError, match="table"):
+        publish(filled_lake, {name: "patients"})
+
+
+def test_only_the_last_publications_are_kept(filled_lake):
+    shas = [publish(filled_lake, TABLES, keep=3).sha256 for _ in range(5)]
+    kept = sorted(filled_lake.releases.iterdir())
+    assert [hashlib.sha256(path.read_bytes()).hexdigest() for path in kept] == shas[-3:]
+    assert kept[-1].read_bytes() == filled_lake.database.read_bytes()
+    assert publish(filled_lake, TABLES, keep=0).release is None
+
+
+def refused(lake, match, **options):
+    before = lake.database.read_bytes() if lake.database.exists() else None
+    with pytest.raises(PublicationRefused, match=match):
+        publish(lake, TABLES, **options)
+    assert (lake.database.read_bytes() if lake.database.exists() else None) == before
+    assert not [path for path in lake.root.iterdir() if path.name.startswith(".hnbc.duckdb")]
+
+
+def test_it_is_refused_while_an_input_is_missing(filled_lake):
+    filled_lake.table("cohorts/two").unlink()
+    refused(filled_lake, "cohorts/two is not in the lake.*hnbc run --select cohorts/two")
+
+
+def test_it_is_refused_when_a_blocking_check_of_an_input_failed_even_far_upstream(filled_lake):
+    publish(filled_lake, TABLES)
+    put(filled_lake, "raw/geo/all", manifest("geo"), passed=False)
+    refused(filled_lake, "blocking check schema of raw/geo/all failed")
+
+
+def test_it_is_refused_when_a_blocking_check_belongs_to_other_data(filled_lake):
+    publish(filled_lake, TABLES)
+    checks.record(filled_lake, CheckOutcome("signature", "schema", True, blocking=True, data_version="older"))
+    refused(filled_lake, "schema of signature was last run on other data")
+
+
+def test_a_failed_check_that_does_not_block_lets_it_pass_and_is_published(filled_lake):
+    version = parquet.read_provenance(filled_lake.table("signature")).data_version
+    checks.record(filled_lake, CheckOutcome("signature", "stability", False, severity="WARN", data_version=version))
+    publish(filled_lake, TABLES)
+    assert query(filled_lake, "SELECT check_name FROM check_results WHERE NOT passed") == [("stability",)]
+
+
+def test_a_blocking_check_that_must_pass_and_never_ran_holds_it_up(filled_lake):
+    refused(filled_lake, "sane of patients has never been run", required_checks={"patients": ["schema", "sane"]})
+
+
+def test_a_check_that_the_study_no_longer_has_does_not_hold_it_up(filled_lake):
+    checks.record(filled_lake, CheckOutcome("patients", "given_up", False, blocking=True, data_version="older"))
+    refused(filled_lake, "given_up")
+    publish(filled_lake, TABLES, required_checks={"patients": ["schema"]})
+
+
+def test_it_is_refused_when_a_table_was_made_from_other_versions_than_are_in_the_lake(filled_lake):
+    """Otherwise walking back from it would end at bytes that it did not come from."""
+    publish(filled_lake, TABLES)
+    put(filled_lake, "patients", pd.DataFrame({"patient_id": ["p1"], "generation": 2}), ("raw/gdc/all",))
+    refused(filled_lake, "signature was made from another version of patients")
+
+
+def test_it_is_refused_when_a_tables_values_are_not_those_that_were_written(filled_lake):
+    publish(filled_lake, TABLES)
+    path = filled_lake.table("risk_scores")
+    table = pq.read_table(path)
+    column = table.column_names.index("risk_score")
+    pq.write_table(table.set_column(column, "risk_score", pa.array([9.0] * table.num_rows)), path)
+    refused(filled_lake, "its values are not those that risk_scores wrote")
+
+
+def test_a_full_disk_leaves_the_old_database_and_nothing_beside_it(filled_lake):
+    publish(filled_lake, TABLES)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        refused(filled_lake, "could not be written; the old one is kept")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    publish(filled_lake, TABLES)
+
+
+def test_what_killed_publishers_left_is_swept(filled_lake):
+    leftovers = [filled_lake.root / f".hnbc.duckdb.00ff.part{suffix}" for suffix in ("", ".wal")]
+    leftovers += [
+        filled_lake.tables / ".patients.parquet.00ff.part",
+        filled_lake.tables / "cohorts" / ".one.parquet.0.part",
+    ]
+    for path in leftovers:
+        path.write_bytes(b"half")
+    (filled_lake.root / ".hnbc.duckdb.00ff.part.spill").mkdir()
+    publish(filled_lake, TABLES)
+    assert not list(filled_lake.root.rglob("*.part*"))
+
+
+def test_a_log_left_by_someone_who_wrote_to_the_database_does_not_spoil_the_next(filled_lake):
+    publish(filled_lake, TABLES)
+    code = (
+        "import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.execute('SET checkpoint_threshold = ''1GB''');"
+        "c.execute('CREATE TABLE mine AS SELECT 1'); os._exit(0)"
+    ).replace("''1GB''", "\\'1GB\\'")
+    subprocess.run([sys.executable, "-c", code, str(filled_lake.database)], check=True)
+    assert filled_lake.database.with_name("hnbc.duckdb.wal").exists()
+    fill(filled_lake, 2)
+    publish(filled_lake, TABLES)
+    assert query(filled_lake, "SELECT DISTINCT generation FROM patients") == [(2,)]
