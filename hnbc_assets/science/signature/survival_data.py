@@ -6,6 +6,7 @@ Belongs here: validation of times and events. Does not: which endpoint of a coho
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from hnbc_assets.errors import TooFewEvents
@@ -33,8 +34,8 @@ def checked_survival(
     TooFewEvents
         If fewer than `min_events` events were observed.
     """
-    days = np.asarray(time, dtype=float)
-    status = np.asarray(event, dtype=float)
+    days = _as_floats(time)
+    status = _as_floats(event)
     expected = len(days) if n_patients is None else n_patients
     if days.shape != (expected,) or status.shape != (expected,):
         raise ValueError(
@@ -54,3 +55,9 @@ def checked_survival(
             f"{int(observed.sum())} events among {expected} patients; this analysis needs at least {min_events}."
         )
     return days, observed
+
+
+def _as_floats(values: ArrayLike) -> FloatArray:
+    if isinstance(values, pd.Series | pd.api.extensions.ExtensionArray):
+        return values.to_numpy(dtype=float, na_value=np.nan)
+    return np.asarray(values, dtype=float)

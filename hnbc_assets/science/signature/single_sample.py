@@ -1,0 +1,144 @@
+"""The single-sample form of the score: a patient's score does not depend on who else is in the cohort.
+
+Belongs here: ranks within a patient, their own training coefficients and cut-off. Does not: the score within a
+cohort (scoring).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+from hnbc_assets.science.signature.lasso import fit_lasso
+from hnbc_assets.science.signature.scoring import MINIMUM_COVERAGE, Score, coverage, signature_id
+from hnbc_assets.science.signature.survival_data import BoolArray, FloatArray
+
+SCALES = frozenset({"log2_tpm", "log2_cpm", "log2_intensity"})
+FEWEST_REFERENCE_GENES = 100
+REFERENCE_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class SingleSampleSignature:
+    """What scores one patient alone: genes with coefficients and the training's mean and sd of their rank scores.
+
+    `table` has gene, coefficient, mean, sd; `reference_genes` are those among which a patient's genes are ranked;
+    `cutoff` is the training median. `reason` says why there is none (the table is then empty), else it is null.
+    """
+
+    signature_id: str
+    table: pd.DataFrame
+    reference_genes: tuple[str, ...]
+    cutoff: float
+    reason: str | None
+
+
+def train_single_sample(
+    expression: pd.DataFrame,
+    time: FloatArray,
+    event: BoolArray,
+    *,
+    genes: Sequence[str],
+    reference_genes: Sequence[str],
+    scale: str,
+    seed: int,
+    folds: int = 10,
+    repeats: int = 10,
+) -> SingleSampleSignature:
+    """Fit the signature's genes anew on their ranks within each patient, by the same LASSO.
+
+    Parameters
+    ----------
+    expression : genes × training patients
+    time, event : (n_patients,), days and observed events, in the order of the columns
+    genes : the signature's
+    reference_genes : all genes that the study's cohorts share; a patient's genes are ranked among them
+    scale : `expression_scale` of the cohort; ranks within a patient mean nothing where genes were scaled one by one
+    seed, folds, repeats : of the cross-validation
+
+    Returns
+    -------
+    SingleSampleSignature, empty with a reason when the scale forbids ranks, too few reference genes are shared, or the
+    LASSO keeps no gene.
+    """
+    reference = tuple(sorted(set(reference_genes) & set(expression.index)))
+    used = [gene for gene in genes if gene in set(reference)]
+    if scale not in SCALES:
+        return _none(reference, f"ranks within a patient mean nothing on the scale {scale}")
+    if len(reference) < FEWEST_REFERENCE_GENES:
+        return _none(reference, f"{len(reference)} reference genes; ranks need at least {FEWEST_REFERENCE_GENES}")
+    if not used:
+        return _none(reference, "none of the signature's genes is among the reference genes")
+    ranks = rank_scores(expression, used, reference)
+    path = fit_lasso(ranks.T, time, event, seed=seed, folds=folds, repeats=repeats)
+    kept = path.selected
+    if kept.empty:
+        return _none(reference, f"no gene is kept on ranks within a patient: {path.reason}")
+    rows = ranks.loc[kept.index]
+    table = pd.DataFrame(
+        {
+            "gene": kept.index.to_numpy(dtype=object),
+            "coefficient": kept.to_numpy(),
+            "mean": rows.mean(axis=1).to_numpy(),
+            "sd": rows.std(axis=1, ddof=1).to_numpy(),
+        }
+    )
+    trained = SingleSampleSignature(signature_id(table), table, reference, float("nan"), None)
+    cutoff = float(score_single_sample(expression, trained, scale=scale).values.median())
+    return SingleSampleSignature(trained.signature_id, table, reference, cutoff, None)
+
+
+def score_single_sample(expression: pd.DataFrame, signature: SingleSampleSignature, *, scale: str) -> Score:
+    """Σ coefficient · (rank score - mean) / sd, each patient's ranks taken among the reference genes alone.
+
+    Parameters
+    ----------
+    expression : genes × patients (one will do)
+    signature : from `train_single_sample`
+    scale : `expression_scale` of these patients
+    """
+    nothing = pd.Series(np.nan, index=expression.columns, name="risk_score")
+    share, missing = coverage(signature.table, expression.index)
+    reference = [gene for gene in signature.reference_genes if gene in expression.index]
+    reason = signature.reason
+    if reason is None and scale not in SCALES:
+        reason = f"ranks within a patient mean nothing on the scale {scale}"
+    if reason is None and len(reference) < REFERENCE_SHARE * len(signature.reference_genes):
+        reason = (
+            f"{len(reference)} of {len(signature.reference_genes)} reference genes; ranks need {REFERENCE_SHARE:.0%}"
+        )
+    used = signature.table[signature.table["gene"].isin(reference)]
+    if reason is None and used.empty:
+        reason = "none of the signature's genes is in the cohort"
+    if reason is not None:
+        return Score(nothing, "single_sample", share, missing, reason)
+    ranks = rank_scores(expression, list(used["gene"]), reference).to_numpy()
+    z = (ranks - used[["mean"]].to_numpy()) / used[["sd"]].to_numpy()
+    total = pd.Series(used["coefficient"].to_numpy() @ z, index=expression.columns, name="risk_score")
+    if share < MINIMUM_COVERAGE:
+        reason = f"the genes present carry {share:.2f} of the coefficients; groups and claims need {MINIMUM_COVERAGE}"
+    return Score(total, "single_sample", share, missing, reason)
+
+
+def rank_scores(expression: pd.DataFrame, genes: Sequence[str], reference: Sequence[str]) -> pd.DataFrame:
+    """genes × patients: the normal score of each gene's rank among the reference genes that the patient has.
+
+    A rank r of n becomes the normal quantile of (r - 0.5) / n, ties averaged; a missing value stays missing.
+    """
+    within = expression.loc[list(reference)]
+    ranks = rankdata(within.to_numpy(dtype=float), axis=0, nan_policy="omit")
+    share = (ranks - 0.5) / within.notna().sum(axis=0).to_numpy()
+    positions = within.index.get_indexer(list(genes))
+    return pd.DataFrame(ndtri(share[positions]), index=pd.Index(genes, name="gene"), columns=expression.columns)
+
+
+def _none(reference: tuple[str, ...], reason: str) -> SingleSampleSignature:
+    empty = pd.DataFrame(
+        {"gene": pd.Series(dtype=object), **{c: pd.Series(dtype=float) for c in ("coefficient", "mean", "sd")}}
+    )
+    return SingleSampleSignature(signature_id(empty), empty, reference, float("nan"), reason)
