@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+from scipy.linalg import cholesky, solve_triangular
 from threadpoolctl import threadpool_limits
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Indices = NDArray[np.intp]
 RELATIVE_PENALTIES = np.logspace(3, -3, 25)
 MIN_LINES = 20
+NEARLY_ALL = 0.2  # share of lines not screened up to which removing them is cheaper than decomposing the rest
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,9 @@ def fit(
 
     Minimises |y − b − Xw|² + λ|w|² with b unpenalised (Hoerl & Kennard 1970, 10.1080/00401706.1970.10488634; Geeleher
     2014, 10.1186/gb-2014-15-3-r47; Maeser 2021, 10.1093/bib/bbab260). There are far more genes than lines, so the
-    dual form is solved, exactly: w = Xᵀα, with K = XXᵀ of the lines, decomposed once for all drugs. A drug screened in
-    some lines only has its own inverse, had from the common one by removing the other lines (Schur complement).
+    dual form is solved, exactly: w = Xᵀα, with one kernel K = XXᵀ of the lines, decomposed once for all drugs: the
+    inverse for a drug that was not screened in every line follows from the common one by removing the other lines. Only
+    where more than a fifth is missing the remaining lines are decomposed by themselves, which is then quicker.
 
     λ is the one of `relative_penalties` × mean diagonal of K with the least squared leave-one-out error, in closed
     form: e_i = α_i / C_ii, C the upper left block of the inverse of [[K + λI, 1], [1ᵀ, 0]] (Allen 1974,
@@ -107,16 +111,18 @@ def fit(
     usable = np.array([text is None for text in reason], dtype=bool)
     centre = x.mean(axis=0)
     x -= centre
-    grid = np.sort(RELATIVE_PENALTIES if relative_penalties is None else np.asarray(relative_penalties, float))[::-1]
     kernel = x @ x.T
+    grid = np.sort(RELATIVE_PENALTIES if relative_penalties is None else np.asarray(relative_penalties, float))[::-1]
+    penalties = grid * max(np.trace(kernel) / len(kernel), np.finfo(float).tiny)
     with threadpool_limits(1, user_api="blas"):  # many small factorisations: a second thread waits more than it helps
-        solution = _solve(kernel, np.where(screened, y, 0.0)[:, usable], screened[:, usable], grid)
+        solution = _solve(kernel, np.where(screened, y, 0.0)[:, usable], screened[:, usable], penalties)
 
     drugs = ln_ic50.columns
     table = pd.DataFrame({"drug_id": drugs, "n_lines": screened.sum(axis=0), "n_genes": x.shape[1]})
     fitted = _quality(y[:, usable], screened[:, usable], solution)
     for column, values in fitted.items():
         table.loc[usable, column] = values
+    table.loc[usable, "penalty_at_edge"] = np.isin(solution.penalty, penalties[[0, -1]])
     table["penalty_at_edge"] = table["penalty_at_edge"].astype("boolean")
     table["reason"] = reason
     names = pd.Index(drugs[usable], name=drugs.name or "drug_id")
@@ -136,10 +142,29 @@ class _Solution:
     intercept: Array
     error: Array
     penalty: Array
-    at_edge: NDArray[np.bool_]
+    press: Array
+
+    @classmethod
+    def none_yet(cls, n: int, k: int) -> _Solution:
+        return cls(np.zeros((n, k)), np.zeros(k), np.zeros((n, k)), np.zeros(k), np.full(k, np.inf))
+
+    def consider(self, drugs: Indices, known: Mask, penalty: float, diagonal: Array, py: Array, p1: Array) -> None:
+        """Keep the fits of these drugs, screened in the lines `known`, that beat what is there.
+
+        diagonal (n,), py (n, k), p1 (n,) : diagonal of P = (K_known + λI)⁻¹, P·y and P·1, any value outside `known`
+        """
+        total = p1[known].sum()
+        intercept = py[known].sum(axis=0) / total
+        alpha = np.where(known[:, None], py - p1[:, None] * intercept, 0.0)
+        error = alpha / np.where(known, diagonal - p1**2 / total, 1.0)[:, None]
+        press = (error**2).sum(axis=0)
+        better = press < self.press[drugs]
+        chosen = drugs[better]
+        self.alpha[:, chosen], self.error[:, chosen] = alpha[:, better], error[:, better]
+        self.intercept[chosen], self.press[chosen], self.penalty[chosen] = intercept[better], press[better], penalty
 
 
-def _unusable(y: Array, screened: NDArray[np.bool_], min_lines: int) -> list[str | None]:
+def _unusable(y: Array, screened: Mask, min_lines: int) -> list[str | None]:
     """Why a drug gets no model, or None."""
     reasons: list[str | None] = []
     for known, response in zip(screened.T, y.T, strict=True):
@@ -151,76 +176,65 @@ def _unusable(y: Array, screened: NDArray[np.bool_], min_lines: int) -> list[str
     return reasons
 
 
-def _solve(kernel: Array, y: Array, screened: NDArray[np.bool_], grid: Array) -> _Solution:
-    """Over the grid from strong to weak penalties, keep each drug's fit with the least leave-one-out error.
+def _solve(kernel: Array, y: Array, screened: Mask, penalties: Array) -> _Solution:
+    """Over the penalties, strongest first, keep each drug's fit with the least leave-one-out error.
 
     kernel : (n, n); y : (n, k), 0 where not screened; screened : (n, k)
     """
     n, k = y.shape
-    roots, vectors = np.linalg.eigh(kernel)
-    penalties = grid * max(np.trace(kernel) / n, np.finfo(float).tiny)
+    best = _Solution.none_yet(n, k)
     patterns = list(_patterns(screened))
-    best = _Solution(np.zeros((n, k)), np.zeros(k), np.zeros((n, k)), np.zeros(k), np.zeros(k, dtype=bool))
-    least = np.full(k, np.inf)
-    right = np.hstack([y, screened.astype(float)])
-    for i, penalty in enumerate(penalties):
-        inverse = (vectors / (roots.clip(min=0) + penalty)) @ vectors.T
-        product = inverse @ right
-        for known, drugs in patterns:
-            columns = np.concatenate([drugs, drugs[:1] + k])
-            diagonal, solved = _without_the_others(
-                kernel, inverse, product[:, columns], right[:, columns], known, penalty
-            )
-            alpha, intercept, error = _leave_one_out(diagonal, solved[:, :-1], solved[:, -1], known)
-            press = (error**2).sum(axis=0)
-            better = press < least[drugs]
-            chosen = drugs[better]
-            least[chosen], best.penalty[chosen] = press[better], penalty
-            best.alpha[:, chosen], best.error[:, chosen] = alpha[:, better], error[:, better]
-            best.intercept[chosen], best.at_edge[chosen] = intercept[better], i in (0, len(penalties) - 1)
+    nearly_all = [pattern for pattern in patterns if (~pattern[0]).sum() <= NEARLY_ALL * n]
+    some = [pattern for pattern in patterns if (~pattern[0]).sum() > NEARLY_ALL * n]
+    if nearly_all:
+        _solve_from_the_common_inverse(kernel, y, nearly_all, penalties, best)
+    for known, drugs in some:
+        roots, vectors = np.linalg.eigh(kernel[np.ix_(known, known)])
+        full = np.zeros((n, len(roots)))
+        full[known] = vectors
+        right = vectors.T @ np.column_stack([y[np.ix_(known, drugs)], np.ones(len(roots))])
+        for penalty in penalties:
+            shrunk = 1 / (roots.clip(min=0) + penalty)
+            solved = full @ (right * shrunk[:, None])
+            best.consider(drugs, known, penalty, full**2 @ shrunk, solved[:, :-1], solved[:, -1])
     return best
 
 
-def _patterns(screened: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.intp]]]:
+def _solve_from_the_common_inverse(
+    kernel: Array, y: Array, patterns: list[tuple[Mask, Indices]], penalties: Array, best: _Solution
+) -> None:
+    """For drugs screened in nearly all lines: one decomposition of all lines, the few others removed.
+
+    With A = (K + λI)⁻¹ over all lines and u the unscreened, P = A − A_·u A_uu⁻¹ A_u· (Schur complement).
+    """
+    n, k = y.shape
+    roots, vectors = np.linalg.eigh(kernel)
+    right = np.hstack([y, np.zeros((n, len(patterns)))])
+    for i, (known, _) in enumerate(patterns):
+        right[known, k + i] = 1.0
+    for penalty in penalties:
+        inverse = (vectors / (roots.clip(min=0) + penalty)) @ vectors.T
+        product = inverse @ right
+        for i, (known, drugs) in enumerate(patterns):
+            columns = np.append(drugs, k + i)
+            diagonal, solved = inverse.diagonal(), product[:, columns]
+            if not known.all():
+                rows = inverse[~known]
+                root = cholesky(rows[:, ~known], lower=True, check_finite=False)
+                removed = solve_triangular(root, rows, lower=True, check_finite=False)
+                diagonal = diagonal - np.einsum("ij,ij->j", removed, removed)
+                solved = solved - removed.T @ (removed @ right[:, columns])
+            best.consider(drugs, known, penalty, diagonal, solved[:, :-1], solved[:, -1])
+
+
+def _patterns(screened: Mask) -> Iterator[tuple[Mask, Indices]]:
     """Drugs screened in the same lines share their inverse: (lines screened, indices of the drugs)."""
     distinct, which = np.unique(screened, axis=1, return_inverse=True)
     for j in range(distinct.shape[1]):
         yield distinct[:, j], np.flatnonzero(which.ravel() == j)
 
 
-def _without_the_others(
-    kernel: Array, inverse: Array, product: Array, right: Array, known: NDArray[np.bool_], penalty: float
-) -> tuple[Array, Array]:
-    """P = (K_known + λI)⁻¹, padded with zeros: its diagonal (n,) and P·right (n, k), from the inverse over all lines.
-
-    With A the inverse over all lines, P = A − A_·u A_uu⁻¹ A_u·, u the unscreened lines. Where they are the majority,
-    inverting the smaller matrix is the shorter way.
-    """
-    n, n_known = len(known), int(known.sum())
-    if n_known == n:
-        return inverse.diagonal(), product
-    if 2 * n_known < n:
-        factor = cho_factor(kernel[np.ix_(known, known)] + penalty * np.eye(n_known), check_finite=False)
-        small = cho_solve(factor, np.eye(n_known), check_finite=False)
-        diagonal, solved = np.zeros(n), np.zeros(right.shape)
-        diagonal[known], solved[known] = small.diagonal(), small @ right[known]
-        return diagonal, solved
-    rows = inverse[~known]
-    root = cholesky(rows[:, ~known], lower=True, check_finite=False)
-    removed = solve_triangular(root, rows, lower=True, check_finite=False)
-    return inverse.diagonal() - np.einsum("ij,ij->j", removed, removed), product - removed.T @ (removed @ right)
-
-
-def _leave_one_out(diagonal: Array, py: Array, p1: Array, known: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
-    """α (n, k), b (k,) and leave-one-out errors (n, k) from the diagonal of P, P·y and P·1; 0 where not screened."""
-    total = p1[known].sum()
-    intercept = py[known].sum(axis=0) / total
-    alpha = np.where(known[:, None], py - p1[:, None] * intercept, 0.0)
-    leverage = np.where(known, diagonal - p1**2 / total, 1.0)
-    return alpha, intercept, alpha / leverage[:, None]
-
-
-def _quality(y: Array, screened: NDArray[np.bool_], solution: _Solution) -> dict[str, Array]:
+def _quality(y: Array, screened: Mask, solution: _Solution) -> dict[str, Array]:
     """The columns of the table that need the fit."""
     n = screened.sum(axis=0)
     known = np.where(screened, y, 0.0)
@@ -232,7 +246,6 @@ def _quality(y: Array, screened: NDArray[np.bool_], solution: _Solution) -> dict
         pearson = (centred * from_others).sum(axis=0) / np.sqrt((centred**2).sum(axis=0) * squared)
     return {
         "penalty": solution.penalty,
-        "penalty_at_edge": solution.at_edge,
         "cv_pearson": pearson,
         "cv_r2": 1 - (solution.error**2).sum(axis=0) / squared,
         "ln_ic50_min": np.where(screened, y, np.inf).min(axis=0),
