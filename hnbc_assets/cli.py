@@ -1,0 +1,87 @@
+"""The command line: `hnbc`.
+
+Belongs here: the group of commands, and what every command has in common: how errors and signals end it. Does not:
+what a command does (commands/).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+import click
+
+from hnbc_assets.commands.run import run
+from hnbc_assets.commands.sql import sql
+from hnbc_assets.commands.status import status
+from hnbc_assets.commands.ui import ui
+from hnbc_assets.errors import HnbcError
+
+EPILOG = """
+\b
+Environment:
+  HNBC_UPSTREAM   simulated (default), live, or the base address of a mirror
+  HNBC_STUDY      a study file; the packaged study by default
+  HNBC_DATA_LAKE  where the lake lives; data_lake/ of this folder by default
+
+\b
+Exit status:
+  0  all assets and blocking checks passed     3  an upstream could not be reached
+  1  an asset or a blocking check failed       4  a gate held
+  2  the command or the study is wrong         130, 143  stopped by Ctrl-C, SIGTERM
+"""
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=EPILOG,
+    subcommand_metavar="COMMAND …",
+)
+@click.version_option(package_name="hnbc_assets", prog_name="hnbc", message="%(prog)s %(version)s")
+def hnbc() -> None:
+    """A living study of anoikis genes, chemotherapy resistance and prognosis in HER2-negative breast cancer.
+
+    `hnbc run` makes every result and publishes the database, `hnbc sql` asks it, `hnbc ui` watches it all.
+    """
+
+
+for command in (run, ui, sql, status):
+    hnbc.add_command(command)
+
+
+def main() -> None:
+    """Run `hnbc`, and end with the status that belongs to what happened."""
+    sys.exit(_status())
+
+
+def _status() -> int:
+    try:
+        return hnbc.main(prog_name="hnbc", standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except HnbcError as error:
+        click.echo(f"hnbc: {error}", err=True)
+        return error.exit_status
+    except (click.Abort, KeyboardInterrupt):
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stderr.close()
+        return 128 + signal.SIGPIPE
+    except Exception as error:
+        click.echo(f"hnbc: {type(error).__name__}: {error}\nThis error was not foreseen. {_keep()}", err=True)
+        return 1
+
+
+def _keep() -> str:
+    """Put the traceback of an error where a developer finds it, and say where."""
+    logs = Path(os.environ.get("DAGSTER_HOME", "")) / "logs"
+    if not os.environ.get("DAGSTER_HOME") or not logs.is_dir():
+        return f"All of it:\n{traceback.format_exc()}"
+    kept = logs / "errors.log"
+    with kept.open("a", encoding="utf-8") as file:
+        file.write(f"{' '.join(sys.argv)}\n{traceback.format_exc()}\n")
+    return f"All of it is in {kept}"

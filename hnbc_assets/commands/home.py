@@ -1,0 +1,135 @@
+"""Dagster's home inside the lake: its settings, and the variables that children are given.
+
+Belongs here: resolving where everything is, once, to absolute values; writing Dagster's settings. Does not: starting
+anything.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from hnbc_assets.lake.paths import Lake
+    from hnbc_assets.study import Place
+
+OURS = "# Written by hnbc, and rewritten by its next version. To keep settings of your own, remove this line.\n"
+SETTINGS = """\
+telemetry: {enabled: false}
+nux: {enabled: false}
+storage:
+  sqlite: {base_dir: {env: DAGSTER_HOME}}
+compute_logs:
+  module: dagster._core.storage.local_compute_log_manager
+  class: LocalComputeLogManager
+  config: {base_dir: {env: DAGSTER_HOME}}
+concurrency:
+  runs: {max_concurrent_runs: 1}
+  pools: {granularity: op, default_limit: 1}
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 300
+  cancel_timeout_seconds: 60
+  free_slots_after_run_end_seconds: 60
+retention:
+  schedule: {purge_after_days: 90}
+  sensor: {purge_after_days: {skipped: 2, failure: 30, success: 90}}
+"""
+# A run in the terminal writes there itself: its output is not caught for the UI.
+TERMINAL = "terminal.yaml"
+UNCAUGHT = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+WORKSPACE = """\
+load_from:
+  - python_module:
+      module_name: hnbc_assets.definitions
+      location_name: hnbc_assets
+"""
+
+
+@dataclass(frozen=True)
+class Home:
+    """A lake with Dagster's home in it, ready to run."""
+
+    place: Place
+    lake: Lake
+
+    @property
+    def path(self) -> Path:
+        """DAGSTER_HOME."""
+        return self.lake.dagster_home
+
+    @property
+    def workspace(self) -> Path:
+        """The workspace file for webserver and daemon."""
+        return self.path / "workspace.yaml"
+
+    @property
+    def logs(self) -> Path:
+        """Where logs are kept that are not shown."""
+        return self.path / "logs"
+
+    def instance(self) -> DagsterInstance:
+        """Dagster's instance for a run in this terminal."""
+        from dagster import DagsterInstance
+
+        return DagsterInstance.from_config(str(self.path), TERMINAL)
+
+
+def look() -> Home:
+    """Where everything is, without making or claiming anything.
+
+    Raises
+    ------
+    StudyError
+        If a variable has no sensible value.
+    """
+    from hnbc_assets.lake.paths import Lake
+    from hnbc_assets.study import Place
+
+    place = Place.from_environment()
+    return Home(place, Lake(place.data_lake))
+
+
+def prepare() -> Home:
+    """Claim the lake for its upstream, write Dagster's settings, export every variable with an absolute value.
+
+    Raises
+    ------
+    LakeBelongsElsewhere
+        If the lake was filled from another upstream.
+    StudyError
+        If a variable has no sensible value, or the lake cannot be made there.
+    """
+    home = look()
+    home.lake.claim(home.place.upstream)
+    os.environ.update(
+        HNBC_UPSTREAM=home.place.upstream,
+        HNBC_DATA_LAKE=str(home.place.data_lake),
+        HNBC_STUDY=str(home.place.study_file),
+        DAGSTER_HOME=str(home.path),
+    )
+    _write_settings(home)
+    return home
+
+
+def _write_settings(home: Home) -> None:
+    import yaml
+
+    home.logs.mkdir(parents=True, exist_ok=True)
+    settings = home.path / "dagster.yaml"
+    if not settings.exists() or settings.read_text(encoding="utf-8").startswith(OURS):
+        _replace(settings, OURS + SETTINGS)
+    chosen = yaml.safe_load(settings.read_text(encoding="utf-8")) or {}
+    _replace(home.path / TERMINAL, OURS + yaml.safe_dump(chosen | {"compute_logs": UNCAUGHT}, sort_keys=False))
+    _replace(home.workspace, OURS + WORKSPACE)
+
+
+def _replace(path: Path, text: str) -> None:
+    from hnbc_assets.lake.atomic import write_bytes
+
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_bytes(path, text.encode())

@@ -1,0 +1,52 @@
+"""Signals that end a command, told apart.
+
+Belongs here: noticing SIGINT and SIGTERM whoever handles them. Does not: what is done about them.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+from types import TracebackType
+from typing import Self
+
+
+class Interruption:
+    """While entered, SIGINT and SIGTERM raise KeyboardInterrupt, and `received` says which came first.
+
+    Dagster puts one handler of its own in place of both while it executes; the signals' numbers are read from the
+    wake-up socket, which the interpreter writes to whatever the handler is. For the main thread.
+    """
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+
+    def __enter__(self) -> Self:
+        self._reading, self._writing = socket.socketpair()
+        self._reading.setblocking(False)
+        self._writing.setblocking(False)
+        self._before = signal.set_wakeup_fd(self._writing.fileno(), warn_on_full_buffer=False)
+        self._handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in self._handlers:
+            signal.signal(number, signal.default_int_handler)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.received  # noqa: B018 - the last ones are still in the socket
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._before)
+        self._reading.close()
+        self._writing.close()
+
+    @property
+    def received(self) -> int | None:
+        """The first of the signals that came, or None. May be asked from another thread."""
+        try:
+            numbers = self._reading.recv(4096)
+        except OSError:  # nothing there, or closed
+            numbers = b""
+        for number in numbers:
+            if self._first is None and number in self._handlers:
+                self._first = number
+        return self._first

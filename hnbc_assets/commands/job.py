@@ -1,0 +1,80 @@
+"""The job that `hnbc run` executes, in a form that other processes can make again by themselves.
+
+Belongs here: making the job from study and definitions, choosing assets by Dagster's selection syntax. Does not:
+executing it (run), the definitions (defs).
+"""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from dagster import AssetKey, Definitions, JobDefinition
+
+    from hnbc_assets.study import Study
+
+
+def study(executor: str | None = None) -> Study:
+    """The study of this place, with another executor if one is named."""
+    from hnbc_assets.study import load_study
+
+    found = load_study()
+    if executor is None or executor == found.execution.executor:
+        return found
+    return found.model_copy(update={"execution": found.execution.model_copy(update={"executor": executor})})
+
+
+@cache
+def definitions(executor: str | None = None) -> Definitions:
+    """Everything that Dagster knows of the study, made once in a process."""
+    from hnbc_assets.defs import build_definitions
+
+    return build_definitions(study(executor))
+
+
+@cache
+def study_job(executor: str | None = None) -> JobDefinition:
+    """The job; each process of a multiprocess run calls this."""
+    from hnbc_assets.defs import JOB
+
+    return definitions(executor).resolve_job_def(JOB)
+
+
+def choose(known: Definitions, selections: Sequence[str]) -> list[AssetKey]:
+    """The assets that any of the selections names, in Dagster's selection syntax.
+
+    Raises
+    ------
+    click.UsageError
+        If a selection cannot be read, names an asset that does not exist, or chooses nothing.
+    """
+    from dagster import AssetSelection
+
+    graph = known.resolve_asset_graph()
+    chosen: set[AssetKey] = set()
+    for selection in selections:
+        try:
+            with warnings.catch_warnings(action="ignore"):  # parts of the syntax are marked as beta
+                found = AssetSelection.from_string(selection).resolve(graph) & graph.materializable_asset_keys
+        except Exception as error:
+            raise click.UsageError(_explain(selection, graph.materializable_asset_keys, error)) from error
+        if not found:
+            raise click.UsageError(_explain(selection, graph.materializable_asset_keys))
+        chosen |= found
+    return sorted(chosen)
+
+
+def _explain(selection: str, keys: set[AssetKey], error: Exception | None = None) -> str:
+    names = sorted(key.to_user_string() for key in keys)
+    wanted = selection.strip("+*\"' ").removeprefix("key:").strip("\"'")
+    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
+    hint = f" Near it: {', '.join(near)}." if near else " hnbc status lists assets; so does dg list defs."
+    if error is not None and wanted in names:
+        return f"--select {selection}: {error}"
+    return f"--select {selection}: no asset of this study is meant by that.{hint}"

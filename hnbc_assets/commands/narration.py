@@ -1,0 +1,225 @@
+"""A run told in the terminal while it happens, from the events that Dagster keeps of it.
+
+Belongs here: following a run's events, one line per asset, checks that failed, errors in their own words. Does not:
+executing (run). Reading the event log serves every executor alike: steps may run in this process or in others.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from hnbc_assets.errors import HnbcError
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+INVOCATION_TAG = "hnbc/invocation"
+PAUSE_SECONDS = 0.25
+PATIENCE_SECONDS = 1.0  # a step that is done sooner has no line for its start
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A step that failed: its assets, what its error says, the exit status that belongs to it."""
+
+    name: str
+    message: str
+    exit_status: int
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check that did not pass."""
+
+    asset: str
+    name: str
+    blocking: bool
+    description: str
+
+
+@dataclass
+class Told:
+    """What has happened so far."""
+
+    run_id: str | None = None
+    planned: dict[str, list[str]] = field(default_factory=dict)  # step -> assets
+    rows: dict[str, int] = field(default_factory=dict)  # asset -> rows
+    done: set[str] = field(default_factory=set)
+    started: dict[str, float] = field(default_factory=dict)  # step -> time
+    announced: set[str] = field(default_factory=set)
+    failures: list[Failure] = field(default_factory=list)
+    failed_checks: list[FailedCheck] = field(default_factory=list)
+    skipped: set[str] = field(default_factory=set)
+    run_error: str | None = None
+
+
+class Narrator:
+    """Follows the run with the given invocation tag in a thread of its own, from entering to leaving."""
+
+    def __init__(self, instance: DagsterInstance, invocation: str, logs: Path, interruption: Any = None) -> None:
+        self.told = Told()
+        self._instance, self._invocation, self._logs = instance, invocation, logs
+        self._interruption = interruption
+        self._stopping_said = False
+        self._cursor: str | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="narrator", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join()
+        self._read()
+
+    def _follow(self) -> None:
+        while not self._over.wait(PAUSE_SECONDS):
+            self._read()
+            self._announce()
+            if self._interruption is not None and self._interruption.received and not self._stopping_said:
+                self._stopping_said = True
+                _say("  stopping …")
+
+    def _read(self) -> None:
+        if self.told.run_id is None:
+            self.told.run_id = self._find()
+        if self.told.run_id is None:
+            return
+        while True:
+            page = self._instance.get_records_for_run(self.told.run_id, cursor=self._cursor, limit=500)
+            for record in page.records:
+                entry = record.event_log_entry
+                if entry.dagster_event is not None:
+                    self._hear(entry.dagster_event, entry.timestamp)
+            self._cursor = page.cursor
+            if not page.has_more:
+                return
+
+    def _find(self) -> str | None:
+        from dagster import RunsFilter
+
+        found = self._instance.get_run_records(RunsFilter(tags={INVOCATION_TAG: self._invocation}), limit=1)
+        return found[0].dagster_run.run_id if found else None
+
+    def _hear(self, event: Any, at: float) -> None:
+        told, step, data = self.told, event.step_key, event.event_specific_data
+        match event.event_type_value:
+            case "ASSET_MATERIALIZATION_PLANNED":
+                told.planned.setdefault(step, []).append(event.asset_key.to_user_string())
+            case "STEP_START":
+                told.started[step] = at
+            case "ASSET_MATERIALIZATION":
+                rows = data.materialization.metadata.get("dagster/row_count")
+                told.rows[event.asset_key.to_user_string()] = rows.value if rows else None
+            case "ASSET_CHECK_EVALUATION":
+                self._hear_check(data)
+            case "STEP_SUCCESS":
+                self._succeeded(step, at)
+            case "STEP_FAILURE":
+                self._failed(step, data.error, at)
+            case "STEP_SKIPPED":
+                told.skipped.add(step)
+            case "PIPELINE_FAILURE" if data is not None and data.error is not None and not told.failures:
+                told.run_error = self._explain("run", data.error)[0]
+
+    def _hear_check(self, evaluation: Any) -> None:
+        if evaluation.passed:
+            return
+        check = FailedCheck(
+            asset=evaluation.asset_key.to_user_string(),
+            name=evaluation.check_name,
+            blocking=bool(evaluation.blocking) and evaluation.severity.value == "ERROR",
+            description=evaluation.description or "",
+        )
+        self.told.failed_checks.append(check)
+        word = "blocking check failed" if check.blocking else "check failed"
+        _say(f"  {'✗' if check.blocking else '!'} {check.asset}: {word}: {check.name}: {check.description}")
+
+    def _announce(self) -> None:
+        now = datetime.now().timestamp()
+        for step, since in list(self.told.started.items()):
+            late = now - since > PATIENCE_SECONDS
+            if late and step in self.told.planned and step not in self.told.done | self.told.announced:
+                self.told.announced.add(step)
+                _say(f"  ▸ {self._name(step)} …")
+
+    def _succeeded(self, step: str, at: float) -> None:
+        told = self.told
+        told.done.add(step)
+        if step not in told.planned:
+            return  # a check's own step: it speaks only when it fails
+        made = [asset for asset in told.planned[step] if asset in told.rows]
+        counted = [told.rows[asset] for asset in made if told.rows[asset] is not None]
+        rows = f"{sum(counted):>11,} rows" if counted else " " * 16 if made else f"{'nothing new':>16}"
+        seconds = at - told.started.get(step, at)
+        _say(f"  ✓ {self._name(step):<44}{rows}  {seconds:6.1f} s  {self._place()}")
+
+    def _failed(self, step: str, error: Any, at: float) -> None:
+        told = self.told
+        told.done.add(step)
+        name = self._name(step)
+        blocked = any(c.blocking and c.asset in told.planned.get(step, []) for c in told.failed_checks)
+        message, status = self._explain(name, error)
+        told.failures.append(Failure(name, message, status))
+        seconds = at - told.started.get(step, at)
+        said = "stopped by its blocking check" if blocked and "AssetCheck" in message else message
+        _say(f"  ✗ {name} failed after {seconds:.1f} s\n      " + said.replace("\n", "\n      "))
+
+    def _name(self, step: str) -> str:
+        assets = self.told.planned.get(step, [])
+        if len(assets) > 2:
+            return f"{assets[0]} and {len(assets) - 1} more"
+        return ", ".join(assets) or step
+
+    def _place(self) -> str:
+        steps = len(self.told.planned)
+        return f"[{len(self.told.done & self.told.planned.keys())}/{steps}]"
+
+    def _explain(self, name: str, error: Any) -> tuple[str, int]:
+        """The error in its own words and the exit status of its type; the whole of it goes to the log."""
+        if error is None:
+            return "no reason was given", 1
+        log = self._logs / f"{self.told.run_id}.log"
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{name}\n{error.to_string()}\n\n")
+        cause = error
+        while cause is not None:
+            kind, said = _own_type(cause)
+            if kind is not None:
+                return said, kind.exit_status
+            cause = cause.cause
+        innermost = error
+        while innermost.cause is not None:
+            innermost = innermost.cause
+        if "Interrupt" in (innermost.cls_name or ""):
+            return "stopped", 1
+        return f"{innermost.message.strip()}\nThis error was not foreseen. All of it is in {log}", 1
+
+
+def _own_type(error: Any) -> tuple[type[HnbcError] | None, str]:
+    """The exception type of this package that a recorded error is of, and its message without the type's name."""
+    from pydoc import ErrorDuringImport, locate
+
+    name, _, said = error.message.partition(": ")
+    if not name.startswith("hnbc_assets"):
+        return None, ""
+    try:
+        kind = locate(name)
+    except ErrorDuringImport:
+        return None, ""
+    if isinstance(kind, type) and issubclass(kind, HnbcError):
+        return kind, said.strip()
+    return None, ""
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,8 @@
+"""stub."""
+
+import click
+
+
+@click.command()
+def sql() -> None:
+    """stub."""
