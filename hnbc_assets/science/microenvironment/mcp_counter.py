@@ -1,0 +1,34 @@
+"""MCP-counter: the mean log expression of genes that one cell population alone expresses.
+
+Belongs here: the score. Does not: whether scale and coverage allow it (applicability.py).
+
+Becht et al. 2016 (10.1186/s13059-016-1070-5). Scores are in units of the expression and can be compared between
+patients, not between populations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+
+def mcp_counter(expression: pd.DataFrame, markers: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Mean expression of each population's markers.
+
+    Parameters
+    ----------
+    expression : genes × patients, log2
+    markers : population → symbols; those that the expression lacks, and repetitions, do not count
+
+    Returns
+    -------
+    populations × patients, log2; the mean of the markers observed in the patient, missing where there is none.
+    """
+    scores = {
+        population: expression.loc[expression.index.intersection(list(dict.fromkeys(genes)))].mean(axis=0)
+        for population, genes in markers.items()
+    }
+    table = pd.DataFrame(scores, index=expression.columns, columns=list(markers), dtype=float).T
+    table.index.name = "cell_type"
+    return table
