@@ -1,0 +1,84 @@
+"""Clinical records of GDC's TCGA projects, put into the study's slots.
+
+Belongs here: which GDC field, biotab field or curated endpoint answers which question. Does not: spellings
+(clinical_words), which endpoints are impossible (endpoints), fetching (sources/gdc).
+
+Survival is the API's, which moves with the releases; disease-specific survival and the progression-free interval are
+TCGA-CDR's where it was fetched (Liu et al. 2018, 10.1016/j.cell.2018.02.052), as the API does not curate them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from hnbc_assets.science.cohorts.clinical_words import Recorded, column, text
+
+
+def record(clinical: pd.DataFrame) -> Recorded:
+    """Slots of GDC's clinical frame (index 12-character barcode)."""
+    recorded = Recorded(clinical.index)
+    recorded.slots = {
+        "age_years": column(clinical, "age_at_index"),
+        "sex": column(clinical, "sex"),
+        "menopause": _first(clinical, "biotab_menopause_status", "menopause_status"),
+        "stage": column(clinical, "ajcc_pathologic_stage"),
+        "t_stage": column(clinical, "ajcc_pathologic_t"),
+        "n_stage": column(clinical, "ajcc_pathologic_n"),
+        "m_stage": column(clinical, "ajcc_pathologic_m"),
+        "er_status": column(clinical, "biotab_er_status_by_ihc"),
+        "pr_status": column(clinical, "biotab_pr_status_by_ihc"),
+        "site": column(clinical, "tissue_source_site").fillna(clinical.index.to_series().str.split("-").str[1]),
+        "chemotherapy": column(clinical, "treatments").map(_chemotherapy),
+    }
+    recorded.her2_tests = (
+        column(clinical, "biotab_her2_status_by_ihc"),
+        column(clinical, "biotab_her2_ihc_score"),
+        column(clinical, "biotab_her2_fish_status"),
+    )
+    recorded.vital_status = column(clinical, "vital_status").map(lambda v: (text(v) or "").lower() or None)
+    recorded.endpoints = {"os": _overall_survival(clinical, recorded.vital_status), "pfi": _progression(clinical)}
+    if "cdr_dss" in clinical:
+        recorded.endpoints["dss"] = (_number(clinical, "cdr_dss_time"), _number(clinical, "cdr_dss"))
+    return recorded
+
+
+def _overall_survival(clinical: pd.DataFrame, vital: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Days to death for the dead; the longest follow-up recorded for the living."""
+    dead = vital.eq("dead")
+    last = pd.concat([_number(clinical, "days_to_last_follow_up"), _number(clinical, "days_to_follow_up")], axis=1)
+    days = _number(clinical, "days_to_death").where(dead, last.max(axis=1))
+    event = pd.Series(np.where(dead, 1.0, np.where(vital.eq("alive"), 0.0, np.nan)), index=clinical.index)
+    return days.where(event.notna()), event
+
+
+def _progression(clinical: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """TCGA-CDR's progression-free interval; for a patient it does not have, the API's progression or recurrence."""
+    said = column(clinical, "progression_or_recurrence").map(lambda v: (text(v) or "").lower())
+    event = pd.Series(np.where(said == "yes", 1.0, np.where(said == "no", 0.0, np.nan)), index=clinical.index)
+    last = pd.concat(
+        [_number(clinical, f"days_to_{what}") for what in ("last_follow_up", "follow_up", "death")], axis=1
+    )
+    days = _number(clinical, "days_to_progression").where(event.eq(1), last.max(axis=1)).where(event.notna())
+    if "cdr_pfi" not in clinical:
+        return days, event
+    curated_days, curated_event = _number(clinical, "cdr_pfi_time"), _number(clinical, "cdr_pfi")
+    curated = curated_event.notna() | curated_days.notna()
+    return curated_days.where(curated, days), curated_event.where(curated, event)
+
+
+def _chemotherapy(treatments: object) -> str | None:
+    """yes where a chemotherapy is listed; a list without one does not say no."""
+    return "yes" if "chemotherapy" in (text(treatments) or "").lower() else None
+
+
+def _first(clinical: pd.DataFrame, *names: str) -> pd.Series:
+    """The first of several columns that says something, patient by patient."""
+    found = column(clinical, names[0]).map(text)
+    for name in names[1:]:
+        found = found.where(found.notna(), column(clinical, name).map(text))
+    return found
+
+
+def _number(clinical: pd.DataFrame, name: str) -> pd.Series:
+    return pd.to_numeric(column(clinical, name), errors="coerce").astype(float)

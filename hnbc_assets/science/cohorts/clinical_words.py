@@ -1,0 +1,122 @@
+"""Clinical words: the many spellings of stage, receptors, menopause, subtype, sex and events, in one spelling each.
+
+Belongs here: values only, a function a column of `patients`. Does not: which upstream column holds them
+(clinical_*.py).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+SUBTYPES = {
+    "luma": "LumA",
+    "luminal a": "LumA",
+    "luminala": "LumA",
+    "lumb": "LumB",
+    "luminal b": "LumB",
+    "luminalb": "LumB",
+    "her2": "Her2",
+    "her2-enriched": "Her2",
+    "basal": "Basal",
+    "basal-like": "Basal",
+    "normal": "Normal",
+    "normal-like": "Normal",
+    "claudin-low": "claudin-low",
+}
+YES = {"1", "1.0", "yes", "y", "true", "dead", "deceased", "event", "progression", "recurred", "died"}
+NO = {"0", "0.0", "no", "n", "false", "alive", "living", "censored", "not recurred"}
+
+
+@dataclass
+class Recorded:
+    """What a source says about its patients, each slot indexed by patient; a slot that is None was not given."""
+
+    index: pd.Index
+    slots: dict[str, pd.Series] = field(default_factory=dict)
+    her2_tests: tuple[pd.Series, pd.Series, pd.Series] | None = None
+    her2_reported: pd.Series | None = None
+    endpoints: dict[str, tuple[pd.Series, pd.Series]] = field(default_factory=dict)
+    vital_status: pd.Series | None = None
+
+
+def column(frame: pd.DataFrame, name: str) -> pd.Series:
+    """A column of the source, all missing where the source has none."""
+    return frame[name] if name in frame else pd.Series(None, index=frame.index, dtype=object, name=name)
+
+
+def text(value: object) -> str | None:
+    """A value as stripped text; missing, empty and the ways to say not available are None."""
+    if value is None or value is pd.NA or value != value:
+        return None
+    said = str(value).strip()
+    silent = ("", "na", "nan", "none", "null", "unknown", "not reported", "not available", "[not available]", "nc")
+    return None if said.lower() in silent or re.fullmatch(r"\[.*\]", said) else said
+
+
+def sex(value: object) -> str | None:
+    """female or male."""
+    said = (text(value) or "").lower()
+    return {"female": "female", "f": "female", "male": "male", "m": "male"}.get(said)
+
+
+def menopause(value: object) -> str | None:
+    """pre, peri or post; indeterminate is missing."""
+    match = re.match(r"(pre|peri|post)", (text(value) or "").lower())
+    return match[1] if match else None
+
+
+def receptor(value: object) -> str | None:
+    """positive, negative or indeterminate."""
+    said = (text(value) or "").lower()
+    if said in ("p", "pos", "positive", "+", "1", "er+", "pr+"):
+        return "positive"
+    if said in ("n", "neg", "negative", "-", "0", "er-", "pr-"):
+        return "negative"
+    return "indeterminate" if said in ("i", "indeterminate", "equivocal", "borderline", "low") else None
+
+
+def stage(value: object) -> str | None:
+    """I, IA … IV, from `Stage IIA`, `iia`, `2.0`; X and 0 (in situ) as they are known: X is missing, 0 stays."""
+    said = (text(value) or "").upper().removeprefix("STAGE").strip()
+    said = re.sub(r"^([0-4])(?:\.0)?(?=[ABC]?$)", lambda m: ("0", "I", "II", "III", "IV")[int(m[1])], said)
+    return said if re.fullmatch(r"0|(I{1,3}|IV)[ABC]?", said) else None
+
+
+def tnm(value: object) -> str | None:
+    """T1c, N0(i-), N1mi, M0, cM0(i+): category in capitals, the rest in small letters; TX, NX, MX are missing."""
+    said = re.sub(r"\s+", "", text(value) or "").upper()
+    match = re.fullmatch(r"([CP]?)(T|N|M)(IS|[0-4X])(.*)", said)
+    if not match or match[3] == "X":
+        return None
+    return f"{match[1].lower()}{match[2]}{match[3].lower()}{match[4].lower()}"
+
+
+def subtype(value: object) -> str | None:
+    """LumA, LumB, Her2, Basal, Normal or claudin-low."""
+    return SUBTYPES.get((text(value) or "").lower().removeprefix("brca_"))
+
+
+def yes_no(value: object) -> str | None:
+    """yes or no."""
+    said = (text(value) or "").lower()
+    return "yes" if said in YES else "no" if said in NO else None
+
+
+def event(value: object) -> float | None:
+    """1.0 or 0.0, from 1, `1:DECEASED`, `LIVING`, true …; None when it says nothing."""
+    said = (text(value) or "").lower()
+    match = re.match(r"([01]):", said)
+    if match:
+        return float(match[1])
+    return 1.0 if said in YES else 0.0 if said in NO else None
+
+
+def response(value: object) -> str | None:
+    """pCR or RD."""
+    said = (text(value) or "").lower()
+    if said in ("pcr", "1", "1.0", "yes", "true", "complete"):
+        return "pCR"
+    return "RD" if said in ("rd", "0", "0.0", "no", "false", "npcr", "residual", "residual disease") else None

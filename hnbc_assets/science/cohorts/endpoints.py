@@ -1,0 +1,101 @@
+"""Endpoints: time and event in days, impossible ones set aside with a reason.
+
+Belongs here: units, what makes an endpoint impossible, the exclusion of stage IV from progression, follow-up. Does not:
+where times come from (clinical_*.py), models of survival (science/signature).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+ENDPOINTS = ("os", "dss", "pfi", "drfs")
+PROGRESSION = ("pfi", "drfs")
+DAYS_PER = {"days": 1.0, "months": 365.25 / 12, "years": 365.25}
+FATAL = ("os", "dss")
+
+
+def in_days(time: pd.Series, unit: str) -> pd.Series:
+    """A time in days: months are 365.25/12, years 365.25 days.
+
+    Parameters
+    ----------
+    time : numbers or text that can be read as numbers; anything else becomes missing
+    unit : days, months or years
+    """
+    return pd.to_numeric(time, errors="coerce").astype(float) * DAYS_PER[unit]
+
+
+def harmonise(
+    given: Mapping[str, tuple[pd.Series, pd.Series]],
+    *,
+    vital_status: pd.Series | None = None,
+    stage: pd.Series | None = None,
+    exclude_stage_iv_from_progression: bool = True,
+    index: pd.Index,
+) -> pd.DataFrame:
+    """Each endpoint's days and event, both missing where they cannot be used, and why.
+
+    Parameters
+    ----------
+    given : endpoint -> (days, event); event 1 or 0; endpoints of ENDPOINTS that are absent become missing columns
+    vital_status : alive or dead, to catch a death of one who is alive
+    stage : I … IV with subdivisions
+
+    Returns
+    -------
+    {endpoint}_days (float, > 0), {endpoint}_event (boolean, nullable) and endpoint_exclusions: text such as
+    `os: time is zero; pfi: stage IV`, missing where nothing was excluded.
+    """
+    columns: dict[str, pd.Series] = {}
+    reasons = pd.Series("", index=index, dtype=object)
+    for endpoint in ENDPOINTS:
+        days, event = given.get(endpoint, (pd.Series(np.nan, index=index), pd.Series(np.nan, index=index)))
+        days, event = days.reindex(index).astype(float), pd.to_numeric(event.reindex(index), errors="coerce")
+        why = impossible(days, event, fatal=endpoint in FATAL, vital_status=vital_status)
+        if exclude_stage_iv_from_progression and endpoint in PROGRESSION and stage is not None:
+            usable = why.isna() & days.notna()
+            why = why.mask(usable & stage.map(lambda said: str(said).startswith("IV")), "stage IV")
+        drop = why.notna() | days.isna() | event.isna()
+        columns[f"{endpoint}_days"] = days.mask(drop)
+        columns[f"{endpoint}_event"] = event.astype("Float64").mask(drop).astype("boolean")
+        text = (f"{endpoint}: " + why.fillna("")).where(why.notna(), "")
+        reasons = reasons.where(text == "", reasons.where(reasons == "", reasons + "; ") + text)
+    frame = pd.DataFrame(columns, index=index)
+    frame["endpoint_exclusions"] = reasons.mask(reasons == "", None)
+    return frame
+
+
+def impossible(days: pd.Series, event: pd.Series, *, fatal: bool, vital_status: pd.Series | None = None) -> pd.Series:
+    """Why an endpoint cannot be used, missing where it can or where nothing was recorded.
+
+    Time zero (nothing was observed), a negative time, an event without time, a status without time, a time without
+    status, and, when `fatal`, an event of one who is recorded alive.
+    """
+    why = pd.Series(None, index=days.index, dtype=object)
+    why = why.mask(days.eq(0), "time is zero").mask(days.lt(0), "time is negative")
+    why = why.mask(days.isna() & event.eq(1), "death without time" if fatal else "event without time")
+    why = why.mask(days.isna() & event.eq(0), "status without time")
+    why = why.mask(days.gt(0) & event.isna(), "time without status")
+    if fatal and vital_status is not None:
+        alive = vital_status.reindex(days.index).eq("alive")
+        why = why.mask(why.isna() & event.eq(1) & alive, "death while recorded alive")
+    return why
+
+
+def median_follow_up(days: pd.Series, event: pd.Series) -> float:
+    """Median follow-up in days by the reverse Kaplan–Meier method; NaN when the curve does not reach one half.
+
+    Censoring is the event and the event censors (Schemper & Smith 1996, 10.1016/0197-2456(96)00075-X).
+    """
+    usable = days.notna() & event.notna()
+    time = days[usable].to_numpy(float)
+    censored = ~event[usable].astype(bool).to_numpy()
+    surviving = 1.0
+    for at in np.unique(time[censored]):
+        surviving *= 1 - np.sum((time == at) & censored) / np.sum(time >= at)
+        if surviving <= 0.5 + 1e-12:
+            return float(at)
+    return float("nan")

@@ -1,0 +1,160 @@
+"""Expression: from features as upstream names them to a genes × samples matrix on a stated scale.
+
+Belongs here: the logarithm, current symbols, the collapse of features to genes. Does not: which sample stands for a
+patient (samples), scaling of genes (the analyses that need it).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from hnbc_assets.errors import CohortUnusable, StudyError
+from hnbc_assets.science.cohorts import symbols
+
+LOG_SCALES = ("log2_tpm", "log2_cpm", "log2_intensity")
+GENE_WISE_SCALES = ("zscore", "probe_scaled", "rank_normal")
+SCALES = (*LOG_SCALES, *GENE_WISE_SCALES)
+LARGEST_LOG2 = 32.0
+
+
+def gene_matrix(
+    expression: pd.DataFrame,
+    features: pd.DataFrame,
+    *,
+    scale: str,
+    collapse: str | None = None,
+    already_log2: bool = False,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Genes × samples, one row a current symbol, and how each row came about.
+
+    Parameters
+    ----------
+    expression : features × samples; TPM for log2_tpm, counts for log2_cpm, and as it is on every other scale
+    features : feature_id, symbol; symbols of several genes are joined by '///'
+    scale : what the result is on, one of SCALES
+    collapse : mean or max_variance, for genes of several features; by default the mean on gene-wise scales, where
+        variance says nothing, and the feature of the highest variance on the others
+    already_log2 : the values are logarithms already, for log2_tpm and log2_cpm
+
+    Returns
+    -------
+    matrix : float64, index gene, sorted by symbol
+    report : gene, n_features, rule, upstream_symbols; rows without gene count what was dropped and say why
+
+    Raises
+    ------
+    StudyError
+        If scale or collapse is unknown, or the values cannot be on that scale.
+    CohortUnusable
+        If no feature has a usable symbol.
+    """
+    if scale not in SCALES or collapse not in (None, "mean", "max_variance"):
+        raise StudyError(f"scale {scale!r}, collapse {collapse!r}: scales are {', '.join(SCALES)}; mean, max_variance.")
+    collapse = collapse or ("mean" if scale in GENE_WISE_SCALES else "max_variance")
+    values = expression.to_numpy(float) if already_log2 else to_log2(expression.to_numpy(float), scale)
+    if scale in LOG_SCALES and np.nanmax(values, initial=-np.inf) > LARGEST_LOG2:
+        raise StudyError(
+            f"{scale}: the largest value is {np.nanmax(values):.4g}, which no logarithm is. "
+            "Are the values linear? Say so by the cohort's scale in the study file."
+        )
+    named = symbols.current(features.set_index("feature_id")["symbol"].reindex(expression.index))
+    par_y = pd.Series(expression.index.astype(str)).str.endswith("_PAR_Y")
+    named.loc[par_y, "gene"], named.loc[par_y, "reason"] = None, "second_copy_on_y"
+    empty = pd.Series(np.isnan(values).all(axis=1)) & named["gene"].notna()
+    named.loc[empty, "gene"], named.loc[empty, "reason"] = None, "no_value"
+    if named["gene"].isna().all():
+        raise CohortUnusable(
+            f"None of {len(named)} features has a usable gene symbol, e.g. {list(expression.index[:3])}."
+        )
+    matrix, kept = _collapse(values, named["gene"], expression.index, collapse)
+    frame = pd.DataFrame(matrix, index=pd.Index(kept["gene"], name="gene", dtype=object), columns=expression.columns)
+    return frame, _report(kept, named)
+
+
+def current_genes(expression: pd.DataFrame) -> pd.DataFrame:
+    """Genes × samples in current symbols, for a frame whose rows are symbols already; rows of one gene are averaged."""
+    features = pd.DataFrame({"feature_id": np.arange(len(expression)), "symbol": expression.index})
+    frame, _ = gene_matrix(expression.set_axis(features["feature_id"]), features, scale="rank_normal", collapse="mean")
+    return frame
+
+
+def to_log2(values: np.ndarray, scale: str) -> np.ndarray:
+    """log2(TPM + 1); log2 counts per million, (count + ½)/(library + 1)·10⁶ as voom has it; anything else as it is.
+
+    Parameters
+    ----------
+    values : (n_features, n_samples); all features of the sample, for the library size
+
+    Raises
+    ------
+    StudyError
+        If a TPM or count is negative.
+    """
+    if scale not in ("log2_tpm", "log2_cpm"):
+        return values
+    if np.nanmin(values, initial=np.inf) < 0:
+        raise StudyError(f"{scale}: a value is negative ({np.nanmin(values):.4g}). Are the values logarithms already?")
+    if scale == "log2_tpm":
+        return np.log2(values + 1)
+    return np.log2((values + 0.5) / (np.nansum(values, axis=0) + 1) * 1e6)
+
+
+def _collapse(
+    values: np.ndarray, genes: pd.Series, feature_ids: pd.Index, collapse: str
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """(genes, samples) and a frame gene, n_features, rule; genes sorted."""
+    usable = np.flatnonzero(genes.notna())
+    codes, names = pd.factorize(genes.iloc[usable], sort=True)
+    counts = np.bincount(codes)
+    rule = np.full(len(names), "its only feature", dtype=object)
+    matrix = np.empty((len(names), values.shape[1]))
+    order = np.argsort(codes, kind="stable")
+    rows, starts = usable[order], np.concatenate([[0], np.cumsum(counts)])
+    single = counts == 1
+    matrix[single] = values[rows[starts[:-1][single]]]
+    for gene in np.flatnonzero(~single):
+        block = rows[starts[gene] : starts[gene + 1]]
+        if collapse == "mean":
+            matrix[gene] = _mean(values[block])
+            rule[gene] = f"mean of {len(block)} features"
+        else:
+            best = block[int(np.argmax(_variance(values[block])))]
+            matrix[gene] = values[best]
+            rule[gene] = f"highest variance of {len(block)} features: {feature_ids[best]}"
+    return matrix, pd.DataFrame({"gene": np.asarray(names, dtype=object), "n_features": counts, "rule": rule})
+
+
+def _mean(block: np.ndarray) -> np.ndarray:
+    """Mean by column of what is there; NaN where nothing is."""
+    present = ~np.isnan(block)
+    n = present.sum(axis=0)
+    return np.where(n > 0, np.where(present, block, 0).sum(axis=0) / np.maximum(n, 1), np.nan)
+
+
+def _variance(block: np.ndarray) -> np.ndarray:
+    """Variance by row of what is there, −1 where fewer than two values are; ties go to the first row."""
+    present = ~np.isnan(block)
+    n = present.sum(axis=1)
+    mean = np.where(present, block, 0).sum(axis=1) / np.maximum(n, 1)
+    squares = np.where(present, (block - mean[:, None]) ** 2, 0).sum(axis=1)
+    return np.where(n > 1, squares / np.maximum(n - 1, 1), -1.0)
+
+
+def _report(kept: pd.DataFrame, named: pd.DataFrame) -> pd.DataFrame:
+    """Kept genes with the upstream symbols that were renamed, then what was dropped, counted by reason."""
+    renamed = named[named["gene"].notna() & named["reason"].ne("as_given")]
+    old = renamed.groupby("gene")["upstream"].agg(lambda given: ";".join(dict.fromkeys(given)))
+    report = kept.assign(upstream_symbols=kept["gene"].map(old))
+    dropped = named[named["gene"].isna()].groupby("reason", sort=True)["upstream"]
+    rows = [
+        {
+            "gene": None,
+            "n_features": len(given),
+            "rule": f"dropped: {reason}",
+            "upstream_symbols": ";".join(list(dict.fromkeys(given.dropna().astype(str)))[:5]) or None,
+        }
+        for reason, given in dropped
+    ]
+    report = pd.concat([report, pd.DataFrame(rows)], ignore_index=True) if rows else report
+    return report.astype({"upstream_symbols": object}).where(report.notna(), None)

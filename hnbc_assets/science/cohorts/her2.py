@@ -1,0 +1,137 @@
+"""HER2: from receptor tests to a status that carries its reason.
+
+Belongs here: the study's conservative rule, the plain ASCO/CAP call beside it, HER2-low. Does not: where the test
+results come from (clinical_*.py), who enters the study (inclusion).
+
+The study rule. The IHC category is the score's (0 and 1+ negative, 2+ equivocal, 3+ positive); the reported word
+counts only where there is no score. Equivocal or indeterminate ISH counts as not done. ISH resolves 2+ or absent IHC;
+agreement, or one informative test alone, decides; with neither the status is indeterminate. Tests that contradict each
+other make a patient discordant, and she is excluded.
+
+ASCO/CAP: Wolff et al. 2018, 10.1200/JCO.2018.77.8738. HER2-low: Tarantino et al. 2020, 10.1200/JCO.19.02488.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import pandas as pd
+
+from hnbc_assets.errors import StudyError
+
+STATUSES = ("negative", "positive", "indeterminate", "discordant")
+CATEGORY_OF_SCORE = {"0": "negative", "1+": "negative", "2+": "equivocal", "3+": "positive"}
+EVIDENT_VALUES = {
+    **dict.fromkeys(("N", "n", "-", "neg", "Neg", "NEG", "negative", "Negative", "NEGATIVE"), "negative"),
+    **dict.fromkeys(("P", "p", "+", "pos", "Pos", "POS", "positive", "Positive", "POSITIVE"), "positive"),
+    **dict.fromkeys(("I", "indeterminate", "Indeterminate", "equivocal", "Equivocal"), "indeterminate"),
+}
+COLUMNS = ["her2_ihc", "her2_ihc_score", "her2_fish", "her2_status", "her2_rule", "her2_asco_cap", "her2_low"]
+
+
+def decide(ihc_word: pd.Series, ihc_score: pd.Series, ish: pd.Series) -> pd.DataFrame:
+    """The study's HER2 status of each patient from IHC (word, score) and ISH.
+
+    Parameters
+    ----------
+    ihc_word, ish : positive, negative, equivocal or indeterminate in any case; anything else counts as missing
+    ihc_score : 0, 1, 2, 3 with or without +
+
+    Returns
+    -------
+    Indexed as the input: her2_ihc and her2_fish (the words, lower case), her2_ihc_score (0, 1+, 2+, 3+), her2_status
+    (one of STATUSES), her2_rule (what decided), her2_asco_cap (positive, negative, equivocal or indeterminate),
+    her2_low (true, false, or missing where it cannot be known).
+    """
+    word, fish, score = ihc_word.map(_word), ish.map(_word), ihc_score.map(_score)
+    decided = [_decide(*tests) for tests in zip(word, score, fish, strict=True)]
+    frame = pd.DataFrame(decided, columns=["her2_status", "her2_rule"], index=word.index, dtype=object)
+    frame["her2_ihc"], frame["her2_ihc_score"], frame["her2_fish"] = word, score, fish
+    frame["her2_asco_cap"] = [_asco_cap(*tests) for tests in zip(word, score, fish, strict=True)]
+    low = [_low(*tests) for tests in zip(score, fish, strict=True)]
+    frame["her2_low"] = pd.array(low, dtype="boolean")
+    return frame[COLUMNS]
+
+
+def reported(values: pd.Series, mapping: Mapping[str, str] | None = None, *, where: str = "the cohort") -> pd.DataFrame:
+    """The HER2 status of a cohort that reports only a status; `her2_rule` is reported_status.
+
+    Parameters
+    ----------
+    values : as upstream gives them; NA and empty count as missing (indeterminate, rule not_reported)
+    mapping : upstream value -> negative, positive or indeterminate; None understands the evident words (N, P, -, +,
+        negative, …)
+    where : cohort, for the error's message
+
+    Raises
+    ------
+    StudyError
+        If a value is not mapped.
+    """
+    known = dict(EVIDENT_VALUES if mapping is None else mapping)
+    text = values.map(lambda value: None if pd.isna(value) or str(value).strip() in ("", "NA") else str(value).strip())
+    strange = text[text.notna() & ~text.isin(list(known))]
+    if len(strange):
+        value = strange.iloc[0]
+        raise StudyError(
+            f"{where}: {values.name or 'the HER2 status'!r} has the value {value!r} in {(strange == value).sum()} "
+            f"samples, which the study does not map. Add it under cohorts.{where}.her2_values in the study file "
+            "(negative, positive or indeterminate)."
+        )
+    status = text.map(known)
+    frame = pd.DataFrame(None, index=values.index, columns=COLUMNS, dtype=object)
+    frame["her2_status"] = status.where(status.notna(), "indeterminate")
+    frame["her2_rule"] = ["reported_status" if known_value else "not_reported" for known_value in text.notna()]
+    frame["her2_low"] = pd.array([None] * len(frame), dtype="boolean")
+    return frame
+
+
+def _decide(word: str | None, score: str | None, fish: str | None) -> tuple[str, str]:
+    """Status and the rule that decided, for one patient."""
+    if word == "positive" and score in ("0", "1+"):
+        return "discordant", "ihc_word_positive_score_0_or_1"
+    if word == "negative" and score == "3+":
+        return "discordant", "ihc_word_negative_score_3"
+    ihc = CATEGORY_OF_SCORE[score] if score else word
+    ihc_speaks, ish_speaks = ihc in ("positive", "negative"), fish in ("positive", "negative")
+    source = "ihc_score" if score else "ihc_word"
+    if ihc_speaks and ish_speaks and ihc != fish:
+        return "discordant", f"ihc_{ihc}_ish_{fish}"
+    if ihc_speaks:
+        return str(ihc), f"{source}_and_ish" if ish_speaks else source
+    if ish_speaks:
+        return str(fish), "ish_after_equivocal_ihc" if ihc == "equivocal" else "ish_alone"
+    return "indeterminate", "equivocal_without_ish" if ihc == "equivocal" else "no_informative_test"
+
+
+def _asco_cap(word: str | None, score: str | None, fish: str | None) -> str:
+    """ASCO/CAP's algorithm as written: IHC first, ISH for 2+ or where IHC is absent."""
+    ihc = CATEGORY_OF_SCORE[score] if score else word
+    if ihc in ("positive", "negative"):
+        return str(ihc)
+    if fish in ("positive", "negative"):
+        return str(fish)
+    return "equivocal" if "equivocal" in (ihc, fish) else "indeterminate"
+
+
+def _low(score: str | None, fish: str | None) -> bool | None:
+    """1+, or 2+ with negative ISH; unknown without a score, or for 2+ without an informative ISH."""
+    if score is None:
+        return None
+    if score == "2+":
+        return {"negative": True, "positive": False}.get(fish or "")
+    return score == "1+"
+
+
+def _word(value: object) -> str | None:
+    """A reported result in lower case, None when it says nothing."""
+    text = str(value).strip().lower()
+    text = {"amplified": "positive", "not amplified": "negative"}.get(text, text)
+    return text if text in ("positive", "negative", "equivocal", "indeterminate") else None
+
+
+def _score(value: object) -> str | None:
+    """0, 1+, 2+ or 3+, from 0, 1, 1.0, '2+' …; None otherwise."""
+    match = re.fullmatch(r"([0-3])(?:\.0)?\s*\+?", str(value).strip())
+    return None if match is None else "0" if match[1] == "0" else f"{match[1]}+"

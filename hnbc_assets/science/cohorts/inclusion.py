@@ -1,0 +1,85 @@
+"""Inclusion: who enters the study, why the others do not, and whether a cohort can play its role.
+
+Belongs here: the reasons of exclusion and the least that a role needs. Does not: HER2 and endpoints themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pandas as pd
+
+from hnbc_assets.errors import CohortUnusable
+from hnbc_assets.science.cohorts.endpoints import ENDPOINTS
+
+ROLES = ("discovery", "training", "validation", "descriptive")
+LEAST_RESPONSES = 5
+LEAST_EVENTS = 10
+
+
+def decide_inclusion(
+    patients: pd.DataFrame, with_expression: Collection[str], *, her2_status: str = "negative"
+) -> pd.DataFrame:
+    """The patients with `included` and `exclusion_reason` in place of `clinical_exclusion`.
+
+    Included are those of the HER2 status asked for, with expression, and without a clinical exclusion. A patient
+    without a usable endpoint or response stays included: the analysis that needs it leaves her out.
+
+    Parameters
+    ----------
+    patients : of `clinical.harmonise_clinical`
+    with_expression : patient ids that have an expression profile
+    """
+    rule = patients["her2_rule"].astype(str)
+    her2 = ("HER2 " + patients["her2_status"] + " (" + rule + ")").where(patients["her2_status"] != her2_status, "")
+    clinical = patients["clinical_exclusion"].fillna("")
+    expression = pd.Series("no expression", index=patients.index).mask(
+        patients["patient_id"].isin(set(with_expression)), ""
+    )
+    reasons = ["; ".join(filter(None, why)) for why in zip(her2, clinical, expression, strict=True)]
+    decided = patients.drop(columns="clinical_exclusion")
+    decided["included"] = [not why for why in reasons]
+    decided["exclusion_reason"] = pd.Series([why or None for why in reasons], index=patients.index, dtype=object)
+    exclusions = decided.pop("endpoint_exclusions")
+    return decided.assign(endpoint_exclusions=exclusions)
+
+
+def require_role(
+    patients: pd.DataFrame, expression: pd.DataFrame, role: str, endpoint: str | None, *, cohort_id: str
+) -> None:
+    """Nothing, or an error that says what the cohort lacks for its role.
+
+    discovery needs at least 5 included patients with pCR and 5 with RD; training at least 10 events of its endpoint;
+    validation an endpoint with an event; all need included patients and genes.
+
+    Raises
+    ------
+    CohortUnusable
+    """
+    included = patients[patients["included"]]
+    if role not in ROLES:
+        raise CohortUnusable(f"{cohort_id}: {role!r} is no role; roles are {', '.join(ROLES)}.")
+    if not len(expression):
+        raise CohortUnusable(f"{cohort_id} has no gene with expression. Is its profile or platform the right one?")
+    if not len(included):
+        why = patients["exclusion_reason"].value_counts().head(3).to_dict()
+        raise CohortUnusable(f"{cohort_id} has no HER2-negative patient with expression; reasons: {why}.")
+    if role == "discovery":
+        counts = {word: int((included["response"] == word).sum()) for word in ("pCR", "RD")}
+        if min(counts.values()) < LEAST_RESPONSES:
+            raise CohortUnusable(
+                f"{cohort_id} is to find resistance genes but has {counts['pCR']} pCR and {counts['RD']} RD among "
+                f"{len(included)} patients (at least {LEAST_RESPONSES} each). Map `response` in the study file."
+            )
+    if role in ("training", "validation"):
+        if endpoint not in ENDPOINTS:
+            raise CohortUnusable(
+                f"{cohort_id} is for {role} but its endpoint is {endpoint!r}; give {', '.join(ENDPOINTS)}."
+            )
+        n_events = int(included[f"{endpoint}_event"].fillna(False).sum())
+        least = LEAST_EVENTS if role == "training" else 1
+        if n_events < least:
+            raise CohortUnusable(
+                f"{cohort_id} is for {role} on {endpoint} but has {n_events} events among {len(included)} patients "
+                f"(at least {least}). Choose another endpoint in the study file."
+            )

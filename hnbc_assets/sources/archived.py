@@ -1,0 +1,71 @@
+"""Finding one archived file among the manifest rows that a reader was given, and opening it whether packed or not.
+
+Belongs here: the step from manifest rows to a path and its text. Does not: formats, the manifest itself (archive).
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from hnbc_assets.errors import FormatError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hnbc_assets.sources.archive import Archive
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+def find(archive: Archive, manifest: pd.DataFrame, pattern: str) -> Path | None:
+    """The path of the manifest row whose file id matches `pattern` wholly, or None; the last row wins."""
+    wanted = re.compile(pattern)
+    path = None
+    for _, row in manifest.iterrows():
+        if wanted.fullmatch(str(row["file_id"])):
+            path = Path(archive.locate(row))
+    return path
+
+
+def locate(archive: Archive, manifest: pd.DataFrame, pattern: str, what: str) -> Path:
+    """As `find`, for a file that must be there.
+
+    Raises
+    ------
+    FormatError
+        If no row matches; the message says what was looked for and which files the manifest has.
+    """
+    path = find(archive, manifest, pattern)
+    if path is None:
+        known = ", ".join(map(str, manifest["file_id"].head(8))) or "none"
+        raise FormatError(f"No {what} among the archived files ({known}). Fetch the source again.")
+    return path
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file, unpacked when it is gzip.
+
+    Raises
+    ------
+    FormatError
+        If it is gzip and cannot be unpacked.
+    """
+    content = path.read_bytes()
+    if content[:2] != GZIP_MAGIC:
+        return content
+    try:
+        return gzip.decompress(content)
+    except (EOFError, OSError) as error:
+        raise FormatError(f"{path.name} cannot be unpacked ({error}). Delete it and fetch it again.") from error
+
+
+def open_text(path: Path) -> TextIO:
+    """A text stream over a file that may be gzip; bytes that are no UTF-8 are replaced."""
+    with path.open("rb") as stream:
+        packed = stream.read(2) == GZIP_MAGIC
+    raw = gzip.GzipFile(path) if packed else path.open("rb")
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline=None)  # type: ignore[arg-type]

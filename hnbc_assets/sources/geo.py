@@ -1,0 +1,263 @@
+"""GEO: series matrices and platform annotations.
+
+Belongs here: asking GEO for a series' release, fetching its files, reading the two formats with GEO's own words.
+Does not: what a characteristic means for the study (science/cohorts), probes to genes (science/cohorts/expression).
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from hnbc_assets.errors import DamagedDownload, DownloadsIncomplete, FormatError, StudyError, UpstreamRefused
+from hnbc_assets.sources import archived
+
+if TYPE_CHECKING:
+    from hnbc_assets.sources.archive import Archive
+    from hnbc_assets.sources.http import Client
+    from hnbc_assets.sources.progress import Progress
+
+FTP = "https://ftp.ncbi.nlm.nih.gov/geo"
+PROBE = "https://www.ncbi.nlm.nih.gov/geo/query/acc.cgi"
+MATRIX = r"GSE\d+(-GPL\d+)?_series_matrix\.txt\.gz"
+ANNOTATION = r"GPL\d+\.annot\.gz"
+MISSING = ("", "null", "NULL", "NA", "NaN", "nan", "N/A")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+TABLE_BEGIN, TABLE_END = b"!series_matrix_table_begin", b"!series_matrix_table_end"
+
+
+def release(client: Client, series: str) -> str:
+    """The series' last update date, as YYYY-MM-DD; GEO gives no ETag, so this is what tells versions apart.
+
+    Raises
+    ------
+    UpstreamRefused
+        If the series was withdrawn or is not public yet.
+    DamagedDownload
+        If GEO answers with something else than the record, twice.
+    """
+    params = {"acc": series, "targ": "self", "form": "text", "view": "brief"}
+    for _ in range(2):
+        text = client.get(PROBE, params=params).text
+        fields = dict(re.findall(r"^!Series_(\w+)\s*=\s*(.*?)\s*$", text, flags=re.M))
+        if "last_update_date" in fields:
+            break
+    else:
+        raise DamagedDownload(
+            f"GEO's record of {series} ({PROBE}) has no last update date: a web page? Try again later."
+        )
+    if not fields.get("status", "").startswith("Public"):
+        raise UpstreamRefused(f"GEO says that {series} is {fields.get('status') or 'without status'!r}: withdrawn?")
+    return iso_date(fields["last_update_date"])
+
+
+def iso_date(text: str) -> str:
+    """GEO's `Mar 25 2019` as `2019-03-25`, whatever the machine's language."""
+    match = re.fullmatch(r"\W*([A-Z][a-z]{2}) (\d{1,2}) (\d{4})\W*", text)
+    if not match or match[1] not in MONTHS:
+        raise FormatError(f"{text!r} is not a date as GEO writes it (Mar 25 2019).")
+    return datetime.date(int(match[3]), MONTHS.index(match[1]) + 1, int(match[2])).isoformat()
+
+
+def fetch(
+    client: Client, archive: Archive, series: str, platform: str, *, progress: Progress | None = None
+) -> pd.DataFrame:
+    """Archive a series' matrix and its platform's annotation; returns their manifest rows.
+
+    A series over several platforms has one matrix each, named after both; that name is tried when the plain one
+    is refused.
+    """
+    from hnbc_assets.sources.archive import Wanted
+
+    version = release(client, series)
+    folder = f"{FTP}/series/{_stub(series)}/{series}/matrix"
+    annotation = f"{platform}.annot.gz"
+    url = f"{FTP}/platforms/{_stub(platform)}/{platform}/annot/{annotation}"
+    wanted_annotation = Wanted(file_id=annotation, url=url, path=annotation, content="gzip")
+    names = [f"{series}_series_matrix.txt.gz", f"{series}-{platform}_series_matrix.txt.gz"]
+    for name in names:
+        wanted = [Wanted(file_id=name, url=f"{folder}/{name}", path=name, content="gzip"), wanted_annotation]
+        try:
+            return archive.fetch(client, "geo", version, wanted, progress=progress)
+        except DownloadsIncomplete as error:
+            refused = set(error.failures) == {name} and isinstance(error.failures[name], UpstreamRefused)
+            if name == names[-1] or not refused:
+                raise
+    raise AssertionError("unreachable")
+
+
+def read_clinical(archive: Archive, manifest: pd.DataFrame, *, subset: dict[str, str] | None = None) -> pd.DataFrame:
+    """A row a sample, as GEO describes it.
+
+    Parameters
+    ----------
+    subset : column -> text; only samples whose column contains the text, e.g. {"relation": "GSE25055"}
+
+    Returns
+    -------
+    Index patient_id (GSM accession); title, relation, platform_id, source_name, then one column a characteristic,
+    all text, missing where a sample lacks the characteristic.
+
+    Raises
+    ------
+    StudyError
+        If `subset` names a column that is not there, or keeps no sample.
+    """
+    path = archived.locate(archive, manifest, MATRIX, "GEO series matrix")
+    samples = _parse_header(path)
+    for column, text in (subset or {}).items():
+        if column not in samples:
+            raise StudyError(f"{path.name} has no {column!r} to choose samples by; it has {', '.join(samples)}.")
+        keep = samples[column].fillna("").str.contains(text, regex=False)
+        if not keep.any():
+            seen = ", ".join(map(repr, samples[column].dropna().unique()[:5]))
+            raise StudyError(f"No sample of {path.name} has {text!r} in {column!r}; values there are {seen}.")
+        samples = samples[keep]
+    return samples
+
+
+def read_expression(
+    archive: Archive, manifest: pd.DataFrame, *, sample_ids: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The matrix, probes × samples (float64, index feature_id), and features[feature_id, symbol].
+
+    A probe of several genes keeps their symbols joined by '///', as the annotation has them; a probe that the
+    annotation does not name has a missing symbol.
+
+    Raises
+    ------
+    FormatError
+        If the table is cut off, has no header or is not numeric; if a wanted sample is not in it.
+    """
+    path = archived.locate(archive, manifest, MATRIX, "GEO series matrix")
+    matrix = read_matrix(path, sample_ids)
+    annotation = archived.find(archive, manifest, ANNOTATION)
+    symbols = read_annotation(annotation) if annotation else pd.Series(dtype=object)
+    features = pd.DataFrame({"feature_id": matrix.index, "symbol": symbols.reindex(matrix.index).to_numpy()})
+    return matrix, features
+
+
+def read_matrix(path: Path, sample_ids: Sequence[str] | None = None) -> pd.DataFrame:
+    """The table of a series matrix: probes × samples, float64, index feature_id, missing values NaN."""
+    import polars as pl
+
+    content = archived.read_bytes(path)
+    begin, end = content.find(TABLE_BEGIN), content.rfind(TABLE_END)
+    if begin < 0 or end < 0:
+        lost = "begin" if begin < 0 else "end"
+        raise FormatError(f"{path.name} has no !series_matrix_table_{lost}: truncated? Delete it and fetch it again.")
+    start = content.index(b"\n", begin) + 1
+    line_end = content.index(b"\n", start)
+    names = [name.strip('"\r') for name in content[start:line_end].decode().split("\t")]
+    if names[0] != "ID_REF" or len(set(names)) != len(names):
+        raise FormatError(
+            f"{path.name}: the table's header starts with {names[:3]}, not with ID_REF and unique samples."
+        )
+    wanted = names[1:] if sample_ids is None else list(sample_ids)
+    lost_samples = [name for name in wanted if name not in set(names)]
+    if lost_samples:
+        raise FormatError(f"{path.name} has no column for {len(lost_samples)} samples, e.g. {lost_samples[:3]}.")
+    schema: dict[str, Any] = dict.fromkeys(names, pl.Float64) | {"ID_REF": pl.String}
+    try:
+        table = pl.read_csv(
+            memoryview(content)[line_end + 1 : end].tobytes(),
+            has_header=False,
+            new_columns=names,
+            schema=schema,
+            separator="\t",
+            null_values=list(MISSING),
+        )
+    except pl.exceptions.PolarsError as error:
+        raise FormatError(f"{path.name}: the table is not numbers by sample ({error}).") from error
+    values = table.select(wanted).to_numpy()
+    index = pd.Index(table["ID_REF"].to_numpy(), name="feature_id", dtype=object)
+    if index.has_duplicates:
+        raise FormatError(f"{path.name}: probe {index[index.duplicated()][0]!r} has two rows.")
+    return pd.DataFrame(np.asarray(values, dtype=float), index=index, columns=pd.Index(wanted, name="sample_id"))
+
+
+def read_annotation(path: Path) -> pd.Series:
+    """Symbols by probe (index feature_id), from a platform's annotation file."""
+    with archived.open_text(path) as stream:
+        for line in stream:
+            if line.startswith("!platform_table_begin"):
+                break
+        else:
+            raise FormatError(f"{path.name} has no !platform_table_begin: not a GEO annotation file.")
+        header = next(stream, "").rstrip("\n").split("\t")
+        if "ID" not in header or "Gene symbol" not in header:
+            raise FormatError(f"{path.name}: its columns are {header[:4]}, without ID or Gene symbol.")
+        probe, symbol = header.index("ID"), header.index("Gene symbol")
+        rows = {}
+        for line in stream:
+            if line.startswith("!platform_table_end"):
+                break
+            cells = line.rstrip("\n").split("\t")
+            rows[cells[probe]] = cells[symbol].strip() if len(cells) > symbol else ""
+        else:
+            raise FormatError(f"{path.name} has no !platform_table_end: truncated? Delete it and fetch it again.")
+    symbols = pd.Series(rows, dtype=object, name="symbol").rename_axis("feature_id")
+    return symbols.mask(symbols.isin(["", "NA", "NA_NA", "---"]))
+
+
+def _stub(accession: str) -> str:
+    """GEO's folder of an accession: GSE25066 is under GSE25nnn, GPL96 under GPLnnn."""
+    match = re.fullmatch(r"(GSE|GPL)(\d+)", accession)
+    if not match:
+        raise StudyError(f"{accession!r} is not a GEO accession (GSE… or GPL…).")
+    return f"{match[1]}{match[2][:-3]}nnn"
+
+
+def _parse_header(path: Path) -> pd.DataFrame:
+    """The `!Sample_` rows of a series matrix as a frame of samples."""
+    plain: dict[str, list[str]] = {}
+    described: list[list[str]] = []
+    with archived.open_text(path) as stream:
+        for line in stream:
+            if line.startswith("!series_matrix_table_begin"):
+                break
+            if not line.startswith("!Sample_"):
+                continue
+            name, *cells = [cell.strip().strip('"') for cell in line.rstrip("\n").split("\t")]
+            name = name.removeprefix("!Sample_")
+            if name.startswith("characteristics_ch"):
+                described.append(cells)
+            elif name in plain:
+                plain[name] = ["; ".join(filter(None, pair)) for pair in zip(plain[name], cells, strict=True)]
+            else:
+                plain[name] = cells
+        else:
+            raise FormatError(f"{path.name} has no table: not a GEO series matrix, or truncated.")
+    if "geo_accession" not in plain:
+        raise FormatError(f"{path.name} has no !Sample_geo_accession row.")
+    index = pd.Index(plain["geo_accession"], name="patient_id", dtype=object)
+    columns = {
+        column: plain.get(column, [""] * len(index))
+        for column in ("title", "relation", "platform_id", "source_name_ch1")
+    }
+    frame = pd.DataFrame(columns, index=index).rename(columns={"source_name_ch1": "source_name"})
+    characteristics = pd.DataFrame(_characteristics(described, len(index)), index=index)
+    overlap = characteristics.columns.intersection(frame.columns)
+    frame = frame.drop(columns=overlap).join(characteristics) if len(characteristics.columns) else frame
+    return frame.astype(object).mask(frame.isna() | frame.eq(""), None)
+
+
+def _characteristics(rows: list[list[str]], n_samples: int) -> list[dict[str, str]]:
+    """`key: value` cells by sample; keys may differ between the samples of one row."""
+    samples: list[dict[str, str]] = [{} for _ in range(n_samples)]
+    for cells in rows:
+        for sample, cell in zip(samples, cells, strict=False):
+            if not cell:
+                continue
+            key, separator, value = cell.partition(":")
+            key, value = (key.strip(), value.strip()) if separator else ("characteristics", cell)
+            if key in sample and sample[key] != value:
+                value = f"{sample[key]}; {value}"
+            sample[key] = value
+    return samples
