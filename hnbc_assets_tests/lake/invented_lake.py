@@ -1,15 +1,18 @@
 """A small invented lake: two raw files, two cohorts, a signature and risk scores, all of one generation.
 
-Belongs here: filling a lake without Dagster, and, run as a script, publishing it again and again in a process of its
-own (to be killed). Does not: tests.
+Belongs here: filling a lake without Dagster, and what other processes do to it in tests (write, publish, read).
+Does not: tests.
 """
 
 from __future__ import annotations
 
 import hashlib
-import sys
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import duckdb
+import numpy as np
 import pandas as pd
 
 from hnbc_assets.lake import checks, parquet
@@ -88,8 +91,43 @@ def fill(lake: Lake, generation: int = 1, n: int = 50) -> None:
     put(lake, "risk_scores", scores, ("signature", "cohorts/two"))
 
 
-if __name__ == "__main__":  # root, first generation, number of publications
-    place, first, count = Lake(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
-    for number in range(first, first + count):
-        fill(place, number, n=2000)
-        print(publish(place, TABLES, keep=2).sha256, flush=True)
+def publish_once(root: Path, started: Connection) -> None:
+    """Say that it starts, then publish; for a process of its own."""
+    started.send("starting")
+    publish(Lake(root), TABLES, keep=2)
+
+
+def publish_often(root: Path, count: int, done: Connection) -> None:
+    """Publish `count` times and hand over the checksums; for a process of its own."""
+    done.send([publish(Lake(root), TABLES, keep=2).sha256 for _ in range(count)])
+
+
+def write_matrix(path: Path, generation: int, started: Connection) -> None:
+    """Say that it starts, then write a matrix full of its generation; for a process of its own."""
+    frame = pd.DataFrame(np.full((3000, 200), float(generation)), columns=[f"p{i}" for i in range(200)])
+    started.send("starting")
+    parquet.write(path, frame, Provenance("matrix", content_hash(frame)))
+
+
+def generations(connection: duckdb.DuckDBPyConnection) -> set[int]:
+    """The generations found in a database's tables; more than one is a mixture."""
+    return {
+        row[0]
+        for table in ("patients", "signature", "risk_scores")
+        for row in connection.execute(f"SELECT DISTINCT generation FROM {table}").fetchall()
+    }
+
+
+def read_until(database: Path, hold: bool, enough: Event, found: Connection) -> None:
+    """Read until told that it is enough, over one connection (`hold`) or a new one each time; say what was seen."""
+    seen = []
+    connection = duckdb.connect(str(database), read_only=True)
+    found.send("reading")
+    last = False
+    while not last:
+        last = enough.is_set()
+        if not hold:
+            connection.close()
+            connection = duckdb.connect(str(database), read_only=True)
+        seen.append(generations(connection))
+    found.send(seen)

@@ -1,0 +1,53 @@
+"""Where things are in the lake, and whose lake it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hnbc_assets.errors import LakeBelongsElsewhere, StudyError
+from hnbc_assets.lake.paths import Lake
+
+
+def test_an_assets_table_is_named_like_the_asset(lake):
+    assert lake.table("cohorts/brca_tcga") == lake.root / "tables" / "cohorts" / "brca_tcga.parquet"
+
+
+@pytest.mark.parametrize("name", ["", "/etc/passwd", "../x", "a/../b", "a//b", ".hidden", "a b", "a/"])
+def test_a_name_that_would_lead_elsewhere_is_refused(lake, name):
+    with pytest.raises(ValueError, match="asset name"):
+        lake.table(name)
+
+
+def test_a_relative_root_is_refused():
+    with pytest.raises(ValueError, match="absolute"):
+        Lake(Path("data_lake"))
+
+
+def test_the_assets_of_a_lake_are_those_with_a_whole_table(filled_lake):
+    (filled_lake.tables / ".patients.parquet.00.part").write_bytes(b"half")
+    assert filled_lake.assets() == [
+        "cohorts/one", "cohorts/two", "patients", "raw/gdc/all", "raw/geo/all", "risk_scores", "signature",
+    ]  # fmt: skip
+
+
+def test_a_lake_belongs_to_the_upstream_that_first_filled_it(lake):
+    lake.claim("simulated")
+    lake.claim("simulated")
+    assert lake.upstream() == "simulated"
+    with pytest.raises(LakeBelongsElsewhere, match=r"upstream 'simulated'.*'live'.*HNBC_DATA_LAKE") as refused:
+        lake.claim("live")
+    assert refused.value.exit_status == 2
+    assert lake.upstream() == "simulated"
+
+
+def test_a_mirrors_address_is_the_same_with_and_without_a_last_slash(lake):
+    lake.claim("http://localhost:8080/")
+    lake.claim("http://localhost:8080")
+
+
+def test_a_lake_that_cannot_be_made_is_a_study_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StudyError, match="data lake cannot be kept there"):
+        Lake(tmp_path / "file" / "lake").claim("simulated")
