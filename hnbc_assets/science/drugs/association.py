@@ -77,25 +77,19 @@ def associate(
     from hnbc_assets.science.group_comparison import compare_groups
 
     compared = predictions[[patient for patient in predictions.columns if group.get(patient) in ("high", "low")]]
-    plain = compare_groups(compared, group)
-    if len(compared) < 2 or compared.shape[1] == 0:
-        result = compare_groups(compared, group, covariates=covariates) if covariates is not None else plain
-    else:
+    result = compare_groups(compared, group, covariates=covariates)
+    if len(compared) > 1 and compared.shape[1] > 0:
         level = general_sensitivity(compared, classes=classes)
-        adjusted = pd.concat(
-            [
-                compare_groups(compared.loc[[drug]], group, covariates=_with_level(covariates, level.loc[drug]))
-                for drug in compared.index
-            ],
-            ignore_index=True,
-        )
+        adjusted = [
+            compare_groups(compared.loc[[drug]], group, covariates=_with_level(covariates, level.loc[drug]))
+            for drug in compared.index
+        ]
         taken = ["adjusted_effect", "adjusted_p_value", "adjusted_for"]
-        result = plain.drop(columns=[*taken, "adjusted_fdr"], errors="ignore").assign(**adjusted[taken])
-        result.insert(result.columns.get_loc("adjusted_p_value") + 1, "adjusted_fdr", 0.0)
+        result[taken] = pd.concat(adjusted, ignore_index=True)[taken]
         result["adjusted_fdr"] = benjamini_hochberg(result["adjusted_p_value"])
     result = result.rename(columns={"feature": "drug_id"})
-    lower = np.where(result["effect"] < 0, "high", "low")
-    result["more_sensitive"] = pd.Series(lower, index=result.index).where(result["effect"].abs() > 0, None)
+    lower = pd.Series(np.where(result["effect"] < 0, "high", "low"), index=result.index)
+    result["more_sensitive"] = lower.where(result["effect"].abs() > 0, None)
     return result
 
 
