@@ -7,12 +7,15 @@ executing it (run), the definitions (defs).
 from __future__ import annotations
 
 import difflib
+import re
 import warnings
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
 import click
+
+PLAIN_NAME = re.compile(r"(\d*\+)?([A-Za-z0-9_./*-]+)(\+\d*)?")
 
 if TYPE_CHECKING:
     from dagster import AssetKey, Definitions, JobDefinition
@@ -47,7 +50,10 @@ def study_job(executor: str | None = None) -> JobDefinition:
 
 
 def choose(known: Definitions, selections: Sequence[str]) -> list[AssetKey]:
-    """The assets that any of the selections names, in Dagster's selection syntax.
+    """The assets that any of the selections names, in the selection syntax of Dagster's UI.
+
+    A plain name means that asset, `*` in it anything, and a `+` before or after it all that it needs or that needs
+    it, as in the UI: `+signature` is `+key:"signature"`.
 
     Raises
     ------
@@ -61,7 +67,9 @@ def choose(known: Definitions, selections: Sequence[str]) -> list[AssetKey]:
     for selection in selections:
         try:
             with warnings.catch_warnings(action="ignore"):  # parts of the syntax are marked as beta
-                found = AssetSelection.from_string(selection).resolve(graph) & graph.materializable_asset_keys
+                found = (
+                    AssetSelection.from_string(_spelled_out(selection)).resolve(graph) & graph.materializable_asset_keys
+                )
         except Exception as error:
             raise click.UsageError(_explain(selection, graph.materializable_asset_keys, error)) from error
         if not found:
@@ -70,11 +78,19 @@ def choose(known: Definitions, selections: Sequence[str]) -> list[AssetKey]:
     return sorted(chosen)
 
 
+def _spelled_out(selection: str) -> str:
+    plain = PLAIN_NAME.fullmatch(selection.strip())
+    if plain is None or plain[2] == "*":
+        return selection
+    return f'{plain[1] or ""}key:"{plain[2]}"{plain[3] or ""}'
+
+
 def _explain(selection: str, keys: set[AssetKey], error: Exception | None = None) -> str:
     names = sorted(key.to_user_string() for key in keys)
-    wanted = selection.strip("+*\"' ").removeprefix("key:").strip("\"'")
-    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
-    hint = f" Near it: {', '.join(near)}." if near else " hnbc status lists assets; so does dg list defs."
-    if error is not None and wanted in names:
-        return f"--select {selection}: {error}"
-    return f"--select {selection}: no asset of this study is meant by that.{hint}"
+    plain = PLAIN_NAME.fullmatch(selection.strip())
+    if plain is None:
+        reason = "it cannot be read" if error is not None else "no asset of this study is meant by that"
+        return f"--select {selection}: {reason}. Inside an expression a name is written key:NAME."
+    near = difflib.get_close_matches(plain[2], names, n=3, cutoff=0.5)
+    hint = f"Near it: {', '.join(near)}." if near else "dg list defs lists all assets."
+    return f"--select {selection}: no asset of this study is meant by that. {hint}"

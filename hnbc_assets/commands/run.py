@@ -52,8 +52,9 @@ THREAD_VARIABLES = (
     "selections",
     multiple=True,
     metavar="ASSETS",
-    help="Only these, in Dagster's selection syntax: signature, '+signature' (with all it needs), 'signature+' "
-    "(with all that depends on it), 'group:drugs'. May be given several times.",
+    help="Only these, in the selection syntax of Dagster's UI, where a plain name means that asset: signature, "
+    "'+signature' (with all it needs), 'signature+' (with all that depends on it), 'cohorts/*', "
+    "'group:drugs and not key:drug_models'. May be given several times.",
 )
 @click.option(
     "--executor",
@@ -136,7 +137,7 @@ def _execute(
 
 
 def _exit_status(told: Told) -> int:
-    """0 when all passed; of several reasons the one that most needs a person: a fault, the study, a gate, the network."""
+    """0 when all passed; of several reasons the one that most needs a person: fault, study, gate, network."""
     statuses = {failure.exit_status for failure in told.failures}
     if told.run_error or any(check.blocking for check in told.failed_checks):
         statuses.add(1)

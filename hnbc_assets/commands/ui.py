@@ -1,8 +1,146 @@
-"""stub."""
+"""`hnbc ui`: Dagster's webserver and daemon on this machine, until Ctrl-C.
+
+Belongs here: starting both, waiting until they answer, ending both. Does not: what they show (defs).
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from hnbc_assets.errors import HnbcError, StudyError
 
-@click.command()
-def ui() -> None:
-    """stub."""
+if TYPE_CHECKING:
+    from hnbc_assets.commands.home import Home
+    from hnbc_assets.commands.processes import Program
+
+LOOPBACK = "127.0.0.1"
+READY_SECONDS = 120.0
+
+
+class UiEnded(HnbcError):
+    """Webserver or daemon ended by itself."""
+
+
+@click.command(short_help="Watch the study in Dagster's UI; Ctrl-C ends it.")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port on 127.0.0.1.")
+def ui(port: int) -> None:
+    """Start Dagster's webserver and daemon on this machine, and end both on Ctrl-C or SIGTERM.
+
+    The daemon runs schedules and what is launched in the UI; a run under way is stopped with it, and what it has
+    finished is kept. Nothing listens to other machines.
+    """
+    from hnbc_assets.commands.home import prepare
+    from hnbc_assets.commands.interruption import Interruption
+
+    with Interruption() as interruption:
+        home = prepare()
+        _check_free(port)
+        _check_study()
+        try:
+            _serve(home, port)
+        except KeyboardInterrupt:
+            click.echo("\nStopped; nothing is left running.", err=True)
+            status = 128 + (interruption.received or signal.SIGINT)
+    sys.exit(status)
+
+
+def _serve(home: Home, port: int) -> None:
+    """Returns only by an exception: KeyboardInterrupt, or UiEnded when a program ended by itself."""
+    from hnbc_assets.commands.processes import Program, adopt_orphans, stop
+    from hnbc_assets.commands.run import release_abandoned
+
+    with home.instance() as instance:
+        release_abandoned(instance)
+    adopt_orphans()
+    workspace = ["--workspace", str(home.workspace)]
+    web = [*_script("dagster-webserver"), "--host", LOOPBACK, "--port", str(port), *workspace]
+    programs: list[Program] = []
+    try:
+        programs.append(Program("webserver", web, _log(home, "webserver")))
+        programs.append(Program("daemon", [*_script("dagster-daemon"), "run", *workspace], _log(home, "daemon")))
+        click.echo("starting …", err=True)
+        _await(programs, port)
+        click.echo(f"The study is at http://{LOOPBACK}:{port}")
+        click.echo(f"lake {home.lake.root} · logs {home.logs} · Ctrl-C ends it", err=True)
+        while True:
+            _all_run(programs)
+            time.sleep(0.5)
+    finally:
+        stop(programs)
+
+
+def _await(programs: list[Program], port: int) -> None:
+    """Wait until the webserver answers."""
+    deadline = time.monotonic() + READY_SECONDS
+    while not _answers(port):
+        _all_run(programs)
+        if time.monotonic() > deadline:
+            raise UiEnded(f"The webserver did not answer within {READY_SECONDS:.0f} s; its log: {programs[0].log}")
+        time.sleep(0.2)
+
+
+def _answers(port: int) -> bool:
+    from http.client import HTTPConnection, HTTPException
+
+    connection = HTTPConnection(LOOPBACK, port, timeout=5)
+    try:
+        connection.request("GET", "/server_info")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _all_run(programs: list[Program]) -> None:
+    for program in programs:
+        if program.ended is not None:
+            raise UiEnded(
+                f"The {program.name} ended by itself with status {program.ended}. The end of its log, {program.log}:\n"
+                + program.last_words()
+            )
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise StudyError(
+                f"Port {port} of {LOOPBACK} cannot be used ({error.strerror}). Choose another: hnbc ui --port …"
+            ) from error
+
+
+def _check_study() -> Any:
+    """A study that cannot be used is said here, not in a log."""
+    from hnbc_assets.study import load_study
+
+    return load_study()
+
+
+def _script(name: str) -> list[str]:
+    """A console script of this environment, by this interpreter."""
+    beside = Path(sys.executable).with_name(name)
+    found = beside if beside.exists() else shutil.which(name)
+    if found is None:
+        raise UiEnded(f"{name} is not installed beside {sys.executable}; make the environment anew: make clean demo")
+    return [sys.executable, str(found)]
+
+
+def _log(home: Home, name: str) -> Path:
+    """The program's log of this start; that of the start before is kept beside it."""
+    log = home.logs / f"{name}.log"
+    if log.exists():
+        log.replace(home.logs / f"{name}.before.log")
+    log.write_text(f"{datetime.now().isoformat(timespec='seconds')} started by hnbc ui\n", encoding="utf-8")
+    return log
