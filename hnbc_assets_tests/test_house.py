@@ -1,0 +1,228 @@
+"""The rules of the house, held by reading its files: who may import whom, what a module says, what no file names.
+
+Each test collects all breaches, one line a file, so that one run shows everything that there is to mend.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "hnbc_assets"
+OWN_PYTHON = ("hnbc_assets", "hnbc_assets_tests", "benchmarks")
+
+# Each floor stands on those below it; rooms of one floor do not know each other.
+FLOORS = [
+    {"errors", "hnbc_assets"},
+    {"science", "sources", "tables", "study"},
+    {"lake", "report"},
+    {"defs"},
+    {"definitions"},
+    {"cli", "commands"},
+]
+ONE_ROOM = [{"cli", "commands"}]  # a command and the group that it hangs on
+WITHOUT_DAGSTER = {"errors", "science", "sources", "tables", "study", "report"}
+HEAVY = {
+    "gseapy", "lifelines", "matplotlib", "numba", "openpyxl", "pandera", "polars", "python_calamine", "scipy",
+    "sklearn", "sksurv", "statsmodels",
+}  # fmt: skip
+MOST_LINES = 350
+
+
+def breaches(found: dict[Path, str] | list[str]) -> str:
+    """One line a breach, for an assertion's message."""
+    lines = [f"{path.relative_to(ROOT)}: {what}" for path, what in found.items()] if isinstance(found, dict) else found
+    return "\n" + "\n".join(sorted(lines))
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Module name to file, of the whole package."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def room(module: str) -> str:
+    """`hnbc_assets.science.genes.overlap` is in `science`; the package itself is a room of its own."""
+    return module.split(".")[1] if "." in module else module
+
+
+@cache
+def imports(module: str) -> tuple[str, ...]:
+    """What a module imports, anywhere in it, except for the type checker alone."""
+    return tuple(_imported(ast.parse(modules()[module].read_text()), module))
+
+
+def _imported(node: ast.AST, module: str) -> Iterator[str]:
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        return
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = node.module or ""
+        if node.level:
+            is_package = modules()[module].name == "__init__.py"
+            above = module.split(".")[: None if is_package and node.level == 1 else is_package - node.level]
+            base = ".".join([*above, *filter(None, [node.module])])
+        for alias in node.names:
+            full = f"{base}.{alias.name}"
+            yield full if full in modules() else base
+    for child in ast.iter_child_nodes(node):
+        yield from _imported(child, module)
+
+
+def own_imports(module: str) -> set[str]:
+    return {name for name in imports(module) if name.split(".")[0] == "hnbc_assets"}
+
+
+def test_every_room_is_on_a_floor():
+    known = set().union(*FLOORS)
+    assert {room(module) for module in modules()} <= known
+
+
+def test_imports_go_down_the_floors_and_never_sideways():
+    floor = {name: number for number, names in enumerate(FLOORS) for name in names}
+    found = []
+    for module, path in modules().items():
+        for target in own_imports(module):
+            here, there = room(module), room(target)
+            together = here == there or any({here, there} <= rooms for rooms in ONE_ROOM)
+            if not together and floor[there] >= floor[here]:
+                found.append(f"{path.relative_to(ROOT)}: {here} imports {target}")
+    assert not found, breaches(found)
+
+
+def test_dagster_is_known_to_orchestration_alone_and_only_its_public_part():
+    found = {}
+    for module, path in modules().items():
+        used = [name for name in imports(module) if name.split(".")[0].startswith("dagster")]
+        if used and room(module) in WITHOUT_DAGSTER:
+            found[path] = f"imports {used[0]}"
+        elif private := [name for name in used if "._" in name]:
+            found[path] = f"imports {private[0]}, which is private"
+    assert not found, breaches(found)
+
+
+def test_there_is_no_circle_of_imports():
+    finished: set[str] = set()
+
+    def walk(module: str, trail: tuple[str, ...]) -> list[str]:
+        if module in trail:
+            return [" -> ".join((*trail[trail.index(module) :], module))]
+        if module in finished or module not in modules():
+            return []
+        circles = [
+            circle for target in sorted(own_imports(module) - {module}) for circle in walk(target, (*trail, module))
+        ]
+        finished.add(module)
+        return circles
+
+    found = [circle for module in modules() for circle in walk(module, ())]
+    assert not found, breaches(found)
+
+
+def test_nothing_heavy_is_imported_when_the_definitions_are():
+    """In a fresh process, one module after the other; what appears then is that module's doing."""
+    light = [module for module in modules() if room(module) not in ("science", "report")]
+    code = (
+        "import importlib, json, sys\n"
+        "light, heavy = json.loads(sys.argv[1])\n"
+        "found, before = {}, set()\n"
+        "for module in light:\n"
+        "    importlib.import_module(module)\n"
+        "    new = (set(heavy) & set(sys.modules)) - before\n"
+        "    before |= new\n"
+        "    if new: found[module] = sorted(new)\n"
+        "print(json.dumps(found))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps([light, sorted(HEAVY)])], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    found = {modules()[module]: f"imports {', '.join(names)}" for module, names in json.loads(done.stdout).items()}
+    assert not found, breaches(found)
+
+
+def test_every_module_says_what_belongs_there_and_what_does_not():
+    found = {}
+    for module, path in modules().items():
+        text = path.read_text()
+        if module == "hnbc_assets" or (path.name == "__init__.py" and not text.strip()):
+            continue
+        said = ast.get_docstring(ast.parse(text)) or ""
+        missing = [words for words in ("Belongs here", "Does not") if words not in said]
+        if missing:
+            found[path] = f"its docstring lacks {' and '.join(missing)}"
+    assert not found, breaches(found)
+
+
+def python_files() -> list[Path]:
+    return [path for folder in OWN_PYTHON for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def test_no_file_is_a_drawer_for_odds_and_ends():
+    drawer = re.compile(r"(^|_)(utils?|helpers?|misc|common)$")
+    found = {path: "say what is in it" for path in python_files() if drawer.search(path.stem)}
+    assert not found, breaches(found)
+
+
+def test_no_file_is_too_long_to_read():
+    lengths = {path: len(path.read_text().splitlines()) for path in python_files()}
+    found = {path: f"{length} lines, at most {MOST_LINES}" for path, length in lengths.items() if length > MOST_LINES}
+    assert not found, breaches(found)
+
+
+def test_no_module_silences_warnings_for_everyone():
+    found = {}
+    for path in modules().values():
+        for statement in ast.parse(path.read_text()).body:
+            if isinstance(statement, ast.Expr) and re.match(
+                r"warnings\.(filterwarnings|simplefilter)", ast.unparse(statement)
+            ):
+                found[path] = f"line {statement.lineno} filters warnings at import"
+    assert not found, breaches(found)
+
+
+def tracked_text() -> Iterator[tuple[Path, str]]:
+    """Every tracked file that is text; without git, every file that would be tracked."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode == 0 and listed.stdout:
+        paths = [ROOT / name for name in listed.stdout.split("\0") if name]
+    else:
+        paths = [path for folder in OWN_PYTHON for path in (ROOT / folder).rglob("*")]
+        paths += [path for path in ROOT.iterdir() if path.is_file()]
+    for path in paths:
+        if path.is_file() and "__pycache__" not in path.parts:
+            try:
+                yield path, path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue
+
+
+def test_no_tracked_file_names_a_path_of_someones_machine():
+    machine = re.compile(r"(?<![\w.~$}*-])/(work|tmp|home|root|Users)/\w")
+    found = {path: f"names {match.group(0)}…" for path, text in tracked_text() if (match := machine.search(text))}
+    assert not found, breaches(found)
+
+
+def test_no_tracked_file_names_a_package_host():
+    hosts = [("pypi", "org"), ("pythonhosted", "org"), ("anaconda", "org"), ("cran", "r-project"), ("npmjs", "org")]
+    hosts += [("bioconductor", "org"), ("crates", "io")]  # in two parts: this file is tracked, too
+    named = re.compile("|".join(re.escape(".".join(host)) for host in hosts), re.IGNORECASE)
+    options = re.compile(r"--(extra-)?index-url[= ]+\S|--trusted-host[= ]+\S")
+    found = {
+        path: f"names {match.group(0)}"
+        for path, text in tracked_text()
+        if (match := named.search(text) or options.search(text))
+    }
+    assert not found, breaches(found)
