@@ -1,0 +1,52 @@
+"""Answers of the simulated hosts: a status, headers and bytes; files with Range.
+
+Belongs here: what HTTP adds to a body. Does not: which body a path has.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a host sends back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def as_json(value: Any, status: int = 200) -> Answer:
+    return Answer(status, {"Content-Type": "application/json"}, json.dumps(value, allow_nan=False).encode())
+
+
+def not_found() -> Answer:
+    page = b"<!DOCTYPE html><html><head><title>404 Not Found</title></head><body>404 Not Found</body></html>"
+    return Answer(404, {"Content-Type": "text/html"}, page)
+
+
+def blob(body: bytes, headers: dict[str, str], *, name: str = "", md5: str = "") -> Answer:
+    """A file, whole or the one range that is asked for. A range behind the end is 416; one that cannot be read is ignored."""
+    sent = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
+    if name:
+        sent["Content-Disposition"] = f"attachment; filename={name}"
+    if md5:
+        sent["Content-MD5"] = md5
+    asked = re.fullmatch(r"bytes=(\d*)-(\d*)", headers.get("range", "").strip())
+    if not asked or not any(asked.groups()):
+        return Answer(200, sent, body)
+    size = len(body)
+    first, last = asked.groups()
+    if first:
+        begin, end = int(first), min(int(last), size - 1) if last else size - 1
+    else:
+        begin, end = max(size - int(last), 0), size - 1
+    if first and last and int(last) < begin:
+        return Answer(200, sent, body)
+    if begin >= size:
+        return Answer(416, sent | {"Content-Range": f"bytes */{size}"}, b"")
+    return Answer(206, sent | {"Content-Range": f"bytes {begin}-{end}/{size}"}, body[begin : end + 1])

@@ -1,0 +1,116 @@
+"""The GDC's sequenced samples: which aliquots exist, and their STAR – Counts files.
+
+Belongs here: aliquots and their expression files, duplicates, normals and metastases among them. Does not: records and
+queries (gdc_records, gdc_api).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hnbc_assets.sources.simulated.delimited import tab_separated
+from hnbc_assets.sources.simulated.world import World
+
+SAMPLE_TYPES = {"01": "Primary Tumor", "02": "Recurrent Tumor", "06": "Metastatic", "11": "Solid Tissue Normal"}
+STAR_HEADER = (
+    "# gene-model: GENCODE v36\n"
+    "gene_id\tgene_name\tgene_type\tunstranded\tstranded_first\tstranded_second\ttpm_unstranded\tfpkm_unstranded\tfpkm_uq_unstranded\n"
+)
+N_COPIES_ON_Y, N_REPEATED_SYMBOLS, N_NON_CODING = 8, 4, 40
+SITES = ("ZA", "ZB", "ZC", "ZD", "ZE", "ZF")
+
+
+def barcode(world: World, patient: int) -> str:
+    """A 12-character patient barcode; the tissue source sites Z… exist in the simulation only."""
+    site = SITES[int(world.tcga.patients["plate"].iloc[patient]) % len(SITES)]
+    return f"TCGA-{site}-{patient + 1:04d}"
+
+
+def draw_aliquots(world: World) -> pd.DataFrame:
+    """A row an aliquot: aliquot, patient (number), code (01, 02, 06, 11), kind. The tumour as it was drawn is the one
+    that a fixed rule chooses: vial A, analyte R, the higher plate.
+    """
+    rng = world.simulation.rng("tcga", "aliquots")
+    rows = []
+    for patient, plate in enumerate(world.tcga.patients["plate"]):
+        stem, high, low = barcode(world, patient), f"Z1{plate:02d}", f"Z0{plate:02d}"
+        drawn = rng.random(6)
+        if drawn[0] >= 0.015:
+            rows.append((f"{stem}-01A-11R-{high}-07", patient, "01", "tumour"))
+            if drawn[1] < 0.015:
+                rows.append((f"{stem}-01A-11R-{low}-07", patient, "01", "repeat"))
+            elif drawn[1] < 0.025:
+                rows.append((f"{stem}-01B-11R-{high}-07", patient, "01", "repeat"))
+            elif drawn[1] < 0.03:
+                rows.append((f"{stem}-01A-11T-{high}-07", patient, "01", "repeat"))
+        if drawn[2] < 0.10:
+            rows.append((f"{stem}-11A-11R-{high}-07", patient, "11", "normal"))
+        if drawn[3] < 0.0125:
+            rows.append((f"{stem}-06A-11R-{high}-07", patient, "06", "metastasis"))
+        if drawn[4] < 0.004:
+            rows.append((f"{stem}-02A-11R-{high}-07", patient, "02", "metastasis"))
+    return pd.DataFrame(rows, columns=["aliquot", "patient", "code", "kind"])
+
+
+class StarFiles:
+    """Bodies of the STAR – Counts files of a world, each rendered when asked for."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        genes = world.roster.genes
+        rng = world.simulation.rng("tcga", "gene model")
+        background = genes.index[
+            (genes["module"] == "background") & (genes["level"] < 4) & genes.index.str.startswith("SIM")
+        ]
+        doubled = [*background[:N_COPIES_ON_Y], *background[N_COPIES_ON_Y : N_COPIES_ON_Y + N_REPEATED_SYMBOLS]]
+        on_y = [f"{genes.at[symbol, 'ensembl_id']}_PAR_Y" for symbol in doubled[:N_COPIES_ON_Y]]
+        others = [f"ENSG{980_000_000 + i:011d}.1" for i in range(1, N_REPEATED_SYMBOLS + N_NON_CODING + 1)]
+        self.ids = [*genes["ensembl_id"], *on_y, *others]
+        self.names = [*genes.index, *doubled, *(f"SIMLNC{i:03d}" for i in range(1, N_NON_CODING + 1))]
+        self.types = [*genes["gene_type"], *["protein_coding"] * len(doubled), *["lncRNA"] * N_NON_CODING]
+        self.kilobases = rng.uniform(0.8, 6.0, len(self.ids))
+        self.n_extra = len(self.ids) - len(genes)
+
+    def body(self, aliquot: str, patient: int, kind: str) -> bytes:
+        """One sample's file. Counts are rounded from TPM, gene length and depth; what rounds to 0 has 0 everywhere."""
+        rng = self.world.simulation.rng("tcga", "file", aliquot)
+        log2 = self.log2_expression(rng, patient, kind)
+        linear = np.concatenate(
+            [np.exp2(log2), np.zeros(N_COPIES_ON_Y), rng.gamma(0.5, 1.0, self.n_extra - N_COPIES_ON_Y)]
+        )
+        depth = rng.uniform(6.0, 16.0)
+        counts = np.rint(linear * self.kilobases * depth).astype(np.int64)
+        linear[counts == 0] = 0.0
+        tpm = linear * (1e6 / linear.sum())
+        reads = counts.sum()
+        fpkm = counts / self.kilobases * (1e6 / reads)
+        first = counts // 2
+        rows = tab_separated({
+            "gene_id": self.ids, "gene_name": self.names, "gene_type": self.types,
+            "unstranded": counts, "first": first, "second": counts - first,
+            "tpm": np.round(tpm, 4), "fpkm": np.round(fpkm, 4), "fpkm_uq": np.round(fpkm * rng.uniform(0.9, 1.1), 4),
+        })  # fmt: skip
+        unassigned = {
+            "N_unmapped": reads // 20,
+            "N_multimapping": reads // 15,
+            "N_noFeature": reads // 10,
+            "N_ambiguous": reads // 40,
+        }
+        summary = "".join(f"{name}\t\t\t{n}\t{n}\t{n}\t\t\t\n" for name, n in unassigned.items())
+        return (STAR_HEADER + summary).encode() + rows
+
+    def log2_expression(self, rng: np.random.Generator, patient: int, kind: str) -> NDArray[np.float64]:
+        """(n_genes,) of one aliquot; a repeat is the tumour measured again, a normal has no tumour's factors."""
+        tumour = self.world.tcga.expression[:, patient].astype(np.float64)
+        if kind == "tumour":
+            return tumour
+        genes = self.world.roster.genes
+        noise = rng.standard_normal(len(genes))
+        if kind == "repeat":
+            return tumour + 0.3 * noise
+        if kind == "metastasis":
+            return tumour + 0.6 * noise - 1.5 * genes["immune"].to_numpy()
+        lowered = genes["proliferation"].to_numpy() + 0.5 * genes["purity"].to_numpy()
+        return genes["level"].to_numpy() + genes["spread"].to_numpy() * (0.6 * noise - 2.0 * lowered)

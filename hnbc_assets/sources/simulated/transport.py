@@ -1,0 +1,136 @@
+"""The simulated upstream as an HTTP transport: every host that a study asks, answered inside the process.
+
+Belongs here: which host and path is answered by what. Does not: the answers.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from functools import lru_cache, partial
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+
+from hnbc_assets.sources.simulated import gdsc_files, gene_set_files
+from hnbc_assets.sources.simulated.answers import Answer, as_json, blob, not_found
+from hnbc_assets.sources.simulated.bodies import Bodies
+from hnbc_assets.sources.simulated.cbioportal_files import STUDY, CbioportalFiles
+from hnbc_assets.sources.simulated.gdc_api import GdcApi
+from hnbc_assets.sources.simulated.gdc_records import Release
+from hnbc_assets.sources.simulated.geo_files import PLATFORM, SERIES, GeoFiles
+from hnbc_assets.sources.simulated.simulation import Simulation
+from hnbc_assets.sources.simulated.world import draw
+
+GDC = "api.gdc.cancer.gov"
+GEO_FTP = "ftp.ncbi.nlm.nih.gov/geo"
+GEO_PROBE = "www.ncbi.nlm.nih.gov/geo/query/acc.cgi"
+STUDY_FOLDER = f"cbioportal-datahub.s3.amazonaws.com/{STUDY}"
+STUDY_RECORD = f"www.cbioportal.org/api/studies/{STUDY}"
+GDSC_RESPONSE = "cog.sanger.ac.uk/cancerrxgene/GDSC_release8.5/GDSC2_fitted_dose_response_27Oct23.xlsx"
+GDSC_EXPRESSION = (
+    "www.cancerrxgene.org/gdsc1000/GDSC1000_WebResources/Data/preprocessed/Cell_line_RMA_proc_basalExp.txt.zip"
+)
+MSIGDB = "data.broadinstitute.org/gsea-msigdb/msigdb/release/2023.2.Hs"
+MARKERS = "raw.githubusercontent.com/ebecht/MCPcounter/master/Signatures/genes.txt"
+OWN_HOST = "simulated.invalid"
+_building = threading.RLock()
+
+
+class Upstream:
+    """All simulated hosts of one simulation; what a host needs is drawn when it is first asked."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.world = draw(simulation)
+        self.bodies = Bodies()
+        self._gdc: GdcApi | None = None
+        self._geo = GeoFiles(self.world)
+        matrix = f"{GEO_FTP}/series/{SERIES[:-3]}nnn/{SERIES}/matrix/{SERIES}_series_matrix.txt.gz"
+        renderers: dict[str, Any] = {
+            matrix: self._geo.series_matrix,
+            f"{GEO_FTP}/platforms/GPLnnn/{PLATFORM}/annot/{PLATFORM}.annot.gz": self._geo.annotation,
+            GDSC_RESPONSE: partial(gdsc_files.dose_response, self.world),
+            GDSC_EXPRESSION: partial(gdsc_files.expression, self.world),
+            f"{MSIGDB}/h.all.v2023.2.Hs.symbols.gmt": partial(gene_set_files.hallmark, self.world),
+            f"{MSIGDB}/c5.go.bp.v2023.2.Hs.symbols.gmt": partial(gene_set_files.go_biological_process, self.world),
+            MARKERS: partial(gene_set_files.markers, self.world),
+            f"{OWN_HOST}/cell_types.gmt": partial(gene_set_files.cell_types, self.world),
+            f"{OWN_HOST}/purity.gmt": partial(gene_set_files.purity, self.world),
+        }
+        for path, render in renderers.items():
+            self.bodies.add(path, render)
+        self._study: CbioportalFiles | None = None
+
+    def answer(self, host: str, path: str, query: dict[str, Any], headers: dict[str, str]) -> Answer:
+        """What `https://host/path` answers."""
+        if host == GDC:
+            return self.gdc.answer(path, query, headers)
+        place = f"{host}/{path.strip('/')}"
+        if place == GEO_PROBE:
+            record = self._geo.accession(str(query.get("acc")))
+            return Answer(200, {"Content-Type": "text/plain"}, record) if record else not_found()
+        if place == STUDY_RECORD:
+            return as_json(self._portal().study())
+        if place.startswith(f"{STUDY_FOLDER}/"):
+            self._portal()
+        if place not in self.bodies:
+            return not_found()
+        return blob(self.bodies.get(place), headers)
+
+    @property
+    def gdc(self) -> GdcApi:
+        with _building:
+            if self._gdc is None:
+                self._gdc = GdcApi(Release(self.world, self.bodies))
+            return self._gdc
+
+    def _portal(self) -> CbioportalFiles:
+        with _building:
+            if self._study is None:
+                self._study = CbioportalFiles(self.world)
+                for name, render in self._study.renderers().items():
+                    self.bodies.add(f"{STUDY_FOLDER}/{name}", render)
+            return self._study
+
+
+class SimulatedTransport(httpx.BaseTransport):
+    """Hands httpx's requests to an Upstream."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self.upstream = upstream
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        query: dict[str, Any] = dict(request.url.params)
+        content = request.read()
+        if content:
+            query |= _body(content, request.headers.get("content-type", ""))
+        headers = {key.lower(): value for key, value in request.headers.items()}
+        answer = self.upstream.answer(request.url.host, request.url.path, query, headers)
+        body = b"" if request.method == "HEAD" else answer.body
+        sent = answer.headers | {"Content-Length": str(len(answer.body))}
+        return httpx.Response(answer.status, headers=sent, stream=httpx.ByteStream(body), request=request)
+
+
+def transport(simulation: Simulation | None = None) -> httpx.BaseTransport:
+    """A transport that answers `https://HOST/PATH` for every host of the study, from a simulation.
+
+    Transports of equal simulations share one upstream in the process: what was drawn and rendered is not made again.
+    """
+    return SimulatedTransport(_upstream(simulation or Simulation()))
+
+
+@lru_cache(maxsize=2)
+def _upstream(simulation: Simulation) -> Upstream:
+    return Upstream(simulation)
+
+
+def _body(content: bytes, kind: str) -> dict[str, Any]:
+    """The parameters in a body: a JSON object, or a form."""
+    if "x-www-form-urlencoded" in kind:
+        return {key: values if len(values) > 1 else values[0] for key, values in parse_qs(content.decode()).items()}
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return {"filters": "unreadable"}
+    return value if isinstance(value, dict) else {"filters": "unreadable"}
