@@ -13,6 +13,12 @@ class HnbcError(Exception):
     exit_status = 1
 
 
+class CommandError(HnbcError):
+    """A command asks for what cannot be done: a port in use, a database that is not there, SQL with a mistake."""
+
+    exit_status = 2
+
+
 class StudyError(HnbcError):
     """The study file, or a file that it names, asks for something that cannot be done."""
 

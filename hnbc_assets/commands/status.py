@@ -1,8 +1,189 @@
-"""stub."""
+"""`hnbc status`: what the lake holds, how fresh it is, what its checks found.
+
+Belongs here: gathering that from the lake's own files, and printing it. Does not: changing anything, asking Dagster or
+an upstream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
+from hnbc_assets.errors import HnbcError
 
-@click.command()
+if TYPE_CHECKING:
+    from hnbc_assets.commands.home import Home
+    from hnbc_assets.lake.parquet import Provenance
+    from hnbc_assets.lake.paths import Lake
+
+
+@dataclass(frozen=True)
+class Asset:
+    """An asset in the lake."""
+
+    provenance: Provenance
+    rows: int
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is archived of a source's release."""
+
+    source: str
+    release: str
+    files: int
+    megabytes: float
+    retrieved: str
+
+
+@click.command(short_help="Releases, assets, failing checks, age of the database.")
 def status() -> None:
-    """stub."""
+    """What the lake holds: upstream releases, each asset with its age, rows and data version, failing checks, the
+    database's age. Read from the lake alone; nothing is asked over the network, nothing changed.
+    """
+    from hnbc_assets.commands.home import look
+
+    home = look()
+    study_hash = _say_place(home)
+    assets = gather(home.lake)
+    if not assets:
+        click.echo("\nNothing has been made here yet: hnbc run")
+        return
+    _say_database(home.lake, assets)
+    _say_releases(releases(home.lake))
+    _say_assets(assets, study_hash)
+    _say_checks(home.lake)
+
+
+def gather(lake: Lake) -> dict[str, Asset]:
+    """Every asset in the lake, in the order of its name."""
+    import pyarrow.parquet as pq
+
+    from hnbc_assets.lake.parquet import read_provenance
+
+    return {
+        name: Asset(read_provenance(lake.table(name)), pq.read_metadata(lake.table(name)).num_rows)
+        for name in lake.assets()
+    }
+
+
+def releases(lake: Lake) -> list[Release]:
+    """What the assets under raw/ hold of each source and release."""
+    import pandas as pd
+
+    from hnbc_assets.lake.parquet import read
+
+    frames = [read(lake.table(name)) for name in lake.assets() if name.startswith("raw/")]
+    if not frames:
+        return []
+    files = pd.concat(frames).drop_duplicates(["source", "release", "path"])
+    return [
+        Release(source, release, len(group), group.size_bytes.sum() / 1e6, str(group.retrieved_at.max()))
+        for (source, release), group in files.groupby(["source", "release"], sort=True)
+    ]
+
+
+def outdated(assets: dict[str, Asset], name: str, study_hash: str | None) -> str:
+    """Why an asset no longer is what a run would make of what is in the lake now; empty if it is."""
+    provenance = assets[name].provenance
+    if study_hash is not None and provenance.study_hash not in ("", study_hash):
+        return f"made with another study ({provenance.study_hash})"
+    changed = [
+        upstream
+        for upstream, version in provenance.inputs.items()
+        if upstream in assets and assets[upstream].provenance.data_version != version
+    ]
+    if not changed:
+        return ""
+    return f"older than {', '.join(changed[:2])}" + (f" and {len(changed) - 2} more" if len(changed) > 2 else "")
+
+
+def _say_place(home: Home) -> str | None:
+    """Print the first lines; the study's hash, or None when the study cannot be used (which is said)."""
+    from hnbc_assets.study import load_study
+
+    belongs = home.lake.upstream()
+    upstream = {"simulated": "SIMULATED", None: f"none yet (a run would use {home.place.upstream})"}.get(
+        belongs, belongs
+    )
+    try:
+        study = load_study()
+    except HnbcError as error:
+        click.echo(f"{error}\nupstream {upstream} · lake {home.lake.root}")
+        return None
+    click.echo(f"{study.title}\nupstream {upstream} · study {study.hash} · lake {home.lake.root}")
+    if belongs not in (None, home.place.upstream):
+        click.echo(f"HNBC_UPSTREAM is {home.place.upstream}: a run here would be refused.")
+    return study.hash
+
+
+def _say_database(lake: Lake, assets: dict[str, Asset]) -> None:
+    if not lake.database.exists():
+        click.echo("\ndatabase  not published yet: hnbc run --select hnbc_database")
+        return
+    found = lake.database.stat()
+    published = datetime.fromtimestamp(found.st_mtime, UTC)
+    later = [n for n, a in assets.items() if _moment(a.provenance.written_at) > published]
+    click.echo(f"\ndatabase  {lake.database} · {found.st_size / 1e6:.1f} MB · published {age(published)}")
+    if later:
+        click.echo(f"          {len(later)} assets are newer than it: {', '.join(later[:3])}{' …' * (len(later) > 3)}")
+
+
+def _say_releases(found: list[Release]) -> None:
+    if found:
+        rows = [(r.source, r.release, f"{r.files:,}", f"{r.megabytes:,.1f}", r.retrieved[:16]) for r in found]
+        _table(("source", "release", "files", "MB", "retrieved"), rows, right={2, 3})
+
+
+def _say_assets(assets: dict[str, Asset], study_hash: str | None) -> None:
+    rows = [
+        (
+            name,
+            f"{asset.rows:,}",
+            age(_moment(asset.provenance.written_at)),
+            asset.provenance.data_version[:12],
+            outdated(assets, name, study_hash),
+        )
+        for name, asset in assets.items()
+    ]
+    _table(("asset", "rows", "made", "data version", ""), rows, right={1})
+
+
+def _say_checks(lake: Lake) -> None:
+    from hnbc_assets.lake.checks import outcomes
+
+    found = outcomes(lake)
+    failed = found[~found.passed]
+    click.echo(f"\nchecks: {len(found) - len(failed)} passed, {len(failed)} failed")
+    for check in failed.sort_values(["blocking", "asset"], ascending=[False, True]).itertuples():
+        mark = "✗ blocking" if check.blocking else "!"
+        click.echo(f"  {mark} {check.asset}: {check.check_name}: {check.description}")
+
+
+def age(moment: datetime) -> str:
+    """How long ago, in the largest unit that says it."""
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' * (count > 1)} ago"
+    return "just now"
+
+
+def _moment(written_at: str) -> datetime:
+    if not written_at:
+        return datetime.fromtimestamp(0, UTC)
+    moment = datetime.fromisoformat(written_at)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: set[int]) -> None:
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    click.echo()
+    for row in (header, *rows):
+        cells = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        click.echo("  ".join(cells).rstrip())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hnbc_assets.errors import HnbcError, StudyError
+from hnbc_assets.errors import CommandError, HnbcError
 
 if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
@@ -116,7 +116,7 @@ def _check_free(port: int) -> None:
         try:
             probe.bind((LOOPBACK, port))
         except OSError as error:
-            raise StudyError(
+            raise CommandError(
                 f"Port {port} of {LOOPBACK} cannot be used ({error.strerror}). Choose another: hnbc ui --port …"
             ) from error
 
