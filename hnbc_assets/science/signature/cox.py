@@ -39,10 +39,9 @@ REASONS = {
 }
 MAX_ITERATIONS = 60
 CONVERGED = 1e-9  # the last step, in the gene's standard deviations; the step is still taken
-LONGEST_STEP = 3.0
-RUNAWAY = 20.0  # log hazard per standard deviation
+LONGEST_STEP = 3.0  # at first, in log hazard per standard deviation; more at every iteration
 EXPONENT_LIMIT = 600.0
-FLAT = 1e-9  # information left, as a share of that at the null
+FLAT = 1e-9  # information left, as a share of that at the null, when the estimate has run to infinity
 GENES_PER_BLOCK = 256
 Z_95 = 1.959963984540054
 
@@ -207,16 +206,17 @@ def _solve(values, ties, observed):  # noqa: ANN001, ANN202
             lower = beta
         else:
             upper = beta
-        step = LONGEST_STEP if score > 0.0 else -LONGEST_STEP
+        longest = LONGEST_STEP * iteration
+        step = longest if score > 0.0 else -longest
         if not flat:
-            step = min(LONGEST_STEP, max(-LONGEST_STEP, score / information))
+            step = min(longest, max(-longest, score / information))
             if abs(step) < CONVERGED:
                 return beta + step, information, iteration, 0
         following = beta + step
         if following <= lower or following >= upper:
             following = 0.5 * (lower + upper)
         beta = following
-        if abs(beta) > RUNAWAY or abs(beta) * reach > EXPONENT_LIMIT:
+        if abs(beta) * reach > EXPONENT_LIMIT:
             return np.nan, np.nan, iteration, 4
     return np.nan, np.nan, MAX_ITERATIONS, 5
 

@@ -223,7 +223,7 @@ def lasso_coefficients(x: FloatArray, time: FloatArray, event: BoolArray, alphas
     standardised = (x[:, varies] - x[:, varies].mean(axis=0)) / sd[varies]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="all coefficients are zero")
-        fit = CoxnetSurvivalAnalysis(alphas=alphas, l1_ratio=1.0, tol=1e-9).fit(
+        fit = CoxnetSurvivalAnalysis(alphas=alphas, l1_ratio=1.0, tol=1e-12).fit(
             standardised, Surv.from_arrays(event, time)
         )
     # The solver stops early once the model explains all; the last fit stands for the smaller penalties.

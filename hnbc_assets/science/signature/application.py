@@ -1,0 +1,102 @@
+"""Application: a frozen signature scores one cohort's patients, in both forms, and says what it could not do.
+
+Belongs here: choosing the form, forming groups, coverage. Does not: the arithmetic of a score (scoring, single_sample).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from hnbc_assets.science.signature.analysis_set import AnalysisSet
+from hnbc_assets.science.signature.scoring import groups, score_training, score_within_cohort
+from hnbc_assets.science.signature.single_sample import SingleSampleSignature, score_single_sample
+
+CASE_MIX = "z within the cohort: depends on its case mix"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """scores: rows of risk_scores, one a patient; coverage: the cohort's row of score_coverage."""
+
+    scores: pd.DataFrame
+    coverage: pd.DataFrame
+
+
+def apply_signature(
+    data: AnalysisSet,
+    *,
+    raw: pd.DataFrame,
+    cohort_id: str,
+    training: bool,
+    scale: str,
+    signature: pd.DataFrame,
+    description: pd.Series,
+    single_sample: pd.DataFrame,
+    min_share: float,
+    min_patients: int,
+) -> Scored:
+    """Score the included patients of one cohort.
+
+    Parameters
+    ----------
+    data : the cohort, on the values that the signature was trained on
+    raw : genes × patients on the cohort's own scale, for ranks within a patient
+    training : the cohort trained the signature: its own means and standard deviations are used
+    scale : `expression_scale` of the cohort
+    signature, single_sample : rows of those tables; description : the row of `signatures`
+    min_share : below this share of the coefficients there are no groups
+    min_patients : below this number the within-cohort form is not used
+    """
+    patients = list(data.expression.columns)
+    alone = score_single_sample(raw[patients], _frozen(single_sample, description), scale=scale)
+    use_alone = len(patients) < min_patients
+    if use_alone:
+        score, cutoff = alone, description.single_sample_cutoff
+    else:
+        form = score_training if training else score_within_cohort
+        score, cutoff = form(data.expression, signature), description.cutoff
+    grouped = len(signature) > 0 and score.values.notna().any() and score.coverage >= min_share
+    risk_group = groups(score.values, cutoff if grouped else float("nan"))
+    scores = pd.DataFrame(
+        {
+            "cohort_id": cohort_id,
+            "patient_id": patients,
+            "signature_id": description.signature_id,
+            "risk_score": score.values.to_numpy(),
+            "risk_group": risk_group.to_numpy(),
+            "form": "single_sample" if use_alone else "within_cohort",
+            "single_sample_score": alone.values.to_numpy(),
+            "single_sample_group": groups(alone.values, description.single_sample_cutoff).to_numpy(),
+        }
+    )
+    if not len(signature):
+        scores = scores.iloc[:0]
+    notes = [score.reason, None if use_alone or training or not grouped else CASE_MIX]
+    coverage = {
+        "cohort_id": cohort_id,
+        "signature_id": description.signature_id,
+        "n_patients": int(score.values.notna().sum()),
+        "n_high": int((risk_group == "high").sum()),
+        "n_low": int((risk_group == "low").sum()),
+        "n_genes_present": len(signature) - len(score.missing),
+        "n_genes_missing": len(score.missing),
+        "missing_genes": "; ".join(score.missing) or None,
+        "coefficient_share": score.coverage if len(signature) else None,
+        "grouped": bool(grouped),
+        "note": "; ".join(n for n in notes if n) or None,
+    }
+    return Scored(scores, pd.DataFrame([coverage]))
+
+
+def _frozen(rows: pd.DataFrame, description: pd.Series) -> SingleSampleSignature:
+    """The single-sample form as it was published."""
+    genes = rows[rows["coefficient"].notna()]
+    return SingleSampleSignature(
+        signature_id=rows["single_sample_id"].iloc[0] if len(rows) else "",
+        table=genes[["gene", "coefficient", "mean", "sd"]],
+        reference_genes=tuple(rows["gene"]),
+        cutoff=float(description.single_sample_cutoff),
+        reason=None if len(rows) else "the single-sample form could not be trained",
+    )
