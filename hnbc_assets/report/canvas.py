@@ -1,0 +1,115 @@
+"""The sheet that every figure is drawn on: size, colours, heading, watermark, PNG.
+
+Belongs here: what all figures share. Does not: what any one of them shows (genes, signature, comparisons).
+
+Colours are Okabe & Ito's, which stay apart under the common colour-vision deficiencies and in grey. matplotlib is
+imported when a figure is drawn; its global state (pyplot, rcParams) is never touched, so threads may draw.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HIGH, LOW = "#D55E00", "#0072B2"
+GROUP_COLOURS = {"high": HIGH, "low": LOW}
+ACCENT, INK, FAINT = "#009E73", "#222222", "#9A9A9A"
+DPI = 120
+
+
+def sheet(width: float, height: float) -> Figure:
+    """An empty figure, inches; the top 0.75 inch is left for the heading."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def axes(figure: Figure, left: float, bottom: float, right: float, top: float = 0.8) -> Axes:
+    """Axes whose edges are the given distances in inches from the figure's edges."""
+    width, height = figure.get_size_inches()
+    area = (left / width, bottom / height, (width - left - right) / width, (height - bottom - top) / height)
+    ax = figure.add_axes(area)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(FAINT)
+    ax.tick_params(colors=INK, labelsize=9, color=FAINT)
+    return ax
+
+
+def finish(figure: Figure, title: str, caption: str, watermark: str | None) -> bytes:
+    """Write heading and watermark, and render to PNG."""
+    width, height = figure.get_size_inches()
+    figure.text(0.2 / width, 1 - 0.16 / height, title, va="top", fontsize=13, fontweight="bold", color=INK)
+    figure.text(0.2 / width, 1 - 0.44 / height, caption, va="top", fontsize=9.5, color="#555555")
+    if watermark:
+        size = min(110 * width / 8, 110 * height / 5.5)
+        look: dict[str, Any] = {"ha": "center", "va": "center", "fontweight": "bold", "zorder": 10}
+        figure.text(0.5, 0.48, watermark, fontsize=size * 0.62, color="#000000", alpha=0.07, rotation=24, **look)
+        tag = {"boxstyle": "square,pad=0.3", "facecolor": "#F0E442", "edgecolor": INK, "linewidth": 0.8}
+        look["ha"] = "right"
+        figure.text(1 - 0.2 / width, 1 - 0.24 / height, watermark, fontsize=9, color=INK, bbox=tag, **look)
+    target = io.BytesIO()
+    figure.savefig(target, format="png", metadata={"Software": None})
+    return target.getvalue()
+
+
+def empty(title: str, why: str, caption: str = "", watermark: str | None = None) -> bytes:
+    """A figure that says why there is nothing to draw."""
+    figure = sheet(8, 3)
+    figure.text(0.5, 0.42, _wrapped(why), ha="center", va="center", fontsize=12, color="#555555")
+    return finish(figure, title, caption, watermark)
+
+
+def as_markdown(png: bytes, alt: str = "figure") -> str:
+    """The figure as a Markdown image that needs no file, for asset metadata."""
+    return f"![{alt}](data:image/png;base64,{base64.b64encode(png).decode('ascii')})"
+
+
+def caption(
+    cohort: str | None = None,
+    *,
+    endpoint: str | None = None,
+    n_patients: int | None = None,
+    n_events: int | None = None,
+) -> str:
+    """One line that says whose data these are: "gse25065 · DRFS · 150 patients, 31 events"."""
+    counts = [
+        f"{n:,} {word if n != 1 else word[:-1]}"
+        for n, word in ((n_patients, "patients"), (n_events, "events"))
+        if known(n)
+    ]
+    parts = [cohort, endpoint.upper() if endpoint else None, ", ".join(counts)]
+    return " · ".join(part for part in parts if part)
+
+
+def known(value: object) -> bool:
+    """Whether a single value is there."""
+    return value is not None and not pd.isna(value)
+
+
+def p_text(p: float, name: str = "p") -> str:
+    """ "p = 0.012", "p < 0.001", or "no p" where there is none."""
+    if not known(p):
+        return f"no {name}"
+    return f"{name} < 0.001" if p < 0.001 else f"{name} = {p:.3f}"
+
+
+def shortened(name: object, length: int = 34) -> str:
+    """A name that fits beside an axis."""
+    text = str(name)
+    return text if len(text) <= length else text[: length - 1].rstrip(" _-") + "…"
+
+
+def _wrapped(text: str, width: int = 78) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, width))

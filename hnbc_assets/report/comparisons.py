@@ -1,0 +1,229 @@
+"""Figures that compare the risk groups: cell populations and drugs.
+
+Belongs here: paired boxes with their tests. Does not: the tests (science/group_comparison).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from hnbc_assets.report.canvas import (
+    FAINT,
+    GROUP_COLOURS,
+    INK,
+    axes,
+    caption,
+    empty,
+    finish,
+    known,
+    sheet,
+    shortened,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MAX_FEATURES = 20
+METHOD_NAMES = {"ssgsea": "ssGSEA", "mcp_counter": "MCP-counter", "mean_z": "mean z-score"}
+
+
+def immune_boxplots(
+    infiltration: pd.DataFrame,
+    groups: pd.DataFrame,
+    associations: pd.DataFrame,
+    *,
+    cohort: str | None = None,
+    watermark: str | None = None,
+) -> bytes:
+    """Scores of cell populations by risk group, one panel a method, each population standardised over the patients.
+
+    Parameters
+    ----------
+    infiltration : immune_infiltration (patient_id, method, cell_type, score) of one cohort
+    groups : risk_scores of that cohort (patient_id, risk_group)
+    associations : immune_associations of that cohort. At most 20 populations a method, those with the least p.
+    """
+    title = "Cell populations by risk group"
+    cohort = cohort or _only(infiltration, "cohort_id")
+    values, associations, groups = (_of_cohort(frame, cohort) for frame in (infiltration, associations, groups))
+    if values.empty:
+        why = "No method could be used on this cohort's expression scale and genes (see immune_method_use)."
+        return empty(title, why, caption(cohort), watermark)
+    group = _groups(groups)
+    if group.nunique() < 2:
+        return empty(title, "There are not two risk groups in this cohort.", caption(cohort), watermark)
+    panels = {}
+    for method, of_method in values.groupby("method", sort=True):
+        wide = of_method.pivot(index="cell_type", columns="patient_id", values="score")
+        tests = associations[associations["method"] == method].set_index("cell_type")
+        panels[METHOD_NAMES.get(str(method), str(method))] = (wide, tests)
+    relative = bool(values["relative_only"].all()) if "relative_only" in values else False
+    note = "relative within this cohort only" if relative else ""
+    return _panels(title, cohort, panels, group, "score, standardised", note, watermark)
+
+
+def drug_boxplots(
+    sensitivity: pd.DataFrame,
+    groups: pd.DataFrame,
+    associations: pd.DataFrame,
+    *,
+    cohort: str | None = None,
+    watermark: str | None = None,
+) -> bytes:
+    """Predicted drug sensitivity by risk group, each drug standardised over the patients.
+
+    Parameters
+    ----------
+    sensitivity : drug_sensitivity (patient_id, drug_id, drug_name, ln_ic50_um) of one cohort
+    groups : risk_scores of that cohort (patient_id, risk_group)
+    associations : drug_associations of that cohort. At most 20 drugs, those with the least p.
+    """
+    title = "Predicted drug sensitivity by risk group"
+    cohort = cohort or _only(sensitivity, "cohort_id")
+    values, associations, groups = (_of_cohort(frame, cohort) for frame in (sensitivity, associations, groups))
+    if values.empty:
+        return empty(title, "No drug could be predicted in this cohort.", caption(cohort), watermark)
+    group = _groups(groups)
+    if group.nunique() < 2:
+        return empty(title, "There are not two risk groups in this cohort.", caption(cohort), watermark)
+    name = values.drop_duplicates("drug_id").set_index("drug_id")["drug_name"].astype(str)
+    repeated = name.duplicated(keep=False)
+    name[repeated] = name[repeated] + " (" + name.index[repeated].astype(str) + ")"
+    wide = values.pivot(index="drug_id", columns="patient_id", values="ln_ic50_um").rename(index=name)
+    tests = associations.set_index(associations["drug_id"].map(name))
+    relative = bool(values["relative_only"].all()) if "relative_only" in values else False
+    note = "low is sensitive" + ("; relative within this cohort only" if relative else "")
+    return _panels(title, cohort, {"": (wide, tests)}, group, "predicted ln IC50, standardised", note, watermark)
+
+
+def _only(frame: pd.DataFrame, column: str) -> str | None:
+    values = frame[column].dropna().unique() if column in frame else []
+    return str(values[0]) if len(values) == 1 else None
+
+
+def _of_cohort(frame: pd.DataFrame, cohort: str | None) -> pd.DataFrame:
+    """The rows of one cohort, where the frame names cohorts and one is wanted."""
+    return frame[frame["cohort_id"] == cohort] if cohort is not None and "cohort_id" in frame else frame
+
+
+def _groups(groups: pd.DataFrame) -> pd.Series:
+    """Risk group by patient, those without one left out."""
+    return groups.drop_duplicates("patient_id").set_index("patient_id")["risk_group"].dropna()
+
+
+def _panels(
+    title: str,
+    cohort: str | None,
+    panels: dict[str, tuple[pd.DataFrame, pd.DataFrame]],
+    group: pd.Series,
+    unit: str,
+    note: str,
+    watermark: str | None,
+) -> bytes:
+    """Panels side by side; features in the order of their p, the least on top."""
+    orders = {name: _order(wide, tests) for name, (wide, tests) in panels.items()}
+    rows = max(len(order) for order in orders.values())
+    width = 8.2 if len(panels) == 1 else 6.6 * len(panels)
+    figure = sheet(width, 2.15 + 0.34 * rows)
+    panel = width / len(panels)
+    for i, (name, (wide, tests)) in enumerate(panels.items()):
+        ax = axes(figure, left=i * panel + 2.3, bottom=0.65, right=width - (i + 1) * panel + 1.75, top=1.3)
+        _paired_boxes(ax, wide, tests, orders[name], group, rows)
+        ax.set_xlabel(unit)
+        ax.set_title(name, fontsize=11, loc="left", pad=22, color=INK, fontweight="bold")
+    from matplotlib.patches import Patch
+
+    patients = group.index.intersection(next(iter(panels.values()))[0].columns)
+    sizes = group[patients].value_counts()
+    handles = [
+        Patch(facecolor=GROUP_COLOURS[g], alpha=0.75, label=f"{g} risk ({sizes.get(g, 0):,})") for g in ("high", "low")
+    ]
+    height = figure.get_size_inches()[1]
+    figure.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(0.12 / width, 1 - 0.62 / height),
+        ncols=2,
+        fontsize=9,
+        frameon=False,
+    )
+    left_out = [
+        f"{len(orders[n])} of {len(w)} with the least p" for n, (w, _) in panels.items() if len(orders[n]) < len(w)
+    ]
+    notes = [caption(cohort, n_patients=len(patients)), *dict.fromkeys(left_out), note, "bold: FDR < 0.05"]
+    return finish(figure, title, " · ".join(part for part in notes if part), watermark)
+
+
+def _order(wide: pd.DataFrame, tests: pd.DataFrame) -> list[str]:
+    """The features to draw, by p value, then by effect."""
+    known_tests = tests.reindex(wide.index)
+    keys = pd.DataFrame({"p": known_tests["p_value"], "effect": -known_tests["effect"].abs()}, index=wide.index)
+    return keys.sort_values(["p", "effect"]).index[:MAX_FEATURES].tolist()
+
+
+def _paired_boxes(
+    ax: Axes, wide: pd.DataFrame, tests: pd.DataFrame, order: list[str], group: pd.Series, rows: int
+) -> None:
+    """Two boxes a feature; effect and FDR (and adjusted FDR) written at the right."""
+    wide = wide.loc[order, wide.columns.intersection(group.index)]
+    z = wide.sub(wide.mean(axis=1), axis=0).div(wide.std(axis=1).replace(0, np.nan), axis=0)
+    member = group[wide.columns]
+    places = rows - 1 - np.arange(len(order))
+    for name, shift in (("high", 0.19), ("low", -0.19)):
+        data = [z.loc[feature, (member == name).to_numpy()].dropna().to_numpy() for feature in order]
+        colour = GROUP_COLOURS[name]
+        ax.boxplot(
+            data,
+            positions=places + shift,
+            orientation="horizontal",
+            widths=0.32,
+            patch_artist=True,
+            manage_ticks=False,
+            boxprops={"facecolor": colour, "alpha": 0.75, "linewidth": 0.6},
+            medianprops={"color": "white", "linewidth": 1.6},
+            whiskerprops={"color": colour, "linewidth": 1},
+            capprops={"linewidth": 0},
+            flierprops={"marker": ".", "markersize": 2, "markerfacecolor": colour, "markeredgewidth": 0, "alpha": 0.5},
+        )
+    ax.axvline(0, color=FAINT, linewidth=0.7, zorder=0)
+    ax.set_yticks(places, [shortened(feature) for feature in order])
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(-0.6, rows - 0.4)
+    ax.set_xlim(-3.4, 3.4)
+    _write_tests(ax, tests.reindex(order), places, rows)
+
+
+def _write_tests(ax: Axes, tests: pd.DataFrame, places: np.ndarray, rows: int) -> None:
+    width = ax.get_window_extent().width / ax.figure.dpi
+    adjusted = "adjusted_fdr" in tests and tests["adjusted_fdr"].notna().any()
+    columns = [(0.08, "effect"), (0.6, "FDR")] + ([(1.1, "adjusted")] if adjusted else [])
+    for offset, label in columns:
+        where = 1 + offset / width
+        ax.text(where, rows - 0.25, label, transform=ax.get_yaxis_transform(), fontsize=8.5, color="#555555")
+    for place, (_, row) in zip(places, tests.iterrows(), strict=True):
+        values = [f"{row['effect']:+.2f}" if known(row["effect"]) else "–", _fdr(row["fdr"])]
+        weights = ["normal", _weight(row["fdr"])]
+        if adjusted:
+            values.append(_fdr(row["adjusted_fdr"]))
+            weights.append(_weight(row["adjusted_fdr"]))
+        for (offset, _), value, weight in zip(columns, values, weights, strict=True):
+            ax.text(
+                1 + offset / width,
+                place,
+                value,
+                transform=ax.get_yaxis_transform(),
+                va="center",
+                fontsize=8.5,
+                fontweight=weight,
+            )
+
+
+def _fdr(value: float) -> str:
+    return "–" if not known(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _weight(value: float) -> str:
+    return "bold" if known(value) and value < 0.05 else "normal"

@@ -1,0 +1,23 @@
+"""Every figure by name: tables in, PNG bytes out.
+
+Belongs here: the list. Does not: the drawing, which is a file a stage beside this one.
+"""
+
+from __future__ import annotations
+
+from hnbc_assets.report.canvas import as_markdown, caption, empty
+from hnbc_assets.report.comparisons import drug_boxplots, immune_boxplots
+from hnbc_assets.report.genes import volcano
+from hnbc_assets.report.signature import forest, kaplan_meier, lasso_path
+
+__all__ = [
+    "as_markdown",
+    "caption",
+    "drug_boxplots",
+    "empty",
+    "forest",
+    "immune_boxplots",
+    "kaplan_meier",
+    "lasso_path",
+    "volcano",
+]

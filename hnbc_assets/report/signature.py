@@ -1,0 +1,314 @@
+"""Figures of the signature stage.
+
+Belongs here: drawing the LASSO path, survival curves and hazard ratios. Does not: estimating them (science/signature).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from hnbc_assets.report.canvas import (
+    ACCENT,
+    FAINT,
+    GROUP_COLOURS,
+    HIGH,
+    INK,
+    LOW,
+    axes,
+    caption,
+    empty,
+    finish,
+    known,
+    p_text,
+    sheet,
+)
+
+DAYS_A_YEAR, DAYS_A_MONTH = 365.25, 365.25 / 12
+MAX_ROWS = 20
+PROFILE_COLOURS = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8B6914"]
+
+
+def lasso_path(
+    path: pd.DataFrame,
+    coefficients: pd.DataFrame | None = None,
+    *,
+    cohort: str | None = None,
+    endpoint: str | None = None,
+    n_patients: int | None = None,
+    n_events: int | None = None,
+    watermark: str | None = None,
+) -> bytes:
+    """Cross-validated deviance along the LASSO-Cox path with its standard-error band, and the coefficients beside it.
+
+    Parameters
+    ----------
+    path : table lasso_path (alpha, deviance, deviance_se, n_genes, is_minimum, is_one_se, chosen)
+    coefficients : table lasso_coefficients (alpha, gene, coefficient; zeros left out)
+    """
+    title = "LASSO-Cox: cross-validated deviance and coefficients"
+    whose = caption(cohort, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
+    path = path.dropna(subset=["deviance"]).sort_values("alpha")
+    if path.empty:
+        return empty(
+            title, "No LASSO path was fitted: no candidate gene entered, or none is measured.", whose, watermark
+        )
+    figure = sheet(11, 5)
+    x = np.log10(path["alpha"].to_numpy(float))
+    centre, error = path["deviance"].to_numpy(float), path["deviance_se"].fillna(0).to_numpy(float)
+    lines = [
+        (x[path["is_minimum"].to_numpy(bool)], "--", "λ min"),
+        (x[path["is_one_se"].to_numpy(bool)], ":", "λ 1 se"),
+    ]
+    left = axes(figure, left=0.85, bottom=0.65, right=6.0, top=1.1)
+    left.fill_between(x, centre - error, centre + error, color=LOW, alpha=0.18, linewidth=0, label="± 1 standard error")
+    left.plot(x, centre, color=LOW, linewidth=1.8, marker="o", markersize=2.5)
+    left.set_ylabel("partial-likelihood deviance")
+    right = axes(figure, left=6.0, bottom=0.65, right=1.2, top=1.1)
+    note = _profiles(right, path, coefficients)
+    right.set_ylabel("coefficient, log hazard ratio per sd")
+    for ax in (left, right):
+        ax.set_xlabel("log₁₀ λ")
+        for places, style, label in lines:
+            if len(places):
+                ax.axvline(places[0], color=INK, linestyle=style, linewidth=1.1, label=label if ax is left else None)
+        if len(x) > 1:
+            ax.set_xlim(x.min(), x.max())
+        _gene_counts(ax, x, path["n_genes"].to_numpy())
+    left.legend(fontsize=8.5, frameon=False)
+    chosen = path[path["chosen"].to_numpy(bool)]
+    n_genes = int(chosen["n_genes"].iloc[0]) if len(chosen) else 0
+    picked = f"{n_genes} gene{'s' if n_genes != 1 else ''} at the chosen penalty" if n_genes else "no gene is selected"
+    return finish(figure, title, " · ".join(part for part in (whose, picked, note) if part), watermark)
+
+
+def _gene_counts(ax: object, x: np.ndarray, n_genes: np.ndarray) -> None:
+    """How many genes are in the model, above the axes."""
+    top = ax.secondary_xaxis("top")
+    places = np.unique(np.linspace(0, len(x) - 1, min(6, len(x))).round().astype(int))
+    top.set_xticks(x[places], [str(int(n)) for n in n_genes[places]])
+    top.tick_params(labelsize=8, length=0, colors="#555555")
+    top.spines["top"].set_visible(False)
+    top.set_xlabel("genes with a coefficient", fontsize=8, color="#555555")
+
+
+def _profiles(ax: object, path: pd.DataFrame, coefficients: pd.DataFrame | None) -> str:
+    """A line a gene; the strongest at the chosen penalty coloured and named at the right. Returns a note."""
+    ax.axhline(0, color=FAINT, linewidth=0.8)
+    if coefficients is None or coefficients.empty:
+        ax.text(0.5, 0.5, "no gene has a coefficient", transform=ax.transAxes, ha="center", color="#555555")
+        return ""
+    wide = coefficients.pivot(index="gene", columns="alpha", values="coefficient").fillna(0.0)
+    alphas = path["alpha"].to_numpy(float)
+    wide = wide.reindex(columns=alphas, method=None).fillna(0.0)
+    at_chosen = path["chosen"].to_numpy(bool)
+    strength = wide.loc[:, at_chosen].abs().max(axis=1) if at_chosen.any() else wide.abs().max(axis=1)
+    order = strength.sort_values(ascending=False)
+    named = order[order > 0].index[: min(len(PROFILE_COLOURS), MAX_ROWS)]
+    x = np.log10(alphas)
+    for gene in wide.index.difference(named):
+        ax.plot(x, wide.loc[gene], color="#C9C9C9", linewidth=0.8)
+    low, high = wide.to_numpy().min(), wide.to_numpy().max()
+    gap = max(high - low, 1e-9) * 0.055
+    previous = -np.inf
+    ends = wide.loc[named].iloc[:, 0].sort_values()
+    for gene, end in ends.items():
+        colour = PROFILE_COLOURS[named.get_loc(gene)]
+        ax.plot(x, wide.loc[gene], color=colour, linewidth=1.6)
+        previous = max(end, previous + gap)
+        # the weakest penalty is at the left; names stand at the right edge with a line from the axis
+        ax.annotate(
+            gene,
+            xy=(0.0, end),
+            xycoords=("axes fraction", "data"),
+            xytext=(1.03, previous),
+            textcoords=("axes fraction", "data"),
+            fontsize=8.5,
+            fontstyle="italic",
+            color=colour,
+            va="center",
+            annotation_clip=False,
+        )
+    n_selected = int((order > 0).sum())
+    return f"{len(named)} strongest of {n_selected} named" if n_selected > len(named) else ""
+
+
+def kaplan_meier(
+    curves: pd.DataFrame,
+    performance: pd.DataFrame | None = None,
+    *,
+    cohort: str | None = None,
+    endpoint: str | None = None,
+    apparent: bool = False,
+    watermark: str | None = None,
+) -> bytes:
+    """Kaplan–Meier curves of the risk groups with 95 % bands, censoring marks and the numbers at risk below.
+
+    Parameters
+    ----------
+    curves : survival_curves of one cohort and endpoint; patients and events are counted from it
+    performance : prognostic_performance of that cohort: its log-rank p and hazard ratio of the split are written in
+    apparent : the cohort is the one trained on, which the figure then says
+    """
+    cohort = cohort or _only(curves, "cohort_id")
+    endpoint = endpoint or _only(curves, "endpoint")
+    title = "Survival by risk group (training median)"
+    if curves.empty:
+        return empty(
+            title,
+            "No risk groups: the signature is empty or too few of its genes are measured here.",
+            caption(cohort, endpoint=endpoint),
+            watermark,
+        )
+    groups = [name for name in ("high", "low") if name in set(curves["risk_group"])]
+    by_group = {name: curves[curves["risk_group"] == name].sort_values("time_days") for name in groups}
+    unit, days = ("years", DAYS_A_YEAR) if curves["time_days"].max() > 3 * DAYS_A_YEAR else ("months", DAYS_A_MONTH)
+    figure = sheet(8, 6)
+    ax = axes(figure, left=1.0, bottom=1.75, right=0.35, top=0.9)
+    for name, curve in by_group.items():
+        n, events = int(curve["at_risk"].iloc[0]), _events(curve)
+        t, s = curve["time_days"].to_numpy() / days, curve["survival"].to_numpy(float)
+        colour = GROUP_COLOURS[name]
+        ax.step(t, s, where="post", color=colour, linewidth=2, label=f"{name} risk: {n:,} patients, {events} events")
+        band = (curve["ci_lower"].fillna(curve["survival"]), curve["ci_upper"].fillna(curve["survival"]))
+        ax.fill_between(t, *band, step="post", color=colour, alpha=0.14, linewidth=0)
+        censored = np.append(False, np.diff(s) == 0)
+        ax.plot(t[censored], s[censored], "|", color=colour, markersize=5, markeredgewidth=0.8)
+    ax.set_ylim(0, 1.03)
+    ax.set_xlim(0, curves["time_days"].max() / days * 1.02)
+    ax.set_ylabel(f"{endpoint.upper()} probability" if endpoint else "survival probability")
+    ax.set_xlabel(f"{unit}")
+    ax.legend(loc="lower left", fontsize=9.5, frameon=False)
+    ax.text(
+        0.985, 0.97, _split_text(performance), transform=ax.transAxes, ha="right", va="top", fontsize=9.5, color=INK
+    )
+    _at_risk(ax, by_group, days)
+    n = sum(int(curve["at_risk"].iloc[0]) for curve in by_group.values())
+    whose = caption(cohort, endpoint=endpoint, n_patients=n, n_events=sum(map(_events, by_group.values())))
+    return finish(figure, title, whose + (" · apparent: the patients trained on" if apparent else ""), watermark)
+
+
+def _only(frame: pd.DataFrame, column: str) -> str | None:
+    """The one value of a column, if there is just one."""
+    values = frame[column].dropna().unique() if column in frame else []
+    return str(values[0]) if len(values) == 1 else None
+
+
+def _events(curve: pd.DataFrame) -> int:
+    """Events of a Kaplan–Meier curve, counted back from its steps: at_risk · (1 − S(t) / S(t−))."""
+    s = curve["survival"].to_numpy(float)
+    before = np.append(1.0, s[:-1])
+    share = np.divide(s, before, out=np.ones_like(s), where=before > 0)
+    return int(np.round(curve["at_risk"].to_numpy(float) * (1 - share)).sum())
+
+
+def _split_text(performance: pd.DataFrame | None) -> str:
+    """Hazard ratio and log-rank p of the split, as far as they are there."""
+    if performance is None or performance.empty:
+        return ""
+    row = performance.drop_duplicates("metric").set_index("metric")
+    lines = []
+    for metric, name in (("hazard_ratio_high_vs_low", "HR high vs low"), ("hazard_ratio_per_sd", "HR per sd")):
+        if metric in row.index and known(row.loc[metric, "estimate"]):
+            of = row.loc[metric]
+            lines.append(f"{name} {of['estimate']:.2f} ({of['ci_lower']:.2f}–{of['ci_upper']:.2f})")
+    if "log_rank_p" in row.index and known(row.loc["log_rank_p", "estimate"]):
+        lines.append("log-rank " + p_text(row.loc["log_rank_p", "estimate"]))
+    return "\n".join(lines)
+
+
+def _at_risk(ax: object, by_group: dict[str, pd.DataFrame], days: float) -> None:
+    """Numbers at risk under the axis, at its ticks."""
+    ticks = [t for t in ax.get_xticks() if 0 <= t <= ax.get_xlim()[1]]
+    height = ax.get_window_extent().height / ax.figure.dpi
+    ax.text(-0.02, -0.78 / height, "at risk", transform=ax.transAxes, ha="right", fontsize=9, color="#555555")
+    for i, (name, curve) in enumerate(by_group.items()):
+        y = -(1.05 + 0.25 * i) / height
+        colour = GROUP_COLOURS[name]
+        ax.text(-0.02, y, name, transform=ax.transAxes, ha="right", fontsize=9.5, fontweight="bold", color=colour)
+        times, risk = curve["time_days"].to_numpy(float), curve["at_risk"].to_numpy(int)
+        for tick in ticks:
+            at = np.searchsorted(times, tick * days, side="left")
+            n = int(risk[at]) if at < len(risk) else 0
+            ax.text(tick, y, f"{n:,}", transform=ax.get_xaxis_transform(), ha="center", fontsize=9.5, color=colour)
+
+
+def forest(
+    table: pd.DataFrame,
+    *,
+    title: str = "Hazard ratios",
+    cohort: str | None = None,
+    endpoint: str | None = None,
+    n_patients: int | None = None,
+    n_events: int | None = None,
+    per: str = "training sd",
+    watermark: str | None = None,
+) -> bytes:
+    """Hazard ratios with 95 % intervals, a row a gene, the figures written beside them.
+
+    Parameters
+    ----------
+    table : gene (or any first column named `label`), hazard_ratio, ci_lower, ci_upper, p_value, optionally fdr and
+        selected (drawn filled). More than 20 rows: the 20 with the least p are shown, and the figure says so.
+    per : what a hazard ratio is per
+    """
+    name = "label" if "label" in table else "gene"
+    cohort, endpoint = cohort or _only(table, "cohort_id"), endpoint or _only(table, "endpoint")
+    whose = caption(cohort, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
+    rows = table.dropna(subset=["hazard_ratio", "ci_lower", "ci_upper"])
+    if rows.empty:
+        why = "No hazard ratio to show: no gene was fitted." if table.empty else "No gene could be fitted."
+        return empty(title, why, whose, watermark)
+    shown = rows.sort_values("p_value").head(MAX_ROWS).sort_values("hazard_ratio").reset_index(drop=True)
+    with_fdr = "fdr" in shown and shown["fdr"].notna().any()
+    figure = sheet(9, 1.95 + 0.3 * len(shown))
+    ax = axes(figure, left=1.55, bottom=0.65, right=3.25 if with_fdr else 2.6, top=1.05)
+    y = np.arange(len(shown))
+    low, high = shown["ci_lower"].to_numpy(float), shown["ci_upper"].to_numpy(float)
+    ratio = shown["hazard_ratio"].to_numpy(float)
+    ax.axvline(1, color=FAINT, linewidth=1)
+    for i in y:
+        colour = HIGH if low[i] > 1 else LOW if high[i] < 1 else "#777777"
+        filled = bool(shown["selected"].iloc[i]) if "selected" in shown and known(shown["selected"].iloc[i]) else True
+        ax.plot([max(low[i], 1e-6), high[i]], [i, i], color=colour, linewidth=1.8)
+        ax.plot(ratio[i], i, "s", color=colour, markersize=6.5, markerfacecolor=colour if filled else "white")
+    ax.set_xscale("log")
+    reach = max(np.log(min(high.max(), ratio.max() * 8)), -np.log(max(low.min(), ratio.min() / 8)), 0.2) * 1.08
+    ax.set_xlim(np.exp(-reach), np.exp(reach))
+    ticks = [t for t in (0.1, 0.2, 0.25, 0.5, 0.75, 1, 1.33, 2, 4, 5, 10) if abs(np.log(t)) <= reach]
+    if len(ticks) < 3:
+        ticks = [round(np.exp(-0.6 * reach), 2), 1, round(np.exp(0.6 * reach), 2)]
+    ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    ax.minorticks_off()
+    ax.set_yticks(y, shown[name].astype(str), fontstyle="italic" if name == "gene" else "normal")
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(-0.6, len(shown) - 0.4)
+    ax.set_xlabel(f"hazard ratio per {per} (log scale)")
+    _beside(ax, shown, with_fdr)
+    notes = [whose, f"{len(shown)} of {len(rows)} genes with the least p" if len(shown) < len(rows) else ""]
+    if "selected" in shown and not shown["selected"].fillna(True).astype(bool).all():
+        notes.append("open: does not enter the LASSO")
+    if len(rows) < len(table):
+        notes.append(f"{len(table) - len(rows)} not fitted")
+    return finish(figure, title, " · ".join(note for note in notes if note), watermark)
+
+
+def _beside(ax: object, shown: pd.DataFrame, with_fdr: bool) -> None:
+    """The columns of figures at the right of a forest plot."""
+    width = ax.get_window_extent().width / ax.figure.dpi
+    columns = [(0.12, "HR (95 % CI)"), (1.62, "p")] + ([(2.35, "FDR")] if with_fdr else [])
+    for offset, label in columns:
+        where = 1 + offset / width
+        ax.text(where, len(shown) - 0.25, label, transform=ax.get_yaxis_transform(), fontsize=9, fontweight="bold")
+    for i, row in shown.iterrows():
+        texts = [f"{row['hazard_ratio']:.2f} ({row['ci_lower']:.2f}–{row['ci_upper']:.2f})", _small(row["p_value"])]
+        texts += [_small(row["fdr"])] if with_fdr else []
+        for (offset, _), text in zip(columns, texts, strict=True):
+            ax.text(1 + offset / width, i, text, transform=ax.get_yaxis_transform(), va="center", fontsize=9, color=INK)
+
+
+def _small(p: float) -> str:
+    return "–" if not known(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+__all__ = ["ACCENT", "forest", "kaplan_meier", "lasso_path"]
