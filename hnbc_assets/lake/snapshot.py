@@ -10,6 +10,7 @@ in one transaction, brought to the disk, and renamed over the old one: whoever h
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -24,7 +25,7 @@ import pandas as pd
 from hnbc_assets.errors import FormatError, NotInLake, PublicationRefused
 from hnbc_assets.lake import atomic, checks, lineage, parquet
 from hnbc_assets.lake.database import DICTIONARY, SPILL_SUFFIX, Content, build, summary
-from hnbc_assets.lake.hashing import to_arrow
+from hnbc_assets.lake.hashing import content_hash, to_arrow
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.tables.database import CheckResults, Lineage, RawFiles
@@ -36,13 +37,17 @@ BUILT_HERE = ("lineage", "raw_files", "check_results", DICTIONARY)
 
 @dataclass(frozen=True)
 class Published:
-    """A publication: the database, its copy among the releases (None if none are kept), and what is in it."""
+    """A publication: the database, its copy among the releases (None if none are kept), and what is in it.
+
+    `sha256` is the file's, new each time; `data_version` follows the published tables alone: equal tables, equal word.
+    """
 
     path: Path
     release: Path | None
     n_tables: int
     n_rows: int
     sha256: str
+    data_version: str
     published_at: str
 
 
@@ -89,11 +94,24 @@ def publish(
         try:
             contents = _contents(lake, tables, extra, known, outcomes)
             n_tables, n_rows = build(temporary, contents, comment=comment)
-            return _put_in_place(lake, temporary, keep, n_tables=n_tables, n_rows=n_rows)
+            now = datetime.now(UTC)
+            sha256, release = _put_in_place(lake, temporary, keep, now)
         except (OSError, *_database_errors()) as error:
             raise PublicationRefused(f"The database could not be written; the old one is kept: {error}") from error
         finally:
             _remove(temporary)
+    version = _version(tables, extra, known)
+    return Published(lake.database, release, n_tables, n_rows, sha256, version, now.isoformat(timespec="seconds"))
+
+
+def _version(
+    tables: Mapping[str, str],
+    extra: Mapping[str, tuple[pd.DataFrame, Provenance]],
+    known: Mapping[str, Provenance],
+) -> str:
+    versions = {name: known[asset].data_version for name, asset in tables.items()}
+    versions |= {name: content_hash(frame) for name, (frame, _) in extra.items()}
+    return hashlib.sha256(json.dumps(sorted(versions.items())).encode()).hexdigest()[:32]
 
 
 def _check_names(names: Collection[str]) -> None:
@@ -208,9 +226,8 @@ def _described(table: type[Table], frame: pd.DataFrame) -> Content:
     return Content(table.table_name(), to_arrow(table.conform(frame)), summary(table), table.dictionary())
 
 
-def _put_in_place(lake: Lake, temporary: Path, keep: int, *, n_tables: int, n_rows: int) -> Published:
-    """Bring the new database to the disk, rename it over the old one, and keep a copy among the releases."""
-    now = datetime.now(UTC)
+def _put_in_place(lake: Lake, temporary: Path, keep: int, now: datetime) -> tuple[str, Path | None]:
+    """Bring the new database to the disk, rename it over the old one, keep a copy; returns its sha256 and the copy."""
     atomic.sync_file(temporary)
     with open(temporary, "rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -225,7 +242,7 @@ def _put_in_place(lake: Lake, temporary: Path, keep: int, *, n_tables: int, n_ro
         for old in sorted(lake.releases.glob("hnbc-*.duckdb"))[:-keep]:
             old.unlink()
         atomic.sync_folder(lake.releases)
-    return Published(lake.database, release, n_tables, n_rows, sha256, now.isoformat(timespec="seconds"))
+    return sha256, release
 
 
 def _copied(source: Path, target: Path) -> Path:

@@ -113,6 +113,14 @@ def test_only_the_last_publications_are_kept(filled_lake):
     assert publish(filled_lake, TABLES, keep=0).release is None
 
 
+def test_equal_tables_give_an_equal_data_version(filled_lake):
+    first = publish(filled_lake, TABLES).data_version
+    fill(filled_lake, 1)
+    assert publish(filled_lake, TABLES).data_version == first
+    fill(filled_lake, 2)
+    assert publish(filled_lake, TABLES).data_version != first
+
+
 def refused(lake, match, **options):
     before = lake.database.read_bytes() if lake.database.exists() else None
     with pytest.raises(PublicationRefused, match=match):
