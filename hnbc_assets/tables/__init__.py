@@ -5,8 +5,8 @@ Belongs here: names, types, units and meaning of columns. Does not: how a table 
 
 from __future__ import annotations
 
-from hnbc_assets.tables.cohorts import Cohorts, GeneMappings, Patients, Samples
-from hnbc_assets.tables.database import CheckResults, ColumnDictionary, Lineage, RawFiles, Truth
+from hnbc_assets.tables.cohorts import Cohorts, GeneMappings, Patients, Samples, SharedPatients
+from hnbc_assets.tables.database import CheckResults, ColumnDictionary, Lineage, Manifest, RawFiles, Truth
 from hnbc_assets.tables.drugs import DrugAssociations, DrugModels, DrugSensitivity
 from hnbc_assets.tables.genes import (
     AnoikisGenes,
@@ -27,6 +27,7 @@ from hnbc_assets.tables.signature import (
     ScoreCoverage,
     Signature,
     Signatures,
+    SingleSampleSignature,
     SurvivalCurves,
     UnivariateCox,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "LassoCoefficients",
     "LassoPath",
     "Lineage",
+    "Manifest",
     "MultivariableCox",
     "Patients",
     "PrognosticPerformance",
@@ -59,8 +61,10 @@ __all__ = [
     "RiskScores",
     "Samples",
     "ScoreCoverage",
+    "SharedPatients",
     "Signature",
     "Signatures",
+    "SingleSampleSignature",
     "SurvivalCurves",
     "Table",
     "Truth",

@@ -24,12 +24,12 @@ class Cohorts(Table):
     expression_scale: str = column("scale of the harmonised expression values", isin=SCALES)
     n_patients: int = column("patients with a clinical record", unit="patients", ge=0)
     n_with_expression: int = column("patients with a chosen expression sample", unit="patients", ge=0)
-    n_her2_negative: int = column("HER2-negative patients with expression", unit="patients", ge=0)
+    n_her2_negative: int = column("HER2-negative patients, with expression or without", unit="patients", ge=0)
     n_included: int = column("patients included in the analysis", unit="patients", ge=0)
     n_genes: int = column("genes after probes and duplicated symbols were resolved", unit="genes", ge=0)
     endpoint: str = column("survival endpoint that the study uses here", nullable=True)
     n_evaluable: int = column("included patients with a usable endpoint", unit="patients", ge=0)
-    n_events: int = column("events among them", unit="events", ge=0)
+    n_events: int = column("events among them", unit="events", nullable=True, ge=0)
     median_follow_up_days: float = column(
         "median follow-up of the included patients, by reverse Kaplan–Meier", unit="days", nullable=True, ge=0
     )
@@ -100,3 +100,20 @@ class GeneMappings(Table):
     gene: str = column("HGNC symbol used", nullable=True)
     n_features: int = column("probes or rows that carry the symbol", unit="features", ge=0)
     rule: str = column("how they were resolved, or why they were dropped")
+    upstream_symbols: str = column("outdated or damaged symbols that they carried", nullable=True)
+
+
+class SharedPatients(Table):
+    """Whether two cohorts of the study have patients in common, by id and by expression profile."""
+
+    key = ("cohort_a", "cohort_b")
+    cohort_a: str = column("one cohort")
+    cohort_b: str = column("another")
+    n_shared_ids: int = column("patient ids in both", unit="patients", ge=0)
+    n_similar_profiles: int = column(
+        "patients of the first with a near-identical profile in the second; null with too few common genes",
+        unit="patients",
+        nullable=True,
+        ge=0,
+    )
+    n_common_genes: int = column("genes compared", unit="genes", ge=0)

@@ -8,8 +8,22 @@ from __future__ import annotations
 from hnbc_assets.tables.schema import Table, column
 
 
+class Manifest(Table):
+    """The archived files that one asset fetched."""
+
+    source: str = column("whom it came from")
+    release: str = column("the upstream's release or date")
+    file_id: str = column("the upstream's identifier, or our name for a request")
+    url: str = column("address asked")
+    path: str = column("where it lies, relative to the lake's raw folder")
+    size_bytes: int = column("size", unit="bytes", ge=0)
+    md5: str = column("md5 as the upstream gives it, or as computed")
+    sha256: str = column("sha256 of the bytes")
+    retrieved_at: str = column("when it was fetched", unit="UTC, ISO 8601")
+
+
 class RawFiles(Table):
-    """An archived file, as it came from upstream."""
+    """An archived file, as it came from upstream, and the asset that fetched it."""
 
     source: str = column("whom it came from")
     release: str = column("the upstream's release or date")

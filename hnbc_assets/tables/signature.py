@@ -63,12 +63,20 @@ class Signature(Table):
         "share of resamples that choose it; null until resampled", nullable=True, ge=0, le=1
     )
     direction_concordant: bool = column(
-        "hazard and direction in resistance agree (harmful and higher in RD, or both not)"
+        "hazard and direction in resistance agree (harmful and higher in RD, or both not)", nullable=True
     )
     direction: str = column("group in which the gene is higher", isin=("up_in_rd", "up_in_pcr"))
-    single_sample_coefficient: float = column(
-        "coefficient of the rank-based single-sample form", unit="per unit of within-patient rank", nullable=True
-    )
+
+
+class SingleSampleSignature(Table):
+    """A gene of the rank-based form of the score: one with a coefficient, or one that ranks are taken among."""
+
+    key = ("gene",)
+    single_sample_id: str = column("content hash of this form; another than the signature's")
+    gene: str = column("HGNC symbol")
+    coefficient: float = column("LASSO coefficient; null for a gene that only serves as reference", nullable=True)
+    mean: float = column("mean rank score in the training cohort", unit="normal deviates", nullable=True)
+    sd: float = column("its standard deviation", unit="normal deviates", nullable=True, gt=0)
 
 
 class Signatures(Table):

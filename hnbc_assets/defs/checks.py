@@ -1,0 +1,280 @@
+"""Checks: what an asset must stand before it replaces the one before, and what people should be told about it.
+
+Belongs here: the scientific checks, each a function that gives a verdict in words. Does not: schema checks (tables,
+stage), statistics (science).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from hnbc_assets.defs.publishing import Check, Verdict
+from hnbc_assets.sources.archive import Archive
+
+Frames = dict[str, pd.DataFrame]
+TOLERANCE = 1e-8
+SIZE_CHANGE = 0.1
+
+
+# -- ingest -----------------------------------------------------------------------------------------------------------
+def archive_verified(archive: Archive) -> Check:
+    """A blocking check that every archived file has the size and checksums of its manifest row."""
+
+    def files_intact(manifest: pd.DataFrame) -> Verdict:
+        """Every file is in the archive with the size and sha256 of its row, and with the md5 that upstream gave."""
+        archive.verify(manifest)
+        return Verdict(True, f"{len(manifest):,} files", "all", "size and sha256 of every file are those of its row")
+
+    return Check(files_intact, blocking=True)
+
+
+def compared_with_previous_release(archive: Archive) -> Check:
+    """A check of a raw asset against the release before."""
+
+    def previous_release(manifest: pd.DataFrame) -> Verdict:
+        """Against the release before: files that are gone, and those whose size changed by more than 10 %."""
+        now = set(manifest.release)
+        before = archive.manifest(manifest.source.iloc[0]) if len(manifest) else manifest
+        before = before[~before.release.isin(now) & before.file_id.isin(_same_family(before, manifest))]
+        allowed = "none gone, sizes within 10 %"
+        if before.empty:
+            return Verdict(True, "first release", allowed, "there is no release before this one in the archive")
+        before = before[before.release == before.release.max()].set_index("file_id")
+        gone = before.index.difference(manifest.file_id)
+        sizes = manifest.set_index("file_id").size_bytes.astype(float)
+        both = before.index.intersection(sizes.index)
+        change = (sizes[both] / before.size_bytes[both].astype(float) - 1).abs()
+        changed = change[change > SIZE_CHANGE].index
+        return Verdict(
+            not len(gone) and not len(changed),
+            f"{len(gone)} gone, {len(changed)} changed in size",
+            allowed,
+            f"against {before.release.iloc[0]}: gone {list(gone[:3])}, changed in size {list(changed[:3])}",
+        )
+
+    return Check(previous_release)
+
+
+def _same_family(before: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
+    """Files of the same upstream object: those whose path has the first folder of one of this manifest's paths."""
+    folder = before.path.str.split("/").str[2:3].str.join("/")
+    return before.file_id[folder.isin(set(manifest.path.str.split("/").str[2:3].str.join("/")))]
+
+
+def warnings_empty(archive: Archive) -> Check:
+    """A blocking check of the GDC's archived replies."""
+
+    def no_upstream_warnings(manifest: pd.DataFrame) -> Verdict:
+        """Every archived reply of the GDC came without warnings: all fields that were asked for are known there."""
+        from hnbc_assets.sources.gdc_evidence import reply_warnings
+
+        found = reply_warnings(archive, manifest)
+        return Verdict(
+            not found,
+            f"{len(found)} replies with warnings",
+            "0",
+            "; ".join(f"{k}: {v}" for k, v in found.items()) or "no reply carries a warning",
+        )
+
+    return Check(no_upstream_warnings, blocking=True)
+
+
+def one_gene_model(archive: Archive) -> Check:
+    """A blocking check that a cohort's STAR files share one gene model."""
+
+    def gene_model(expression: pd.DataFrame, manifest: pd.DataFrame) -> Verdict:
+        """All expression files name the same gene model and list the same genes (reading them compared the ids)."""
+        from hnbc_assets.sources.gdc_evidence import gene_models
+
+        found = gene_models(archive, manifest)
+        return Verdict(
+            len(found) == 1,
+            "; ".join(f"{model}: {n:,} files" for model, n in found.items()),
+            "one model",
+            f"{len(expression):,} genes by symbol in all files",
+        )
+
+    return Check(gene_model, blocking=True)
+
+
+# -- cohorts ----------------------------------------------------------------------------------------------------------
+def one_sample_a_patient(samples: pd.DataFrame) -> Verdict:
+    """Every patient has one chosen sample at most, a primary tumour, and every choice has its reason."""
+    chosen = samples[samples.selected.astype(bool)]
+    twice = chosen.patient_id[chosen.patient_id.duplicated()]
+    other = chosen[chosen.sample_type != "primary"]
+    silent = samples[samples.reason.isna() | (samples.reason == "")]
+    return Verdict(
+        not (len(twice) or len(other) or len(silent)),
+        f"{len(chosen):,} chosen of {len(samples):,}",
+        "one primary tumour a patient",
+        f"patients with two {list(twice[:3])}, not primary {list(other.sample_id[:3])}, "
+        f"no reason {list(silent.sample_id[:3])}",
+    )
+
+
+def survival_sane(patients: pd.DataFrame) -> Verdict:
+    """Time and event come together, times are positive, nobody died of the disease while alive."""
+    wrong: list[str] = []
+    for endpoint in ("os", "dss", "pfi", "drfs"):
+        days, event = patients[f"{endpoint}_days"], patients[f"{endpoint}_event"]
+        halves = patients.patient_id[days.isna() != event.isna()]
+        wrong += [f"{endpoint} of {p}: time and event do not come together" for p in halves]
+        wrong += [f"{endpoint} of {p}: time is not positive" for p in patients.patient_id[(days <= 0).fillna(False)]]
+    alive = patients.os_event.eq(False).fillna(False) & patients.dss_event.eq(True).fillna(False)
+    wrong += [f"{p}: died of the disease while alive" for p in patients.patient_id[alive.astype(bool)]]
+    return Verdict(
+        not wrong, f"{len(wrong)} contradictions", "0", "; ".join(wrong[:5]) or "no record contradicts itself"
+    )
+
+
+def her2_explained(patients: pd.DataFrame) -> Verdict:
+    """Contradicting HER2 tests are counted and excluded, every exclusion has its reason, HER2-low is flagged."""
+    discordant = patients[patients.her2_status == "discordant"]
+    inside = discordant[discordant.included.astype(bool)]
+    silent = patients[~patients.included.astype(bool) & patients.exclusion_reason.isna()]
+    low = int(patients.her2_low.fillna(False).astype(bool).sum())
+    return Verdict(
+        not len(inside) and not len(silent),
+        f"{len(discordant)} discordant, {low} HER2-low",
+        "no discordant patient included, no exclusion without a reason",
+        f"discordant but included {list(inside.patient_id[:3])}, no reason {list(silent.patient_id[:3])}",
+    )
+
+
+def cohorts_disjoint(roles: dict[str, str]) -> Check:
+    """A check that discovery, training and validation share no patient."""
+
+    def no_shared_patients(shared_patients: pd.DataFrame) -> Verdict:
+        """Discovery, training and validation have no patient in common; cohorts that do are not called independent."""
+        named = {c for c, role in roles.items() if role != "descriptive"}
+        pairs = shared_patients[shared_patients.cohort_a.isin(named) & shared_patients.cohort_b.isin(named)]
+        meeting = pairs[(pairs.n_shared_ids > 0) | (pairs.n_similar_profiles.fillna(0) > 0)]
+        told = [
+            f"{p.cohort_a} and {p.cohort_b}: {p.n_shared_ids} ids, {p.n_similar_profiles} profiles"
+            for p in meeting.itertuples()
+        ]
+        return Verdict(
+            not told, f"{len(told)} pairs", "0", "; ".join(told) or f"none shared among {', '.join(sorted(named))}"
+        )
+
+    return Check(no_shared_patients)
+
+
+# -- model ------------------------------------------------------------------------------------------------------------
+def candidates_found(candidate_genes: pd.DataFrame) -> Verdict:
+    """Some anoikis gene is a resistance gene and is measured in the training cohort."""
+    usable = int(candidate_genes.in_training_cohort.astype(bool).sum())
+    return Verdict(
+        usable > 0,
+        f"{usable} of {len(candidate_genes)} candidates",
+        "at least 1",
+        "candidates measured in the training cohort; without one there is no signature, and what follows is empty",
+    )
+
+
+def fdr_beside_p(univariate_cox: pd.DataFrame) -> Verdict:
+    """How many genes with p < .05 also have a false-discovery rate below .05: raw p alone flatters."""
+    raw, adjusted = int((univariate_cox.p_value < 0.05).sum()), int((univariate_cox.fdr < 0.05).sum())
+    return Verdict(
+        adjusted > 0 or raw == 0,
+        f"{adjusted} of {raw}",
+        "at least 1 gene, where any has p < .05",
+        f"{raw} of {len(univariate_cox)} genes have p < .05, {adjusted} of them FDR < .05",
+    )
+
+
+def signature_found(signature: pd.DataFrame, signatures: pd.DataFrame) -> Verdict:
+    """The LASSO kept at least one gene. A null result is published as one."""
+    note = signatures.note.iloc[0]
+    return Verdict(
+        len(signature) > 0,
+        f"{len(signature)} genes of {signatures.n_entered.iloc[0]} that entered",
+        "at least 1",
+        f"{signatures.n_events.iloc[0]} events in training" + (f"; {note}" if note else ""),
+    )
+
+
+def direction_agrees(signature: pd.DataFrame) -> Verdict:
+    """Some signature gene's hazard agrees with its direction in resistance. If none: prognostic, not resistance."""
+    agree = int(signature.direction_concordant.fillna(False).astype(bool).sum())
+    return Verdict(
+        agree > 0 or signature.empty,
+        f"{agree} of {len(signature)}",
+        "at least 1",
+        "genes whose hazard agrees with their direction in resistance"
+        + ("" if agree or signature.empty else ": prognostic, not a resistance signature"),
+    )
+
+
+def hazards_proportional(proportional_hazards: pd.DataFrame) -> Verdict:
+    """No gene, nor all together, departs from proportional hazards (p < .05, Grambsch & Therneau)."""
+    departing = proportional_hazards[proportional_hazards.p_value < 0.05]
+    told = ", ".join(f"{g.gene} p = {g.p_value:.2g}" for g in departing.itertuples())
+    return Verdict(
+        departing.empty, told or "none", "p >= .05", "hazard ratios are averages over time where they depart"
+    )
+
+
+def cutoff_from_training(training: str, endpoint: str) -> Check:
+    """A blocking check that the cut-off is the training patients' median."""
+
+    def cutoff_is_training_median(risk_scores: pd.DataFrame, signatures: pd.DataFrame, patients: Frames) -> Verdict:
+        """The cut-off is the median score of the patients trained on, and every group is its side of it."""
+        if risk_scores.empty:
+            return Verdict(True, "no scores", "-", "there is no signature, so nothing is cut")
+        own = patients[training]
+        fitted = own.patient_id[own[f"{endpoint}_days"].notna() & own[f"{endpoint}_event"].notna()]
+        mine = risk_scores[(risk_scores.cohort_id == training) & risk_scores.patient_id.isin(fitted)]
+        cutoff = float(signatures.cutoff.iloc[0])
+        off = abs(float(mine.risk_score.median()) - cutoff)
+        grouped = risk_scores[risk_scores.risk_group.notna() & (risk_scores.form == "within_cohort")]
+        sides = int(((grouped.risk_score > cutoff) != (grouped.risk_group == "high")).sum())
+        return Verdict(
+            off < TOLERANCE and sides == 0,
+            f"{cutoff:.6g}, off by {off:.1e}; {sides} on the wrong side",
+            f"{TOLERANCE:g}; 0",
+            f"median of {len(mine)} training patients",
+        )
+
+    return Check(cutoff_is_training_median, blocking=True)
+
+
+def scores_from_coefficients(ranked: frozenset[str], training: str) -> Check:
+    """A blocking check that scores follow from the stored coefficients."""
+
+    def scores_recomputed(
+        risk_scores: pd.DataFrame, signature: pd.DataFrame, expression: Frames, patients: Frames
+    ) -> Verdict:
+        """Scores computed anew from the stored coefficients, by another way, agree to 1e-8."""
+        worst, n = 0.0, 0
+        within = risk_scores[(risk_scores.form == "within_cohort") & risk_scores.risk_score.notna()]
+        for name, scored in within.groupby("cohort_id"):
+            included = patients[name].loc[patients[name].included.astype(bool), "patient_id"]
+            values = expression[name][[p for p in expression[name].columns if p in set(included)]]
+            expected = _by_hand(values, signature, rank=name in ranked, own=name == training)
+            worst = max(worst, float((scored.set_index("patient_id").risk_score - expected).abs().max()))
+            n += len(scored)
+        return Verdict(worst < TOLERANCE, f"{worst:.1e}", f"{TOLERANCE:g}", f"largest difference over {n:,} scores")
+
+    return Check(scores_recomputed, blocking=True)
+
+
+def _by_hand(values: pd.DataFrame, signature: pd.DataFrame, *, rank: bool, own: bool) -> pd.Series:
+    """Scores gene by gene in plain arithmetic, not by the code that made them."""
+    from scipy.stats import norm, rankdata
+
+    total = pd.Series(0.0, index=values.columns)
+    for gene in signature.itertuples():
+        if gene.gene not in values.index:
+            continue
+        x = values.loc[gene.gene].to_numpy(dtype=float)
+        known = ~np.isnan(x)
+        if rank:
+            x = x.copy()
+            x[known] = norm.ppf((rankdata(x[known]) - 0.375) / (known.sum() + 0.25))
+        mean, sd = (gene.mean, gene.sd) if own else (np.nanmean(x), np.nanstd(x, ddof=1))
+        if sd > 0:
+            total += gene.coefficient * (x - mean) / sd
+    return total

@@ -1,0 +1,173 @@
+"""Cohorts: from archived files to patients, samples and a harmonised expression matrix of every cohort.
+
+Belongs here: the assets of this stage, one set a cohort made by a factory, then the tables over all of them. Does not:
+formats (sources), rules (science/cohorts).
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+import pandas as pd
+
+from hnbc_assets.defs import checks
+from hnbc_assets.defs.publishing import Check, Described, Publication
+from hnbc_assets.defs.releases import raw_key
+from hnbc_assets.defs.resources import open_archive
+from hnbc_assets.defs.stage import Stage
+from hnbc_assets.study import Study
+from hnbc_assets.tables import Cohorts, GeneMappings, Patients, Samples, SharedPatients
+
+Frames = dict[str, pd.DataFrame]
+
+
+def expression_keys(study: Study) -> dict[str, str]:
+    """Cohort to the asset of its expression matrix."""
+    return {name: f"cohorts/{name}" for name in study.cohorts}
+
+
+def patients_keys(study: Study) -> dict[str, str]:
+    """Cohort to the asset of its patients."""
+    return {name: f"patients/{name}" for name in study.cohorts}
+
+
+def assets(stage: Stage) -> list[dg.AssetsDefinition]:
+    """The cohorts stage of the study."""
+    return [*(_cohort(stage, name) for name in stage.study.cohorts), *_over_all(stage)]
+
+
+def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
+    """One cohort: its expression, samples, patients and how its genes were made of features."""
+    cohort, inclusion = stage.study.cohorts[name], stage.study.inclusion
+
+    @stage.assets(
+        [
+            Described(
+                f"cohorts/{name}",
+                None,
+                f"Expression of cohort {name}: genes × patients, {cohort.expression_scale}.",
+                _expression_checks(stage, name),
+            ),
+            Described(
+                f"samples/{name}",
+                Samples,
+                f"Expression samples of cohort {name}, and which one stands for a patient.",
+                (Check(checks.one_sample_a_patient, blocking=True),),
+            ),
+            Described(
+                f"patients/{name}",
+                Patients,
+                f"Patients of cohort {name}, harmonised: HER2, endpoints, inclusion.",
+                (Check(checks.survival_sane, blocking=True), Check(checks.her2_explained)),
+            ),
+            Described(f"gene_mappings/{name}", GeneMappings, f"How the genes of cohort {name} were made of features."),
+        ],
+        name=f"cohort_{name}",
+        inputs={"manifest": raw_key(name, cohort.source)},
+        settings=[cohort.model_dump(mode="json"), inclusion.model_dump()],
+    )
+    def read_cohort(manifest: pd.DataFrame) -> dict[str, Publication | pd.DataFrame]:
+        """One primary-tumour sample a patient, genes on a stated scale, HER2 and endpoints by rule."""
+        from hnbc_assets.science.cohorts.clinical import harmonise_clinical
+        from hnbc_assets.science.cohorts.expression import gene_matrix
+        from hnbc_assets.science.cohorts.inclusion import decide_inclusion, require_role
+        from hnbc_assets.science.cohorts.samples import choose_samples
+        from hnbc_assets.sources.cohort_files import CohortFiles
+
+        files = CohortFiles(open_archive(stage.place), manifest, cohort.source)
+        samples = choose_samples(files.samples())
+        chosen = samples[samples.selected].set_index("sample_id").patient_id
+        values, features = files.expression(list(chosen.index))
+        genes, mapping = gene_matrix(
+            values.rename(columns=chosen), features, scale=cohort.expression_scale, collapse=cohort.collapse
+        )
+        clinical = harmonise_clinical(
+            cohort.source.kind,
+            files.clinical(),
+            cohort_id=name,
+            her2_values=cohort.her2_values,
+            chemotherapy=cohort.chemotherapy,
+            exclude_males=inclusion.exclude_males,
+            exclude_stage_iv_from_progression=inclusion.exclude_stage_iv_from_progression,
+        )
+        patients = decide_inclusion(clinical, set(genes.columns))
+        require_role(patients, genes, cohort.role, cohort.endpoint, cohort_id=name)
+        counts = {"patients": len(patients), "included": int(patients.included.sum()), "genes": len(genes)}
+        return {
+            f"cohorts/{name}": Publication(genes, metadata=counts),
+            f"samples/{name}": samples.assign(cohort_id=name),
+            f"patients/{name}": Publication(patients, metadata=counts),
+            f"gene_mappings/{name}": mapping.assign(cohort_id=name),
+        }
+
+    return read_cohort
+
+
+def _expression_checks(stage: Stage, name: str) -> tuple[Check, ...]:
+    """The GDC's files are one a sample, so that their gene models can differ."""
+    if stage.study.cohorts[name].source.kind != "gdc":
+        return ()
+    return (checks.one_gene_model(open_archive(stage.place)),)
+
+
+def _over_all(stage: Stage) -> list[dg.AssetsDefinition]:
+    """The tables over all cohorts."""
+    study = stage.study
+
+    @stage.asset(Patients, inputs={"each": patients_keys(study)})
+    def patients(each: Frames) -> pd.DataFrame:
+        """Every patient of every cohort: every clinical record, with or without expression."""
+        return pd.concat(each.values(), ignore_index=True)
+
+    @stage.asset(Samples, inputs={"each": {name: f"samples/{name}" for name in study.cohorts}})
+    def samples(each: Frames) -> pd.DataFrame:
+        """Every expression sample, whether it stands for its patient, by which rule, and the raw file it is in."""
+        return pd.concat(each.values(), ignore_index=True)
+
+    @stage.asset(GeneMappings, inputs={"each": {name: f"gene_mappings/{name}" for name in study.cohorts}})
+    def gene_mappings(each: Frames) -> pd.DataFrame:
+        """How each cohort's genes were made of the upstream's probes or rows, and what was dropped."""
+        return pd.concat(each.values(), ignore_index=True)
+
+    @stage.asset(
+        Cohorts,
+        inputs={
+            "patients": patients_keys(study),
+            "expression": expression_keys(study),
+            "manifests": {name: raw_key(name, c.source) for name, c in study.cohorts.items()},
+        },
+        settings={name: c.model_dump(mode="json") for name, c in study.cohorts.items()},
+    )
+    def cohorts(patients: Frames, expression: Frames, manifests: Frames) -> pd.DataFrame:
+        """What each cohort is, is for, and holds: patients, genes, events, follow-up by reverse Kaplan–Meier."""
+        from hnbc_assets.science.cohorts.description import describe_cohort
+        from hnbc_assets.sources.cohort_files import describe
+
+        label = "SIMULATED " if stage.place.simulated else ""
+        rows = [
+            describe_cohort(
+                patients[name],
+                expression[name],
+                cohort_id=name,
+                source=label + describe(cohort.source),
+                role=cohort.role,
+                release=str(manifests[name].release.iloc[0]),
+                expression_scale=cohort.expression_scale,
+                endpoint=cohort.endpoint,
+                time_origin=cohort.time_origin,
+            ).assign(scaled_with=cohort.scaled_with, caution=cohort.caution)
+            for name, cohort in study.cohorts.items()
+        ]
+        return pd.concat([Cohorts.conform(row) for row in rows], ignore_index=True)
+
+    @stage.asset(
+        SharedPatients,
+        inputs={"patients": patients_keys(study), "expression": expression_keys(study)},
+        checks=(checks.cohorts_disjoint({name: c.role for name, c in study.cohorts.items()}),),
+    )
+    def shared_patients(patients: Frames, expression: Frames) -> pd.DataFrame:
+        """Whether two cohorts have patients in common: by id, and by near-identical expression profiles."""
+        from hnbc_assets.science.cohorts.independence import shared_patients as compare
+
+        return compare({name: (patients[name], expression[name]) for name in study.cohorts})
+
+    return [patients, samples, gene_mappings, cohorts, shared_patients]

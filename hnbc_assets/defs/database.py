@@ -1,0 +1,71 @@
+"""Database: the published DuckDB, and what the simulation planted.
+
+Belongs here: which tables are published under which name. Does not: how a database is built and replaced (lake).
+"""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from hnbc_assets.defs.publishing import Publication
+from hnbc_assets.defs.stage import OWNERS, Stage, guard
+from hnbc_assets.lake.snapshot import publish
+from hnbc_assets.tables import Truth
+
+DATABASE = "hnbc_database"
+
+
+def assets(
+    stage: Stage, raw: Iterable[dg.AssetsDefinition], results: Iterable[dg.AssetsDefinition]
+) -> list[dg.AssetsDefinition]:
+    """The database over all tables of the other stages; with the simulated upstream, its truth too."""
+    made = [_truth(stage)] if stage.place.simulated else []
+    tables = {key.path[-1]: key.path[-1] for a in [*results, *made] for key in a.keys if len(key.path) == 1}
+    beneath = sorted({key for a in [*raw, *results, *made] for key in a.keys})
+    return [*made, _database(stage, dict(sorted(tables.items())), beneath)]
+
+
+def _truth(stage: Stage) -> dg.AssetsDefinition:
+    settings = stage.study.simulation
+
+    @stage.asset(Truth, settings=settings.model_dump())
+    def truth() -> Publication:
+        """Every effect that the simulated upstream planted, and everything that it left without one."""
+        from hnbc_assets.sources.simulated import Simulation
+        from hnbc_assets.sources.simulated import truth as planted
+
+        return Publication(planted(Simulation(**settings.model_dump())))
+
+    return truth
+
+
+def _database(stage: Stage, tables: dict[str, str], beneath: list[dg.AssetKey]) -> dg.AssetsDefinition:
+    label = "SIMULATED" if stage.place.simulated else ""
+
+    @dg.asset(
+        name=DATABASE,
+        deps=beneath,
+        group_name=stage.name,
+        kinds={"duckdb"},
+        owners=OWNERS,
+        code_version=stage.code_version([tables, stage.study.database.model_dump()]),
+    )
+    def hnbc_database(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        """The published database: every table with its comments, lineage, raw files, check results, dictionary.
+
+        Built beside the old one in one transaction and put in its place in one step; readers are never disturbed. It is
+        not replaced while a blocking check fails, or belongs to other data than are now in the lake.
+        """
+        guard(context, stage.study, stage.place)
+        published = publish(stage.lake, tables, keep=stage.study.database.keep, comment=label)
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(published.sha256[:32]),
+            metadata={
+                "path": dg.MetadataValue.path(str(published.path)),
+                "tables": published.n_tables,
+                "rows": published.n_rows,
+                "sha256": published.sha256,
+            },
+        )
+
+    return hnbc_database

@@ -1,0 +1,98 @@
+"""Drugs: predicted sensitivity of every patient, and how it differs with risk.
+
+Belongs here: the assets of this stage, in the order in which data flows. Does not: models (science/drugs).
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+import pandas as pd
+
+from hnbc_assets.defs.cohorts import expression_keys, patients_keys
+from hnbc_assets.defs.microenvironment import er_covariate, risk_groups
+from hnbc_assets.defs.publishing import Described, Publication
+from hnbc_assets.defs.releases import GDSC
+from hnbc_assets.defs.resources import open_archive
+from hnbc_assets.defs.stage import Stage
+from hnbc_assets.tables import DrugAssociations, DrugModels, DrugSensitivity
+
+Frames = dict[str, pd.DataFrame]
+
+
+def assets(stage: Stage) -> list[dg.AssetsDefinition]:
+    """The drugs stage of the study."""
+    study = stage.study
+    settings = study.drugs
+    mark = "SIMULATED" if stage.place.simulated else None
+
+    @stage.assets(
+        [
+            Described("drug_models", DrugModels, "Ridge models of ln IC50 on cell lines, with cross-validated r."),
+            Described(
+                "drug_sensitivity", DrugSensitivity, "Predicted ln IC50 of every drug in every included patient."
+            ),
+        ],
+        name="predict_sensitivity",
+        inputs={"manifest": GDSC, "expression": expression_keys(study), "patients": patients_keys(study)},
+        settings=settings.model_dump(),
+    )
+    def predict_sensitivity(
+        manifest: pd.DataFrame, expression: Frames, patients: Frames
+    ) -> dict[str, Publication | pd.DataFrame]:
+        """Ridge on GDSC in the manner of oncoPredict, one model a drug on the genes that lines and cohort share.
+
+        GDSC data are for non-commercial use. Predictions are research estimates, not advice on treatment.
+        """
+        from hnbc_assets.science.drugs.prediction import predict_cohort, prepare
+        from hnbc_assets.sources import gdsc
+
+        archive = open_archive(stage.place)
+        screen = prepare(
+            gdsc.read_dose_response(archive, manifest),
+            gdsc.read_expression(archive, manifest),
+            min_lines=settings.min_lines,
+        )
+        models, predictions = [], []
+        for name, cohort in study.cohorts.items():
+            included = set(patients[name].loc[patients[name].included.astype(bool), "patient_id"])
+            made = predict_cohort(
+                screen,
+                expression[name][[p for p in expression[name].columns if p in included]],
+                scale=cohort.expression_scale,
+                method=settings.homogenise,
+                drop_low_variance=settings.variance_quantile,
+            )
+            models.append(DrugModels.conform(made.models.assign(cohort_id=name)))
+            predictions.append(DrugSensitivity.conform(made.predictions.assign(cohort_id=name)))
+        return {
+            "drug_models": pd.concat(models, ignore_index=True),
+            "drug_sensitivity": pd.concat(predictions, ignore_index=True),
+        }
+
+    @stage.asset(DrugAssociations, inputs={"patients": patients_keys(study)})
+    def drug_associations(
+        drug_sensitivity: pd.DataFrame, drug_models: pd.DataFrame, risk_scores: pd.DataFrame, patients: Frames
+    ) -> Publication:
+        """Predicted ln IC50 between high and low risk: Mann–Whitney, rank-biserial effect, BH over the cohort's drugs.
+
+        Beside it the comparison adjusted for oestrogen receptor and general drug sensitivity.
+        """
+        from hnbc_assets.report import figures
+        from hnbc_assets.science.drugs.association import associate
+
+        groups, rows = risk_groups(risk_scores), []
+        named = drug_models.set_index(["cohort_id", "drug_id"])[["drug_name", "cv_pearson"]]
+        for name, predicted in drug_sensitivity.groupby("cohort_id", sort=False):
+            if name in groups:
+                wide = predicted.pivot(index="drug_id", columns="patient_id", values="ln_ic50_um")
+                compared = associate(wide, groups[name], er_covariate(patients[name])).assign(cohort_id=name)
+                rows.append(compared.join(named.loc[name], on="drug_id")[list(DrugAssociations.columns)])
+        table = (
+            pd.concat([DrugAssociations.conform(r) for r in rows], ignore_index=True)
+            if rows
+            else DrugAssociations.empty()
+        )
+        figure = figures.drug_boxplots(drug_sensitivity, risk_scores, table, cohort_id=study.training, watermark=mark)
+        return Publication(table, figure)
+
+    return [predict_sensitivity, drug_associations]

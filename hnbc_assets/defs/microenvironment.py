@@ -1,0 +1,116 @@
+"""Microenvironment: immune infiltration of every patient, and how it differs with risk.
+
+Belongs here: the assets of this stage, in the order in which data flows. Does not: methods (science/microenvironment).
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+import pandas as pd
+
+from hnbc_assets.defs.cohorts import expression_keys, patients_keys
+from hnbc_assets.defs.genes import gene_set_path, read_sets
+from hnbc_assets.defs.publishing import Described, Publication
+from hnbc_assets.defs.releases import GENE_SETS
+from hnbc_assets.defs.stage import Stage
+from hnbc_assets.tables import ImmuneAssociations, ImmuneInfiltration, ImmuneMethodUse
+
+Frames = dict[str, pd.DataFrame]
+
+
+def assets(stage: Stage) -> list[dg.AssetsDefinition]:
+    """The microenvironment stage of the study."""
+    study = stage.study
+    settings = study.microenvironment
+    mark = "SIMULATED" if stage.place.simulated else None
+
+    @stage.assets(
+        [
+            Described(
+                "immune_infiltration", ImmuneInfiltration, "Scores of cell populations in every included patient."
+            ),
+            Described("immune_method_use", ImmuneMethodUse, "Which method could be used where, and why not elsewhere."),
+        ],
+        name="estimate_infiltration",
+        inputs={"manifest": GENE_SETS, "expression": expression_keys(study), "patients": patients_keys(study)},
+        settings=settings.model_dump(mode="json"),
+    )
+    def estimate_infiltration(manifest: pd.DataFrame, expression: Frames, patients: Frames) -> dict[str, pd.DataFrame]:
+        """ssGSEA and MCP-counter where the scale allows ranks or means within a sample, mean z elsewhere (relative)."""
+        from hnbc_assets.science.cohorts.symbols import current_list
+        from hnbc_assets.science.microenvironment.infiltration import infiltrate
+        from hnbc_assets.sources.gene_sets import read_marker_table
+
+        markers = read_marker_table(gene_set_path(stage, manifest, settings.markers))
+        sets = read_sets(stage, manifest, settings.cell_types) if settings.cell_types else markers
+        markers = {name: current_list(genes) for name, genes in markers.items()}
+        sets = {name: current_list(genes) for name, genes in sets.items()}
+        scores, uses = [], []
+        for name, cohort in study.cohorts.items():
+            scored, used = infiltrate(
+                _included(expression[name], patients[name]),
+                sets,
+                markers,
+                cohort.expression_scale,
+                min_genes=settings.min_genes,
+                min_coverage=settings.min_coverage,
+            )
+            scores.append(ImmuneInfiltration.conform(scored.assign(cohort_id=name)))
+            uses.append(ImmuneMethodUse.conform(used.assign(cohort_id=name)))
+        return {
+            "immune_infiltration": pd.concat(scores, ignore_index=True),
+            "immune_method_use": pd.concat(uses, ignore_index=True),
+        }
+
+    @stage.asset(ImmuneAssociations, inputs={"patients": patients_keys(study)})
+    def immune_associations(
+        immune_infiltration: pd.DataFrame, risk_scores: pd.DataFrame, patients: Frames
+    ) -> Publication:
+        """Cell populations between high and low risk: Mann–Whitney, rank-biserial effect, BH per method and cohort.
+
+        Beside it the comparison adjusted for oestrogen receptor, where the cohort reports it.
+        """
+        from hnbc_assets.report import figures
+        from hnbc_assets.science.group_comparison import compare_groups
+
+        groups, rows = risk_groups(risk_scores), []
+        for (name, method), scored in immune_infiltration.groupby(["cohort_id", "method"], sort=False):
+            if name in groups:
+                wide = scored.pivot(index="cell_type", columns="patient_id", values="score")
+                compared = compare_groups(wide, groups[name], covariates=er_covariate(patients[name]))
+                rows.append(compared.rename(columns={"feature": "cell_type"}).assign(cohort_id=name, method=method))
+        table = _rows(rows, ImmuneAssociations)
+        figure = figures.immune_boxplots(
+            immune_infiltration, risk_scores, table, cohort_id=study.training, watermark=mark
+        )
+        return Publication(table, figure)
+
+    return [estimate_infiltration, immune_associations]
+
+
+def _included(expression: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
+    """genes × included patients."""
+    included = set(patients.loc[patients.included.astype(bool), "patient_id"])
+    return expression[[p for p in expression.columns if p in included]]
+
+
+def risk_groups(risk_scores: pd.DataFrame) -> Frames:
+    """Risk group by patient of every cohort that has groups."""
+    grouped = risk_scores.dropna(subset=["risk_group"])
+    return {name: rows.set_index("patient_id").risk_group for name, rows in grouped.groupby("cohort_id", sort=False)}
+
+
+def er_covariate(patients: pd.DataFrame) -> pd.DataFrame | None:
+    """Oestrogen receptor by included patient (1 positive, 0 negative); None where they do not differ."""
+    known = patients[patients.included.astype(bool) & patients.er_status.isin(["positive", "negative"])]
+    if known.er_status.nunique() < 2:
+        return None
+    return pd.DataFrame({"er_status": (known.er_status == "positive").astype(float).to_numpy()}, index=known.patient_id)
+
+
+def _rows(rows: list[pd.DataFrame], table: type) -> pd.DataFrame:
+    return (
+        pd.concat([table.conform(r[[c for c in table.columns if c in r]]) for r in rows], ignore_index=True)
+        if rows
+        else table.empty()
+    )

@@ -1,0 +1,25 @@
+"""What assets need from outside themselves: the archive and a client of the study's upstream.
+
+Belongs here: making them from the place and the study. Does not: what is asked of them (releases.py).
+"""
+
+from __future__ import annotations
+
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.http import Client, connect
+from hnbc_assets.study import Place, Study
+
+
+def open_archive(place: Place) -> Archive:
+    """The raw archive of the lake."""
+    return Archive(Lake(place.data_lake).raw)
+
+
+def open_client(place: Place, study: Study) -> Client:
+    """A client of the study's upstream: live, a mirror, or the simulation of the study's size and seed."""
+    if place.simulated:
+        from hnbc_assets.sources.simulated import Simulation, transport
+
+        return connect("simulated", transport=transport(Simulation(**study.simulation.model_dump())))
+    return connect(place.upstream)

@@ -1,0 +1,347 @@
+"""Signature: from candidate genes to a frozen set of coefficients, scores and what they are worth.
+
+Belongs here: the assets of this stage, in the order in which data flows. Does not: statistics (science/signature),
+table definitions (tables/signature), where bytes go (lake).
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from hnbc_assets.defs import checks
+from hnbc_assets.defs.cohorts import expression_keys, patients_keys
+from hnbc_assets.defs.publishing import Check, Described, Publication
+from hnbc_assets.defs.stage import Stage
+from hnbc_assets.errors import TooFewEvents
+from hnbc_assets.study import Study
+from hnbc_assets.tables import (
+    LassoCoefficients,
+    LassoPath,
+    MultivariableCox,
+    PrognosticPerformance,
+    ProportionalHazards,
+    RiskScores,
+    ScoreCoverage,
+    Signature,
+    Signatures,
+    SingleSampleSignature,
+    SurvivalCurves,
+    UnivariateCox,
+)
+
+Frames = dict[str, pd.DataFrame]
+POST_SELECTION = "post-selection: descriptive, intervals too narrow, not the signature's coefficients"
+
+
+def assets(stage: Stage) -> list[dg.AssetsDefinition]:
+    """The signature stage of the study."""
+    study = stage.study
+    training = study.training
+    own = {"expression": f"cohorts/{training}", "patients": f"patients/{training}"}
+    every = {"expression": expression_keys(study), "patients": patients_keys(study)}
+    mark = "SIMULATED" if stage.place.simulated else None
+
+    @stage.asset(
+        UnivariateCox,
+        inputs=own,
+        settings=study.signature.model_dump(),
+        checks=(Check(checks.fdr_beside_p),),
+    )
+    def univariate_cox(candidate_genes: pd.DataFrame, expression: pd.DataFrame, patients: pd.DataFrame) -> Publication:
+        """Each candidate gene alone against survival in the training cohort.
+
+        Cox's partial likelihood with Efron's handling of ties; one gene at a time, per training standard deviation.
+        P values are Wald's; the false-discovery rate is Benjamini–Hochberg's over the candidates.
+        """
+        from hnbc_assets.report import figures
+        from hnbc_assets.science.signature.cox import screen
+
+        genes = list(candidate_genes.loc[candidate_genes.in_training_cohort.astype(bool), "gene"])
+        data = _training_set(study, patients, expression)
+        x = _standardised(data.evaluable.loc[genes])
+        fits = screen(x.T.to_numpy(), data.time, data.event, genes=genes)
+        entered = (
+            fits.p_value < study.signature.entry_p_value if study.signature.entry == "p_value" else fits.reason.isna()
+        )
+        table = fits.assign(
+            cohort_id=training, endpoint=study.cohorts[training].endpoint, selected=entered.fillna(False)
+        )[list(UnivariateCox.columns)]
+        return Publication(table, figures.forest(table, title=f"Univariate Cox, {training}", watermark=mark))
+
+    @stage.assets(
+        [
+            Described(
+                "signature",
+                Signature,
+                "The genes of the signature with their LASSO coefficients, frozen.",
+                (Check(checks.signature_found), Check(checks.direction_agrees)),
+            ),
+            Described("signatures", Signatures, "How the signature was trained, and where its groups are cut."),
+            Described("single_sample_signature", SingleSampleSignature, "The rank-based form of the score."),
+            Described("lasso_path", LassoPath, "The LASSO-Cox path with its cross-validated deviance."),
+            Described("lasso_coefficients", LassoCoefficients, "Coefficients along the LASSO-Cox path."),
+        ],
+        name="train_signature",
+        inputs=own,
+        settings=[study.signature.model_dump(), study.seed],
+    )
+    def train_signature(
+        univariate_cox: pd.DataFrame,
+        candidate_genes: pd.DataFrame,
+        drug_resistance_genes: pd.DataFrame,
+        expression: pd.DataFrame,
+        patients: pd.DataFrame,
+    ) -> dict[str, Publication | pd.DataFrame]:
+        """LASSO-Cox over the candidates that entered, its penalty chosen by repeated cross-validation."""
+        from hnbc_assets.report import figures
+        from hnbc_assets.science.signature.training import train
+
+        data = _training_set(study, patients, expression)
+        trained = train(
+            data,
+            entered=list(univariate_cox.loc[univariate_cox.selected.astype(bool), "gene"]),
+            direction=candidate_genes.set_index("gene").direction,
+            reference_genes=list(drug_resistance_genes.gene.unique()),
+            scale=study.cohorts[training].expression_scale,
+            rule=study.signature.penalty,
+            folds=study.signature.folds,
+            repeats=study.signature.repeats,
+            seed=study.seed,
+        )
+        signatures = trained.description.assign(
+            cohort_id=training,
+            endpoint=study.cohorts[training].endpoint,
+            n_candidates=int(candidate_genes.in_training_cohort.astype(bool).sum()),
+            entry_rule=_entry_rule(study),
+            penalty_rule=f"lambda.{study.signature.penalty}",
+        )
+        return {
+            "signature": Publication(
+                trained.signature, figures.forest(trained.signature, title="Signature", watermark=mark)
+            ),
+            "signatures": signatures,
+            "single_sample_signature": trained.single_sample,
+            "lasso_path": Publication(
+                trained.path, figures.lasso_path(trained.path, trained.coefficients, watermark=mark)
+            ),
+            "lasso_coefficients": trained.coefficients,
+        }
+
+    @stage.assets(
+        [
+            Described(
+                "multivariable_cox", MultivariableCox, "The signature's genes refitted together, post-selection."
+            ),
+            Described(
+                "proportional_hazards",
+                ProportionalHazards,
+                "Whether the genes' hazards are proportional.",
+                (Check(checks.hazards_proportional),),
+            ),
+        ],
+        name="refit_signature",
+        inputs=own,
+    )
+    def refit_signature(
+        signature: pd.DataFrame, expression: pd.DataFrame, patients: pd.DataFrame
+    ) -> dict[str, Publication | pd.DataFrame]:
+        """The signature's genes in one unpenalised Cox model (lifelines), and its proportional-hazards test."""
+        from hnbc_assets.report import figures
+        from hnbc_assets.science.signature.refit import multivariable, proportional_hazards
+
+        data = _training_set(study, patients, expression)
+        x = _standardised(data.evaluable.loc[list(signature.gene)]).T
+        fitted = multivariable(x, data.time, data.event)
+        fitted = fitted[fitted.reason.isna()].assign(
+            cohort_id=training, endpoint=study.cohorts[training].endpoint, label=POST_SELECTION
+        )[list(MultivariableCox.columns)]
+        figure = figures.forest(fitted, title=f"Multivariable Cox, {training} (post-selection)", watermark=mark)
+        hazards = proportional_hazards(x, data.time, data.event)[list(ProportionalHazards.columns)]
+        return {"multivariable_cox": Publication(fitted, figure), "proportional_hazards": hazards}
+
+    @stage.assets(
+        [
+            Described(
+                "risk_scores",
+                RiskScores,
+                "Every included patient's score and risk group, in every cohort.",
+                (
+                    checks.scores_from_coefficients(_ranked_cohorts(study), training),
+                    checks.cutoff_from_training(training, study.cohorts[training].endpoint),
+                ),
+            ),
+            Described("score_coverage", ScoreCoverage, "How much of the signature each cohort can measure."),
+        ],
+        name="score_patients",
+        inputs=every,
+        settings=[study.signature.min_coefficient_share, study.inclusion.min_patients],
+    )
+    def score_patients(
+        signature: pd.DataFrame,
+        signatures: pd.DataFrame,
+        single_sample_signature: pd.DataFrame,
+        expression: Frames,
+        patients: Frames,
+    ) -> dict[str, pd.DataFrame]:
+        """Σ coefficient · z in every cohort that has the genes; groups by the training median."""
+        from hnbc_assets.science.signature.application import apply_signature
+
+        ranked = _ranked_cohorts(study)
+        scored = [
+            apply_signature(
+                _cohort_set(study, name, patients[name], expression[name], rank=name in ranked),
+                raw=expression[name],
+                cohort_id=name,
+                training=name == training,
+                scale=study.cohorts[name].expression_scale,
+                signature=signature,
+                description=signatures.iloc[0],
+                single_sample=single_sample_signature,
+                min_share=study.signature.min_coefficient_share,
+                min_patients=study.inclusion.min_patients,
+            )
+            for name in study.cohorts
+        ]
+        return {
+            "risk_scores": _stacked([s.scores for s in scored], RiskScores),
+            "score_coverage": _stacked([s.coverage for s in scored], ScoreCoverage),
+        }
+
+    @stage.asset(SurvivalCurves, inputs={"patients": patients_keys(study)})
+    def survival_curves(risk_scores: pd.DataFrame, patients: Frames) -> Publication:
+        """Kaplan–Meier curves of the risk groups, each cohort by its endpoint."""
+        from hnbc_assets.report import figures
+        from hnbc_assets.science.signature.survival import kaplan_meier
+
+        curves = []
+        for name, cohort in _with_endpoint(study).items():
+            data = _scored(risk_scores, patients[name], name, cohort.endpoint)
+            curve = kaplan_meier(data.time_days.to_numpy(), data.event.to_numpy(), data.risk_group.to_numpy(object))
+            curves.append(curve.assign(cohort_id=name, endpoint=cohort.endpoint))
+        table = _stacked(curves, SurvivalCurves)
+        return Publication(table, figures.kaplan_meier(table, watermark=mark))
+
+    @stage.asset(
+        PrognosticPerformance,
+        inputs={"patients": patients_keys(study)},
+        settings=[study.signature.model_dump(), study.seed],
+    )
+    def prognostic_performance(
+        risk_scores: pd.DataFrame,
+        signatures: pd.DataFrame,
+        score_coverage: pd.DataFrame,
+        shared_patients: pd.DataFrame,
+        patients: Frames,
+    ) -> pd.DataFrame:
+        """What the score is worth in each cohort: hazard ratio per sd, concordance, AUC(t), log-rank of the split.
+
+        Figures of the training cohort are apparent. A cohort is independent only where no patient of it helped to
+        choose the genes or to fit the score.
+        """
+        from hnbc_assets.science.signature.performance import performance
+
+        made = signatures.iloc[0]
+        trained_on = _scored(risk_scores, patients[training], training, study.cohorts[training].endpoint)
+        rows = []
+        for name, cohort in _with_endpoint(study).items():
+            data = _scored(risk_scores, patients[name], name, cohort.endpoint)
+            grouped = bool(score_coverage.set_index("cohort_id").grouped.astype(bool).get(name, False))
+            measured = performance(
+                data.risk_score.to_numpy() if grouped else np.full(len(data), np.nan),
+                data.time_days.to_numpy(),
+                data.event.to_numpy(),
+                train_time=trained_on.time_days.to_numpy(),
+                train_event=trained_on.event.to_numpy(),
+                cutoff=made.cutoff,
+                years=study.signature.years,
+                seed=study.seed,
+                n_bootstrap=study.signature.bootstraps,
+            )
+            rows.append(
+                measured.assign(
+                    cohort_id=name,
+                    endpoint=cohort.endpoint,
+                    apparent=name == training,
+                    independent=_independent(study, name, shared_patients),
+                )
+            )
+        return _stacked(rows, PrognosticPerformance)
+
+    return [
+        univariate_cox,
+        train_signature,
+        refit_signature,
+        score_patients,
+        survival_curves,
+        prognostic_performance,
+    ]
+
+
+def _training_set(study: Study, patients: pd.DataFrame, expression: pd.DataFrame):  # noqa: ANN202 - a lazy import's type
+    """The training cohort's analysis set; with too few events there is nothing to train on."""
+    data = _cohort_set(study, study.training, patients, expression)
+    if data.event.sum() < study.signature.min_events:
+        raise TooFewEvents(
+            f"{study.training}: {int(data.event.sum())} {study.cohorts[study.training].endpoint} events among "
+            f"{len(data.event)} included patients; training needs {study.signature.min_events} (signature.min_events). "
+            "Choose another endpoint or training cohort."
+        )
+    return data
+
+
+def _cohort_set(study: Study, name: str, patients: pd.DataFrame, expression: pd.DataFrame, *, rank: bool = False):  # noqa: ANN202
+    from hnbc_assets.science.signature.analysis_set import analysis_set
+
+    cohort = study.cohorts[name]
+    return analysis_set(patients, expression, cohort.endpoint, scale=cohort.expression_scale, rank=rank)
+
+
+def _ranked_cohorts(study: Study) -> frozenset[str]:
+    """Cohorts whose values become normal scores: those given gene-wise scaled, and all when the training cohort is."""
+    scaled = {name for name, cohort in study.cohorts.items() if cohort.expression_scale in ("zscore", "probe_scaled")}
+    return frozenset(study.cohorts if study.training in scaled else scaled)
+
+
+def _standardised(expression: pd.DataFrame) -> pd.DataFrame:
+    """genes × patients, each gene to mean 0 and sd 1 (n − 1); a constant gene to missing."""
+    sd = expression.std(axis=1, ddof=1)
+    return expression.sub(expression.mean(axis=1), axis=0).div(sd.where(sd > 0), axis=0)
+
+
+def _entry_rule(study: Study) -> str:
+    rule = study.signature
+    return f"univariate p < {rule.entry_p_value:g}" if rule.entry == "p_value" else "all candidates"
+
+
+def _with_endpoint(study: Study) -> dict:
+    return {name: cohort for name, cohort in study.cohorts.items() if cohort.endpoint}
+
+
+def _scored(risk_scores: pd.DataFrame, patients: pd.DataFrame, name: str, endpoint: str) -> pd.DataFrame:
+    """Scored patients of a cohort with a usable endpoint: risk_score, risk_group, time_days, event."""
+    scores = risk_scores[risk_scores.cohort_id == name]
+    survival = patients[["patient_id", f"{endpoint}_days", f"{endpoint}_event"]].dropna()
+    joined = scores.merge(survival, on="patient_id").rename(
+        columns={f"{endpoint}_days": "time_days", f"{endpoint}_event": "event"}
+    )
+    return joined.astype({"time_days": float, "event": bool, "risk_score": float})
+
+
+def _independent(study: Study, name: str, shared: pd.DataFrame) -> bool:
+    """No patient in common with the cohorts that chose the genes and fitted the score, and not one of them."""
+    makers = {study.discovery, study.training}
+    if name in makers:
+        return False
+    pairs = shared[
+        ((shared.cohort_a == name) & shared.cohort_b.isin(makers))
+        | ((shared.cohort_b == name) & shared.cohort_a.isin(makers))
+    ]
+    return not ((pairs.n_shared_ids > 0) | (pairs.n_similar_profiles.fillna(0) > 0)).any()
+
+
+def _stacked(frames: list[pd.DataFrame], table: type) -> pd.DataFrame:
+    """Frames one below the other in the table's columns; without a row, the empty table."""
+    filled = [f for f in frames if len(f)]
+    return pd.concat([table.conform(f) for f in filled], ignore_index=True) if filled else table.empty()

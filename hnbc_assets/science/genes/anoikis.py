@@ -1,0 +1,19 @@
+"""Anoikis genes: the study's lists merged into one, with the lists that name each gene.
+
+Belongs here: merging lists by current symbol. Does not: reading them (sources/gene_sets).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from hnbc_assets.science.cohorts.symbols import current_list
+
+
+def merge_lists(lists: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """One row a gene: gene (current symbol), sources (names of its lists, `; ` between, in the order given)."""
+    rows = [(gene, name) for name, genes in lists.items() for gene in current_list(genes)]
+    named = pd.DataFrame(rows, columns=["gene", "sources"])
+    return named.groupby("gene", sort=True).sources.agg("; ".join).reset_index()

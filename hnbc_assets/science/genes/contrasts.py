@@ -1,0 +1,55 @@
+"""Contrasts: the plain and the ER-adjusted comparison of one cohort, side by side.
+
+Belongs here: running both and judging both against the anoikis genes. Does not: one comparison (resistance), one
+intersection (overlap).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from hnbc_assets.errors import CohortUnusable
+from hnbc_assets.science.genes.overlap import overlap_enrichment
+from hnbc_assets.science.genes.resistance import resistance_genes
+
+
+def both_contrasts(
+    expression: pd.DataFrame, patients: pd.DataFrame, *, scale: str, trend: bool
+) -> tuple[pd.DataFrame, str | None]:
+    """The plain and the ER-adjusted contrast over the included patients with a response.
+
+    Parameters
+    ----------
+    expression : genes × patients
+    patients : rows of the table `patients` of one cohort
+    scale, trend : as for `resistance_genes`
+
+    Returns
+    -------
+    Rows of drug_resistance_genes without cohort_id, and why there is no ER-adjusted contrast (else null). Patients
+    whose ER is indeterminate take part in the plain contrast only.
+    """
+    included = patients[patients["included"].astype(bool)].set_index("patient_id")
+    er = included["er_status"].where(included["er_status"].isin(["positive", "negative"])).dropna()
+    plain = resistance_genes(expression, included["response"].dropna(), scale=scale, contrast="plain", trend=trend)
+    try:
+        adjusted = resistance_genes(
+            expression, included["response"].dropna(), er, scale=scale, contrast="er_adjusted", trend=trend
+        )
+    except CohortUnusable as reason:
+        return plain, f"no ER-adjusted contrast: {reason}"
+    return pd.concat([plain, adjusted], ignore_index=True), None
+
+
+def overlap_of_contrasts(resistance: pd.DataFrame, anoikis_genes: Iterable[str], *, fdr: float) -> pd.DataFrame:
+    """`overlap_enrichment` of every contrast: contrast and the columns of that function, a row a contrast."""
+    anoikis = set(anoikis_genes)
+    rows = []
+    for contrast, tested in resistance.groupby("contrast", sort=True):
+        universe = set(tested["gene"])
+        resistant = set(tested.loc[tested["fdr"] < fdr, "gene"])
+        counts = overlap_enrichment(len(universe), len(universe & anoikis), len(resistant), len(resistant & anoikis))
+        rows.append(counts.assign(contrast=contrast))
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()

@@ -1,0 +1,87 @@
+"""One way to read a cohort's archived files, whatever upstream they came from.
+
+Belongs here: which reader serves which kind of source. Does not: the formats (gdc, geo, cbioportal, user_table), what
+a value means (science/cohorts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from hnbc_assets.sources import cbioportal, gdc, geo, user_table
+from hnbc_assets.sources.archive import Archive
+
+
+@dataclass(frozen=True)
+class CohortFiles:
+    """A cohort's files. `source` has `kind` (gdc, geo, cbioportal, table) and that kind's settings."""
+
+    archive: Archive
+    manifest: pd.DataFrame
+    source: Any
+    gene_ids: pd.DataFrame | None = None
+
+    def clinical(self) -> pd.DataFrame:
+        """Clinical records in the upstream's own fields, index patient_id."""
+        if self.source.kind == "geo":
+            return geo.read_clinical(self.archive, self.manifest, subset=self.source.subset or None)
+        return _reader(self.source.kind).read_clinical(self.archive, self.manifest)
+
+    def samples(self) -> pd.DataFrame:
+        """Samples that have expression: sample_id, patient_id, sample_type, file_id."""
+        if self.source.kind == "gdc":
+            return gdc.read_samples(self.archive, self.manifest)
+        if self.source.kind == "cbioportal":
+            samples = cbioportal.read_samples(self.archive, self.manifest)
+            profiled = set(cbioportal.profiled_samples(self.archive, self.manifest))
+            kept = samples[samples.sample_id.isin(profiled)].reset_index(drop=True)
+            return kept.assign(file_id=self._file(r"/data_(?!clinical|mutations)"))
+        if self.source.kind == "geo":
+            patients, file_id = self.clinical().index, self._file(r"series_matrix")
+        else:
+            patients, file_id = self._user_samples(), self._file(r"/expression$")
+        return pd.DataFrame(
+            {"sample_id": patients, "patient_id": patients, "sample_type": "primary", "file_id": file_id}
+        )
+
+    def expression(self, sample_ids: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """features × samples in the upstream's values, and features (feature_id, symbol)."""
+        if self.source.kind == "gdc":
+            return gdc.read_expression(self.archive, self.manifest, value=self.source.value, sample_ids=sample_ids)
+        if self.source.kind == "table":
+            return user_table.read_expression(
+                self.archive, self.manifest, gene_ids=self.gene_ids, sample_ids=sample_ids
+            )
+        return _reader(self.source.kind).read_expression(self.archive, self.manifest, sample_ids=sample_ids)
+
+    @property
+    def release(self) -> str:
+        """The upstream's release, or date, of these files."""
+        return str(self.manifest.release.iloc[0])
+
+    def _file(self, pattern: str) -> str:
+        return str(self.manifest.file_id[self.manifest.file_id.str.contains(pattern)].iloc[0])
+
+    def _user_samples(self) -> list[str]:
+        frame, _ = user_table.read_expression(self.archive, self.manifest, gene_ids=self.gene_ids)
+        return list(frame.columns)
+
+
+def describe(source: Any) -> str:
+    """A source in a few words: `GEO GSE25066 (relation GSE25055)`."""
+    if source.kind == "geo":
+        subset = ", ".join(f"{k} {v}" for k, v in source.subset.items())
+        return f"GEO {source.series}" + (f" ({subset})" if subset else "")
+    if source.kind == "gdc":
+        return f"GDC {source.project}"
+    if source.kind == "cbioportal":
+        return f"cBioPortal {source.study}"
+    return f"table {source.expression.name}"
+
+
+def _reader(kind: str) -> Any:
+    return {"gdc": gdc, "geo": geo, "cbioportal": cbioportal, "table": user_table}[kind]

@@ -1,0 +1,34 @@
+"""What the archived GDC files say about themselves: warnings in replies, the gene model of each expression file.
+
+Belongs here: reading that evidence back from the archive, for checks. Does not: asking the GDC (gdc_api),
+reading values (gdc_star).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pandas as pd
+
+from hnbc_assets.sources.archive import Archive
+
+
+def reply_warnings(archive: Archive, manifest: pd.DataFrame) -> dict[str, str]:
+    """Archived API replies that came with warnings: file id to the warning."""
+    found = {}
+    for row in manifest[manifest.path.str.endswith(".json")].to_dict("records"):
+        reply = json.loads(archive.locate(row).read_bytes())
+        if isinstance(reply, dict) and reply.get("warnings"):
+            found[str(row["file_id"])] = json.dumps(reply["warnings"])
+    return found
+
+
+def gene_models(archive: Archive, manifest: pd.DataFrame) -> dict[str, int]:
+    """The gene model that the first line of each STAR file names (`GENCODE v36`), and the number of files with it."""
+    counted: Counter[str] = Counter()
+    for row in manifest[manifest.path.str.contains("/star/")].to_dict("records"):
+        with open(archive.locate(row), encoding="utf-8") as file:
+            first = file.readline().strip()
+        counted[first.removeprefix("#").removeprefix(" gene-model:").strip() or "not named"] += 1
+    return dict(counted)
