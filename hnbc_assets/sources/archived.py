@@ -8,6 +8,8 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -61,6 +63,34 @@ def read_bytes(path: Path) -> bytes:
         return gzip.decompress(content)
     except (EOFError, OSError) as error:
         raise FormatError(f"{path.name} cannot be unpacked ({error}). Delete it and fetch it again.") from error
+
+
+def chunks(path: Path, size: int = 1 << 20) -> Iterator[bytes]:
+    """The content of a file piece by piece, unpacked when it is gzip (of one member or several).
+
+    Raises
+    ------
+    FormatError
+        If it is gzip and ends early or cannot be unpacked.
+    """
+    with path.open("rb") as stream:
+        piece = stream.read(size)
+        if piece[:2] != GZIP_MAGIC:
+            while piece:
+                yield piece
+                piece = stream.read(size)
+            return
+        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        while piece:
+            try:
+                yield member.decompress(piece)
+            except zlib.error as error:
+                raise FormatError(f"{path.name} cannot be unpacked ({error}). Delete it and fetch it again.") from error
+            piece = member.unused_data or stream.read(size)
+            if member.eof and piece:
+                member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        if not member.eof:
+            raise FormatError(f"{path.name} ends early: truncated. Delete it and fetch it again.")
 
 
 def open_text(path: Path) -> TextIO:

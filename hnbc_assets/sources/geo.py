@@ -10,13 +10,13 @@ import datetime
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from hnbc_assets.errors import DamagedDownload, DownloadsIncomplete, FormatError, StudyError, UpstreamRefused
 from hnbc_assets.sources import archived
+from hnbc_assets.sources.geo_matrix import read_matrix
 
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive
@@ -27,9 +27,7 @@ FTP = "https://ftp.ncbi.nlm.nih.gov/geo"
 PROBE = "https://www.ncbi.nlm.nih.gov/geo/query/acc.cgi"
 MATRIX = r"GSE\d+(-GPL\d+)?_series_matrix\.txt\.gz"
 ANNOTATION = r"GPL\d+\.annot\.gz"
-MISSING = ("", "null", "NULL", "NA", "NaN", "nan", "N/A")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-TABLE_BEGIN, TABLE_END = b"!series_matrix_table_begin", b"!series_matrix_table_end"
 
 
 def release(client: Client, series: str) -> str:
@@ -141,45 +139,6 @@ def read_expression(
     symbols = read_annotation(annotation) if annotation else pd.Series(dtype=object)
     features = pd.DataFrame({"feature_id": matrix.index, "symbol": symbols.reindex(matrix.index).to_numpy()})
     return matrix, features
-
-
-def read_matrix(path: Path, sample_ids: Sequence[str] | None = None) -> pd.DataFrame:
-    """The table of a series matrix: probes × samples, float64, index feature_id, missing values NaN."""
-    import polars as pl
-
-    content = archived.read_bytes(path)
-    begin, end = content.find(TABLE_BEGIN), content.rfind(TABLE_END)
-    if begin < 0 or end < 0:
-        lost = "begin" if begin < 0 else "end"
-        raise FormatError(f"{path.name} has no !series_matrix_table_{lost}: truncated? Delete it and fetch it again.")
-    start = content.index(b"\n", begin) + 1
-    line_end = content.index(b"\n", start)
-    names = [name.strip('"\r') for name in content[start:line_end].decode().split("\t")]
-    if names[0] != "ID_REF" or len(set(names)) != len(names):
-        raise FormatError(
-            f"{path.name}: the table's header starts with {names[:3]}, not with ID_REF and unique samples."
-        )
-    wanted = names[1:] if sample_ids is None else list(sample_ids)
-    lost_samples = [name for name in wanted if name not in set(names)]
-    if lost_samples:
-        raise FormatError(f"{path.name} has no column for {len(lost_samples)} samples, e.g. {lost_samples[:3]}.")
-    schema: dict[str, Any] = dict.fromkeys(names, pl.Float64) | {"ID_REF": pl.String}
-    try:
-        table = pl.read_csv(
-            memoryview(content)[line_end + 1 : end].tobytes(),
-            has_header=False,
-            new_columns=names,
-            schema=schema,
-            separator="\t",
-            null_values=list(MISSING),
-        )
-    except pl.exceptions.PolarsError as error:
-        raise FormatError(f"{path.name}: the table is not numbers by sample ({error}).") from error
-    values = table.select(wanted).to_numpy()
-    index = pd.Index(table["ID_REF"].to_numpy(), name="feature_id", dtype=object)
-    if index.has_duplicates:
-        raise FormatError(f"{path.name}: probe {index[index.duplicated()][0]!r} has two rows.")
-    return pd.DataFrame(np.asarray(values, dtype=float), index=index, columns=pd.Index(wanted, name="sample_id"))
 
 
 def read_annotation(path: Path) -> pd.Series:
