@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HIGH, LOW = "#D55E00", "#0072B2"
 GROUP_COLOURS = {"high": HIGH, "low": LOW}
-ACCENT, INK, FAINT = "#009E73", "#222222", "#9A9A9A"
+INK, FAINT = "#222222", "#9A9A9A"
 DPI = 120
 
 
@@ -109,7 +109,7 @@ def shortened(name: object, length: int = 34) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip(" _-") + "…"
 
 
-def _wrapped(text: str, width: int = 78) -> str:
+def _wrapped(text: str, width: int = 62) -> str:
     import textwrap
 
     return "\n".join(textwrap.wrap(text, width))

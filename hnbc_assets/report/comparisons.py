@@ -126,14 +126,16 @@ def _panels(
     """Panels side by side; features in the order of their p, the least on top."""
     orders = {name: _order(wide, tests) for name, (wide, tests) in panels.items()}
     rows = max(len(order) for order in orders.values())
-    width = 8.2 if len(panels) == 1 else 6.6 * len(panels)
-    figure = sheet(width, 2.15 + 0.34 * rows)
+    width = 8.6 if len(panels) == 1 else 7.0 * len(panels)
+    figure = sheet(width, 2.5 + 0.34 * rows)
     panel = width / len(panels)
     for i, (name, (wide, tests)) in enumerate(panels.items()):
-        ax = axes(figure, left=i * panel + 2.3, bottom=0.65, right=width - (i + 1) * panel + 1.75, top=1.3)
+        ax = axes(
+            figure, left=i * panel + 2.3, bottom=0.65, right=width - (i + 1) * panel + 2.2, top=1.65 if name else 1.3
+        )
         _paired_boxes(ax, wide, tests, orders[name], group, rows)
         ax.set_xlabel(unit)
-        ax.set_title(name, fontsize=11, loc="left", pad=22, color=INK, fontweight="bold")
+        ax.set_title(name, fontsize=11, loc="left", pad=24, color=INK, fontweight="bold")
     from matplotlib.patches import Patch
 
     patients = group.index.intersection(next(iter(panels.values()))[0].columns)
@@ -199,12 +201,12 @@ def _paired_boxes(
 def _write_tests(ax: Axes, tests: pd.DataFrame, places: np.ndarray, rows: int) -> None:
     width = ax.get_window_extent().width / ax.figure.dpi
     adjusted = "adjusted_fdr" in tests and tests["adjusted_fdr"].notna().any()
-    columns = [(0.08, "effect"), (0.6, "FDR")] + ([(1.1, "adjusted")] if adjusted else [])
+    columns = [(0.08, "effect"), (0.6, "FDR")] + ([(1.2, "adjusted FDR")] if adjusted else [])
     for offset, label in columns:
         where = 1 + offset / width
         ax.text(where, rows - 0.25, label, transform=ax.get_yaxis_transform(), fontsize=8.5, color="#555555")
     for place, (_, row) in zip(places, tests.iterrows(), strict=True):
-        values = [f"{row['effect']:+.2f}" if known(row["effect"]) else "–", _fdr(row["fdr"])]
+        values = [f"{row['effect']:+.2f}".replace("-", "−") if known(row["effect"]) else "–", _fdr(row["fdr"])]
         weights = ["normal", _weight(row["fdr"])]
         if adjusted:
             values.append(_fdr(row["adjusted_fdr"]))

@@ -111,13 +111,16 @@ def _label_candidates(ax: Axes, genes: pd.DataFrame, candidates: pd.DataFrame | 
 
 
 def _spread(heights: np.ndarray, gap: float, top: float) -> np.ndarray:
-    """Places for labels, from the top down, at least `gap` apart and as near their points as that allows."""
-    places, ceiling = [], top
-    for height in heights:
-        places.append(min(height, ceiling))
-        ceiling = places[-1] - gap
-    short = gap - places[-1] if places and places[-1] < gap else 0.0
-    for i in range(len(places) - 1, -1, -1):
-        floor = gap if i == len(places) - 1 else places[i + 1] + gap
-        places[i] = max(places[i], floor) if short else places[i]
-    return np.array(places)
+    """Places for labels at least `gap` apart, below `top` and above `gap`, as near to `heights` (descending) as can be.
+
+    Without the gaps this is isotonic regression: neighbours that would overlap are pooled around their mean.
+    """
+    blocks: list[list[float]] = []
+    for i, height in enumerate(heights):
+        blocks.append([height + i * gap, 1.0])
+        while len(blocks) > 1 and blocks[-1][0] > blocks[-2][0]:
+            (mean, n), (mean_before, n_before) = blocks.pop(), blocks.pop()
+            blocks.append([(mean * n + mean_before * n_before) / (n + n_before), n + n_before])
+    level = np.repeat([mean for mean, _ in blocks], [int(n) for _, n in blocks])
+    step = np.arange(len(heights)) * gap
+    return np.maximum(np.minimum(level, top) - step, gap * (len(heights) - np.arange(len(heights))))

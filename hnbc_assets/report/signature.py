@@ -5,11 +5,12 @@ Belongs here: drawing the LASSO path, survival curves and hazard ratios. Does no
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from hnbc_assets.report.canvas import (
-    ACCENT,
     FAINT,
     GROUP_COLOURS,
     HIGH,
@@ -23,6 +24,9 @@ from hnbc_assets.report.canvas import (
     p_text,
     sheet,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 DAYS_A_YEAR, DAYS_A_MONTH = 365.25, 365.25 / 12
 MAX_ROWS = 20
@@ -48,13 +52,13 @@ def lasso_path(
     """
     title = "LASSO-Cox: cross-validated deviance and coefficients"
     whose = caption(cohort, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
-    path = path.dropna(subset=["deviance"]).sort_values("alpha")
+    path = path.dropna(subset=["deviance"]).sort_values("alpha", ascending=False)
     if path.empty:
         return empty(
             title, "No LASSO path was fitted: no candidate gene entered, or none is measured.", whose, watermark
         )
     figure = sheet(11, 5)
-    x = np.log10(path["alpha"].to_numpy(float))
+    x = -np.log10(path["alpha"].to_numpy(float))
     centre, error = path["deviance"].to_numpy(float), path["deviance_se"].fillna(0).to_numpy(float)
     lines = [
         (x[path["is_minimum"].to_numpy(bool)], "--", "λ min"),
@@ -68,7 +72,7 @@ def lasso_path(
     note = _profiles(right, path, coefficients)
     right.set_ylabel("coefficient, log hazard ratio per sd")
     for ax in (left, right):
-        ax.set_xlabel("log₁₀ λ")
+        ax.set_xlabel("−log₁₀ λ (weaker penalty to the right)")
         for places, style, label in lines:
             if len(places):
                 ax.axvline(places[0], color=INK, linestyle=style, linewidth=1.1, label=label if ax is left else None)
@@ -82,7 +86,7 @@ def lasso_path(
     return finish(figure, title, " · ".join(part for part in (whose, picked, note) if part), watermark)
 
 
-def _gene_counts(ax: object, x: np.ndarray, n_genes: np.ndarray) -> None:
+def _gene_counts(ax: Axes, x: np.ndarray, n_genes: np.ndarray) -> None:
     """How many genes are in the model, above the axes."""
     top = ax.secondary_xaxis("top")
     places = np.unique(np.linspace(0, len(x) - 1, min(6, len(x))).round().astype(int))
@@ -92,7 +96,7 @@ def _gene_counts(ax: object, x: np.ndarray, n_genes: np.ndarray) -> None:
     top.set_xlabel("genes with a coefficient", fontsize=8, color="#555555")
 
 
-def _profiles(ax: object, path: pd.DataFrame, coefficients: pd.DataFrame | None) -> str:
+def _profiles(ax: Axes, path: pd.DataFrame, coefficients: pd.DataFrame | None) -> str:
     """A line a gene; the strongest at the chosen penalty coloured and named at the right. Returns a note."""
     ax.axhline(0, color=FAINT, linewidth=0.8)
     if coefficients is None or coefficients.empty:
@@ -105,21 +109,20 @@ def _profiles(ax: object, path: pd.DataFrame, coefficients: pd.DataFrame | None)
     strength = wide.loc[:, at_chosen].abs().max(axis=1) if at_chosen.any() else wide.abs().max(axis=1)
     order = strength.sort_values(ascending=False)
     named = order[order > 0].index[: min(len(PROFILE_COLOURS), MAX_ROWS)]
-    x = np.log10(alphas)
+    x = -np.log10(alphas)
     for gene in wide.index.difference(named):
         ax.plot(x, wide.loc[gene], color="#C9C9C9", linewidth=0.8)
     low, high = wide.to_numpy().min(), wide.to_numpy().max()
     gap = max(high - low, 1e-9) * 0.055
     previous = -np.inf
-    ends = wide.loc[named].iloc[:, 0].sort_values()
+    ends = wide.loc[named].iloc[:, -1].sort_values()
     for gene, end in ends.items():
         colour = PROFILE_COLOURS[named.get_loc(gene)]
         ax.plot(x, wide.loc[gene], color=colour, linewidth=1.6)
         previous = max(end, previous + gap)
-        # the weakest penalty is at the left; names stand at the right edge with a line from the axis
         ax.annotate(
             gene,
-            xy=(0.0, end),
+            xy=(1.0, end),
             xycoords=("axes fraction", "data"),
             xytext=(1.03, previous),
             textcoords=("axes fraction", "data"),
@@ -164,7 +167,7 @@ def kaplan_meier(
     by_group = {name: curves[curves["risk_group"] == name].sort_values("time_days") for name in groups}
     unit, days = ("years", DAYS_A_YEAR) if curves["time_days"].max() > 3 * DAYS_A_YEAR else ("months", DAYS_A_MONTH)
     figure = sheet(8, 6)
-    ax = axes(figure, left=1.0, bottom=1.75, right=0.35, top=0.9)
+    ax = axes(figure, left=1.0, bottom=1.6, right=0.35, top=0.9)
     for name, curve in by_group.items():
         n, events = int(curve["at_risk"].iloc[0]), _events(curve)
         t, s = curve["time_days"].to_numpy() / days, curve["survival"].to_numpy(float)
@@ -217,15 +220,16 @@ def _split_text(performance: pd.DataFrame | None) -> str:
     return "\n".join(lines)
 
 
-def _at_risk(ax: object, by_group: dict[str, pd.DataFrame], days: float) -> None:
+def _at_risk(ax: Axes, by_group: dict[str, pd.DataFrame], days: float) -> None:
     """Numbers at risk under the axis, at its ticks."""
     ticks = [t for t in ax.get_xticks() if 0 <= t <= ax.get_xlim()[1]]
-    height = ax.get_window_extent().height / ax.figure.dpi
-    ax.text(-0.02, -0.78 / height, "at risk", transform=ax.transAxes, ha="right", fontsize=9, color="#555555")
+    width, height = (length / ax.figure.dpi for length in ax.get_window_extent().size)
+    left = -0.3 / width
+    ax.text(left, -0.72 / height, "at risk", transform=ax.transAxes, ha="right", fontsize=9, color="#555555")
     for i, (name, curve) in enumerate(by_group.items()):
-        y = -(1.05 + 0.25 * i) / height
+        y = -(0.97 + 0.25 * i) / height
         colour = GROUP_COLOURS[name]
-        ax.text(-0.02, y, name, transform=ax.transAxes, ha="right", fontsize=9.5, fontweight="bold", color=colour)
+        ax.text(left, y, name, transform=ax.transAxes, ha="right", fontsize=9.5, fontweight="bold", color=colour)
         times, risk = curve["time_days"].to_numpy(float), curve["at_risk"].to_numpy(int)
         for tick in ticks:
             at = np.searchsorted(times, tick * days, side="left")
@@ -293,7 +297,7 @@ def forest(
     return finish(figure, title, " · ".join(note for note in notes if note), watermark)
 
 
-def _beside(ax: object, shown: pd.DataFrame, with_fdr: bool) -> None:
+def _beside(ax: Axes, shown: pd.DataFrame, with_fdr: bool) -> None:
     """The columns of figures at the right of a forest plot."""
     width = ax.get_window_extent().width / ax.figure.dpi
     columns = [(0.12, "HR (95 % CI)"), (1.62, "p")] + ([(2.35, "FDR")] if with_fdr else [])
@@ -309,6 +313,3 @@ def _beside(ax: object, shown: pd.DataFrame, with_fdr: bool) -> None:
 
 def _small(p: float) -> str:
     return "–" if not known(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
-__all__ = ["ACCENT", "forest", "kaplan_meier", "lasso_path"]
