@@ -5,6 +5,7 @@ Belongs here: fixtures that more than one stage uses. Does not: anything that a 
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
@@ -29,7 +30,8 @@ class Replica:
     def __init__(self, shared: Path, limit: int | None = None) -> None:
         command = [sys.executable, str(shared / "tools" / "upstream_replica.py"), "--port", "0"]
         command += ["--limit", str(limit)] if limit else []
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        atexit.register(self.stop)
         self.base = self.process.stdout.readline().strip()
         if not self.base.startswith("http"):
             raise RuntimeError("the replica did not start")

@@ -1,0 +1,200 @@
+"""GDC: a project's expression files, clinical records and mutations, by release.
+
+Belongs here: which files and fields of GDC the project wants; the public functions of this source. Does not: the query
+language (gdc_api.py), the index (gdc_index.py), clinical records (gdc_clinical.py), STAR and MAF files (gdc_star.py,
+gdc_maf.py), what a value means for the study.
+
+Everything is kept as it came, index and clinical replies included, so that tables can be made again offline.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import pandas as pd
+
+from hnbc_assets.errors import StudyError, UpstreamChanged
+from hnbc_assets.sources import gdc_api
+from hnbc_assets.sources.archive import Archive, Wanted
+from hnbc_assets.sources.gdc_api import HOST, all_of, equals, release
+from hnbc_assets.sources.gdc_clinical import read_clinical
+from hnbc_assets.sources.gdc_index import CDR_FILE_ID, read_index, read_samples
+from hnbc_assets.sources.gdc_maf import read_mutations
+from hnbc_assets.sources.gdc_star import read_expression
+from hnbc_assets.sources.http import Client, Reply
+from hnbc_assets.sources.progress import Progress
+
+__all__ = ["fetch", "read_clinical", "read_expression", "read_index", "read_mutations", "read_samples", "release"]
+
+SOURCE = "gdc"
+BIOTAB_FILE_IDS = {"TCGA-BRCA": "8162d394-8b64-4da2-9f5b-d164c54b9608"}
+SUFFIXES = {"star": "tsv", "maf": "maf.gz", "biotab": "txt", "cdr": "xlsx"}
+
+FILE_FIELDS_REQUIRED = [
+    ("file_id",),
+    ("file_name",),
+    ("md5sum",),
+    ("file_size",),
+    ("access",),
+    ("data_type",),
+    ("cases.submitter_id",),
+    ("cases.project.project_id",),
+    ("analysis.workflow_type",),
+    ("associated_entities.entity_submitter_id",),
+]
+FILE_FIELDS_OPTIONAL = [
+    "associated_entities.entity_type",
+    "cases.samples.sample_type",
+    "cases.samples.submitter_id",
+    "data_format",
+    "state",
+    "updated_datetime",
+    "version",
+]
+CASE_FIELDS_REQUIRED = [
+    ("submitter_id",),
+    ("project.project_id",),
+    ("demographic.vital_status",),
+    ("demographic.days_to_death",),
+    ("demographic.age_at_index",),
+    ("demographic.sex_at_birth", "demographic.gender"),
+    ("diagnoses.days_to_last_follow_up", "follow_ups.days_to_follow_up"),
+    ("diagnoses.ajcc_pathologic_stage",),
+    ("diagnoses.ajcc_pathologic_t",),
+    ("diagnoses.ajcc_pathologic_n",),
+    ("diagnoses.ajcc_pathologic_m",),
+]
+CASE_FIELDS_OPTIONAL = [
+    "diagnoses.age_at_diagnosis",
+    "diagnoses.classification_of_tumor",
+    "diagnoses.diagnosis_is_primary_disease",
+    "diagnoses.treatments.therapeutic_agents",
+    "diagnoses.treatments.treatment_or_therapy",
+    "diagnoses.treatments.treatment_type",
+    "follow_ups.days_to_progression",
+    "follow_ups.days_to_recurrence",
+    "follow_ups.progression_or_recurrence",
+    "updated_datetime",
+]
+
+
+def fetch(
+    client: Client,
+    archive: Archive,
+    project: str,
+    *,
+    mutations: bool = True,
+    endpoints: Literal["api", "tcga_cdr"] = "api",
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Have everything of a project in the archive: index, clinical records, expression, mutations. Open files only.
+
+    Parameters
+    ----------
+    project : GDC's name, as "TCGA-BRCA"
+    mutations : whether the masked somatic mutation files are fetched
+    endpoints : "tcga_cdr" fetches the curated survival of the TCGA Clinical Data Resource too (Liu 2018,
+        10.1016/j.cell.2018.02.052)
+    limit : only the first so many patients by barcode, for a quick look
+
+    Returns
+    -------
+    The manifest rows of index pages, clinical pages and files.
+
+    Raises
+    ------
+    StudyError
+        GDC has no such project.
+    UpstreamChanged
+        A field is gone, GDC warns, or the release changed meanwhile.
+    DownloadsIncomplete
+        Some files could not be had; the others are kept.
+    """
+    if re.fullmatch(r"[A-Z0-9][A-Z0-9_.\-]*", project) is None:
+        raise StudyError(f"{project!r} is no name of a GDC project; they look like TCGA-BRCA.")
+    version = release(client)
+    folder = f"{project}/index" + ("" if limit is None else f"_first_{limit}")
+    patients: list[str] = []
+    rows = []
+
+    def keep(kind: str, pages: Sequence[Reply]) -> list[dict[str, Any]]:
+        """Store the pages of a search; returns their hits."""
+        for number, page in enumerate(pages):
+            name = f"{folder}/{kind}-{number:04}"
+            rows.append(
+                archive.store(SOURCE, version, file_id=name, url=page.url, path=f"{name}.json", content=page.content)
+            )
+        return [hit for page in pages for hit in page.value["data"]["hits"]]
+
+    known = gdc_api.known_fields(client, "cases")
+    menopause = sorted(field for field in known if field.endswith(".menopause_status"))
+    fields = gdc_api.choose_fields("cases", known, CASE_FIELDS_REQUIRED, CASE_FIELDS_OPTIONAL + menopause)
+    of_project = equals("project.project_id", project)
+    pages = gdc_api.search(client, "cases", of_project, fields, sort="submitter_id", limit=limit)
+    patients = [case["submitter_id"] for case in keep("cases", pages)]
+    if not patients:
+        raise StudyError(f"GDC {version} has no cases of a project {project!r}. Its projects are listed at {HOST}.")
+
+    file_fields = gdc_api.choose_fields(
+        "files", gdc_api.known_fields(client, "files"), FILE_FIELDS_REQUIRED, FILE_FIELDS_OPTIONAL
+    )
+    wanted = []
+    for kind, condition in searches(project, mutations).items():
+        if limit is not None and kind in ("star", "maf"):
+            condition = all_of(condition, equals("cases.submitter_id", patients))
+        hits = keep(kind, gdc_api.search(client, "files", condition, file_fields, sort="file_id"))
+        chosen = [hit for hit in hits if hit["access"] == "open" and is_of_kind(kind, project, hit)]
+        if not chosen and limit is None and (kind == "star" or project in BIOTAB_FILE_IDS):
+            raise UpstreamChanged(f"GDC {version}: its index has no open {kind} file of {project}.")
+        wanted += [wanted_file(kind, project, hit) for hit in chosen]
+    if endpoints == "tcga_cdr":
+        path = f"{project}/cdr/{CDR_FILE_ID}.xlsx"
+        wanted.append(Wanted(CDR_FILE_ID, f"{HOST}/data/{CDR_FILE_ID}", path, content="xlsx"))
+    files = archive.fetch(client, SOURCE, version, wanted, progress=progress)
+    if (now := release(client)) != version:
+        raise UpstreamChanged(
+            f"GDC moved from release {version} to {now} during the ingest. Run again: files are kept."
+        )
+    return pd.concat([pd.DataFrame(rows), files], ignore_index=True)
+
+
+def searches(project: str, mutations: bool) -> dict[str, gdc_api.Filter]:
+    """What is searched for at /files, by kind: always open files only."""
+    of_project, is_open = equals("cases.project.project_id", project), equals("access", "open")
+    found = {
+        "star": all_of(
+            of_project,
+            is_open,
+            equals("data_type", "Gene Expression Quantification"),
+            equals("analysis.workflow_type", "STAR - Counts"),
+        )
+    }
+    if mutations:
+        found["maf"] = all_of(of_project, is_open, equals("data_type", "Masked Somatic Mutation"))
+    if project in BIOTAB_FILE_IDS:
+        found["biotab"] = all_of(is_open, equals("file_id", [BIOTAB_FILE_IDS[project]]))
+    elif project.startswith("TCGA-"):
+        found["biotab"] = all_of(of_project, is_open, equals("data_format", "BCR Biotab"))
+    return found
+
+
+def is_of_kind(kind: str, project: str, hit: Mapping[str, Any]) -> bool:
+    """Whether a hit is a file that is read here: of the biotabs, only the patients' own."""
+    patients = f"nationwidechildrens.org_clinical_patient_{project.rpartition('-')[2].lower()}.txt"
+    return kind != "biotab" or project in BIOTAB_FILE_IDS or hit["file_name"] == patients
+
+
+def wanted_file(kind: str, project: str, hit: Mapping[str, Any]) -> Wanted:
+    """A hit of the index as a file to be had, verified by the index' size and md5."""
+    file_id = str(hit["file_id"])
+    return Wanted(
+        file_id=file_id,
+        url=f"{HOST}/data/{file_id}",
+        path=f"{project}/{kind}/{file_id}.{SUFFIXES[kind]}",
+        size_bytes=int(hit["file_size"]),
+        md5=str(hit["md5sum"]),
+        content="gzip" if kind == "maf" else "text",
+    )

@@ -1,0 +1,141 @@
+"""How GDC is asked: releases, fields that it knows, pages of hits.
+
+Belongs here: GDC's query language and the shape of its replies. Does not: which files and fields the project wants
+(gdc.py), what records hold (gdc_clinical.py).
+
+GDC moves: fields were renamed three times in 18 months, and an unknown field is answered with HTTP 200 and a warning.
+So fields are compared with what `_mapping` lists before they are asked for, and any warning stops the ingest.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hnbc_assets.errors import UpstreamChanged
+from hnbc_assets.sources.http import Client, Reply
+
+HOST = "https://api.gdc.cancer.gov"
+Filter = dict[str, Any]
+
+
+def release(client: Client) -> str:
+    """The data release that GDC serves now, as "45.0".
+
+    Raises
+    ------
+    UpstreamChanged
+        The status reply names no release.
+    """
+    status = client.get_json(f"{HOST}/status")
+    said = str(status.get("data_release", "")) if isinstance(status, dict) else ""
+    match = re.search(r"Data Release (\d+(?:\.\d+)+)", said)
+    if match is None:
+        raise UpstreamChanged(f"{HOST}/status: 'data_release' is {said!r}, which names no release like '45.0'.")
+    return match[1]
+
+
+def known_fields(client: Client, endpoint: str) -> frozenset[str]:
+    """The fields that an endpoint ("files", "cases") lists in its `_mapping`."""
+    url = f"{HOST}/{endpoint}/_mapping"
+    mapping = client.get_json(url)
+    fields = mapping.get("fields") if isinstance(mapping, dict) else None
+    if not fields:
+        raise UpstreamChanged(f"{url}: lists no 'fields'.")
+    return frozenset(fields)
+
+
+def choose_fields(
+    endpoint: str, known: frozenset[str], required: Iterable[Sequence[str]], optional: Iterable[str]
+) -> list[str]:
+    """The fields to ask for: of each required field all its spellings that GDC knows, and the known optional ones.
+
+    Parameters
+    ----------
+    required : groups of alternatives ("demographic.gender" or "demographic.sex_at_birth"), one of each must be known
+    optional : fields whose absence is no error
+
+    Raises
+    ------
+    UpstreamChanged
+        None of a required field's spellings is known any more; names the field.
+    """
+    chosen: dict[str, None] = {}
+    for alternatives in required:
+        found = [field for field in alternatives if field in known]
+        if not found:
+            raise UpstreamChanged(
+                f"GDC /{endpoint} no longer has the field {' or '.join(map(repr, alternatives))} "
+                f"(its /{endpoint}/_mapping does not list it). Look up its new name and add it in sources/gdc.py."
+            )
+        chosen |= dict.fromkeys(found)
+    return list(chosen | dict.fromkeys(field for field in optional if field in known))
+
+
+def equals(field: str, value: str | Sequence[str]) -> Filter:
+    """A condition: the field has the value, or one of the values."""
+    return {"op": "=" if isinstance(value, str) else "in", "content": {"field": field, "value": value}}
+
+
+def all_of(*conditions: Filter) -> Filter:
+    """A condition: all of these."""
+    return {"op": "and", "content": list(conditions)}
+
+
+def search(
+    client: Client,
+    endpoint: str,
+    filters: Filter,
+    fields: Sequence[str],
+    *,
+    sort: str,
+    page_size: int = 500,
+    limit: int | None = None,
+) -> list[Reply]:
+    """All pages of a search (or those with the first `limit` hits), as GDC sent them.
+
+    Raises
+    ------
+    UpstreamChanged
+        GDC warned about a field, a page is not shaped as known, or the pages do not add up to the total.
+    """
+    page_size = page_size if limit is None else min(page_size, limit)
+    url, pages, ids = f"{HOST}/{endpoint}", [], set()
+    while True:
+        size = page_size if limit is None else min(page_size, limit - len(ids))
+        params = {"filters": json.dumps(filters, separators=(",", ":")), "fields": ",".join(fields), "format": "JSON"}
+        params |= {"sort": f"{sort}:asc", "size": str(size), "from": str(len(ids))}
+        reply = client.ask(url, params=params)
+        hits, total = read_page(reply.value, url)
+        pages.append(reply)
+        before = len(ids)
+        ids |= {hit.get("id") or hit.get(f"{endpoint[:-1]}_id") for hit in hits}
+        wanted = total if limit is None else min(total, limit)
+        if len(ids) - before != len(hits) or (not hits and len(ids) < wanted):
+            raise UpstreamChanged(
+                f"{url}: pages repeat or miss hits ({len(ids)} of {total}); GDC may be changing now. Run again later."
+            )
+        if len(ids) >= wanted:
+            return pages
+
+
+def read_page(value: Any, url: str) -> tuple[list[dict[str, Any]], int]:
+    """The hits of one page, and the number of hits of the whole search.
+
+    Raises
+    ------
+    UpstreamChanged
+        The page carries warnings, or is not shaped as known.
+    """
+    if isinstance(value, dict) and value.get("warnings"):
+        said = "; ".join(f"{key}: {text}" for key, text in value["warnings"].items())
+        raise UpstreamChanged(
+            f"{url}: GDC warns about what was asked ({said}). Look up the fields' new names and add them in "
+            "sources/gdc.py."
+        )
+    try:
+        return value["data"]["hits"], int(value["data"]["pagination"]["total"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UpstreamChanged(f"{url}: the reply has no data.hits and data.pagination.total.") from error

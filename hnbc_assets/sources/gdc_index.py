@@ -1,0 +1,101 @@
+"""GDC's index as it was fetched: which file is of which aliquot and patient.
+
+Belongs here: reading the stored pages. Does not: asking GDC (gdc.py), choosing an aliquot (science/cohorts).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from hnbc_assets.sources.archive import Archive
+
+CDR_FILE_ID = "1b5f413e-a8d1-4d10-92eb-7c4ae739ed81"
+SAMPLE_TYPES = {"Primary Tumor": "primary", "Recurrent Tumor": "recurrent", "Metastatic": "metastatic"}
+SAMPLE_CODES = {"01": "primary", "02": "recurrent", "06": "metastatic", "07": "metastatic", "11": "normal"}
+
+
+def read_pages(archive: Archive, manifest: pd.DataFrame, kind: str) -> Iterator[dict[str, Any]]:
+    """The hits of the stored pages of one kind ("cases", "star", "maf", "biotab"), in their order."""
+    pattern = re.compile(rf".+/index(?:_first_\d+)?/{kind}-\d+")
+    for row in manifest.to_dict("records"):
+        if pattern.fullmatch(row["file_id"]):
+            yield from json.loads(archive.locate(row).read_bytes())["data"]["hits"]
+
+
+def read_index(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
+    """The files that were fetched, one row each, as GDC's index describes them.
+
+    Returns
+    -------
+    file_id, file_name, md5, size_bytes, kind ("star", "maf", "biotab", "cdr"), sample_type (GDC's word), aliquot_id,
+    patient_id (12-character barcode), version, updated_datetime; null where a file is of no single patient.
+    """
+    fetched = {row["file_id"]: row for row in manifest.to_dict("records")}
+    rows = [
+        describe_file(kind, hit)
+        for kind in ("star", "maf", "biotab")
+        for hit in read_pages(archive, manifest, kind)
+        if hit["file_id"] in fetched
+    ]
+    if CDR_FILE_ID in fetched:
+        row = fetched[CDR_FILE_ID]
+        name = row["path"].rpartition("/")[2]
+        rows.append(
+            {
+                "file_id": CDR_FILE_ID,
+                "file_name": name,
+                "md5": row["md5"],
+                "size_bytes": row["size_bytes"],
+                "kind": "cdr",
+            }
+        )
+    columns = ["file_id", "file_name", "md5", "size_bytes", "kind", "sample_type", "aliquot_id", "patient_id"]
+    return pd.DataFrame(rows, columns=[*columns, "version", "updated_datetime"])
+
+
+def describe_file(kind: str, hit: Mapping[str, Any]) -> dict[str, Any]:
+    """One row of the index. A file of a tumour and its normal is described by the tumour's aliquot."""
+    row = {"file_id": hit["file_id"], "file_name": hit["file_name"], "md5": hit["md5sum"], "kind": kind}
+    row |= {"size_bytes": int(hit["file_size"]), "version": hit.get("version")}
+    row |= {"updated_datetime": hit.get("updated_datetime")}
+    if kind == "biotab":
+        return row
+    entities = [e for e in hit.get("associated_entities", []) if e.get("entity_type", "aliquot") == "aliquot"]
+    barcodes = sorted((e["entity_submitter_id"] for e in entities), key=lambda b: (b[13:15] >= "10", b))
+    case = hit["cases"][0]
+    samples = {s.get("submitter_id"): s.get("sample_type") for s in case.get("samples", [])}
+    aliquot = barcodes[0] if barcodes else None
+    sample_type = samples.get(aliquot[:16]) if aliquot else None
+    if sample_type is None and len(samples) == 1:
+        sample_type = next(iter(samples.values()))
+    return row | {"aliquot_id": aliquot, "sample_type": sample_type, "patient_id": case["submitter_id"][:12]}
+
+
+def read_samples(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
+    """The aliquots with an expression file, one row each.
+
+    Returns
+    -------
+    sample_id (aliquot barcode), patient_id, sample_type ("primary", "normal", "metastatic", "recurrent", "other";
+    from GDC's word, else from the barcode), file_id. Of several files of one aliquot the newest counts.
+    """
+    index = read_index(archive, manifest)
+    star = index[index["kind"] == "star"].sort_values(["version", "updated_datetime", "file_id"], na_position="first")
+    star = star.drop_duplicates("aliquot_id", keep="last").sort_values("aliquot_id", ignore_index=True)
+    from_word = star["sample_type"].map(
+        lambda word: SAMPLE_TYPES.get(word, "normal" if "Normal" in str(word) else None)
+    )
+    from_code = star["aliquot_id"].str[13:15].map(SAMPLE_CODES)
+    return pd.DataFrame(
+        {
+            "sample_id": star["aliquot_id"],
+            "patient_id": star["patient_id"],
+            "sample_type": from_word.fillna(from_code.where(star["sample_type"].isna())).fillna("other"),
+            "file_id": star["file_id"],
+        }
+    )

@@ -1,0 +1,91 @@
+"""GDC's masked somatic mutations: MAF files, one a tumour.
+
+Belongs here: reading them into one frame, with their own field names. Does not: what a mutation does.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from pathlib import Path
+
+import pandas as pd
+
+from hnbc_assets.errors import FormatError, UpstreamChanged
+from hnbc_assets.sources.archive import Archive
+
+REQUIRED = ("Hugo_Symbol", "Variant_Classification", "Tumor_Sample_Barcode")
+COLUMNS = (
+    "Hugo_Symbol",
+    "Entrez_Gene_Id",
+    "Center",
+    "NCBI_Build",
+    "Chromosome",
+    "Start_Position",
+    "End_Position",
+    "Strand",
+    "Variant_Classification",
+    "Variant_Type",
+    "Reference_Allele",
+    "Tumor_Seq_Allele1",
+    "Tumor_Seq_Allele2",
+    "dbSNP_RS",
+    "Tumor_Sample_Barcode",
+    "Matched_Norm_Sample_Barcode",
+    "HGVSc",
+    "HGVSp",
+    "HGVSp_Short",
+    "Transcript_ID",
+    "t_depth",
+    "t_ref_count",
+    "t_alt_count",
+    "n_depth",
+    "Gene",
+    "Consequence",
+    "IMPACT",
+    "SIFT",
+    "PolyPhen",
+    "hotspot",
+    "callers",
+)
+NUMBERS = ("Start_Position", "End_Position", "t_depth", "t_ref_count", "t_alt_count", "n_depth")
+
+
+def read_mutations(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
+    """All mutations of the project, in the order of the files.
+
+    Returns
+    -------
+    One row a mutation and tumour: those of MAF's columns that are of use and that the files have, and patient_id.
+    A tumour without mutations has no row; `read_index` (kind "maf") tells who was sequenced.
+
+    Raises
+    ------
+    UpstreamChanged
+        A required column is gone; names column and file.
+    FormatError
+        A file cannot be read.
+    """
+    rows = manifest[manifest["path"].str.contains("/maf/", regex=False)].to_dict("records")
+    tables = [read_maf(archive.locate(row)) for row in rows]
+    mutations = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(REQUIRED), dtype=str)
+    for column in mutations.columns.intersection(NUMBERS):
+        mutations[column] = pd.to_numeric(mutations[column], errors="coerce")
+    return mutations.assign(patient_id=mutations["Tumor_Sample_Barcode"].str[:12])
+
+
+def read_maf(path: Path) -> pd.DataFrame:
+    """One MAF file, unpacked, its comment lines skipped; all values as text, empty ones missing."""
+    try:
+        text = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise FormatError(f"{path.name}: cannot be unpacked ({error}). Fetch it again.") from error
+    while text.startswith(b"#"):
+        text = text.partition(b"\n")[2]
+    header = text.partition(b"\n")[0].decode().rstrip("\r").split("\t")
+    lost = [column for column in REQUIRED if column not in header]
+    if lost:
+        raise UpstreamChanged(f"{path.name}: this MAF has no column {', '.join(lost)}.")
+    use = [column for column in COLUMNS if column in header]
+    return pd.read_csv(io.BytesIO(text), sep="\t", usecols=use, dtype=str, keep_default_na=False, na_values=[""])[use]
