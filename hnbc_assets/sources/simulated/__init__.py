@@ -1,7 +1,9 @@
 """A simulated upstream with known truth: the hosts that a study asks, answered inside the process in their own formats.
 
-Belongs here: the simulated world (`simulation`, `roster`, `patients`, `world`), what is true in it (`truth`), and the hosts'
-formats (`gdc_…`, `geo_files`, `cbioportal_files`, `gdsc_files`, `gene_set_files`, `transport`). Does not: readers of these
+Belongs here: the simulated world (`simulation`, `roster`, `patients`, `world`), what is true in it (`truth`),
+and the hosts'
+formats (`gdc_…`, `geo_files`, `cbioportal_files`, `gdsc_files`, `gene_set_files`,
+`transport`). Does not: readers of these
 formats, which are the same as for the real hosts.
 
     transport(Simulation())      answers https://HOST/PATH to an httpx client
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 from hnbc_assets.sources.simulated.simulation import FULL_SIZE, Simulation
 from hnbc_assets.sources.simulated.transport import transport
+from hnbc_assets.sources.simulated.truth import truth
 from hnbc_assets.sources.simulated.world import World, draw
 
-__all__ = ["FULL_SIZE", "Simulation", "World", "draw", "transport"]
+__all__ = ["FULL_SIZE", "Simulation", "World", "draw", "transport", "truth"]

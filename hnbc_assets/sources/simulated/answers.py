@@ -30,7 +30,8 @@ def not_found() -> Answer:
 
 
 def blob(body: bytes, headers: dict[str, str], *, name: str = "", md5: str = "") -> Answer:
-    """A file, whole or the one range that is asked for. A range behind the end is 416; one that cannot be read is ignored."""
+    """A file, whole or the one range that is asked for. A range behind the end is 416; one that cannot be read is
+    ignored."""
     sent = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
     if name:
         sent["Content-Disposition"] = f"attachment; filename={name}"

@@ -32,14 +32,21 @@ class CbioportalFiles:
         """File name -> what renders it."""
         return {
             "meta_study.txt": partial(_meta, type_of_cancer="brca", cancer_study_identifier=STUDY,
-                                      name="SIMULATED breast cancer cohort", description="Simulated data.", groups="PUBLIC"),
-            "meta_clinical_patient.txt": partial(_meta, cancer_study_identifier=STUDY, genetic_alteration_type="CLINICAL",
-                                                 datatype="PATIENT_ATTRIBUTES", data_filename="data_clinical_patient.txt"),
-            "meta_clinical_sample.txt": partial(_meta, cancer_study_identifier=STUDY, genetic_alteration_type="CLINICAL",
+                                      name="SIMULATED breast cancer cohort", description="Simulated data.",
+                                      groups="PUBLIC"),
+            "meta_clinical_patient.txt": partial(_meta, cancer_study_identifier=STUDY,
+            genetic_alteration_type="CLINICAL",
+                                                 datatype="PATIENT_ATTRIBUTES",
+                                                 data_filename="data_clinical_patient.txt"),
+            "meta_clinical_sample.txt": partial(_meta, cancer_study_identifier=STUDY,
+            genetic_alteration_type="CLINICAL",
                                                 datatype="SAMPLE_ATTRIBUTES", data_filename="data_clinical_sample.txt"),
-            f"meta_{PROFILE}.txt": partial(_meta, cancer_study_identifier=STUDY, genetic_alteration_type="MRNA_EXPRESSION",
-                                           datatype="CONTINUOUS", stable_id="mrna", data_filename=f"data_{PROFILE}.txt"),
-            "meta_mutations.txt": partial(_meta, cancer_study_identifier=STUDY, genetic_alteration_type="MUTATION_EXTENDED",
+            f"meta_{PROFILE}.txt": partial(_meta, cancer_study_identifier=STUDY,
+            genetic_alteration_type="MRNA_EXPRESSION",
+                                           datatype="CONTINUOUS", stable_id="mrna",
+                                           data_filename=f"data_{PROFILE}.txt"),
+            "meta_mutations.txt": partial(_meta, cancer_study_identifier=STUDY,
+            genetic_alteration_type="MUTATION_EXTENDED",
                                           datatype="MAF", stable_id="mutations", data_filename="data_mutations.txt"),
             "data_clinical_patient.txt": self.patients,
             "data_clinical_sample.txt": self.samples,
@@ -98,7 +105,8 @@ class CbioportalFiles:
         }, numbers=("GRADE", "TUMOR_STAGE"))  # fmt: skip
 
     def expression(self, *, standardised: bool) -> bytes:
-        """The profile; one background gene in twenty is not on it, a few symbols have two rows, some values are missing."""
+        """The profile; one background gene in twenty is not on it, a few symbols have two rows, some values are
+        missing."""
         genes, rng = self.world.roster.genes, self.world.simulation.rng("metabric", "profile")
         plain = ((genes["module"] == "background") & genes.index.str.startswith("SIM")).to_numpy()
         rows = np.flatnonzero(~(plain & (rng.random(len(genes)) < UNMEASURED_SHARE / max(plain.mean(), 0.1))))
@@ -115,8 +123,10 @@ class CbioportalFiles:
 
     def mutations(self) -> bytes:
         rng, er = self.world.simulation.rng("metabric", "mutations"), self.world.metabric.patients["er"].to_numpy()
-        names = ("Hugo_Symbol", "Entrez_Gene_Id", "Center", "NCBI_Build", "Chromosome", "Start_Position", "End_Position",
-                 "Variant_Classification", "Variant_Type", "Reference_Allele", "Tumor_Seq_Allele2", "Tumor_Sample_Barcode",
+        names = ("Hugo_Symbol", "Entrez_Gene_Id", "Center", "NCBI_Build", "Chromosome", "Start_Position",
+        "End_Position",
+                 "Variant_Classification", "Variant_Type", "Reference_Allele", "Tumor_Seq_Allele2",
+                 "Tumor_Sample_Barcode",
                  "HGVSp_Short", "t_ref_count", "t_alt_count")  # fmt: skip
         lines = ["\t".join(names)]
         for patient, positive in zip(self.ids, er, strict=True):
@@ -124,7 +134,8 @@ class CbioportalFiles:
             for gene in [gene for gene, chance in chances.items() if rng.random() < chance]:
                 place = int(rng.integers(10**6, 10**8))
                 entrez = self.world.roster.genes.at[gene, "entrez_id"]
-                cells = (gene, entrez, "SIMULATED", "GRCh37", place % 22 + 1, place, place, "Missense_Mutation", "SNP", "A", "G",
+                cells = (gene, entrez, "SIMULATED", "GRCh37", place % 22 + 1, place, place, "Missense_Mutation",
+                "SNP", "A", "G",
                          patient, f"p.X{place % 900}Y", 60, 30)  # fmt: skip
                 lines.append("\t".join(map(str, cells)))
         return ("\n".join(lines) + "\n").encode()

@@ -48,7 +48,8 @@ def workbook(sheets: Mapping[str, Mapping[str, Sequence[Any]]]) -> bytes:
     names = "".join(f'<sheet name="{_escaped(n)}" sheetId="{i}" r:id="rId{i}"/>' for i, n in enumerate(sheets, 1))
     office = f"{RELATIONS}/officeDocument/2006/relationships"
     parts["xl/workbook.xml"] = (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<workbook xmlns="{MAIN}" xmlns:r="{office}"><sheets>{names}</sheets></workbook>'
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<workbook xmlns="{MAIN}" xmlns:r="{office}">'
+        f"<sheets>{names}</sheets></workbook>"
     )
     links = [(f"rId{i}", "worksheet", f"worksheets/sheet{i}.xml") for i in range(1, len(sheets) + 1)]
     parts["xl/_rels/workbook.xml.rels"] = _links([*links, ("rIdS", "sharedStrings", "sharedStrings.xml")])

@@ -1,6 +1,7 @@
 """The simulated GDC API: status, mapping, files, cases, versions, history and data, as strict as the real one.
 
-Belongs here: paths, parameters, status codes, warnings. Does not: what a query means (gdc_query), records (gdc_records).
+Belongs here: paths, parameters, status codes, warnings. Does not: what a query means (gdc_query),
+records (gdc_records).
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class GdcApi:
     def _status(self) -> Record:
         major, minor = map(int, self.release.name.split("."))
         return {"commit": "0" * 40, "data_release": self.release.label, "status": "OK", "tag": "8.5.0", "version": 1,
-                "data_release_version": {"major": major, "minor": minor, "release_date": self.release.updated[:10]}}  # fmt: skip
+                "data_release_version": {"major": major, "minor": minor,
+                "release_date": self.release.updated[:10]}}  # fmt: skip
 
     # -- files and cases --------------------------------------------------------------------------------------------
     def _records(self, endpoint: str, rest: str, query: dict[str, Any]) -> Answer:
@@ -79,7 +81,8 @@ class GdcApi:
     def _mapping(self, endpoint: str) -> Record:
         known = sorted(self._known(endpoint))
         return {
-            "_mapping": {f"{endpoint}.{f}": {"doc_type": endpoint, "field": f, "full": f"{endpoint}.{f}"} for f in known},
+            "_mapping": {f"{endpoint}.{f}": {"doc_type": endpoint, "field": f,
+            "full": f"{endpoint}.{f}"} for f in known},
             "defaults": [f for f in known if "." not in f], "expand": sorted(groups_of(known)), "fields": known,
             "multi": [], "nested": sorted(groups_of(known)),
         }  # fmt: skip
@@ -118,12 +121,13 @@ class GdcApi:
             return _refused(400, "filters could not be read")
         order = str(query.get("sort") or "")
         for term in reversed([term for term in order.split(",") if term]):
-            field, _, way = term.partition(":")
-            if local(field, endpoint) in ADDED_LATE:
+            name, _, way = term.partition(":")
+            field = local(name, endpoint)
+            if field in ADDED_LATE:
                 hits = [self._finished(endpoint, hit) for hit in hits]
-            hits.sort(
-                key=lambda hit, f=local(field, endpoint): str((values_at(hit, f) or [""])[0]), reverse=way == "desc"
-            )
+            keys = [str((values_at(hit, field) or [""])[0]) for hit in hits]
+            ranks = sorted(range(len(hits)), key=keys.__getitem__, reverse=way == "desc")
+            hits = [hits[rank] for rank in ranks]
         fields, warnings = self._chosen(endpoint, query)
         wants_late = bool(fields & ADDED_LATE)
         page = hits[start : start + size]

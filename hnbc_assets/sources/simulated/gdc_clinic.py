@@ -1,4 +1,5 @@
-"""What the TCGA's clinical records say of the simulated patients: receptors, follow-up, and their gaps and contradictions.
+"""What the TCGA's clinical records say of the simulated patients: receptors, follow-up, and their gaps and
+contradictions.
 
 Belongs here: recorded values, by patient. Does not: the formats that carry them (gdc_files, gdc_records).
 """
@@ -52,7 +53,8 @@ MENOPAUSE = {
 def draw_records(world: World) -> pd.DataFrame:
     """A row a patient, index barcode: recorded receptors, stage and follow-up in days; missing values None or NaN.
 
-    Columns: patient, sex, age_years, er, pr, her2_word, her2_score, her2_fish, stage, t, n, m, menopause, dead, os_days,
+    Columns: patient, sex, age_years, er, pr, her2_word, her2_score, her2_fish, stage, t, n, m, menopause, dead,
+    os_days,
     os_event, dss_event, pfi_days, pfi_event, treatment. About one patient in a hundred has no follow-up at all, one in
     sixty was last seen on day 0.
     """

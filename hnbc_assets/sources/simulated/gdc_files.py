@@ -95,7 +95,8 @@ def survival_workbook(records: pd.DataFrame) -> bytes:
 
 
 def maf(world: World, patient: int, barcode: str) -> bytes:
-    """One patient's masked somatic mutations: PIK3CA and GATA3 in ER-positive, TP53 in ER-negative tumours, and others."""
+    """One patient's masked somatic mutations: PIK3CA and GATA3 in ER-positive, TP53 in ER-negative tumours, and
+    others."""
     rng = world.simulation.rng("tcga", "maf", barcode)
     er = bool(world.tcga.patients["er"].iloc[patient])
     chances = {"PIK3CA": 0.4 if er else 0.1, "TP53": 0.25 if er else 0.8, "GATA3": 0.15 if er else 0.02}
@@ -103,7 +104,8 @@ def maf(world: World, patient: int, barcode: str) -> bytes:
     chosen += list(rng.choice(world.roster.genes.index.to_numpy(), rng.poisson(6.0)))
     tumour, normal = f"{barcode}-01A-11D-Z100-09", f"{barcode}-10A-01D-Z100-09"
     names = (
-        "Hugo_Symbol", "Entrez_Gene_Id", "Center", "NCBI_Build", "Chromosome", "Start_Position", "End_Position", "Strand",
+        "Hugo_Symbol", "Entrez_Gene_Id", "Center", "NCBI_Build", "Chromosome", "Start_Position", "End_Position",
+        "Strand",
         "Variant_Classification", "Variant_Type", "Reference_Allele", "Tumor_Seq_Allele1", "Tumor_Seq_Allele2",
         "Tumor_Sample_Barcode", "Matched_Norm_Sample_Barcode", "HGVSp_Short", "t_depth", "t_ref_count", "t_alt_count",
         "n_depth", "FILTER", "case_id",
@@ -120,8 +122,10 @@ def maf(world: World, patient: int, barcode: str) -> bytes:
         alt = int(depth * rng.uniform(0.1, 0.6))
         kind_of = ("DEL", "A", "-") if kind == "Frame_Shift_Del" else ("SNP", "A", "G")
         protein = f"p.X{place % 900}Y" if kind in ("Missense_Mutation", "Nonsense_Mutation", "Frame_Shift_Del") else ""
-        cells = [gene, world.roster.genes.at[gene, "entrez_id"], "SIMULATED", "GRCh38", f"chr{place % 22 + 1}", place, place, "+",
-                 kind, kind_of[0], kind_of[1], kind_of[1], kind_of[2], tumour, normal, protein, depth, depth - alt, alt, 40,
+        cells = [gene, world.roster.genes.at[gene, "entrez_id"], "SIMULATED", "GRCh38", f"chr{place % 22 + 1}", place,
+        place, "+",
+                 kind, kind_of[0], kind_of[1], kind_of[1], kind_of[2], tumour, normal, protein, depth, depth - alt,
+                 alt, 40,
                  "PASS", stable_uuid(barcode)]  # fmt: skip
         lines.append("\t".join(map(str, cells)))
     return gzip.compress(("\n".join(lines) + "\n").encode(), compresslevel=1, mtime=0)

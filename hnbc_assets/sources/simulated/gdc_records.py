@@ -1,7 +1,7 @@
 """The simulated GDC's records: cases and files of one project at one release, nested as the API returns them.
 
-Belongs here: what a case and a file say of themselves; a release changes what is added here. Does not: queries (gdc_api),
-bodies (gdc_samples, gdc_files).
+Belongs here: what a case and a file say of themselves; a release changes what is added here. Does not: queries
+(gdc_api), bodies (gdc_samples, gdc_files).
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class Release:
             "race": "not reported", "ethnicity": "not reported", "state": "released",
         }  # fmt: skip
         diagnosis = {
-            "diagnosis_id": name("diagnosis"), "submitter_id": f"{barcode}_diagnosis", "diagnosis_is_primary_disease": True,
+            "diagnosis_id": name("diagnosis"), "submitter_id": f"{barcode}_diagnosis",
+            "diagnosis_is_primary_disease": True,
             "classification_of_tumor": "primary", "primary_diagnosis": "Infiltrating duct carcinoma, NOS",
             "days_to_last_follow_up": None if row.dead else days, "age_at_diagnosis": int(row.age_years * 365.25) + 100,
             "ajcc_pathologic_stage": row.stage, "ajcc_pathologic_t": row.t, "ajcc_pathologic_n": row.n,
@@ -89,17 +90,20 @@ class Release:
         diagnoses = [diagnosis]
         if row.patient % 40 == 7:  # a later, second tumour, which must not be taken for the first
             diagnoses.append(diagnosis | {
-                "diagnosis_id": name("second"), "diagnosis_is_primary_disease": False, "classification_of_tumor": "metastasis",
+                "diagnosis_id": name("second"), "diagnosis_is_primary_disease": False,
+                "classification_of_tumor": "metastasis",
                 "days_to_last_follow_up": None, "ajcc_pathologic_stage": "Stage IV",
             })  # fmt: skip
         case = {
-            "id": stable_uuid(barcode), "case_id": stable_uuid(barcode), "submitter_id": barcode, "primary_site": "Breast",
+            "id": stable_uuid(barcode), "case_id": stable_uuid(barcode), "submitter_id": barcode,
+            "primary_site": "Breast",
             "disease_type": "Ductal and Lobular Neoplasms", "state": "released", "updated_datetime": self.updated,
             "created_datetime": CREATED, "project": {"project_id": PROJECT}, "demographic": demographic,
             "tissue_source_site": {"code": barcode[5:7], "name": f"Simulated site {barcode[5:7]}"},
             "diagnoses": diagnoses, "follow_ups": self._follow_ups(row, days, progressed),
             "samples": [{
-                "sample_id": stable_uuid(f"{barcode}-01A"), "submitter_id": f"{barcode}-01A", "sample_type": "Primary Tumor",
+                "sample_id": stable_uuid(f"{barcode}-01A"), "submitter_id": f"{barcode}-01A",
+                "sample_type": "Primary Tumor",
                 "tissue_type": "Tumor",
             }],
         }  # fmt: skip
@@ -111,7 +115,8 @@ class Release:
         name = partial(_part_id, row.Index)
         last = {
             "follow_up_id": name("follow-up"), "submitter_id": f"{row.Index}_follow_up", "days_to_follow_up": days,
-            "days_to_progression": None, "days_to_recurrence": None, "progression_or_recurrence": None if days is None else "No",
+            "days_to_progression": None, "days_to_recurrence": None,
+            "progression_or_recurrence": None if days is None else "No",
             "molecular_tests": self._tests(row),
         }  # fmt: skip
         if not progressed:
@@ -126,7 +131,8 @@ class Release:
         return [last, found]
 
     def _tests(self, row: Any) -> list[Record]:
-        tests = [("ESR1", "IHC", row.er, None), ("PGR", "IHC", row.pr, None), ("ERBB2", "IHC", row.her2_word, row.her2_score),
+        tests = [("ESR1", "IHC", row.er, None), ("PGR", "IHC", row.pr, None), ("ERBB2", "IHC", row.her2_word,
+        row.her2_score),
                  ("ERBB2", "FISH", row.her2_fish, None)]  # fmt: skip
         return [
             {
@@ -147,14 +153,17 @@ class Release:
             self._add(f"{row.aliquot} star", name, render, aliquot=row.aliquot, code=row.code, type="gene_expression",
                       data_type="Gene Expression Quantification", analysis=workflow, **kind)  # fmt: skip
             junctions = f"{stable_uuid(row.aliquot + ' run')}.rna_seq.star_splice_junctions.tsv.gz"
-            self._add(f"{row.aliquot} junctions", junctions, None, aliquot=row.aliquot, code=row.code, access="controlled",
-                      type="gene_expression", data_type="Splice Junction Quantification", analysis=workflow, **kind)  # fmt: skip
+            self._add(f"{row.aliquot} junctions", junctions, None, aliquot=row.aliquot, code=row.code,
+            access="controlled",
+                      type="gene_expression", data_type="Splice Junction Quantification", analysis=workflow,
+                      **kind)  # fmt: skip
 
     def _add_mutations(self, world: World, barcode: str, patient: int) -> None:
         self._add(
             f"{barcode} maf", f"{stable_uuid(barcode + ' maf run')}.wxs.aliquot_ensemble_masked.maf.gz",
             partial(maf, world, patient, barcode), aliquot=f"{barcode}-01A-11D-Z100-09", code="01",
-            type="masked_somatic_mutation", data_type="Masked Somatic Mutation", data_category="Simple Nucleotide Variation",
+            type="masked_somatic_mutation", data_type="Masked Somatic Mutation",
+            data_category="Simple Nucleotide Variation",
             data_format="MAF", experimental_strategy="WXS",
             analysis={"workflow_type": "Aliquot Ensemble Somatic Variant Merging and Masking"},
         )  # fmt: skip
@@ -177,15 +186,18 @@ class Release:
         file_id = file_id or stable_uuid(key)
         record: Record = {
             "id": file_id, "file_id": file_id, "file_name": name, "submitter_id": stable_uuid(f"{key} submitted"),
-            "access": access, "acl": ["open"] if access == "open" else ["phs000178"], "state": "released", "version": "1",
-            "data_release": f"32.0 - {self.name}", "created_datetime": CREATED, "updated_datetime": self.updated, **described,
+            "access": access, "acl": ["open"] if access == "open" else ["phs000178"], "state": "released",
+            "version": "1",
+            "data_release": f"32.0 - {self.name}", "created_datetime": CREATED, "updated_datetime": self.updated,
+            **described,
         }  # fmt: skip
         if aliquot:
             barcode = aliquot[:12]
             record["cases"] = [{
                 "case_id": stable_uuid(barcode), "submitter_id": barcode, "project": {"project_id": PROJECT},
                 "samples": [{
-                    "sample_id": stable_uuid(aliquot[:16]), "submitter_id": aliquot[:16], "sample_type": SAMPLE_TYPES[code],
+                    "sample_id": stable_uuid(aliquot[:16]), "submitter_id": aliquot[:16],
+                    "sample_type": SAMPLE_TYPES[code],
                     "tissue_type": "Normal" if code == "11" else "Tumor",
                 }],
             }]  # fmt: skip

@@ -16,7 +16,8 @@ N_REPEATED, N_RESCREENED = 4, 5
 
 
 def dose_response(world: World) -> bytes:
-    """A row a line and drug, in GDSC's columns. Drug 1 has a second id under the same name; a few pairs were screened twice."""
+    """A row a line and drug, in GDSC's columns. Drug 1 has a second id under the same name; a few pairs were
+    screened twice."""
     drawn, drugs = world.lines, world.roster.drugs
     rng = world.simulation.rng("gdsc", "response")
     line, drug = np.nonzero(~np.isnan(drawn.ln_ic50))

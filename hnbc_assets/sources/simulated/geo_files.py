@@ -24,7 +24,8 @@ SERIES_HEADER = {
     "last_update_date": UPDATED, "platform_id": PLATFORM, "summary": "Simulated data; no patient is described.",
 }  # fmt: skip
 ANNOTATION_COLUMNS = (
-    "ID", "Gene title", "Gene symbol", "Gene ID", "UniGene title", "UniGene symbol", "UniGene ID", "Nucleotide Title", "GI",
+    "ID", "Gene title", "Gene symbol", "Gene ID", "UniGene title", "UniGene symbol", "UniGene ID", "Nucleotide Title",
+    "GI",
     "GenBank Accession", "Platform_CLONEID", "Platform_ORF", "Platform_SPOTID", "Chromosome location",
     "Chromosome annotation", "GO:Function", "GO:Process", "GO:Component",
 )  # fmt: skip
@@ -96,13 +97,18 @@ class GeoFiles:
     def annotation(self) -> bytes:
         genes = self.world.roster.genes
         head = ["^Annotation", "!Annotation_date = Mar 08 2016", f"!Annotation_platform = {PLATFORM}",
-                "!Annotation_platform_title = SIMULATED array", "!Annotation_platform_organism = Homo sapiens"]  # fmt: skip
+                "!Annotation_platform_title = SIMULATED array",
+                "!Annotation_platform_organism = Homo sapiens"]  # fmt: skip
         head += [f"#{column} = " for column in ANNOTATION_COLUMNS]
         head += ["!platform_table_begin", "\t".join(ANNOTATION_COLUMNS)]
         blank = "\t" * (len(ANNOTATION_COLUMNS) - 4)
+        entrez = [
+            genes["entrez_id"].iloc[row] if symbol else "" for row, symbol in self.probes[["row", "symbol"]].to_numpy()
+        ]
+        symbols = self.probes["symbol"].str.replace(" /// ", "///", regex=False)
         rows = [
-            f"{probe.probe}\t\t{probe.symbol.replace(' /// ', '///')}\t{genes['entrez_id'].iloc[probe.row] if probe.symbol else ''}{blank}"
-            for probe in self.probes.itertuples()
+            f"{probe}\t\t{symbol}\t{number}{blank}"
+            for probe, symbol, number in zip(self.probes["probe"], symbols, entrez, strict=True)
         ]
         return gzip.compress(
             ("\n".join([*head, *rows, "!platform_table_end"]) + "\n").encode(), compresslevel=1, mtime=0

@@ -29,8 +29,9 @@ LIABILITY = {"resistance": -1.6, "er": -1.2, "proliferation": 0.3, "immune": 0.2
 LIABILITY_NOISE = 0.7
 RESPONSE_THRESHOLD = 2.3
 
-# Progression: exponential hazards. Proliferation matters in the first three years and not after (no proportional hazard).
-LOG_HAZARD = {"risk": 0.9, "stage": 0.35}
+# Progression: exponential hazards. Proliferation matters in the first three years and not after: its hazards are not
+# proportional.
+LOG_HAZARD = {"risk": 0.95, "stage": 0.35}
 EARLY_PROLIFERATION, EARLY_YEARS = 0.5, 3.0
 
 

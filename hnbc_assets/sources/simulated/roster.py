@@ -1,6 +1,7 @@
 """The roster: every simulated gene, cell type and drug, with its class and what its expression depends on.
 
-Belongs here: names, classes, loadings on the latent factors, levels and spreads. Does not: patients, cell lines, formats.
+Belongs here: names, classes, loadings on the latent factors, levels and spreads. Does not: patients, cell lines,
+formats.
 
 A gene's standardised expression is the sum of its loadings times the latent factors, and noise that makes its variance
 one. The factors: `risk` drives progression; `resistance` and `er` drive the response to chemotherapy; `proliferation`
@@ -65,7 +66,6 @@ OTHER_SYMBOLS = (
 # What an old platform annotation calls some of them.
 OUTDATED = {
     "PIMREG": "FAM64A", "KNL1": "CASC5", "PCLAF": "KIAA0101", "CIP2A": "KIAA1524", "ADGRG1": "GPR56",
-    "SEPTIN9": "SEPT9", "MARCHF5": "MARCH5", "KMT2D": "MLL2", "NSD2": "WHSC1", "VMP1": "TMEM49",
 }  # fmt: skip
 FACTORS = ("risk", "resistance", "er", "proliferation", "immune", "stroma", "purity", "pan_drug", "mechanism")
 
@@ -145,7 +145,8 @@ def _anoikis(simulation: Simulation, rng: np.random.Generator) -> pd.DataFrame:
 def _modules() -> pd.DataFrame:
     """The modules of the tissue, and genes of resistance and risk that are no anoikis genes."""
     sizes = {
-        "er": (120, 0.72, ER_SYMBOLS), "proliferation": (80, 0.7, PROLIFERATION_SYMBOLS), "stroma": (60, 0.7, STROMA_SYMBOLS),
+        "er": (120, 0.72, ER_SYMBOLS), "proliferation": (80, 0.7, PROLIFERATION_SYMBOLS), "stroma": (60, 0.7,
+        STROMA_SYMBOLS),
         "immune": (40, 0.7, ()), "purity": (100, 0.75, ()), "pan_drug": (100, 0.72, ()), "mechanism": (80, 0.72, ()),
         "resistance": (40, 0.68, ()), "risk": (20, 0.6, ()),
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """The simulated world as arrays: cohorts of patients with expression and outcomes, and cell lines with drug responses.
 
-Belongs here: drawing expression, technical effects, outcomes as observed, and drug responses. Does not: file formats and
+Belongs here: drawing expression, technical effects, outcomes as observed, and drug responses. Does not: file formats
+and
 the gaps and contradictions of clinical records, which each host's file module adds.
 """
 
@@ -31,9 +32,11 @@ HER2_LIFT = 3.5
 
 @dataclass(frozen=True)
 class Cohort:
-    """patients: index patient number; er, her2 (true), stage, age_years, sex, complete_response, plate, days and events.
+    """patients: index patient number; er, her2 (true), stage, age_years, sex, complete_response, plate, days and
+    events.
 
-    expression: (n_genes, n_patients) float32, log2 units of the cohort's platform, rows in the order of the roster's genes.
+    expression: (n_genes, n_patients) float32, log2 units of the cohort's platform,
+    rows in the order of the roster's genes.
     `years` and `event` are progression as observed; `os_years`, `os_event` death; `dss_event` death of the disease.
     """
 
@@ -52,7 +55,8 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Lines:
-    """lines: cosmic_id, cell_line_name, tissue; expression: (n_genes, n_lines) float32; ln_ic50: (n_lines, n_drugs), NaN
+    """lines: cosmic_id, cell_line_name, tissue; expression: (n_genes, n_lines) float32; ln_ic50: (n_lines, n_drugs),
+    NaN
     where a line was not screened.
     """
 
@@ -161,7 +165,8 @@ def plate_shifts(simulation: Simulation, n_genes: int, n_plates: int, rng: np.ra
 
 
 def draw_lines(simulation: Simulation, roster: Roster) -> Lines:
-    """Cell lines: no stroma, no immune cells, anoikis genes quiet; ln IC50 (µM) from one mechanism a drug, and noise."""
+    """Cell lines: no stroma, no immune cells, anoikis genes quiet; ln IC50 (µM) from one mechanism a drug, and
+    noise."""
     rng = simulation.rng("lines")
     n, drugs = simulation.n_lines, roster.drugs
     varying = ("er", "proliferation", "pan_drug", "mechanism")
