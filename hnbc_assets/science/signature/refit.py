@@ -26,6 +26,7 @@ REFIT_TYPES = {
     "reason": object,
 }
 GLOBAL = "GLOBAL"
+VANISHED = 1e3
 
 
 def multivariable(
@@ -160,7 +161,8 @@ def _lifelines_fit(values: FloatArray, days: FloatArray, observed: BoolArray) ->
         except (ConvergenceError, ValueError, np.linalg.LinAlgError):
             return None
     coefficient, error = fit.params_.to_numpy(), fit.standard_errors_.to_numpy()
-    if not np.isfinite(coefficient).all() or not np.isfinite(error).all() or np.abs(coefficient).max() > 20:
+    # Events inform by at most about their number; where nearly nothing of that is left the estimate ran to infinity.
+    if not np.isfinite(coefficient).all() or not (error * np.sqrt(observed.sum()) < VANISHED).all():
         return None
     return coefficient / sd, error / sd
 

@@ -184,6 +184,18 @@ def groups(score: pd.Series, cutoff: float) -> pd.Series:
     return pd.Series(named, index=score.index, name="risk_group", dtype=object)
 
 
+def weighted_sum(coefficients: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Σ coefficient · z over the genes of z (n_genes, n_patients), added gene by gene.
+
+    A matrix product may add in another order for another number of patients, and a patient's score would then depend
+    on the others in its last digit.
+    """
+    total = np.zeros(z.shape[1])
+    for coefficient, row in zip(coefficients, z, strict=True):
+        total += coefficient * row
+    return total
+
+
 def _present(expression: pd.DataFrame, signature: pd.DataFrame) -> tuple[pd.DataFrame, float, tuple[str, ...]]:
     used = signature[signature["gene"].isin(expression.index)]
     return (used, *coverage(signature, expression.index))
@@ -193,7 +205,7 @@ def _weighted_sum(
     z: np.ndarray, used: pd.DataFrame, patients: pd.Index, form: str, share: float, missing: tuple[str, ...]
 ) -> Score:
     """Scores of z (n_genes, n_patients) under the coefficients of `used`."""
-    total = used["coefficient"].to_numpy() @ z if len(used) else np.full(len(patients), np.nan)
+    total = weighted_sum(used["coefficient"].to_numpy(), z) if len(used) else np.full(len(patients), np.nan)
     reason = None
     if not len(used):
         reason = "none of the signature's genes is in the cohort" if missing else "the signature has no genes"

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from hnbc_assets.science.signature.lasso import fit_lasso
-from hnbc_assets.science.signature.scoring import MINIMUM_COVERAGE, Score, coverage, signature_id
+from hnbc_assets.science.signature.scoring import MINIMUM_COVERAGE, Score, coverage, signature_id, weighted_sum
 from hnbc_assets.science.signature.survival_data import BoolArray, FloatArray
 
 SCALES = frozenset({"log2_tpm", "log2_cpm", "log2_intensity"})
@@ -119,7 +119,7 @@ def score_single_sample(expression: pd.DataFrame, signature: SingleSampleSignatu
         return Score(nothing, "single_sample", share, missing, reason)
     ranks = rank_scores(expression, list(used["gene"]), reference).to_numpy()
     z = (ranks - used[["mean"]].to_numpy()) / used[["sd"]].to_numpy()
-    total = pd.Series(used["coefficient"].to_numpy() @ z, index=expression.columns, name="risk_score")
+    total = pd.Series(weighted_sum(used["coefficient"].to_numpy(), z), index=expression.columns, name="risk_score")
     if share < MINIMUM_COVERAGE:
         reason = f"the genes present carry {share:.2f} of the coefficients; groups and claims need {MINIMUM_COVERAGE}"
     return Score(total, "single_sample", share, missing, reason)
