@@ -96,6 +96,12 @@ def known(value: object) -> bool:
     return value is not None and not pd.isna(value)
 
 
+def only(frame: pd.DataFrame, column: str) -> str | None:
+    """The one value of a column, if there is just one."""
+    values = frame[column].dropna().unique() if column in frame else []
+    return str(values[0]) if len(values) == 1 else None
+
+
 def p_text(p: float, name: str = "p") -> str:
     """ "p = 0.012", "p < 0.001", or "no p" where there is none."""
     if not known(p):

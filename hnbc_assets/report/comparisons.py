@@ -19,6 +19,7 @@ from hnbc_assets.report.canvas import (
     empty,
     finish,
     known,
+    only,
     sheet,
     shortened,
 )
@@ -35,19 +36,20 @@ def immune_boxplots(
     groups: pd.DataFrame,
     associations: pd.DataFrame,
     *,
-    cohort: str | None = None,
+    cohort_id: str | None = None,
     watermark: str | None = None,
 ) -> bytes:
     """Scores of cell populations by risk group, one panel a method, each population standardised over the patients.
 
     Parameters
     ----------
-    infiltration : immune_infiltration (patient_id, method, cell_type, score) of one cohort
-    groups : risk_scores of that cohort (patient_id, risk_group)
-    associations : immune_associations of that cohort. At most 20 populations a method, those with the least p.
+    infiltration : immune_infiltration (patient_id, method, cell_type, score)
+    groups : risk_scores (patient_id, risk_group)
+    associations : immune_associations. At most 20 populations a method, those with the least p
+    cohort_id : the cohort to draw; needed where the tables hold several
     """
     title = "Cell populations by risk group"
-    cohort = cohort or _only(infiltration, "cohort_id")
+    cohort = cohort_id or only(infiltration, "cohort_id")
     values, associations, groups = (_of_cohort(frame, cohort) for frame in (infiltration, associations, groups))
     if values.empty:
         why = "No method could be used on this cohort's expression scale and genes (see immune_method_use)."
@@ -70,19 +72,20 @@ def drug_boxplots(
     groups: pd.DataFrame,
     associations: pd.DataFrame,
     *,
-    cohort: str | None = None,
+    cohort_id: str | None = None,
     watermark: str | None = None,
 ) -> bytes:
     """Predicted drug sensitivity by risk group, each drug standardised over the patients.
 
     Parameters
     ----------
-    sensitivity : drug_sensitivity (patient_id, drug_id, drug_name, ln_ic50_um) of one cohort
-    groups : risk_scores of that cohort (patient_id, risk_group)
-    associations : drug_associations of that cohort. At most 20 drugs, those with the least p.
+    sensitivity : drug_sensitivity (patient_id, drug_id, drug_name, ln_ic50_um)
+    groups : risk_scores (patient_id, risk_group)
+    associations : drug_associations. At most 20 drugs, those with the least p
+    cohort_id : the cohort to draw; needed where the tables hold several
     """
     title = "Predicted drug sensitivity by risk group"
-    cohort = cohort or _only(sensitivity, "cohort_id")
+    cohort = cohort_id or only(sensitivity, "cohort_id")
     values, associations, groups = (_of_cohort(frame, cohort) for frame in (sensitivity, associations, groups))
     if values.empty:
         return empty(title, "No drug could be predicted in this cohort.", caption(cohort), watermark)
@@ -97,11 +100,6 @@ def drug_boxplots(
     relative = bool(values["relative_only"].all()) if "relative_only" in values else False
     note = "low is sensitive" + ("; relative within this cohort only" if relative else "")
     return _panels(title, cohort, {"": (wide, tests)}, group, "predicted ln IC50, standardised", note, watermark)
-
-
-def _only(frame: pd.DataFrame, column: str) -> str | None:
-    values = frame[column].dropna().unique() if column in frame else []
-    return str(values[0]) if len(values) == 1 else None
 
 
 def _of_cohort(frame: pd.DataFrame, cohort: str | None) -> pd.DataFrame:

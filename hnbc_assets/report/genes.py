@@ -25,7 +25,7 @@ def volcano(
     *,
     contrast: str | None = None,
     fdr: float = 0.05,
-    cohort: str | None = None,
+    cohort_id: str | None = None,
     n_patients: int | None = None,
     watermark: str | None = None,
 ) -> bytes:
@@ -45,7 +45,7 @@ def volcano(
         contrast = candidates["contrast"].iloc[0] if candidates is not None and len(candidates) else "plain"
     title = f"Residual disease against complete response ({contrast.replace('_', '-').replace('er-', 'ER-')} contrast)"
     genes = resistance[(resistance["contrast"] == contrast) & resistance["p_value"].notna()]
-    cohort = cohort or (str(genes["cohort_id"].iloc[0]) if len(genes) and "cohort_id" in genes else None)
+    cohort = cohort_id or (str(genes["cohort_id"].iloc[0]) if len(genes) and "cohort_id" in genes else None)
     whose = caption(cohort, n_patients=n_patients)
     if genes.empty:
         return empty(title, f"No gene was tested in the {contrast} contrast.", whose, watermark)

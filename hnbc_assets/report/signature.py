@@ -1,6 +1,7 @@
 """Figures of the signature stage.
 
-Belongs here: drawing the LASSO path, survival curves and hazard ratios. Does not: estimating them (science/signature).
+Belongs here: drawing the LASSO path, coefficients and hazard ratios. Does not: estimating them (science/signature),
+survival curves (survival).
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import pandas as pd
 
 from hnbc_assets.report.canvas import (
     FAINT,
-    GROUP_COLOURS,
     HIGH,
     INK,
     LOW,
@@ -21,14 +21,13 @@ from hnbc_assets.report.canvas import (
     empty,
     finish,
     known,
-    p_text,
+    only,
     sheet,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-DAYS_A_YEAR, DAYS_A_MONTH = 365.25, 365.25 / 12
 MAX_ROWS = 20
 PROFILE_COLOURS = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8B6914"]
 
@@ -37,7 +36,7 @@ def lasso_path(
     path: pd.DataFrame,
     coefficients: pd.DataFrame | None = None,
     *,
-    cohort: str | None = None,
+    cohort_id: str | None = None,
     endpoint: str | None = None,
     n_patients: int | None = None,
     n_events: int | None = None,
@@ -51,7 +50,7 @@ def lasso_path(
     coefficients : table lasso_coefficients (alpha, gene, coefficient; zeros left out)
     """
     title = "LASSO-Cox: cross-validated deviance and coefficients"
-    whose = caption(cohort, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
+    whose = caption(cohort_id, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
     path = path.dropna(subset=["deviance"]).sort_values("alpha", ascending=False)
     if path.empty:
         return empty(
@@ -136,112 +135,58 @@ def _profiles(ax: Axes, path: pd.DataFrame, coefficients: pd.DataFrame | None) -
     return f"{len(named)} strongest of {n_selected} named" if n_selected > len(named) else ""
 
 
-def kaplan_meier(
-    curves: pd.DataFrame,
-    performance: pd.DataFrame | None = None,
+def coefficients(
+    signature: pd.DataFrame,
     *,
-    cohort: str | None = None,
+    title: str = "Signature: LASSO coefficients",
+    cohort_id: str | None = None,
     endpoint: str | None = None,
-    apparent: bool = False,
+    n_patients: int | None = None,
+    n_events: int | None = None,
     watermark: str | None = None,
 ) -> bytes:
-    """Kaplan–Meier curves of the risk groups with 95 % bands, censoring marks and the numbers at risk below.
+    """The signature's coefficients, a row a gene, with each gene's direction in resistance beside it.
 
     Parameters
     ----------
-    curves : survival_curves of one cohort and endpoint; patients and events are counted from it
-    performance : prognostic_performance of that cohort: its log-rank p and hazard ratio of the split are written in
-    apparent : the cohort is the one trained on, which the figure then says
+    signature : table signature (gene, coefficient, direction, direction_concordant)
     """
-    cohort = cohort or _only(curves, "cohort_id")
-    endpoint = endpoint or _only(curves, "endpoint")
-    title = "Survival by risk group (training median)"
-    if curves.empty:
-        return empty(
-            title,
-            "No risk groups: the signature is empty or too few of its genes are measured here.",
-            caption(cohort, endpoint=endpoint),
-            watermark,
-        )
-    groups = [name for name in ("high", "low") if name in set(curves["risk_group"])]
-    by_group = {name: curves[curves["risk_group"] == name].sort_values("time_days") for name in groups}
-    unit, days = ("years", DAYS_A_YEAR) if curves["time_days"].max() > 3 * DAYS_A_YEAR else ("months", DAYS_A_MONTH)
-    figure = sheet(8, 6)
-    ax = axes(figure, left=1.0, bottom=1.6, right=0.35, top=0.9)
-    for name, curve in by_group.items():
-        n, events = int(curve["at_risk"].iloc[0]), _events(curve)
-        t, s = curve["time_days"].to_numpy() / days, curve["survival"].to_numpy(float)
-        colour = GROUP_COLOURS[name]
-        ax.step(t, s, where="post", color=colour, linewidth=2, label=f"{name} risk: {n:,} patients, {events} events")
-        band = (curve["ci_lower"].fillna(curve["survival"]), curve["ci_upper"].fillna(curve["survival"]))
-        ax.fill_between(t, *band, step="post", color=colour, alpha=0.14, linewidth=0)
-        censored = np.append(False, np.diff(s) == 0)
-        ax.plot(t[censored], s[censored], "|", color=colour, markersize=5, markeredgewidth=0.8)
-    ax.set_ylim(0, 1.03)
-    ax.set_xlim(0, curves["time_days"].max() / days * 1.02)
-    ax.set_ylabel(f"{endpoint.upper()} probability" if endpoint else "survival probability")
-    ax.set_xlabel(f"{unit}")
-    ax.legend(loc="lower left", fontsize=9.5, frameon=False)
-    ax.text(
-        0.985, 0.97, _split_text(performance), transform=ax.transAxes, ha="right", va="top", fontsize=9.5, color=INK
-    )
-    _at_risk(ax, by_group, days)
-    n = sum(int(curve["at_risk"].iloc[0]) for curve in by_group.values())
-    whose = caption(cohort, endpoint=endpoint, n_patients=n, n_events=sum(map(_events, by_group.values())))
-    return finish(figure, title, whose + (" · apparent: the patients trained on" if apparent else ""), watermark)
-
-
-def _only(frame: pd.DataFrame, column: str) -> str | None:
-    """The one value of a column, if there is just one."""
-    values = frame[column].dropna().unique() if column in frame else []
-    return str(values[0]) if len(values) == 1 else None
-
-
-def _events(curve: pd.DataFrame) -> int:
-    """Events of a Kaplan–Meier curve, counted back from its steps: at_risk · (1 − S(t) / S(t−))."""
-    s = curve["survival"].to_numpy(float)
-    before = np.append(1.0, s[:-1])
-    share = np.divide(s, before, out=np.ones_like(s), where=before > 0)
-    return int(np.round(curve["at_risk"].to_numpy(float) * (1 - share)).sum())
-
-
-def _split_text(performance: pd.DataFrame | None) -> str:
-    """Hazard ratio and log-rank p of the split, as far as they are there."""
-    if performance is None or performance.empty:
-        return ""
-    row = performance.drop_duplicates("metric").set_index("metric")
-    lines = []
-    for metric, name in (("hazard_ratio_high_vs_low", "HR high vs low"), ("hazard_ratio_per_sd", "HR per sd")):
-        if metric in row.index and known(row.loc[metric, "estimate"]):
-            of = row.loc[metric]
-            lines.append(f"{name} {of['estimate']:.2f} ({of['ci_lower']:.2f}–{of['ci_upper']:.2f})")
-    if "log_rank_p" in row.index and known(row.loc["log_rank_p", "estimate"]):
-        lines.append("log-rank " + p_text(row.loc["log_rank_p", "estimate"]))
-    return "\n".join(lines)
-
-
-def _at_risk(ax: Axes, by_group: dict[str, pd.DataFrame], days: float) -> None:
-    """Numbers at risk under the axis, at its ticks."""
-    ticks = [t for t in ax.get_xticks() if 0 <= t <= ax.get_xlim()[1]]
-    width, height = (length / ax.figure.dpi for length in ax.get_window_extent().size)
-    left = -0.3 / width
-    ax.text(left, -0.72 / height, "at risk", transform=ax.transAxes, ha="right", fontsize=9, color="#555555")
-    for i, (name, curve) in enumerate(by_group.items()):
-        y = -(0.97 + 0.25 * i) / height
-        colour = GROUP_COLOURS[name]
-        ax.text(left, y, name, transform=ax.transAxes, ha="right", fontsize=9.5, fontweight="bold", color=colour)
-        times, risk = curve["time_days"].to_numpy(float), curve["at_risk"].to_numpy(int)
-        for tick in ticks:
-            at = np.searchsorted(times, tick * days, side="left")
-            n = int(risk[at]) if at < len(risk) else 0
-            ax.text(tick, y, f"{n:,}", transform=ax.get_xaxis_transform(), ha="center", fontsize=9.5, color=colour)
+    whose = caption(cohort_id, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
+    if signature.empty:
+        return empty(title, "No gene was selected: there is no signature.", whose, watermark)
+    strongest = signature.reindex(signature["coefficient"].abs().sort_values(ascending=False).index).head(MAX_ROWS)
+    shown = strongest.sort_values("coefficient").reset_index(drop=True)
+    figure = sheet(9, 1.95 + 0.3 * len(shown))
+    ax = axes(figure, left=1.55, bottom=0.65, right=3.1, top=1.05)
+    values = shown["coefficient"].to_numpy(float)
+    ax.barh(np.arange(len(shown)), values, height=0.62, color=np.where(values > 0, HIGH, LOW))
+    ax.axvline(0, color=FAINT, linewidth=1)
+    reach = np.abs(values).max() * 1.1
+    ax.set_xlim(-reach, reach)
+    ax.set_yticks(np.arange(len(shown)), shown["gene"], fontstyle="italic")
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(-0.6, len(shown) - 0.4)
+    ax.set_xlabel("LASSO coefficient, log hazard ratio per training sd")
+    width = ax.get_window_extent().width / ax.figure.dpi
+    words = {"up_in_rd": "higher in residual disease", "up_in_pcr": "higher in complete response"}
+    for i, row in shown.iterrows():
+        agrees = row.get("direction_concordant")
+        text = words.get(row.get("direction"), "direction unknown")
+        text += "" if not known(agrees) else (", agrees" if agrees else ", opposed")
+        place = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": 9, "color": INK}
+        ax.text(1 + 0.12 / width, i, f"{row['coefficient']:+.3f}".replace("-", "−"), **place)
+        ax.text(1 + 0.72 / width, i, text, **place)
+    notes = [whose, f"{len(signature)} gene{'s' if len(signature) != 1 else ''}"]
+    if len(shown) < len(signature):
+        notes.append(f"the {len(shown)} strongest shown")
+    return finish(figure, title, " · ".join(note for note in notes if note), watermark)
 
 
 def forest(
     table: pd.DataFrame,
     *,
     title: str = "Hazard ratios",
-    cohort: str | None = None,
+    cohort_id: str | None = None,
     endpoint: str | None = None,
     n_patients: int | None = None,
     n_events: int | None = None,
@@ -254,11 +199,15 @@ def forest(
     ----------
     table : gene (or any first column named `label`), hazard_ratio, ci_lower, ci_upper, p_value, optionally fdr and
         selected (drawn filled). More than 20 rows: the 20 with the least p are shown, and the figure says so.
+        A table of coefficients without hazard ratios is drawn by `coefficients`.
     per : what a hazard ratio is per
     """
     name = "label" if "label" in table else "gene"
-    cohort, endpoint = cohort or _only(table, "cohort_id"), endpoint or _only(table, "endpoint")
+    cohort, endpoint = cohort_id or only(table, "cohort_id"), endpoint or only(table, "endpoint")
     whose = caption(cohort, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
+    if "hazard_ratio" not in table:
+        whose = {"cohort_id": cohort_id, "endpoint": endpoint, "n_patients": n_patients, "n_events": n_events}
+        return coefficients(table, title=title, **whose, watermark=watermark)
     rows = table.dropna(subset=["hazard_ratio", "ci_lower", "ci_upper"])
     if rows.empty:
         why = "No hazard ratio to show: no gene was fitted." if table.empty else "No gene could be fitted."

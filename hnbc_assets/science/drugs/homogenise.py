@@ -18,6 +18,10 @@ Method = Literal["standardise", "rank"]
 MAX_MISSING = 0.1
 
 
+class NoSharedGenes(ValueError):
+    """Lines and patients have no usable gene in common."""
+
+
 @dataclass(frozen=True)
 class Homogenised:
     """lines: genes × lines and patients: genes × patients, the same genes in the same order, no missing value.
@@ -61,8 +65,10 @@ def homogenise(
 
     Raises
     ------
+    NoSharedGenes
+        If no gene remains.
     ValueError
-        If a gene occurs twice in either, no gene remains, or a setting is out of range.
+        If a gene occurs twice in either, or a setting is out of range.
     """
     if not 0 <= drop_low_variance < 1:
         raise ValueError(f"drop_low_variance is a share in [0, 1), not {drop_low_variance}")
@@ -74,7 +80,7 @@ def homogenise(
     genes = _judge(lines, patients, drop_low_variance, among)
     kept = genes.loc[genes["kept"], "gene"]
     if kept.empty:
-        raise ValueError("lines and patients share no gene that varies in both: are both keyed by gene symbol?")
+        raise NoSharedGenes("lines and patients share no gene that varies in both: are both keyed by gene symbol?")
     scale = _standardise if method == "standardise" else _rank_normalise
     return Homogenised(_scaled(lines.loc[kept], scale), _scaled(patients.loc[kept], scale), genes)
 

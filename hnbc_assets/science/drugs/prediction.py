@@ -1,7 +1,7 @@
-"""Prediction: a cohort's patients under every drug's model, from a screen to rows of the tables.
+"""A cohort's predicted drug sensitivity, from the screen to the rows that are published.
 
-Belongs here: the order of the steps and what makes a prediction relative. Does not: the steps (screen, homogenise,
-ridge).
+Belongs here: screen, homogenisation and ridge joined for one cohort, and why a cohort or drug has no prediction.
+Does not: the steps themselves (screen, homogenise, ridge), comparing groups (association).
 """
 
 from __future__ import annotations
@@ -10,60 +10,90 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from hnbc_assets.science.drugs.homogenise import Method, homogenise
+from hnbc_assets.science.drugs.homogenise import Method, NoSharedGenes, homogenise
 from hnbc_assets.science.drugs.ridge import fit
 from hnbc_assets.science.drugs.screen import Screen, arrange
 
-ABSOLUTE_SCALES = frozenset({"log2_tpm", "log2_cpm", "log2_intensity"})
+GENE_WISE_SCALED = ("zscore", "probe_scaled", "rank_normal")
+MODEL_COLUMNS = ["drug_id", "drug_name", "n_lines", "n_genes", "penalty", "cv_pearson", "cv_r2", "reason"]
+PREDICTION_COLUMNS = ["patient_id", "drug_id", "drug_name", "ln_ic50_um", "relative_only"]
+MIN_PATIENTS = 10
 
 
 @dataclass(frozen=True)
-class Lines:
-    """lines: genes × lines, log2; screen: their responses and the drugs."""
+class Training:
+    """What models are fitted on: the screen, and expression (genes × lines) of exactly its lines."""
 
-    lines: pd.DataFrame
     screen: Screen
+    expression: pd.DataFrame
+    min_lines: int
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """models: rows of drug_models; predictions: rows of drug_sensitivity (both without cohort_id)."""
+class CohortPrediction:
+    """models: a row a drug (MODEL_COLUMNS); predictions: a row a patient and drug (PREDICTION_COLUMNS)."""
 
     models: pd.DataFrame
     predictions: pd.DataFrame
 
 
-def prepare(dose_response: pd.DataFrame, lines: pd.DataFrame, *, min_lines: int) -> Lines:
-    """The screen as a matrix over the lines whose expression is known; see `screen.arrange`.
+def prepare(dose_response: pd.DataFrame, expression: pd.DataFrame, *, min_lines: int) -> Training:
+    """Join dose response (see `arrange`) and expression (genes × COSMIC ids) of the cell lines.
 
-    Parameters
-    ----------
-    dose_response : long table of cosmic_id, drug_id, drug_name, ln_ic50 (ln µM)
-    lines : genes × lines (columns are cosmic_id as text), log2
+    Drugs screened in fewer than `min_lines` lines with expression get no model.
     """
-    screen = arrange(dose_response, lines.columns, min_lines=min_lines)
-    return Lines(lines[list(screen.ln_ic50.index)], screen)
+    screen = arrange(dose_response, expression.columns, min_lines=min_lines)
+    return Training(screen, expression[screen.ln_ic50.index], min_lines)
 
 
 def predict_cohort(
-    screened: Lines, patients: pd.DataFrame, *, scale: str, method: Method, drop_low_variance: float
-) -> Prediction:
-    """Fit every drug on the genes that the lines share with this cohort, and predict its patients.
+    training: Training,
+    patients: pd.DataFrame,
+    *,
+    scale: str,
+    method: Method = "standardise",
+    drop_low_variance: float = 0.2,
+) -> CohortPrediction:
+    """Fit every drug on the genes that lines and this cohort share, and predict its patients.
 
     Parameters
     ----------
-    screened : from `prepare`
     patients : genes × patients
-    scale : `expression_scale` of the cohort; on gene-wise scales a prediction is relative only
-    method, drop_low_variance : as for `homogenise`
+    scale : the cohort's expression scale; predictions from gene-wise scaled values are `relative_only`
+    method, drop_low_variance : see `homogenise`
+
+    Returns
+    -------
+    Models for all drugs of the screen, those that could not be fitted with their reason. A cohort of fewer than 10
+    patients, or without a shared gene, has that reason in every row and no prediction.
     """
-    common = homogenise(screened.lines, patients, method=method, drop_low_variance=drop_low_variance)
-    ridge = fit(common.lines, screened.screen.ln_ic50)
-    names = screened.screen.drugs.set_index("drug_id").drug_name
-    models = ridge.table.assign(drug_name=lambda t: t.drug_id.map(names))
-    wide = ridge.predict(common.patients)
-    long = wide.rename_axis(index="drug_id", columns="patient_id").stack().rename("ln_ic50_um").reset_index()
-    return Prediction(
-        models[["drug_id", "drug_name", "n_lines", "n_genes", "penalty", "cv_pearson", "cv_r2", "reason"]],
-        long.assign(drug_name=long.drug_id.map(names), relative_only=scale not in ABSOLUTE_SCALES),
-    )
+    if patients.shape[1] < MIN_PATIENTS:
+        return _none(training, f"{patients.shape[1]} patients with expression: too few to homogenise with cell lines")
+    try:
+        both = homogenise(training.expression, patients, method=method, drop_low_variance=drop_low_variance)
+    except NoSharedGenes as error:
+        return _none(training, str(error))
+    models = fit(both.lines, training.screen.ln_ic50, min_lines=training.min_lines)
+    name = training.screen.drugs.set_index("drug_id")["drug_name"]
+    table = models.table.set_index("drug_id").reindex(name.index)
+    left_out = ~training.screen.drugs.set_index("drug_id")["usable"]
+    table.loc[left_out, "reason"] = _too_few(training)[left_out]
+    table["n_lines"] = training.screen.drugs.set_index("drug_id")["n_lines"]
+    table = table.assign(drug_name=name, n_genes=len(both.lines)).reset_index()
+    predicted = models.predict(both.patients)
+    long = predicted.T.rename_axis(index="patient_id", columns="drug_id").stack().rename("ln_ic50_um").reset_index()
+    long = long.assign(drug_name=long["drug_id"].map(name), relative_only=scale in GENE_WISE_SCALED)
+    return CohortPrediction(table[MODEL_COLUMNS], long[PREDICTION_COLUMNS])
+
+
+def _none(training: Training, reason: str) -> CohortPrediction:
+    """Every drug without a model, and why."""
+    drugs = training.screen.drugs[["drug_id", "drug_name", "n_lines"]]
+    table = drugs.assign(n_genes=0, penalty=None, cv_pearson=None, cv_r2=None, reason=reason)
+    return CohortPrediction(table[MODEL_COLUMNS], pd.DataFrame(columns=PREDICTION_COLUMNS))
+
+
+def _too_few(training: Training) -> pd.Series:
+    """The reason of drugs that the screen leaves out, by drug."""
+    n_lines = training.screen.drugs.set_index("drug_id")["n_lines"]
+    return n_lines.map(lambda n: f"screened in {n} lines with expression, fewer than {training.min_lines}")

@@ -1,0 +1,142 @@
+"""Survival curves of the risk groups, drawn with the numbers at risk.
+
+Belongs here: Kaplan–Meier figures. Does not: estimating the curves (science/signature/survival).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from hnbc_assets.report.canvas import GROUP_COLOURS, INK, axes, caption, empty, finish, known, only, p_text, sheet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DAYS_A_YEAR, DAYS_A_MONTH = 365.25, 365.25 / 12
+
+
+def kaplan_meier(
+    curves: pd.DataFrame,
+    performance: pd.DataFrame | None = None,
+    *,
+    cohort_id: str | None = None,
+    training: str | None = None,
+    watermark: str | None = None,
+) -> bytes:
+    """Kaplan–Meier curves of the risk groups with 95 % bands, censoring marks and the numbers at risk below.
+
+    Parameters
+    ----------
+    curves : survival_curves, a panel a cohort; patients and events are counted from the curves
+    performance : prognostic_performance: hazard ratios and log-rank p of each cohort are written in, training figures
+        labelled apparent
+    cohort_id : draw this cohort alone
+    training : the cohort trained on, labelled apparent and drawn first
+    """
+    title = "Survival by risk group (training median)"
+    if cohort_id is not None:
+        curves = curves[curves["cohort_id"] == cohort_id]
+    if curves.empty:
+        why = "No risk groups: the signature is empty, or too few of its genes are measured here."
+        return empty(title, why, caption(cohort_id), watermark)
+    cohorts = list(curves["cohort_id"].unique()) if "cohort_id" in curves else [None]
+    cohorts.sort(key=lambda name: name != training)
+    n_columns = min(len(cohorts), 2)
+    n_rows = -(-len(cohorts) // n_columns)
+    width, height = (8.0, 5.3) if n_columns == 1 else (6.6, 5.0)
+    figure = sheet(width * n_columns, 0.75 + height * n_rows)
+    for i, name in enumerate(cohorts):
+        row, column = divmod(i, n_columns)
+        ax = axes(
+            figure,
+            left=column * width + 1.0,
+            bottom=(n_rows - 1 - row) * height + 1.6,
+            right=(n_columns - 1 - column) * width + 0.35,
+            top=0.75 + row * height + 0.4,
+        )
+        own = performance
+        if performance is not None and "cohort_id" in performance and name is not None:
+            own = performance[performance["cohort_id"] == name]
+        _survival_panel(ax, curves if name is None else curves[curves["cohort_id"] == name], name, own, training)
+    return finish(figure, title, "95 % bands; ticks are censored patients; numbers at risk below", watermark)
+
+
+def _survival_panel(
+    ax: Axes, curves: pd.DataFrame, cohort: str | None, performance: pd.DataFrame | None, training: str | None
+) -> None:
+    """One cohort's curves, its name and counts above, its numbers at risk below."""
+    endpoint = only(curves, "endpoint")
+    groups = [name for name in ("high", "low") if name in set(curves["risk_group"])]
+    by_group = {name: curves[curves["risk_group"] == name].sort_values("time_days") for name in groups}
+    unit, days = ("years", DAYS_A_YEAR) if curves["time_days"].max() > 3 * DAYS_A_YEAR else ("months", DAYS_A_MONTH)
+    for name, curve in by_group.items():
+        n, events = int(curve["at_risk"].iloc[0]), _events(curve)
+        t, s = curve["time_days"].to_numpy(float) / days, curve["survival"].to_numpy(float)
+        colour = GROUP_COLOURS[name]
+        ax.step(t, s, where="post", color=colour, linewidth=2, label=f"{name} risk: {n:,} patients, {events} events")
+        band = (curve[limit].astype(float).fillna(curve["survival"]) for limit in ("ci_lower", "ci_upper"))
+        ax.fill_between(t, *band, step="post", color=colour, alpha=0.14, linewidth=0)
+        censored = np.append(False, np.diff(s) == 0)
+        ax.plot(t[censored], s[censored], "|", color=colour, markersize=5, markeredgewidth=0.8)
+    ax.set_ylim(0, 1.03)
+    ax.set_xlim(0, curves["time_days"].max() / days * 1.02)
+    ax.set_ylabel(f"{endpoint.upper()} probability" if endpoint else "survival probability")
+    ax.set_xlabel(unit)
+    ax.legend(loc="lower left", fontsize=9, frameon=False)
+    apparent = (cohort is not None and cohort == training) or _is_apparent(performance)
+    text = _split_text(performance) + ("\napparent: trained on these patients" if apparent else "")
+    ax.text(0.985, 0.98, text.strip(), transform=ax.transAxes, ha="right", va="top", fontsize=9, color=INK)
+    n = sum(int(curve["at_risk"].iloc[0]) for curve in by_group.values())
+    whose = caption(cohort, endpoint=endpoint, n_patients=n, n_events=sum(map(_events, by_group.values())))
+    ax.set_title(whose, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=9)
+    _at_risk(ax, by_group, days)
+
+
+def _is_apparent(performance: pd.DataFrame | None) -> bool:
+    """Whether the figures were measured on the patients trained on."""
+    if performance is None or performance.empty or "apparent" not in performance:
+        return False
+    return bool(performance["apparent"].fillna(False).astype(bool).all())
+
+
+def _events(curve: pd.DataFrame) -> int:
+    """Events of a Kaplan–Meier curve, counted back from its steps: at_risk · (1 − S(t) / S(t−))."""
+    s = curve["survival"].to_numpy(float)
+    before = np.append(1.0, s[:-1])
+    share = np.divide(s, before, out=np.ones_like(s), where=before > 0)
+    return int(np.round(curve["at_risk"].to_numpy(float) * (1 - share)).sum())
+
+
+def _split_text(performance: pd.DataFrame | None) -> str:
+    """Hazard ratio and log-rank p of the split, as far as they are there."""
+    if performance is None or performance.empty:
+        return ""
+    row = performance.drop_duplicates("metric").set_index("metric")
+    lines = []
+    for metric, name in (("hazard_ratio_high_vs_low", "HR high vs low"), ("hazard_ratio_per_sd", "HR per sd")):
+        if metric in row.index and known(row.loc[metric, "estimate"]):
+            of = row.loc[metric]
+            lines.append(f"{name} {of['estimate']:.2f} ({of['ci_lower']:.2f}–{of['ci_upper']:.2f})")
+    if "log_rank_p" in row.index and known(row.loc["log_rank_p", "estimate"]):
+        lines.append("log-rank " + p_text(row.loc["log_rank_p", "estimate"]))
+    return "\n".join(lines)
+
+
+def _at_risk(ax: Axes, by_group: dict[str, pd.DataFrame], days: float) -> None:
+    """Numbers at risk under the axis, at its ticks."""
+    ticks = [t for t in ax.get_xticks() if 0 <= t <= ax.get_xlim()[1]]
+    width, height = (length / ax.figure.dpi for length in ax.get_window_extent().size)
+    left = -0.3 / width
+    ax.text(left, -0.72 / height, "at risk", transform=ax.transAxes, ha="right", fontsize=9, color="#555555")
+    for i, (name, curve) in enumerate(by_group.items()):
+        y = -(0.97 + 0.25 * i) / height
+        colour = GROUP_COLOURS[name]
+        ax.text(left, y, name, transform=ax.transAxes, ha="right", fontsize=9.5, fontweight="bold", color=colour)
+        times, risk = curve["time_days"].to_numpy(float), curve["at_risk"].to_numpy(int)
+        for tick in ticks:
+            at = np.searchsorted(times, tick * days, side="left")
+            n = int(risk[at]) if at < len(risk) else 0
+            ax.text(tick, y, f"{n:,}", transform=ax.get_xaxis_transform(), ha="center", fontsize=9.5, color=colour)
