@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,27 +83,25 @@ def read_dose_response(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame
 
     path = archived.locate(archive, manifest, r"GDSC.*dose_response.*\.xlsx", "GDSC dose response workbook")
     try:
-        rows = iter(CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python(skip_empty_area=True))
+        rows = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python(skip_empty_area=True)
     except Exception as error:
         raise FormatError(
             f"{path.name} cannot be read as a workbook ({error}). Delete it and fetch it again."
         ) from error
-    header = [str(cell).strip() for cell in next(rows, [])]
+    header = [str(cell).strip() for cell in rows[0]] if rows else []
     lost = [column for column in REQUIRED if column not in header]
-    if lost:
-        raise FormatError(f"{path.name} has no column {lost[0]}; its first row is {header[:8]}.")
-    cells = list(zip(*rows, strict=True)) or [()] * len(header)
-    columns = dict(zip(header, cells, strict=True))
-    table = pd.DataFrame(
-        {name: columns.get(upstream, (None,) * len(cells[0])) for upstream, name in COLUMNS.items()}, dtype=object
-    )
-    table["rmse"] = _numbers(columns.get("RMSE", (None,) * len(table)), "RMSE", path.name)
-    for name in ("ln_ic50", "auc"):
-        table[name] = _numbers(table[name], name.upper(), path.name)
-    for name in ("cosmic_id", "drug_id"):
-        table[name] = table[name].map(_identifier)
-    for name in ("cell_line_name", "tcga_desc", "drug_name", "putative_target", "pathway_name"):
-        table[name] = table[name].map(lambda cell: None if cell is None or str(cell).strip() == "" else str(cell))
+    if lost or len(rows) < 2:
+        raise FormatError(f"{path.name} has no {lost[0] if lost else 'row'}; its first row is {header[:8]}.")
+    given = [column for column in (*COLUMNS, "RMSE") if column in header]
+    cells = dict(zip(given, zip(*map(itemgetter(*map(header.index, given)), rows[1:]), strict=True), strict=True))
+    del rows
+    table = pd.DataFrame(index=range(len(cells["DRUG_ID"])))
+    for upstream, name in (COLUMNS | {"RMSE": "rmse"}).items():
+        column = cells.pop(upstream, (None,) * len(table))
+        if name in ("ln_ic50", "auc", "rmse"):
+            table[name] = _numbers(column, upstream, path.name)
+        else:
+            table[name] = _by_value(column, _identifier if name in ("cosmic_id", "drug_id") else _text)
     table = table.dropna(subset=["cosmic_id", "drug_id", "ln_ic50"])
     return _one_fit(table).drop(columns="rmse")
 
@@ -157,18 +157,29 @@ def _one_fit(table: pd.DataFrame) -> pd.DataFrame:
         again = again.assign(auc=again["auc"].where(~unjudged, means["auc"]))
         again = again.sort_values("rmse", kind="stable").drop_duplicates(keys)
         table = pd.concat([table[~twice], again])
-    order = table.assign(drug=pd.to_numeric(table["drug_id"]), line=pd.to_numeric(table["cosmic_id"]))
-    return table.loc[order.sort_values(["drug", "line"], kind="stable").index].reset_index(drop=True)
+    order = np.lexsort((pd.to_numeric(table["cosmic_id"]), pd.to_numeric(table["drug_id"])))
+    return table.iloc[order].reset_index(drop=True)
+
+
+def _by_value(cells: Sequence[object], read: Callable[[object], str | None]) -> np.ndarray:
+    """A function of a cell for a whole column, called once a value: such columns have few."""
+    codes, values = pd.factorize(np.array(cells, dtype=object), use_na_sentinel=False)
+    return np.array([read(value) for value in values], dtype=object)[codes]
 
 
 def _identifier(cell: object) -> str | None:
     """906826.0 and '906826' are the same id."""
     if isinstance(cell, float):
         return str(int(cell)) if cell == cell else None
-    return str(cell).strip() or None if cell is not None else None
+    return _text(cell)
 
 
-def _numbers(cells: object, column: str, file: str) -> pd.Series:
+def _text(cell: object) -> str | None:
+    text = "" if cell is None or cell != cell else str(cell).strip()
+    return text or None
+
+
+def _numbers(cells: Sequence[object], column: str, file: str) -> np.ndarray:
     """A column of a workbook as float64; empty cells are missing.
 
     Raises
@@ -176,9 +187,13 @@ def _numbers(cells: object, column: str, file: str) -> pd.Series:
     FormatError
         If a cell is neither a number nor empty.
     """
+    try:
+        return np.array(cells, dtype=float)
+    except ValueError:
+        pass
     series = pd.Series(cells, dtype=object)
     numbers = pd.to_numeric(series.where(series != "", None), errors="coerce")
     strange = series[numbers.isna() & series.notna() & (series != "") & (series != "NA")]
     if len(strange):
         raise FormatError(f"{file}: {column} has {strange.iloc[0]!r} in row {strange.index[0] + 2}, not a number.")
-    return numbers.astype(float)
+    return numbers.to_numpy(float)

@@ -108,19 +108,9 @@ def read_expression(
     StudyError
         If the genes are Ensembl ids and no `gene_ids` was given.
     """
-    patients = read_clinical(archive, manifest).index
-    table = _read_table(archived.locate(archive, manifest, r".+/expression", "expression table"), text=False)
-    table = table.set_index(table.columns[0])
-    table.index, table.columns = table.index.astype(str).str.strip(), table.columns.astype(str).str.strip()
-    in_columns, in_rows = table.columns.isin(patients).sum(), table.index.isin(patients).sum()
-    if not in_columns and not in_rows:
-        raise FormatError(
-            "The expression table names none of the clinical table's patients: columns are "
-            f"{list(table.columns[:3])}, rows {list(table.index[:3])}, patients {list(patients[:3])}."
-        )
-    if in_rows > in_columns:
-        table = table.T
-    wanted = [c for c in table.columns if c in set(patients)] if sample_ids is None else list(sample_ids)
+    patients = set(read_clinical(archive, manifest).index)
+    table = _oriented(archive, manifest, patients)
+    wanted = [label for label in table.columns if label in patients] if sample_ids is None else list(sample_ids)
     lost = sorted(set(wanted) - set(table.columns))
     if lost:
         raise FormatError(f"The expression table lacks {len(lost)} samples, e.g. {lost[:3]}.")
@@ -133,6 +123,26 @@ def read_expression(
     frame.index = pd.Index(features["feature_id"], name="feature_id")
     frame.columns.name = "sample_id"
     return frame, features
+
+
+def profiled_samples(archive: Archive, manifest: pd.DataFrame) -> list[str]:
+    """The clinical table's patients that the expression table has, in its order."""
+    patients = set(read_clinical(archive, manifest).index)
+    return [label for label in _oriented(archive, manifest, patients).columns if label in patients]
+
+
+def _oriented(archive: Archive, manifest: pd.DataFrame, patients: set[str]) -> pd.DataFrame:
+    """The expression table with genes in rows, labels as text."""
+    table = _read_table(archived.locate(archive, manifest, r".+/expression", "expression table"), text=False)
+    table = table.set_index(table.columns[0])
+    table.index, table.columns = table.index.astype(str).str.strip(), table.columns.astype(str).str.strip()
+    in_columns, in_rows = table.columns.isin(patients).sum(), table.index.isin(patients).sum()
+    if not in_columns and not in_rows:
+        raise FormatError(
+            "The expression table names none of the clinical table's patients: columns are "
+            f"{list(table.columns[:3])}, rows {list(table.index[:3])}, patients {sorted(patients)[:3]}."
+        )
+    return table.T if in_rows > in_columns else table
 
 
 def _symbols(labels: pd.Series, gene_ids: pd.DataFrame | None) -> pd.Series:

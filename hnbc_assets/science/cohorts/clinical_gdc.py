@@ -14,6 +14,21 @@ import pandas as pd
 
 from hnbc_assets.science.cohorts.clinical_words import Recorded, column, text
 
+CHEMOTHERAPY = (
+    "chemotherapy",
+    *("cyclophosphamide", "doxorubicin", "epirubicin", "mitoxantrone", "paclitaxel", "docetaxel", "fluorouracil"),
+    *(
+        "methotrexate",
+        "capecitabine",
+        "gemcitabine",
+        "carboplatin",
+        "cisplatin",
+        "vinorelbine",
+        "ixabepilone",
+        "eribulin",
+    ),
+)
+
 
 def record(clinical: pd.DataFrame) -> Recorded:
     """Slots of GDC's clinical frame (index 12-character barcode)."""
@@ -68,8 +83,9 @@ def _progression(clinical: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
 
 
 def _chemotherapy(treatments: object) -> str | None:
-    """yes where a chemotherapy is listed; a list without one does not say no."""
-    return "yes" if "chemotherapy" in (text(treatments) or "").lower() else None
+    """yes where chemotherapy or a cytotoxic agent is listed; a list without one does not say no."""
+    said = (text(treatments) or "").lower()
+    return "yes" if any(word in said for word in CHEMOTHERAPY) else None
 
 
 def _first(clinical: pd.DataFrame, *names: str) -> pd.Series:

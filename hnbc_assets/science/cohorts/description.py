@@ -32,14 +32,20 @@ def describe_cohort(
 
     Returns
     -------
-    n_patients counts clinical records; n_her2_negative those of HER2-negative status, with expression or without;
-    n_events and median_follow_up_days (reverse Kaplan–Meier) are of the endpoint among the included.
+    cohort_id, source, role, release, expression_scale, n_patients (clinical records), n_with_expression,
+    n_her2_negative (with expression or without), n_included, n_genes, endpoint, n_evaluable (included with a usable
+    endpoint), n_events and median_follow_up_days (reverse Kaplan–Meier) among these, time_origin, n_zero_time
+    (included whose endpoint was dropped for a time of zero), n_responders (pCR) and n_non_responders (RD) among the
+    included. What belongs to the endpoint is 0 or missing without one.
     """
     included = patients[patients["included"]]
-    n_events, follow_up = None, None
+    evaluable = included
+    n_events, follow_up, n_zero = None, None, 0
     if endpoint is not None:
-        days, event = included[f"{endpoint}_days"], included[f"{endpoint}_event"]
-        n_events, follow_up = int(event.fillna(False).sum()), median_follow_up(days, event)
+        evaluable = included[included[f"{endpoint}_days"].notna()]
+        days, event = evaluable[f"{endpoint}_days"], evaluable[f"{endpoint}_event"]
+        n_events, follow_up = int(event.sum()), median_follow_up(days, event)
+        n_zero = int(included["endpoint_exclusions"].fillna("").str.contains(f"{endpoint}: time is zero").sum())
     row = {
         "cohort_id": cohort_id,
         "source": source,
@@ -47,15 +53,18 @@ def describe_cohort(
         "release": release,
         "expression_scale": expression_scale,
         "n_patients": len(patients),
+        "n_with_expression": int(patients["patient_id"].isin(expression.columns).sum()),
         "n_her2_negative": int((patients["her2_status"] == "negative").sum()),
         "n_included": len(included),
         "n_genes": len(expression),
         "endpoint": endpoint,
+        "n_evaluable": len(evaluable) if endpoint is not None else 0,
         "n_events": n_events,
         "median_follow_up_days": follow_up,
         "time_origin": time_origin,
+        "n_zero_time": n_zero,
+        "n_responders": int((included["response"] == "pCR").sum()),
+        "n_non_responders": int((included["response"] == "RD").sum()),
     }
-    frame = pd.DataFrame([row])
-    return frame.astype(
-        {"n_events": "Int64", "median_follow_up_days": float, "endpoint": object, "time_origin": object}
-    )
+    types = {"n_events": "Int64", "median_follow_up_days": float, "endpoint": object, "time_origin": object}
+    return pd.DataFrame([row]).astype(types)

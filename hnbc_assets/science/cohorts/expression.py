@@ -96,8 +96,10 @@ def to_log2(values: np.ndarray, scale: str) -> np.ndarray:
     if np.nanmin(values, initial=np.inf) < 0:
         raise StudyError(f"{scale}: a value is negative ({np.nanmin(values):.4g}). Are the values logarithms already?")
     if scale == "log2_tpm":
-        return np.log2(values + 1)
-    return np.log2((values + 0.5) / (np.nansum(values, axis=0) + 1) * 1e6)
+        logarithms = values + 1
+    else:
+        logarithms = (values + 0.5) * (1e6 / (np.nansum(values, axis=0) + 1))
+    return np.log2(logarithms, out=logarithms)
 
 
 def _collapse(
