@@ -5,6 +5,7 @@ Belongs here: reading them into one frame, with their own field names. Does not:
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import zlib
@@ -53,7 +54,7 @@ NUMBERS = ("Start_Position", "End_Position", "t_depth", "t_ref_count", "t_alt_co
 
 
 def read_mutations(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
-    """All mutations of the project, in the order of the files.
+    """All mutations of the project, in the order of the files (those with the same columns together).
 
     Returns
     -------
@@ -68,24 +69,37 @@ def read_mutations(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
         A file cannot be read.
     """
     rows = manifest[manifest["path"].str.contains("/maf/", regex=False)].to_dict("records")
-    tables = [read_maf(archive.locate(row)) for row in rows]
+    by_header: dict[bytes, list[bytes]] = {}
+    for row in rows:
+        header, body = read_maf(archive.locate(row))
+        by_header.setdefault(header, []).append(body)
+    tables = [parse_rows(header, bodies) for header, bodies in by_header.items()]
     mutations = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(REQUIRED), dtype=str)
     for column in mutations.columns.intersection(NUMBERS):
         mutations[column] = pd.to_numeric(mutations[column], errors="coerce")
     return mutations.assign(patient_id=mutations["Tumor_Sample_Barcode"].str[:12])
 
 
-def read_maf(path: Path) -> pd.DataFrame:
-    """One MAF file, unpacked, its comment lines skipped; all values as text, empty ones missing."""
+def read_maf(path: Path) -> tuple[bytes, bytes]:
+    """One MAF file, unpacked: its header line, and the rows below it; comment lines are skipped."""
     try:
         text = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
         raise FormatError(f"{path.name}: cannot be unpacked ({error}). Fetch it again.") from error
     while text.startswith(b"#"):
         text = text.partition(b"\n")[2]
-    header = text.partition(b"\n")[0].decode().rstrip("\r").split("\t")
-    lost = [column for column in REQUIRED if column not in header]
+    header, _, body = text.replace(b"\r\n", b"\n").partition(b"\n")
+    lost = [column for column in REQUIRED if column.encode() not in header.split(b"\t")]
     if lost:
         raise UpstreamChanged(f"{path.name}: this MAF has no column {', '.join(lost)}.")
-    use = [column for column in COLUMNS if column in header]
-    return pd.read_csv(io.BytesIO(text), sep="\t", usecols=use, dtype=str, keep_default_na=False, na_values=[""])[use]
+    return header, body if body.endswith(b"\n") or not body else body + b"\n"
+
+
+def parse_rows(header: bytes, bodies: list[bytes]) -> pd.DataFrame:
+    """The rows of files with the same header, parsed together; all values as text, empty ones missing."""
+    names = header.decode().split("\t")
+    use = [column for column in COLUMNS if column in names]
+    text = io.BytesIO(b"".join([header, b"\n", *bodies]))
+    return pd.read_csv(
+        text, sep="\t", usecols=use, dtype=str, keep_default_na=False, na_values=[""], quoting=csv.QUOTE_NONE
+    )[use]
