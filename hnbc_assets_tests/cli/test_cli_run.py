@@ -1,0 +1,196 @@
+"""`hnbc run`: what it makes, what it says, the status it ends with."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from hnbc_assets.commands.home import look
+
+
+@pytest.mark.parametrize(
+    ("way", "status", "said"),
+    [
+        ("", 0, "4 assets made"),
+        ("warning", 0, "! signature: check failed: stability: 2 of 5 genes below 50 %"),
+        ("blocking", 1, "✗ signature: blocking check failed: schema: column gene: null in 2 values"),
+        ("bug", 1, "KeyError: 'hazard_ratio'\n      This error was not foreseen."),
+        ("own", 1, "Of a type that lives elsewhere."),
+        ("study", 2, "cohorts.one.endpoint is 'xyz': use os, dss, pfi or drfs."),
+        ("unreachable", 3, "https://api.gdc.cancer.gov/status: no answer after 5 tries."),
+    ],
+)
+def test_each_cause_has_its_exit_status_and_its_own_words(hnbc, standin, way, status, said):
+    standin(way)
+    ended = hnbc("run")
+    assert ended.status == status
+    assert said in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_run_tells_each_asset_with_its_rows(hnbc, standin):
+    standin()
+    lines = hnbc("run").err.splitlines()
+    assert next(line.split() for line in lines if "cohorts/one" in line)[:4] == ["✓", "cohorts/one", "1,234", "rows"]
+
+
+def test_a_run_ends_with_the_headline_and_says_where_the_database_is(hnbc, standin, lake_path):
+    standin()
+    ended = hnbc("run")
+    assert ended.out.strip() == "HEADLINE of signature"
+    assert str(lake_path / "hnbc.duckdb") in ended.err
+    assert "upstream SIMULATED" in ended.err
+
+
+def test_the_traceback_of_an_unforeseen_error_is_kept_in_a_log(hnbc, standin, lake_path):
+    standin("bug")
+    log = hnbc("run").err.split("All of it is in ")[1].split()[0]
+    assert log.startswith(str(lake_path))
+    with open(log) as kept:
+        assert 'raise KeyError("hazard_ratio")' in kept.read()
+
+
+def test_a_selection_makes_exactly_what_it_names(hnbc, standin, lake_path):
+    standin()
+    ended = hnbc("run", "--select", "+signature")
+    assert ended.status == 0
+    assert "3 assets made" in ended.err
+    assert "--select hnbc_database" in ended.err
+    assert not (lake_path / "hnbc.duckdb").exists()
+
+
+@pytest.mark.parametrize(
+    ("selections", "meant"),
+    [
+        (["signature"], {"signature"}),
+        (["1+signature"], {"cohorts/one", "signature"}),
+        (["+signature"], {"raw/gdc/one", "cohorts/one", "signature"}),
+        (["signature+"], {"signature", "hnbc_database"}),
+        (["cohorts/*", "hnbc_database"], {"cohorts/one", "hnbc_database"}),
+        (["group:cohorts and not key:cohorts/one"], {"raw/gdc/one"}),
+        (["*"], {"raw/gdc/one", "cohorts/one", "signature", "hnbc_database"}),
+    ],
+)
+def test_a_selection_is_read_as_the_ui_reads_it(standin, lake_path, selections, meant):
+    from hnbc_assets.commands import job
+
+    standin()
+    assert {key.to_user_string() for key in job.choose(job.definitions(), selections)} == meant
+
+
+@pytest.mark.parametrize("selection", ["signatur", "foo(", "group:cohorts and not cohorts/one"])
+def test_a_selection_that_means_nothing_is_a_usage_error(hnbc, standin, selection):
+    standin()
+    ended = hnbc("run", "--select", selection)
+    assert ended.status == 2
+    assert f"--select {selection}: " in ended.err
+
+
+def test_a_lake_of_another_upstream_is_refused(hnbc, standin, monkeypatch):
+    standin()
+    assert hnbc("run", "--select", "raw/gdc/one").status == 0
+    monkeypatch.setenv("HNBC_UPSTREAM", "live")
+    ended = hnbc("run")
+    assert ended.status == 2
+    assert "'simulated'" in ended.err
+
+
+def test_a_study_that_is_not_there_is_a_study_error(hnbc, monkeypatch):
+    monkeypatch.setenv("HNBC_STUDY", "nowhere/study.yaml")
+    ended = hnbc("run")
+    assert ended.status == 2
+    assert "nowhere/study.yaml" in ended.err
+
+
+def test_the_ui_s_instance_knows_the_run(hnbc, standin, lake_path):
+    from dagster import DagsterInstance, DagsterRunStatus
+
+    standin()
+    hnbc("run")
+    with DagsterInstance.from_config(str(lake_path / "dagster")) as instance:
+        (run,) = instance.get_run_records()
+        assert run.dagster_run.status == DagsterRunStatus.SUCCESS
+        assert run.dagster_run.job_name == "study"
+        assert not instance.telemetry_enabled
+
+
+def test_settings_that_a_user_wrote_are_kept_and_used(hnbc, standin, lake_path):
+    import yaml
+
+    standin()
+    hnbc("run", "--select", "raw/gdc/one")
+    settings = lake_path / "dagster" / "dagster.yaml"
+    own = "telemetry: {enabled: false}\npython_logs: {python_log_level: WARNING}\n"
+    settings.write_text(own)
+    assert hnbc("run", "--select", "raw/gdc/one").status == 0
+    assert settings.read_text() == own
+    used = yaml.safe_load((lake_path / "dagster" / "terminal.yaml").read_text())
+    assert used["python_logs"] == {"python_log_level": "WARNING"}
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_run_and_is_told_apart(start, lake_path, tmp_path, number, status):
+    process, _ = begun(start, tmp_path)
+    os.kill(process.pid, number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert "✓ raw/gdc/one" in said
+    assert "What was finished is kept" in said
+    assert "Traceback" not in said
+    assert unfinished(lake_path) == []
+
+
+def test_a_run_whose_process_was_killed_is_ended_by_the_next_one(start, lake_path, tmp_path, hnbc, standin):
+    process, asset = begun(start, tmp_path)
+    os.kill(asset, signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert len(unfinished(lake_path)) == 1
+    standin()
+    assert hnbc("run", "--select", "raw/gdc/one").status == 0
+    assert unfinished(lake_path) == []
+
+
+def test_steps_in_processes_of_their_own_are_told_alike(start, lake_path):
+    process = start("run", "--executor", "multiprocess", way="unreachable")
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 3
+    assert "✗ raw/gdc/one failed" in said
+    assert "no answer after 5 tries" in said
+
+
+def test_help_needs_neither_dagster_nor_pandas():
+    """`hnbc --help` answers at once because nothing heavy is imported for it."""
+    code = (
+        "import sys, hnbc_assets.cli; "
+        "print(*{'dagster', 'pandas', 'duckdb', 'numpy', 'pydantic', 'rich', 'yaml', 'pyarrow'} & set(sys.modules))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == ""
+
+
+def begun(start, tmp_path):
+    """A run that has reached its slow asset: the process, and the number of the process that the asset runs in."""
+    sign = tmp_path / "begun"
+    process = start("run", way="slow", STANDIN_BEGUN=str(sign))
+    deadline = time.monotonic() + 60
+    while not (sign.exists() and sign.read_text()):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return process, int(sign.read_text())
+
+
+def unfinished(lake_path):
+    """The runs that Dagster takes to be under way."""
+    from dagster import DagsterInstance
+
+    assert look().path == lake_path / "dagster"
+    os.environ["DAGSTER_HOME"] = str(lake_path / "dagster")
+    with DagsterInstance.from_config(str(lake_path / "dagster")) as instance:
+        runs = [record.dagster_run for record in instance.get_run_records()]
+    assert all(run.tags["hnbc/worker"].startswith(socket.gethostname()) for run in runs)
+    return [run.run_id for run in runs if not run.is_finished]

@@ -1,0 +1,106 @@
+"""`hnbc status`: the lake as it is, without Dagster."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from hnbc_assets.lake.checks import CheckOutcome, record
+from hnbc_assets.lake.parquet import Provenance, write
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.study import load_study
+
+
+@pytest.fixture
+def lake(lake_path):
+    """A lake with raw files, a cohort and a signature that was made from an earlier version of that cohort."""
+    lake = Lake(lake_path)
+    lake.claim("simulated")
+    written = datetime.now(UTC) - timedelta(hours=3, minutes=5)
+
+    def keep(asset, frame, version, **inputs):
+        provenance = Provenance(
+            asset=asset,
+            data_version=version,
+            study_hash=load_study().hash,
+            written_at=written.isoformat(timespec="seconds"),
+            inputs={name.replace("__", "/"): value for name, value in inputs.items()},
+        )
+        write(lake.table(asset), frame, provenance)
+
+    files = pd.DataFrame(
+        {
+            "source": "gdc",
+            "release": "45.0",
+            "path": ["a.tsv", "b.tsv"],
+            "size_bytes": [1_500_000, 500_000],
+            "retrieved_at": "2026-01-31T10:00:00+00:00",
+        }
+    )
+    keep("raw/gdc/one", files, "raw1")
+    keep("patients", pd.DataFrame({"patient_id": ["a", "b", "c"]}), "new", raw__gdc__one="raw1")
+    keep("signature", pd.DataFrame({"gene": ["BCL2"]}), "sig1", patients="old")
+    record(lake, CheckOutcome("patients", "schema", True, blocking=True))
+    record(lake, CheckOutcome("signature", "stability", False, severity="WARN", description="2 of 5 genes below 50 %"))
+    return lake
+
+
+def line_of(said, word):
+    """The line that begins with a word."""
+    return next(line for line in said.splitlines() if line.strip().startswith(word))
+
+
+def test_each_asset_has_its_rows_age_and_version(hnbc, lake):
+    said = hnbc("status").out
+    assert line_of(said, "patients").split() == ["patients", "3", "3", "hours", "ago", "new"]
+
+
+def test_an_asset_made_from_an_earlier_input_is_called_older(hnbc, lake):
+    said = hnbc("status").out
+    assert "older than patients" in line_of(said, "signature")
+    assert "older" not in line_of(said, "patients")
+
+
+def test_an_asset_of_another_study_says_so(hnbc, lake, tmp_path, monkeypatch):
+    import yaml
+
+    from hnbc_assets.study import PACKAGED
+
+    other = tmp_path / "study.yaml"
+    other.write_text(yaml.safe_dump(yaml.safe_load(PACKAGED.read_text()) | {"seed": 7}))
+    monkeypatch.setenv("HNBC_STUDY", str(other))
+    assert f"made with another study ({load_study(PACKAGED).hash})" in line_of(hnbc("status").out, "patients")
+
+
+def test_releases_are_counted_per_source(hnbc, lake):
+    assert line_of(hnbc("status").out, "gdc").split()[:4] == ["gdc", "45.0", "2", "2.0"]
+
+
+def test_failing_checks_are_named(hnbc, lake):
+    said = hnbc("status").out
+    assert "checks: 1 passed, 1 failed" in said
+    assert "! signature: stability: 2 of 5 genes below 50 %" in said
+
+
+def test_the_database_s_age_and_what_is_newer_than_it(hnbc, lake):
+    import os
+
+    assert "not published yet" in hnbc("status").out
+    lake.database.write_bytes(b"")
+    os.utime(lake.database, (0, (datetime.now() - timedelta(days=2)).timestamp()))
+    said = hnbc("status").out
+    assert "published 2 days ago" in said
+    assert "3 assets are newer than it" in said
+
+
+def test_an_empty_place_is_left_empty(hnbc, lake_path):
+    ended = hnbc("status")
+    assert ended.status == 0
+    assert "hnbc run" in ended.out
+    assert not lake_path.exists()
+
+
+def test_it_works_without_dagster(hnbc, lake, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dagster", None)
+    assert hnbc("status").status == 0
