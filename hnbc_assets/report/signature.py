@@ -157,7 +157,7 @@ def coefficients(
     strongest = signature.reindex(signature["coefficient"].abs().sort_values(ascending=False).index).head(MAX_ROWS)
     shown = strongest.sort_values("coefficient").reset_index(drop=True)
     figure = sheet(9, 1.95 + 0.3 * len(shown))
-    ax = axes(figure, left=1.55, bottom=0.65, right=3.1, top=1.05)
+    ax = axes(figure, left=1.55, bottom=0.65, right=3.6, top=1.05)
     values = shown["coefficient"].to_numpy(float)
     ax.barh(np.arange(len(shown)), values, height=0.62, color=np.where(values > 0, HIGH, LOW))
     ax.axvline(0, color=FAINT, linewidth=1)

@@ -1,0 +1,216 @@
+"""Figures: drawn from published tables, never taken for real when simulated, and never blank without a word.
+
+What a figure writes is read from the drawn sheet, just before it becomes PNG.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hnbc_assets.report import canvas, figures
+
+PNG = b"\x89PNG\r\n"
+RNG = np.random.default_rng(20250101)
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """All texts of the figure last drawn, joined."""
+    texts: list[str] = []
+    original = canvas.finish
+
+    def finish(figure, *rest):
+        from matplotlib.text import Text
+
+        png = original(figure, *rest)
+        texts[:] = [t.get_text() for t in figure.findobj(Text) if t.get_text()]
+        return png
+
+    for name in ("canvas", "genes", "signature", "survival", "comparisons"):
+        monkeypatch.setattr(f"hnbc_assets.report.{name}.finish", finish)
+    return lambda: "\n".join(texts)
+
+
+def resistance(n=200):
+    effect = RNG.normal(0, 1, n)
+    p = np.exp(-4 * np.abs(effect))
+    return pd.DataFrame(
+        {
+            "cohort_id": "disc",
+            "contrast": "plain",
+            "gene": [f"GENE{i}" for i in range(n)],
+            "effect": effect,
+            "effect_unit": "log2",
+            "p_value": p,
+            "fdr": np.minimum(1, p * 10),
+        }
+    )
+
+
+def curves(cohort="val", n=60):
+    from hnbc_assets.science.signature.survival import kaplan_meier
+
+    group = np.where(np.arange(n) % 2, "high", "low")
+    time, event = RNG.exponential(1500, n) + 1, RNG.random(n) < 0.5
+    return kaplan_meier(time, event, group).assign(cohort_id=cohort, endpoint="drfs"), int(event.sum())
+
+
+def hazards(n=5):
+    return pd.DataFrame(
+        {
+            "gene": [f"G{i}" for i in range(n)],
+            "hazard_ratio": np.linspace(0.5, 2, n),
+            "ci_lower": np.linspace(0.4, 1.6, n),
+            "ci_upper": np.linspace(0.7, 2.6, n),
+            "p_value": np.linspace(0.001, 0.2, n),
+        }
+    )
+
+
+def path():
+    alpha = np.logspace(-2, -1, 12)
+    flags = np.arange(12)
+    table = pd.DataFrame(
+        {
+            "alpha": alpha,
+            "deviance": 6 + (np.log10(alpha) + 1.5) ** 2,
+            "deviance_se": 0.05,
+            "n_genes": 11 - flags,
+            "is_minimum": flags == 5,
+            "is_one_se": flags == 8,
+            "chosen": flags == 5,
+        }
+    )
+    coefficients = pd.DataFrame(
+        [(a, f"G{g}", (0.1 - a) * (g + 1)) for a in alpha[:-1] for g in range(11)],
+        columns=["alpha", "gene", "coefficient"],
+    )
+    return table, coefficients
+
+
+def comparison(n_features=3, n=40, key="cell_type"):
+    patients = [f"P{i}" for i in range(n)]
+    names = [f"feature {i}" for i in range(n_features)]
+    scores = pd.DataFrame(
+        [("tcga", p, "ssgsea", f, RNG.normal(), False) for f in names for p in patients],
+        columns=["cohort_id", "patient_id", "method", key, "score", "relative_only"],
+    )
+    groups = pd.DataFrame({"cohort_id": "tcga", "patient_id": patients, "risk_group": ["high", "low"] * (n // 2)})
+    tests = pd.DataFrame({"cohort_id": "tcga", "method": "ssgsea", key: names, "effect": 0.25})
+    return scores, groups, tests.assign(p_value=np.linspace(0.001, 0.9, n_features), fdr=0.0123, adjusted_fdr=0.5)
+
+
+def all_figures(watermark):
+    scores, groups, tests = comparison()
+    drugs = scores.rename(columns={"cell_type": "drug_id", "score": "ln_ic50_um"}).assign(drug_name="Docetaxel")
+    drug_tests = tests.rename(columns={"cell_type": "drug_id"})
+    signature = pd.DataFrame(
+        {"gene": ["A"], "coefficient": [0.2], "direction": ["up_in_rd"], "direction_concordant": True}
+    )
+    return {
+        "volcano": lambda: figures.volcano(resistance(), watermark=watermark),
+        "lasso_path": lambda: figures.lasso_path(*path(), watermark=watermark),
+        "kaplan_meier": lambda: figures.kaplan_meier(curves()[0], watermark=watermark),
+        "forest": lambda: figures.forest(hazards(), watermark=watermark),
+        "coefficients": lambda: figures.coefficients(signature, watermark=watermark),
+        "immune_boxplots": lambda: figures.immune_boxplots(scores, groups, tests, watermark=watermark),
+        "drug_boxplots": lambda: figures.drug_boxplots(drugs, groups, drug_tests, watermark=watermark),
+    }
+
+
+@pytest.mark.parametrize("name", list(all_figures(None)))
+def test_a_simulated_figure_carries_the_word_twice_and_a_real_one_never(name, written):
+    assert all_figures("SIMULATED")[name]().startswith(PNG)
+    assert written().count("SIMULATED") == 2
+    all_figures(None)[name]()
+    assert "SIMULATED" not in written()
+
+
+@pytest.mark.parametrize(
+    ("draw", "why"),
+    [
+        (lambda: figures.volcano(resistance().iloc[:0]), "No gene was tested"),
+        (lambda: figures.lasso_path(path()[0].iloc[:0], None), "No LASSO path was fitted"),
+        (lambda: figures.kaplan_meier(curves()[0].iloc[:0]), "No risk groups"),
+        (lambda: figures.forest(hazards().iloc[:0]), "no gene was fitted"),
+        (lambda: figures.coefficients(pd.DataFrame({"gene": [], "coefficient": []})), "there is no signature"),
+        (lambda: figures.immune_boxplots(*(f.iloc[:0] for f in comparison())), "No method could be used"),
+        (
+            lambda: figures.drug_boxplots(
+                *(f.iloc[:0].rename(columns={"cell_type": "drug_id"}).assign(drug_name=None) for f in comparison())
+            ),
+            "No drug could be predicted",
+        ),
+    ],
+)
+def test_an_empty_table_gives_a_figure_that_says_why(draw, why, written):
+    assert draw().startswith(PNG)
+    assert why in written().replace("\n", " ")
+
+
+def test_survival_curves_count_patients_and_events_and_show_numbers_at_risk(written):
+    table, events = curves()
+    figures.kaplan_meier(table)
+    assert f"val · DRFS · 60 patients, {events} events" in written()
+    assert "at risk" in written()
+    assert "30" in written().splitlines()
+
+
+def test_the_training_cohort_is_drawn_as_apparent(written):
+    both = pd.concat([curves("val")[0], curves("tcga")[0]])
+    figures.kaplan_meier(both, training="tcga")
+    assert written().count("apparent") == 1
+    assert written().index("tcga · DRFS") < written().index("val · DRFS")
+
+
+def test_a_forest_writes_each_ratio_and_says_what_it_leaves_out(written):
+    figures.forest(hazards(26))
+    assert "0.50 (0.40–0.70)" in written()
+    assert "20 of 26 genes with the least p" in written()
+
+
+def test_boxplots_write_effect_and_both_false_discovery_rates(written):
+    figures.immune_boxplots(*comparison(25), cohort_id="tcga")
+    assert "+0.25" in written()
+    assert "0.012" in written()
+    assert "0.500" in written()
+    assert "20 of 25 with the least p" in written()
+
+
+def test_candidates_are_labelled_and_labels_beyond_twenty_are_counted(written):
+    table = resistance()
+    figures.volcano(table, table.head(30)[["gene", "contrast"]])
+    assert "30 candidate ARGs circled, 20 labelled" in written()
+
+
+def test_labels_keep_their_distance_and_order():
+    from hnbc_assets.report.genes import _spread
+
+    places = _spread(np.array([9.0, 5.05, 5.0, 5.0, 0.1, 0.0]), gap=0.5, top=8.8)
+    assert (-np.diff(places) >= 0.5 - 1e-9).all()
+    assert places.max() <= 8.8
+    assert places.min() >= 0.5
+
+
+def test_the_lasso_figure_names_both_penalties_and_the_genes_selected(written):
+    figures.lasso_path(*path(), cohort_id="tcga", endpoint="pfi", n_patients=661, n_events=92)
+    for text in ("λ min", "λ 1 se", "tcga · PFI · 661 patients, 92 events", "6 genes at the chosen penalty", "G10"):
+        assert text in written()
+
+
+def test_markdown_carries_the_png_itself():
+    import base64
+
+    png = all_figures(None)["forest"]()
+    text = figures.as_markdown(png, "forest")
+    assert base64.b64decode(text.removeprefix("![forest](data:image/png;base64,").removesuffix(")")) == png
+
+
+def test_importing_the_figures_does_not_import_matplotlib():
+    code = "import hnbc_assets.report.figures, hnbc_assets.report.headline, sys; print('matplotlib' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
