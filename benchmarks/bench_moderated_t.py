@@ -31,6 +31,7 @@ LIMMA = RPeer(
     kernel="fit <- eBayes(lmFit(x, design), trend = trend);"
     "list(effect = fit$coefficients[, 2], t = fit$t[, 2], p = fit$p.value[, 2])",
     packages=("limma",),
+    repeats=7,
 )
 
 
@@ -45,19 +46,23 @@ def benchmarks(size: str) -> list[Benchmark]:
     shape = f"{n_genes:,} × {n_samples}"
     return [
         Benchmark(
-            "moderated t", {"x": x, "group": group, "trend": False}, [Peer("ours", ours), LIMMA], shape, {"limma": 8}
+            "moderated t",
+            {"x": x, "group": group, "trend": False},
+            [Peer("ours", ours, repeats=7), LIMMA],
+            shape,
+            {"limma": 8},
         ),
         Benchmark(
             "moderated t with trend",
             {"x": x, "group": group, "trend": True},
-            [Peer("ours", ours), LIMMA],
+            [Peer("ours", ours, repeats=7), LIMMA],
             shape,
             {"limma": 8},
         ),
         Benchmark(
             "moderated t with missing values",
             {"x": with_missing, "group": group, "trend": False},
-            [Peer("ours", ours), LIMMA],
+            [Peer("ours", ours, repeats=7), LIMMA],
             f"{shape}, one value in 2,000 missing",
             {"limma": 8},
         ),
