@@ -95,10 +95,8 @@ def to_log2(values: np.ndarray, scale: str) -> np.ndarray:
         return values
     if np.nanmin(values, initial=np.inf) < 0:
         raise StudyError(f"{scale}: a value is negative ({np.nanmin(values):.4g}). Are the values logarithms already?")
-    if scale == "log2_tpm":
-        logarithms = values + 1
-    else:
-        logarithms = (values + 0.5) * (1e6 / (np.nansum(values, axis=0) + 1))
+    library = np.nansum(values, axis=0) + 1
+    logarithms = values + 1 if scale == "log2_tpm" else (values + 0.5) * (1e6 / library)
     return np.log2(logarithms, out=logarithms)
 
 
