@@ -1,4 +1,7 @@
-"""The code location: what Dagster loads."""
+"""The code location: what Dagster loads.
+
+Belongs here: the one function that Dagster calls. Does not: any definition (defs).
+"""
 
 import dagster as dg
 

@@ -59,7 +59,7 @@ def _database(stage: Stage, tables: dict[str, str], beneath: list[dg.AssetKey]) 
         guard(context, stage.study, stage.place)
         published = publish(stage.lake, tables, keep=stage.study.database.keep, comment=label)
         return dg.MaterializeResult(
-            data_version=dg.DataVersion(published.sha256[:32]),
+            data_version=dg.DataVersion(published.data_version),
             metadata={
                 "path": dg.MetadataValue.path(str(published.path)),
                 "tables": published.n_tables,

@@ -61,12 +61,9 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         from hnbc_assets.science.genes.contrasts import both_contrasts
 
         table, note = both_contrasts(expression, patients, scale=scale, trend=rule.trend)
-        figure = figures.volcano(
-            table[table.contrast == rule.contrast],
-            title=f"Resistance genes, {discovery} ({rule.contrast})",
-            watermark=mark,
-        )
-        return Publication(table.assign(cohort_id=discovery), figure, metadata={"note": note or "both contrasts made"})
+        table = table.assign(cohort_id=discovery)
+        figure = figures.volcano(table, contrast=rule.contrast, fdr=rule.fdr, watermark=mark)
+        return Publication(table, figure, metadata={"note": note or "both contrasts made"})
 
     @stage.asset(
         CandidateGenes,
@@ -76,17 +73,20 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
     )
     def candidate_genes(
         drug_resistance_genes: pd.DataFrame, anoikis_genes: pd.DataFrame, training: pd.DataFrame
-    ) -> pd.DataFrame:
+    ) -> Publication:
         """Anoikis genes that are resistance genes by the study's contrast, with the ER-adjusted FDR beside it."""
+        from hnbc_assets.report import figures
         from hnbc_assets.science.genes.overlap import candidates
 
-        return candidates(
+        table = candidates(
             drug_resistance_genes,
             anoikis_genes.gene,
             contrast=rule.contrast,
             fdr=rule.fdr,
             training_genes=set(training.index),
         )
+        figure = figures.volcano(drug_resistance_genes, table, contrast=rule.contrast, fdr=rule.fdr, watermark=mark)
+        return Publication(table, figure)
 
     @stage.asset(CandidateOverlap, settings=rule.model_dump())
     def candidate_overlap(drug_resistance_genes: pd.DataFrame, anoikis_genes: pd.DataFrame) -> pd.DataFrame:

@@ -64,7 +64,7 @@ class Publication:
     """
 
     frame: pd.DataFrame
-    figure: bytes | None = None
+    figure: bytes | Mapping[str, bytes] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     versioned_on: tuple[str, ...] = ()
 
@@ -156,12 +156,14 @@ def definition_metadata(described: Described) -> dict[str, Any]:
     return {"dagster/column_schema": dg.TableSchema(columns), "dagster/table_name": described.table.table_name()}
 
 
-def figure_metadata(figure: bytes | None) -> dict[str, Any]:
-    if figure is None:
+def figure_metadata(figure: bytes | Mapping[str, bytes] | None) -> dict[str, Any]:
+    """Figures as the UI shows them: one, or several by name."""
+    if not figure:
         return {}
     from hnbc_assets.report.figures import as_markdown
 
-    return {"figure": dg.MetadataValue.md(as_markdown(figure))}
+    named = {"figure": figure} if isinstance(figure, bytes) else figure
+    return {name: dg.MetadataValue.md(as_markdown(png, name)) for name, png in named.items()}
 
 
 def _described_frame(frame: pd.DataFrame, described: Described) -> tuple[pd.DataFrame, list[str]]:
@@ -173,7 +175,7 @@ def _described_frame(frame: pd.DataFrame, described: Described) -> tuple[pd.Data
     except ValueError as error:
         return frame, [str(error)]
     wrong = described.table.problems(frame)
-    counted = wrong.groupby(["column", "check"], dropna=False, sort=False).failure_case.agg(["count", "first"])
+    counted = wrong.groupby(["column", "check"], dropna=False, sort=False).failure_case.agg(["size", "first"])
     return frame, [f"{c}: {check} in {n} values, as in {first!r}" for (c, check), (n, first) in counted.iterrows()]
 
 

@@ -7,7 +7,6 @@ table definitions (tables/signature), where bytes go (lake).
 from __future__ import annotations
 
 import dagster as dg
-import numpy as np
 import pandas as pd
 
 from hnbc_assets.defs import checks
@@ -68,7 +67,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         table = fits.assign(
             cohort_id=training, endpoint=study.cohorts[training].endpoint, selected=entered.fillna(False)
         )[list(UnivariateCox.columns)]
-        return Publication(table, figures.forest(table, title=f"Univariate Cox, {training}", watermark=mark))
+        return Publication(table, figures.forest(table, title="Univariate Cox", watermark=mark))
 
     @stage.assets(
         [
@@ -118,13 +117,20 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
             penalty_rule=f"lambda.{study.signature.penalty}",
         )
         return {
-            "signature": Publication(
-                trained.signature, figures.forest(trained.signature, title="Signature", watermark=mark)
-            ),
+            "signature": trained.signature,
             "signatures": signatures,
             "single_sample_signature": trained.single_sample,
             "lasso_path": Publication(
-                trained.path, figures.lasso_path(trained.path, trained.coefficients, watermark=mark)
+                trained.path,
+                figures.lasso_path(
+                    trained.path,
+                    trained.coefficients,
+                    cohort_id=training,
+                    endpoint=study.cohorts[training].endpoint,
+                    n_patients=len(data.event),
+                    n_events=int(data.event.sum()),
+                    watermark=mark,
+                ),
             ),
             "lasso_coefficients": trained.coefficients,
         }
@@ -157,7 +163,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         fitted = fitted[fitted.reason.isna()].assign(
             cohort_id=training, endpoint=study.cohorts[training].endpoint, label=POST_SELECTION
         )[list(MultivariableCox.columns)]
-        figure = figures.forest(fitted, title=f"Multivariable Cox, {training} (post-selection)", watermark=mark)
+        figure = figures.forest(fitted, title="Multivariable Cox, post-selection", watermark=mark)
         hazards = proportional_hazards(x, data.time, data.event)[list(ProportionalHazards.columns)]
         return {"multivariable_cox": Publication(fitted, figure), "proportional_hazards": hazards}
 
@@ -210,8 +216,10 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         }
 
     @stage.asset(SurvivalCurves, inputs={"patients": patients_keys(study)})
-    def survival_curves(risk_scores: pd.DataFrame, patients: Frames) -> Publication:
-        """Kaplan–Meier curves of the risk groups, each cohort by its endpoint."""
+    def survival_curves(
+        risk_scores: pd.DataFrame, prognostic_performance: pd.DataFrame, patients: Frames
+    ) -> Publication:
+        """Kaplan–Meier curves of the risk groups, each cohort by its endpoint, with numbers at risk."""
         from hnbc_assets.report import figures
         from hnbc_assets.science.signature.survival import kaplan_meier
 
@@ -221,7 +229,9 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
             curve = kaplan_meier(data.time_days.to_numpy(), data.event.to_numpy(), data.risk_group.to_numpy(object))
             curves.append(curve.assign(cohort_id=name, endpoint=cohort.endpoint))
         table = _stacked(curves, SurvivalCurves)
-        return Publication(table, figures.kaplan_meier(table, watermark=mark))
+        return Publication(
+            table, figures.kaplan_meier(table, prognostic_performance, training=training, watermark=mark)
+        )
 
     @stage.asset(
         PrognosticPerformance,
@@ -247,17 +257,19 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         rows = []
         for name, cohort in _with_endpoint(study).items():
             data = _scored(risk_scores, patients[name], name, cohort.endpoint)
-            grouped = bool(score_coverage.set_index("cohort_id").grouped.astype(bool).get(name, False))
+            held = score_coverage.set_index("cohort_id").loc[name]
             measured = performance(
-                data.risk_score.to_numpy() if grouped else np.full(len(data), np.nan),
+                data.risk_score.to_numpy(),
                 data.time_days.to_numpy(),
                 data.event.to_numpy(),
                 train_time=trained_on.time_days.to_numpy(),
                 train_event=trained_on.event.to_numpy(),
                 cutoff=made.cutoff,
+                training_sd=made.score_sd,
                 years=study.signature.years,
                 seed=study.seed,
                 n_bootstrap=study.signature.bootstraps,
+                reason=None if held.grouped else held.note,
             )
             rows.append(
                 measured.assign(

@@ -1,6 +1,6 @@
 """A stage: what all its assets have in common, said once.
 
-Belongs here: the `Stage` whose decorators turn a plain function into Dagster assets: group, kinds, owners, code version,
+Belongs here: the `Stage` whose decorators turn a plain function into Dagster assets: group, owners, code version,
 inputs, checks, provenance. Does not: any particular asset, what is published of it (publishing.py).
 """
 
@@ -254,32 +254,30 @@ def _wanted(function: Callable[..., Any], inputs: Mapping[str, str | Mapping[str
     return wanted
 
 
-def _ins(wanted: Wanted) -> dict[str, dg.AssetIn]:
-    ins = {}
+def _argument_names(wanted: Wanted) -> dict[str, str]:
+    """Asset key to the argument that carries its frame: one argument a key, however many parameters share it."""
+    named: dict[str, str] = {}
     for parameter, given in wanted.items():
-        for name, key in {parameter: given}.items() if isinstance(given, str) else given.items():
-            argument = parameter if isinstance(given, str) else f"{parameter}__{name}"
-            ins[argument] = dg.AssetIn(key=dg.AssetKey(key.split("/")))
-    return ins
+        for name, key in {"": given}.items() if isinstance(given, str) else given.items():
+            named.setdefault(key, f"{parameter}__{name}" if name else parameter)
+    return named
+
+
+def _ins(wanted: Wanted) -> dict[str, dg.AssetIn]:
+    return {a: dg.AssetIn(key=dg.AssetKey(key.split("/"))) for key, a in _argument_names(wanted).items()}
 
 
 def _arguments(wanted: Wanted, frames: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    argument = _argument_names(wanted)
     return {
-        parameter: frames[parameter] if isinstance(given, str) else {n: frames[f"{parameter}__{n}"] for n in given}
+        parameter: frames[argument[given]]
+        if isinstance(given, str)
+        else {name: frames[argument[key]] for name, key in given.items()}
         for parameter, given in wanted.items()
     }
 
 
 def _versions(frames: Mapping[str, pd.DataFrame], wanted: Wanted, lake: Lake, after: tuple[str, ...]) -> dict[str, str]:
     """The data version of every upstream as it was read."""
-    keys: dict[str, str] = {}
-    for parameter, given in wanted.items():
-        if isinstance(given, str):
-            keys[given] = parameter
-        else:
-            keys |= {key: f"{parameter}__{name}" for name, key in given.items()}
-    read = {
-        key: frames[argument].attrs.get("data_version") or read_provenance(lake.table(key)).data_version
-        for key, argument in keys.items()
-    }
+    read = {key: frames[a].attrs["data_version"] for key, a in _argument_names(wanted).items()}
     return read | {key: read_provenance(lake.table(key)).data_version for key in after}

@@ -17,7 +17,7 @@ class Manifest(Table):
     url: str = column("address asked")
     path: str = column("where it lies, relative to the lake's raw folder")
     size_bytes: int = column("size", unit="bytes", ge=0)
-    md5: str = column("md5 as the upstream gives it, or as computed")
+    md5: str = column("md5 as the upstream gives it; null where it gives none", nullable=True)
     sha256: str = column("sha256 of the bytes")
     retrieved_at: str = column("when it was fetched", unit="UTC, ISO 8601")
 
@@ -31,7 +31,7 @@ class RawFiles(Table):
     url: str = column("address asked")
     path: str = column("where it lies, relative to the lake's raw folder")
     size_bytes: int = column("size", unit="bytes", ge=0)
-    md5: str = column("md5 as the upstream gives it, or as computed")
+    md5: str = column("md5 as the upstream gives it; null where it gives none", nullable=True)
     sha256: str = column("sha256 of the bytes")
     retrieved_at: str = column("when it was fetched", unit="UTC, ISO 8601")
     asset: str = column("asset that fetched it (lineage.upstream_asset)")
@@ -75,9 +75,13 @@ class ColumnDictionary(Table):
 class Truth(Table):
     """An effect planted in the simulated data. Absent when the data are real."""
 
-    entity_type: str = column("gene, cell_type, drug or cohort")
+    key = ("entity_type", "entity", "question")
+    entity_type: str = column("gene, cell_type (sets of cell types), population (marker table) or drug")
     entity: str = column("its name")
-    effect_class: str = column("class of planted effect")
-    quantity: str = column("what the effect is on")
-    effect: float = column("size of the effect", nullable=True)
-    unit: str = column("unit of the effect", nullable=True)
+    entity_class: str = column("class of planted effect, or module of a gene that is no anoikis gene")
+    anoikis_gene: bool = column("whether a gene is an anoikis gene")
+    question: str = column("resistance_plain, resistance_er_adjusted, survival, risk or risk_adjusted")
+    holds: bool = column("whether the effect is other than zero; null where that depends on the score", nullable=True)
+    effect: float = column("size of the effect", unit="see unit", nullable=True)
+    unit: str = column("unit of the effect")
+    adjusted_for: str = column("what is held fixed; empty when nothing is", nullable=True)

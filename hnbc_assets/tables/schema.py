@@ -63,6 +63,7 @@ class Table:
             value = cls.__dict__.get(name)
             if isinstance(value, Column):
                 described[name] = Column(**(value.__dict__ | {"name": name, "kind": str(kind)}))
+                delattr(cls, name)  # a column may be called as one of the methods below
         cls.columns = described
         unknown = set(cls.key) - set(described)
         if unknown:
