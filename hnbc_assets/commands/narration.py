@@ -50,14 +50,18 @@ class Told:
 
     run_id: str | None = None
     planned: dict[str, list[str]] = field(default_factory=dict)  # step -> assets
-    rows: dict[str, int] = field(default_factory=dict)  # asset -> rows
+    rows: dict[str, int | None] = field(default_factory=dict)  # asset made -> its rows, where they count
     done: set[str] = field(default_factory=set)
     started: dict[str, float] = field(default_factory=dict)  # step -> time
     announced: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
     failed_checks: list[FailedCheck] = field(default_factory=list)
-    skipped: set[str] = field(default_factory=set)
     run_error: str | None = None
+
+    @property
+    def not_tried(self) -> list[str]:
+        """Assets whose step never began."""
+        return [asset for step, assets in self.planned.items() if step not in self.started for asset in assets]
 
 
 class Narrator:
@@ -126,8 +130,6 @@ class Narrator:
                 self._succeeded(step, at)
             case "STEP_FAILURE":
                 self._failed(step, data.error, at)
-            case "STEP_SKIPPED":
-                told.skipped.add(step)
             case "PIPELINE_FAILURE" if data is not None and data.error is not None and not told.failures:
                 told.run_error = self._explain("run", data.error)[0]
 
@@ -138,7 +140,7 @@ class Narrator:
             asset=evaluation.asset_key.to_user_string(),
             name=evaluation.check_name,
             blocking=bool(evaluation.blocking) and evaluation.severity.value == "ERROR",
-            description=evaluation.description or "",
+            description=_found(evaluation),
         )
         self.told.failed_checks.append(check)
         word = "blocking check failed" if check.blocking else "check failed"
@@ -155,13 +157,13 @@ class Narrator:
     def _succeeded(self, step: str, at: float) -> None:
         told = self.told
         told.done.add(step)
-        if step not in told.planned:
-            return  # a check's own step: it speaks only when it fails
-        made = [asset for asset in told.planned[step] if asset in told.rows]
-        counted = [told.rows[asset] for asset in made if told.rows[asset] is not None]
-        rows = f"{sum(counted):>11,} rows" if counted else " " * 16 if made else f"{'nothing new':>16}"
+        assets = told.planned.get(step, [])  # none for a check's own step: it speaks only when it fails
         seconds = at - told.started.get(step, at)
-        _say(f"  ✓ {self._name(step):<44}{rows}  {seconds:6.1f} s  {self._place()}")
+        for number, asset in enumerate(assets):
+            rows = told.rows.get(asset, "not made")
+            rows = "" if rows is None else rows if isinstance(rows, str) else f"{rows:,} rows"
+            end = f"  {seconds:6.1f} s  {self._place()}" if number == 0 else ""
+            _say(f"  {'✓' if number == 0 else ' '} {asset:<44}{rows:>16}{end}".rstrip())
 
     def _failed(self, step: str, error: Any, at: float) -> None:
         told = self.told
@@ -181,8 +183,9 @@ class Narrator:
         return ", ".join(assets) or step
 
     def _place(self) -> str:
-        steps = len(self.told.planned)
-        return f"[{len(self.told.done & self.told.planned.keys())}/{steps}]"
+        """How many of the planned assets are behind us."""
+        done = sum(len(assets) for step, assets in self.told.planned.items() if step in self.told.done)
+        return f"[{done}/{sum(map(len, self.told.planned.values()))}]"
 
     def _explain(self, name: str, error: Any) -> tuple[str, int]:
         """The error in its own words and the exit status of its type; the whole of it goes to the log."""
@@ -203,6 +206,16 @@ class Narrator:
         if "Interrupt" in (innermost.cls_name or ""):
             return "stopped", 1
         return f"{innermost.message.strip()}\nThis error was not foreseen. All of it is in {log}", 1
+
+
+def _found(evaluation: Any) -> str:
+    """What a check says, with what it found and what it allows where it tells them."""
+    said = [evaluation.description] if evaluation.description else []
+    for name, word in (("value", "found"), ("threshold", "allowed")):
+        given = evaluation.metadata.get(name)
+        if given is not None:
+            said.append(f"{word}: {given.value}")
+    return "; ".join(said)
 
 
 def _own_type(error: Any) -> tuple[type[HnbcError] | None, str]:

@@ -186,11 +186,12 @@ def _summary(told: Told) -> str:
     words = [f"{made} asset{'' if made == 1 else 's'} made"]
     if failed:
         words.append(f"{failed} step{'' if failed == 1 else 's'} failed")
-    if told.skipped:
-        words.append(f"{len(told.skipped)} not tried for want of what {'it needs' if failed == 1 else 'they need'}")
+    if told.not_tried:
+        words.append(f"{len(told.not_tried)} asset{'' if len(told.not_tried) == 1 else 's'} not tried")
     if told.failed_checks:
         blocking = sum(check.blocking for check in told.failed_checks)
-        words.append(f"{len(told.failed_checks)} checks failed, {blocking} of them blocking")
+        checks = f"{len(told.failed_checks)} check{'' if len(told.failed_checks) == 1 else 's'} failed"
+        words.append(f"{checks}, {blocking or 'none'} blocking")
     if told.run_error:
         words.append(told.run_error)
     return "\n" + " · ".join(words)
