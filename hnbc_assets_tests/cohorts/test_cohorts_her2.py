@@ -1,0 +1,88 @@
+"""HER2: the study's rule, its reasons, and the plain ASCO/CAP call beside it."""
+
+from __future__ import annotations
+
+import itertools
+
+import pandas as pd
+import pytest
+
+from hnbc_assets.errors import StudyError
+from hnbc_assets.science.cohorts import her2
+
+NONE = None
+CASES = [
+    # word, score, ISH -> status, ASCO/CAP, HER2-low
+    ("Negative", "0", NONE, "negative", "negative", False),
+    ("Negative", "1+", NONE, "negative", "negative", True),
+    ("Positive", "3+", NONE, "positive", "positive", False),
+    ("Equivocal", "2+", NONE, "indeterminate", "equivocal", NONE),
+    ("Equivocal", "2+", "Negative", "negative", "negative", True),
+    ("Equivocal", "2+", "Positive", "positive", "positive", False),
+    ("Equivocal", "2+", "Equivocal", "indeterminate", "equivocal", NONE),
+    (NONE, NONE, "Positive", "positive", "positive", NONE),
+    (NONE, NONE, "Indeterminate", "indeterminate", "indeterminate", NONE),
+    ("Negative", NONE, NONE, "negative", "negative", NONE),
+    ("Indeterminate", NONE, NONE, "indeterminate", "indeterminate", NONE),
+    ("Indeterminate", NONE, "Negative", "negative", "negative", NONE),
+    # the score is the category, whatever the word, short of contradiction
+    ("Positive", "2+", "Negative", "negative", "negative", True),
+    ("Negative", "2+", NONE, "indeterminate", "equivocal", NONE),
+    ("Equivocal", "1+", NONE, "negative", "negative", True),
+    # contradictions
+    ("Positive", "3+", "Negative", "discordant", "positive", False),
+    ("Negative", "0", "Positive", "discordant", "negative", False),
+    ("Positive", NONE, "Negative", "discordant", "positive", NONE),
+    ("Positive", "1+", NONE, "discordant", "negative", True),
+    ("Positive", "0", "Negative", "discordant", "negative", False),
+    ("Negative", "3+", "Positive", "discordant", "positive", False),
+]
+
+
+def decided(word, score, ish):
+    return her2.decide(
+        pd.Series([word], dtype=object), pd.Series([score], dtype=object), pd.Series([ish], dtype=object)
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_combination_of_tests_gives_the_status_that_the_design_states(case):
+    *tests, status, asco_cap, low = case
+    row = decided(*tests).iloc[0]
+    assert (row["her2_status"], row["her2_asco_cap"]) == (status, asco_cap)
+    assert (None if pd.isna(row["her2_low"]) else bool(row["her2_low"])) == low
+
+
+def test_every_combination_has_a_status_and_a_reason_and_equivocal_ish_counts_as_not_done():
+    words = ("Positive", "Negative", "Equivocal", "Indeterminate", None)
+    scores, fish = ("0", "1+", "2+", "3+", None), ("Positive", "Negative", "Equivocal", "Indeterminate", None)
+    for word, score, ish in itertools.product(words, scores, fish):
+        row = decided(word, score, ish).iloc[0]
+        assert row["her2_status"] in her2.STATUSES
+        assert row["her2_rule"]
+        if ish in ("Equivocal", "Indeterminate"):
+            assert row["her2_status"] == decided(word, score, None).iloc[0]["her2_status"]
+
+
+def test_scores_and_words_are_understood_in_any_spelling():
+    frame = her2.decide(
+        pd.Series(["NEGATIVE", "[Not Available]", "positive"]),
+        pd.Series(["1", "2.0", "3+"]),
+        pd.Series(["[Not Evaluated]", "Not Amplified", "amplified"]),
+    )
+    assert frame["her2_ihc_score"].tolist() == ["1+", "2+", "3+"]
+    assert frame["her2_status"].tolist() == ["negative", "negative", "positive"]
+
+
+def test_a_reported_status_is_taken_as_reported_and_missing_is_indeterminate():
+    frame = her2.reported(pd.Series(["N", "P", "NA", None, "I"]))
+    assert frame["her2_status"].tolist() == ["negative", "positive", "indeterminate", "indeterminate", "indeterminate"]
+    assert frame["her2_rule"].tolist() == ["reported_status"] * 2 + ["not_reported"] * 2 + ["reported_status"]
+    assert frame["her2_low"].isna().all()
+
+
+def test_a_value_that_the_study_does_not_map_is_an_error_that_says_where_to_map_it():
+    values = pd.Series(["N", "I", "I", "P"], name="her2_status")
+    message = r"gse25055: 'her2_status' has the value 'I' in 2 samples.*cohorts\.gse25055\.her2_values"
+    with pytest.raises(StudyError, match=message):
+        her2.reported(values, {"N": "negative", "P": "positive"}, where="gse25055")
