@@ -14,7 +14,7 @@ def glmnet(reference):
     patients = reference("lasso", "patients")
     x = patients.drop(columns=["time", "event", "fold"])
     fold_ids = patients.fold.to_numpy(dtype=int)[None]
-    fit = fit_lasso(x, patients.time, patients.event, fold_ids=fold_ids, min_ratio=1e-4, seed=0)
+    fit = fit_lasso(x, patients.time, patients.event, fold_ids=fold_ids, min_ratio=1e-4, seed=0, fold_tolerance=1e-12)
     return x, fit, reference("lasso", "path"), reference("lasso", "chosen").iloc[0]
 
 
@@ -40,6 +40,16 @@ def test_coefficients_match_glmnet(glmnet):
     x, fit, path, _ = glmnet
     theirs = path.drop(columns=["lambda", "cvm", "cvsd"]).to_numpy().T * x.std(ddof=1).to_numpy()[:, None]
     np.testing.assert_allclose(fit.coefficients.to_numpy()[:, USED], theirs[:, USED], atol=5e-6, rtol=0)
+
+
+def test_the_default_tolerance_makes_the_same_choices(glmnet, reference):
+    """Solving the folds' fits to 1e-7 moves the mean deviance by less than 5e-4 of it, and neither penalty chosen."""
+    x, exact, *_ = glmnet
+    patients = reference("lasso", "patients")
+    fold_ids = patients.fold.to_numpy(dtype=int)[None]
+    usual = fit_lasso(x, patients.time, patients.event, fold_ids=fold_ids, seed=0)
+    assert (usual.alpha_min, usual.alpha_1se) == (exact.alpha_min, exact.alpha_1se)
+    np.testing.assert_allclose(usual.deviance_mean, exact.deviance_mean[: len(usual.alphas)], rtol=5e-4)
 
 
 def test_units_of_a_gene_do_not_matter(planted):

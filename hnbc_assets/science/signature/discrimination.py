@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hnbc_assets.science.signature.blas import one_thread
 from hnbc_assets.science.signature.survival_data import BoolArray, FloatArray
 
 PAIRS_AT_ONCE = 4_000_000
@@ -84,7 +85,9 @@ def auc_at(
     higher = np.zeros(len(weights))
     for part in _parts(len(cases), len(controls)):
         above = _above(score[cases[part]], score[controls])
-        higher += np.einsum("ij,ij->i", by_case[:, part] @ above, by_control)
+        with one_thread():
+            above_by_case = by_case[:, part] @ above
+        higher += np.einsum("ij,ij->i", above_by_case, by_control)
     pairs = by_case.sum(axis=1) * by_control.sum(axis=1)
     return np.divide(higher, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
 
@@ -121,8 +124,10 @@ def _concordance(
         own = time[rows, None]
         usable = ((time > own) | ((time == own) & ~event)).astype(float)
         weight = by_event[:, rows]
-        pairs += np.einsum("ij,ij->i", weight @ usable, by_other)
-        higher += np.einsum("ij,ij->i", weight @ (usable * _above(score[rows], score)), by_other)
+        with one_thread():
+            usable_by_event, higher_by_event = weight @ usable, weight @ (usable * _above(score[rows], score))
+        pairs += np.einsum("ij,ij->i", usable_by_event, by_other)
+        higher += np.einsum("ij,ij->i", higher_by_event, by_other)
     return np.divide(higher, pairs, out=np.full(len(by_other), np.nan), where=pairs > 0)
 
 

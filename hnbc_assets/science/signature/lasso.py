@@ -8,89 +8,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from hnbc_assets.science.signature.blas import one_thread
 from hnbc_assets.science.signature.deviance import fold_deviances
+from hnbc_assets.science.signature.lasso_path import LassoPath, null_path
 from hnbc_assets.science.signature.survival_data import BoolArray, FloatArray, checked_survival
 
 Rule = Literal["min", "1se"]
-TABLE_TYPES = {
-    "alpha": float,
-    "gene": object,
-    "coefficient": float,
-    "n_selected": np.int64,
-    "deviance_mean": float,
-    "deviance_se": float,
-    "is_min": bool,
-    "is_1se": bool,
-    "is_chosen": bool,
-}
 # The grid falls by the same factor as R glmnet's default one: 100 points over four decades.
 GRID_STEP = 1e-4 ** (1 / 99)
 # Where the path is cut next, as shares of its first penalty, when the least deviance lies at the cut.
 EXTENSIONS = (0.05, 0.01, 1e-3, 1e-4)
 INTERIOR_MARGIN = 2
 FEWEST_FOLDS = 3
-
-
-@dataclass(frozen=True)
-class LassoPath:
-    """A cross-validated LASSO-Cox path.
-
-    Coefficients are log hazard ratios per standard deviation (n - 1) of the gene in the patients given. `chosen` is the
-    penalty of the study's rule, one of `alphas`, missing when there is no path. `fold_deviance` is
-    (n_repeats, n_folds, n_alphas), per event of the fold. `selection_frequency` is each gene's share of the
-    cross-validation's fits, at the chosen penalty, that keep it. `excluded` lists genes that could not enter, with
-    the reason. `reason` says why nothing was selected, and is null when something was.
-    """
-
-    alphas: FloatArray
-    deviance_mean: FloatArray
-    deviance_se: FloatArray
-    alpha_min: float
-    alpha_1se: float
-    chosen: float
-    coefficients: pd.DataFrame
-    n_folds: int
-    n_repeats: int
-    n_features_in: int
-    fold_deviance: FloatArray
-    selection_frequency: pd.Series
-    excluded: pd.DataFrame
-    reason: str | None
-
-    @property
-    def selected(self) -> pd.Series:
-        """Coefficients that are not 0 at the chosen penalty, by gene; empty for a null result."""
-        if np.isnan(self.chosen):
-            return pd.Series(dtype=float, index=pd.Index([], name="gene", dtype=object), name="coefficient")
-        at_chosen = self.coefficients.iloc[:, int(np.flatnonzero(self.alphas == self.chosen)[0])]
-        return at_chosen[at_chosen != 0].rename("coefficient")
-
-    def table(self) -> pd.DataFrame:
-        """One row a penalty and a gene that is ever in the path, by falling penalty.
-
-        Columns: alpha, gene, coefficient, n_selected (genes at this penalty), deviance_mean, deviance_se, is_min,
-        is_1se, is_chosen.
-        """
-        coefficients = self.coefficients[(self.coefficients != 0).any(axis=1)]
-        n_genes, n_alphas = coefficients.shape
-        rows = {
-            "alpha": np.repeat(self.alphas, n_genes),
-            "gene": np.tile(coefficients.index.to_numpy(dtype=object), n_alphas),
-            "coefficient": coefficients.to_numpy().T.ravel(),
-            "n_selected": np.repeat((coefficients.to_numpy() != 0).sum(axis=0), n_genes),
-            "deviance_mean": np.repeat(self.deviance_mean, n_genes),
-            "deviance_se": np.repeat(self.deviance_se, n_genes),
-            "is_min": np.repeat(self.alphas == self.alpha_min, n_genes),
-            "is_1se": np.repeat(self.alphas == self.alpha_1se, n_genes),
-            "is_chosen": np.repeat(self.alphas == self.chosen, n_genes),
-        }
-        return pd.DataFrame(rows).astype(TABLE_TYPES)
 
 
 def fit_lasso(
@@ -105,6 +39,7 @@ def fit_lasso(
     seed: int,
     min_ratio: float = 0.05,
     fold_ids: np.ndarray | None = None,
+    fold_tolerance: float = 1e-7,
 ) -> LassoPath:
     """Cox regression with an L1 penalty chosen by repeated cross-validation.
 
@@ -126,6 +61,8 @@ def fit_lasso(
     seed : of the folds
     min_ratio : where the path is cut first
     fold_ids : (n_repeats, n_patients), 0 … n_folds - 1, made elsewhere; `folds`, `repeats`, `seed` are then unused
+    fold_tolerance : of the solver in the cross-validation's fits (1e-7 leaves the deviance about 1e-4 of its value);
+        the path of all patients is always solved to 1e-12
 
     Returns
     -------
@@ -152,16 +89,17 @@ def fit_lasso(
     values, entering, excluded = _entering(values, genes)
     if not len(entering):
         why = "there are no candidate genes" if not len(genes) else "no candidate gene has variance and all its values"
-        return _null(fold_ids, genes, excluded, why)
+        return null_path(fold_ids, genes, excluded, why)
     top = _first_penalty(values, days, observed)
     if top <= 0:
-        return _null(fold_ids, genes, excluded, "no candidate gene varies among the patients at risk at an event")
+        return null_path(fold_ids, genes, excluded, "no candidate gene varies among the patients at risk at an event")
 
     lowest = 1e-4 if len(values) > len(entering) else 0.01
     cuts = [min_ratio, *(ratio for ratio in EXTENSIONS if lowest <= ratio < min_ratio)]
     for cut in cuts:
         alphas = penalty_grid(top, cut)
-        loss, fold_coefficients = _cross_validate(values, days, observed, fold_ids, alphas)
+        with one_thread():
+            loss, fold_coefficients = _cross_validate(values, days, observed, fold_ids, alphas, fold_tolerance)
         mean, standard_error = _summarise(loss, observed, fold_ids)
         least = int(np.argmin(mean))
         if least < len(alphas) - INTERIOR_MARGIN:
@@ -210,7 +148,9 @@ def penalty_grid(top: float, min_ratio: float) -> FloatArray:
     return top * GRID_STEP ** np.arange(steps + 1)
 
 
-def lasso_coefficients(x: FloatArray, time: FloatArray, event: BoolArray, alphas: FloatArray) -> FloatArray:
+def lasso_coefficients(
+    x: FloatArray, time: FloatArray, event: BoolArray, alphas: FloatArray, tolerance: float = 1e-12
+) -> FloatArray:
     """(n_genes, n_alphas) coefficients per unit of x, fitted on features standardised here (sd with n)."""
     from sksurv.linear_model import CoxnetSurvivalAnalysis
     from sksurv.util import Surv
@@ -223,7 +163,7 @@ def lasso_coefficients(x: FloatArray, time: FloatArray, event: BoolArray, alphas
     standardised = (x[:, varies] - x[:, varies].mean(axis=0)) / sd[varies]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="all coefficients are zero")
-        fit = CoxnetSurvivalAnalysis(alphas=alphas, l1_ratio=1.0, tol=1e-12).fit(
+        fit = CoxnetSurvivalAnalysis(alphas=alphas, l1_ratio=1.0, tol=tolerance).fit(
             standardised, Surv.from_arrays(event, time)
         )
     # The solver stops early once the model explains all; the last fit stands for the smaller penalties.
@@ -257,7 +197,12 @@ def _first_penalty(values: FloatArray, time: FloatArray, event: BoolArray) -> fl
 
 
 def _cross_validate(
-    values: FloatArray, time: FloatArray, event: BoolArray, fold_ids: np.ndarray, alphas: FloatArray
+    values: FloatArray,
+    time: FloatArray,
+    event: BoolArray,
+    fold_ids: np.ndarray,
+    alphas: FloatArray,
+    tolerance: float,
 ) -> tuple[FloatArray, FloatArray]:
     """Deviances (n_repeats, n_folds, n_alphas) per event, and coefficients (n_fits, n_genes, n_alphas)."""
     n_folds = int(fold_ids.max()) + 1
@@ -267,7 +212,7 @@ def _cross_validate(
         fits = []
         for fold in range(n_folds):
             fitted = ids != fold
-            fits.append(lasso_coefficients(values[fitted], time[fitted], event[fitted], alphas))
+            fits.append(lasso_coefficients(values[fitted], time[fitted], event[fitted], alphas, tolerance))
         loss[repeat] = fold_deviances(values, time, event, ids, np.stack(fits))
         coefficients.extend(fits)
     return loss, np.stack(coefficients)
@@ -282,25 +227,3 @@ def _summarise(loss: FloatArray, event: BoolArray, fold_ids: np.ndarray) -> tupl
     means = (weights * usable).sum(axis=1)
     variance = (weights * (usable - means[:, None]) ** 2).sum(axis=1) / (n_folds - 1)
     return means.mean(axis=0), np.sqrt(variance.mean(axis=0))
-
-
-def _null(fold_ids: np.ndarray, genes: Sequence[str], excluded: pd.DataFrame, reason: str) -> LassoPath:
-    nothing = np.empty(0)
-    index = pd.Index([], name="gene", dtype=object)
-    n_folds = int(fold_ids.max()) + 1
-    return LassoPath(
-        alphas=nothing,
-        deviance_mean=nothing,
-        deviance_se=nothing,
-        alpha_min=float("nan"),
-        alpha_1se=float("nan"),
-        chosen=float("nan"),
-        coefficients=pd.DataFrame(index=index, columns=pd.Index([], name="alpha", dtype=float), dtype=float),
-        n_folds=n_folds,
-        n_repeats=len(fold_ids),
-        n_features_in=len(genes) - len(excluded),
-        fold_deviance=np.empty((len(fold_ids), n_folds, 0)),
-        selection_frequency=pd.Series(dtype=float, index=index, name="selection_frequency"),
-        excluded=excluded,
-        reason=reason,
-    )
