@@ -22,7 +22,7 @@ from typing import Any
 
 import pandas as pd
 
-from hnbc_assets.errors import ChecksumMismatch, DownloadsIncomplete, HnbcError, UpstreamUnreachable
+from hnbc_assets.errors import ChecksumMismatch, DownloadsIncomplete, HnbcError, UpstreamChanged, UpstreamUnreachable
 from hnbc_assets.sources.download import Interrupted, Landed, Wanted, check_path, digests, download, sync_folder
 from hnbc_assets.sources.http import Client
 from hnbc_assets.sources.manifest import COLUMNS, Manifest, Row, as_frame
@@ -126,7 +126,10 @@ class Archive:
             )
 
     def _manifest(self, source: str, release: str) -> Manifest:
-        check_path(f"{source}/{release}")
+        for part in (source, release):
+            check_path(part)
+            if "/" in part:
+                raise UpstreamChanged(f"{part!r} is no name of a source or release; nothing was written.")
         return Manifest(self.root / source / release)
 
     def _kept(self, manifest: Manifest, source: str, release: str, wanted: Sequence[Wanted]) -> dict[str, Row]:
@@ -200,12 +203,20 @@ class Archive:
     ) -> None:
         """Download the missing files, adding a row to `rows` and the manifest for each that lands."""
         stop = threading.Event()
+        out_of_reach: list[str] = []
 
         def one(wanted: Wanted) -> Row:
             if stop.is_set():
                 raise Interrupted(wanted.file_id)
             target = self.root / source / release / wanted.path
-            landed = download(client, wanted, target, advance=lambda n: progress.advance(bytes=n), stop=stop)
+            try:
+                landed = download(client, wanted, target, advance=lambda n: progress.advance(bytes=n), stop=stop)
+            except UpstreamUnreachable:
+                out_of_reach.append(wanted.file_id)
+                if len(out_of_reach) >= UNREACHABLE_IN_A_ROW:
+                    stop.set()
+                raise
+            out_of_reach.clear()
             row = self._row(source, release, wanted.file_id, wanted.url, target, landed)
             manifest.append(row)
             return row
@@ -215,18 +226,13 @@ class Archive:
         failures: dict[str, Exception] = {}
         with ThreadPoolExecutor(workers, thread_name_prefix="download") as pool:
             futures: dict[Future[Row], Wanted] = {pool.submit(one, w): w for w in missing}
-            unreachable = 0
             try:
                 for future in as_completed(futures):
                     try:
                         row = future.result()
                     except (HnbcError, Interrupted) as error:
                         failures[futures[future].file_id] = error
-                        unreachable += isinstance(error, UpstreamUnreachable)
-                        if unreachable >= UNREACHABLE_IN_A_ROW:
-                            stop.set()
                     else:
-                        unreachable = 0
                         rows[row["file_id"]] = row
                         progress.advance(files=1)
             except BaseException:
