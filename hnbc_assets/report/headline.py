@@ -16,6 +16,7 @@ Tables = Mapping[str, pd.DataFrame]
 FDR = 0.05
 WIDTH, INDENT = 116, 13
 NAMED = 3
+TIE = "\u00a0"
 METHODS = {"ssgsea": "ssGSEA", "mcp_counter": "MCP-counter", "mean_z": "mean z"}
 
 
@@ -49,8 +50,8 @@ def is_simulated(tables: Tables) -> bool:
 
 
 def _set(label: str, text: str) -> str:
-    """A label and its text, wrapped with a hanging indent."""
-    return textwrap.fill(
+    """A label and its text, wrapped with a hanging indent; a no-break space holds its neighbours together."""
+    wrapped = textwrap.fill(
         text,
         WIDTH,
         initial_indent=label.ljust(INDENT),
@@ -58,6 +59,7 @@ def _set(label: str, text: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return wrapped.replace(TIE, " ")
 
 
 def _rows(tables: Tables, name: str, *columns: str) -> pd.DataFrame:
@@ -73,28 +75,34 @@ def _resistance(tables: Tables) -> str:
     cohort = genes["cohort_id"].iloc[0]
     counts = genes[genes["fdr"] < FDR].groupby("contrast").size()
     tested = genes.groupby("contrast")["gene"].nunique()
-    names = {"plain": "plainly", "er_adjusted": "with ER adjusted"}
-    parts = [f"{counts.get(contrast, 0):,} {name}" for contrast, name in names.items() if contrast in tested]
+    names = {"plain": "", "er_adjusted": " with ER adjusted"}
+    parts = [
+        f"{counts.get(contrast, 0):,} of {tested[contrast]:,}{name}"
+        for contrast, name in names.items()
+        if contrast in tested
+    ]
     cohorts = _rows(tables, "cohorts", "cohort_id").set_index("cohort_id")
     of = ""
     if cohort in cohorts.index and known(cohorts.loc[cohort].get("n_responders")):
         row = cohorts.loc[cohort]
         of = f": {row['n_non_responders']:,} residual disease, {row['n_responders']:,} complete response"
-    return f"of {tested.max():,} genes differ at FDR {FDR:g}: {', '.join(parts)} · {cohort}{of}"
+    return f"genes that differ at FDR {FDR:g}: {', '.join(parts)} · {cohort}{of}"
 
 
 def _candidates(tables: Tables) -> str:
-    candidates = _rows(tables, "candidate_genes", "gene", "in_training_cohort")
-    overlap = _rows(tables, "candidate_overlap")
+    candidates = _rows(tables, "candidate_genes", "gene", "contrast", "in_training_cohort")
+    overlap = _rows(tables, "candidate_overlap", "contrast")
     measured = int(candidates["in_training_cohort"].fillna(False).astype(bool).sum())
-    n = len(candidates)
+    if len(candidates):
+        overlap = overlap[overlap["contrast"] == candidates["contrast"].iloc[0]]
     if overlap.empty:
-        return f"{n} anoikis genes among them, {measured} measured in the training cohort"
+        return f"{len(candidates)} anoikis genes among them, {measured} measured in the training cohort"
     row = overlap.iloc[0]
-    chance = f"; {row['expected']:.1f} expected by chance, {_p(row['p_value'])}" if known(row["expected"]) else ""
+    contrast = f"{row['contrast'].replace('_', '-').replace('er-', 'ER-')} contrast"
+    chance = f", {row['expected']:.1f} expected by chance, {_p(row['p_value'])}" if known(row["expected"]) else ""
     return (
-        f"{n} of {row['n_anoikis']:,} measured anoikis genes are resistance genes ({row['contrast'].replace('_', '-')} "
-        f"contrast{chance}); {measured} of them measured in the training cohort"
+        f"{len(candidates)} of {row['n_anoikis']:,} measured anoikis genes are among them ({contrast}{chance}); "
+        f"{measured} measured in the training cohort"
     )
 
 
@@ -157,7 +165,7 @@ def _performance(tables: Tables, metric: str) -> pd.DataFrame:
 def _estimate(row: pd.Series) -> str:
     if not known(row["estimate"]):
         return f"no figure ({row['reason']})" if known(row.get("reason")) else "no figure"
-    interval = f" ({row['ci_lower']:.2f}–{row['ci_upper']:.2f})" if known(row["ci_lower"]) else ""
+    interval = f"{TIE}({row['ci_lower']:.2f}–{row['ci_upper']:.2f})" if known(row["ci_lower"]) else ""
     return f"{row['estimate']:.2f}{interval}"
 
 
@@ -182,23 +190,25 @@ def _split(tables: Tables) -> str:
         text = f"{cohort}"
         if cohort in sizes.index:
             text += f" {sizes.loc[cohort, 'n_high']:,} high / {sizes.loc[cohort, 'n_low']:,} low"
-        text += f", HR {_estimate(row)}"
+        text += f", HR{TIE}{_estimate(row)}"
         if cohort in p_values.index and known(p_values.loc[cohort, "estimate"]):
-            text += f", log-rank {_p(p_values.loc[cohort, 'estimate'])}"
+            text += f", log-rank{TIE}{_p(p_values.loc[cohort, 'estimate'])}"
         parts.append(text + _label(row))
     return "at the training median: " + "; ".join(parts) if parts else ""
 
 
 def _immune(tables: Tables) -> Iterator[str]:
-    """A line a method in the training cohort, or why there is none."""
+    """A line a method in the training cohort, or why there is none; mean z only where no other method ran."""
     tests = _rows(tables, "immune_associations", "cohort_id", "method", "cell_type", "p_value")
     cohort = _compared_cohort(tables, tests)
     if cohort is None:
         yield _no_comparison(tables, "cell population")
         return
-    for method, rows in tests[tests["cohort_id"] == cohort].groupby("method", sort=True):
+    methods = sorted(tests.loc[tests["cohort_id"] == cohort, "method"].unique())
+    for method in [m for m in methods if m != "mean_z"] or methods:
+        rows = tests[(tests["cohort_id"] == cohort) & (tests["method"] == method)]
         others = tests[(tests["cohort_id"] != cohort) & (tests["method"] == method)]
-        yield f"{METHODS.get(str(method), method)}: " + _differences(rows, "cell_type", ("higher", "lower"), others)
+        yield f"{METHODS.get(str(method), method)}, " + _differences(rows, "cell_type", ("higher", "lower"), others)
 
 
 def _drugs(tables: Tables) -> str:
@@ -231,19 +241,26 @@ def _differences(rows: pd.DataFrame, name: str, words: tuple[str, str], others: 
     tested = rows[rows["p_value"].notna()]
     plain, adjusted = tested["fdr"] < FDR, tested["adjusted_fdr"] < FDR
     was_adjusted = tested["adjusted_p_value"].notna().any()
-    text = f"{rows['cohort_id'].iloc[0]}: {int(plain.sum())} of {len(tested)} differ at FDR {FDR:g}"
+    text = f"{rows['cohort_id'].iloc[0]}: {int(plain.sum())} of {len(tested)} differ with risk at FDR {FDR:g}"
     if was_adjusted:
-        covariates = tested["adjusted_for"].dropna().iloc[0].replace("_", " ")
-        text += f", {int((plain & adjusted).sum())} of them still after adjusting for {covariates}"
+        covariates = tested["adjusted_for"].dropna().iloc[0].replace("er_status", "ER").replace("_", " ")
+        text += f", {int((plain & adjusted).sum())} of them also adjusted for {covariates.replace(', ', ' and ')}"
     lasting = tested[plain & adjusted if was_adjusted else plain]
     strongest = lasting.reindex(lasting["effect"].abs().sort_values(ascending=False).index)
     for word, of_sign in ((words[0], strongest["effect"] > 0), (words[1], strongest["effect"] < 0)):
-        named = [f"{row[name]} ({_signed(row['effect'], 2)})" for _, row in strongest[of_sign].head(NAMED).iterrows()]
+        named = [
+            f"{row[name]}{TIE}({_signed(row['effect'], 2)})" for _, row in strongest[of_sign].head(NAMED).iterrows()
+        ]
         if named:
             text += f"; {word} in high risk: {', '.join(named)}"
-    elsewhere = others[others["p_value"].notna()].groupby("cohort_id", sort=False)["fdr"].agg(lambda q: (q < FDR).sum())
-    if len(elsewhere):
-        text += "; elsewhere " + ", ".join(f"{cohort} {n}" for cohort, n in elsewhere.items())
+    if len(lasting) and len(others):
+        again = others.merge(lasting[[name, "effect"]], on=name, suffixes=("", "_here"))
+        same = (again["effect"] * again["effect_here"] > 0) & (again["fdr"] < FDR)
+        if was_adjusted:
+            same &= again["adjusted_fdr"] < FDR
+        counts = same.groupby(again["cohort_id"], sort=False).sum()
+        text += "; the same way in " + ", ".join(f"{cohort}{TIE}{n}" for cohort, n in counts.items())
+        text += f" of the {len(lasting)}"
     return text
 
 
@@ -277,7 +294,7 @@ def _reading(tables: Tables) -> Iterator[str]:
 
 
 def _p(value: float) -> str:
-    return "no p" if not known(value) else "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    return "no p" if not known(value) else f"p{TIE}<{TIE}0.001" if value < 0.001 else f"p{TIE}={TIE}{value:.3f}"
 
 
 def _signed(value: float, digits: int) -> str:

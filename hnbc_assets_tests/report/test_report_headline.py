@@ -48,9 +48,11 @@ def tables() -> dict[str, pd.DataFrame]:
                 "fdr": [0.01, 0.02, 0.5, 0.01, 0.3, 0.5],
             }
         ),
-        "candidate_genes": pd.DataFrame({"gene": ["A", "B"], "in_training_cohort": [True, False]}),
+        "candidate_genes": pd.DataFrame(
+            {"gene": ["A", "B"], "contrast": "er_adjusted", "in_training_cohort": [True, False]}
+        ),
         "candidate_overlap": pd.DataFrame(
-            {"contrast": ["plain"], "n_anoikis": [40], "expected": [0.8], "p_value": [0.0002]}
+            {"contrast": ["plain", "er_adjusted"], "n_anoikis": 40, "expected": [9.9, 0.8], "p_value": [0.9, 0.0002]}
         ),
         "signatures": pd.DataFrame({"cohort_id": ["tcga"], "note": [None]}),
         "signature": pd.DataFrame(
@@ -123,6 +125,23 @@ def test_without_one_agreeing_gene_the_score_is_called_prognostic_not_a_resistan
     assert "prognostic, not a resistance signature" in flat(headline(tables))
 
 
+def test_the_overlap_is_that_of_the_contrast_which_chose_the_candidates(tables):
+    text = flat(headline(tables))
+    assert "genes that differ at FDR 0.05: 2 of 3, 1 of 3 with ER adjusted · disc: 236 residual disease, 52" in text
+    assert (
+        "2 of 40 measured anoikis genes are among them (ER-adjusted contrast, 0.8 expected by chance, p < 0.001)"
+        in text
+    )
+
+
+def test_mean_z_is_named_only_where_no_other_method_ran(tables):
+    every = tables["immune_associations"]
+    tables["immune_associations"] = pd.concat([every, every.assign(method="mean_z")])
+    assert "mean z" not in headline(tables)
+    tables["immune_associations"] = every.assign(method="mean_z")
+    assert "mean z, tcga" in headline(tables)
+
+
 def test_a_cohort_that_shares_patients_is_not_counted_as_validation(tables):
     tables["prognostic_performance"].loc[1, "independent"] = False
     text = flat(headline(tables))
@@ -132,10 +151,20 @@ def test_a_cohort_that_shares_patients_is_not_counted_as_validation(tables):
 
 def test_differences_that_vanish_on_adjustment_are_not_named(tables):
     text = flat(headline(tables))
-    assert "ssGSEA: tcga: 2 of 3 differ at FDR 0.05, 1 of them still after adjusting for er status" in text
+    assert (
+        "ssGSEA, tcga: 2 of 3 differ with risk at FDR 0.05, 1 of them also adjusted for ER and general sensitivity"
+        in text
+    )
     assert "lower in high risk: T cells (−0.36)" in text
     assert "B cells" not in text
     assert "Docetaxel" not in text
+
+
+def test_differences_count_elsewhere_only_in_the_same_direction(tables):
+    here = tables["immune_associations"]
+    opposed = here.assign(cohort_id="meta", effect=-here["effect"])
+    tables["immune_associations"] = pd.concat([here, here.assign(cohort_id="val"), opposed])
+    assert "the same way in val 1, meta 0 of the 1" in flat(headline(tables))
 
 
 def test_simulated_results_say_so_first_and_real_ones_do_not(tables):
