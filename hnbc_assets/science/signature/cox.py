@@ -5,6 +5,7 @@ Belongs here: one-gene-at-a-time proportional hazards. Does not: several genes i
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +44,7 @@ LONGEST_STEP = 3.0  # at first, in log hazard per standard deviation; more at ev
 EXPONENT_LIMIT = 600.0
 FLAT = 1e-9  # information left, as a share of that at the null, when the estimate has run to infinity
 GENES_PER_BLOCK = 256
+SERIES = tuple(1.0 / math.factorial(n) for n in range(11, -1, -1))
 Z_95 = 1.959963984540054
 
 
@@ -152,8 +154,32 @@ def _compiled(function: Callable) -> Callable:
 
 
 @_compiled
-def _moments(values, ties, observed, beta):  # noqa: ANN001, ANN202
-    """Score and information of Efron's log partial likelihood at beta; patients by falling time, (n_patients,)."""
+def _exponentiate(values, beta, relative, powers):  # noqa: ANN001, ANN202
+    """relative = exp(beta · values), to the last digit or so, |beta · values| < 700; `powers` is space for it.
+
+    exp(y) = 2^k exp(r), r = y - k log 2 (in two parts), exp(r) by its series to r^12. Loops without calls run several
+    values at a time, in a third of the time of the library's exp.
+    """
+    for i in range(len(values)):
+        y = beta * values[i]
+        k = np.floor(y * 1.4426950408889634 + 0.5)
+        r = (y - k * 0.69314718036912381649) - k * 1.90821492927058770002e-10
+        series = 1.0 / 479001600.0
+        for coefficient in SERIES:
+            series = series * r + coefficient
+        relative[i] = series
+        powers[i] = (np.int64(k) + 1023) << 52  # the bits of 2^k
+    factors = powers.view(np.float64)
+    for i in range(len(values)):
+        relative[i] *= factors[i]
+
+
+@_compiled
+def _moments(values, ties, observed, relative):  # noqa: ANN001, ANN202
+    """Score and information of Efron's log partial likelihood; patients by falling time, (n_patients,).
+
+    relative : the hazard of each patient relative to the others, exp(beta · value)
+    """
     n = len(values)
     s0 = s1 = s2 = 0.0  # sums over the risk set of r, r·x and r·x², r being the relative hazard
     score = information = 0.0
@@ -164,7 +190,7 @@ def _moments(values, ties, observed, beta):  # noqa: ANN001, ANN202
         e0 = e1 = e2 = 0.0  # the same over the events at this time
         while i < n and ties[i] == now:
             x = values[i]
-            r = np.exp(beta * x) if beta != 0.0 else 1.0
+            r = relative[i]
             rx = r * x
             rxx = rx * x
             s0 += r
@@ -190,11 +216,15 @@ def _moments(values, ties, observed, beta):  # noqa: ANN001, ANN202
 def _solve(values, ties, observed):  # noqa: ANN001, ANN202
     """Coefficient, information there, iterations and code of the reason, for standardised values (n_patients,)."""
     reach = np.max(np.abs(values))
+    relative = np.ones(len(values))
+    powers = np.empty(len(values), np.int64)
     beta = 0.0
     lower, upper = -np.inf, np.inf
     at_null = 0.0
     for iteration in range(1, MAX_ITERATIONS + 1):
-        score, information = _moments(values, ties, observed, beta)
+        if iteration > 1:
+            _exponentiate(values, beta, relative, powers)
+        score, information = _moments(values, ties, observed, relative)
         if iteration == 1:
             at_null = information
             if at_null <= 1e-10:
