@@ -55,9 +55,14 @@ def cell_types(world: World) -> bytes:
 
 
 def purity(world: World) -> bytes:
-    """One set: genes that rise with the share of tumour cells, a stand-in for purity in adjusted comparisons."""
+    """One set, `purity_genes`: their mean is a stand-in for purity in adjusted comparisons."""
+    return _gmt({PURITY_SET: purity_genes(world)})
+
+
+def purity_genes(world: World) -> list[str]:
+    """Genes that rise with the share of tumour cells."""
     genes = world.roster.genes
-    return _gmt({PURITY_SET: list(genes.index[(genes["module"] == "purity") & (genes["purity"] > 0)])})
+    return list(genes.index[(genes["module"] == "purity") & (genes["purity"] > 0)])
 
 
 def markers(world: World) -> bytes:

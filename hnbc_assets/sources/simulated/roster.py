@@ -39,10 +39,10 @@ DRUG_SHARES = {
     "resistant_in_high_risk": 0.125,
     "confounded_by_general_sensitivity": 0.4,
 }
-N_OTHER_MECHANISMS = 5
+N_OTHER_MECHANISMS, OTHER_MECHANISM_GENES = 7, 30
 
 # Correlation of the tissue's factors with risk, in patients. Risk itself depends on none of them.
-RISK_CORRELATION = {"purity": 0.35, "pan_drug": 0.45, "mechanism": 0.5}
+RISK_CORRELATION = {"purity": 0.35, "pan_drug": 0.4, "mechanism": 0.5}
 CELL_TYPE_RISK_CORRELATION = 0.5
 
 # Real symbols that every such study expects, so that receptors and proliferation are where people look for them.
@@ -98,7 +98,7 @@ def draw_roster(simulation: Simulation) -> Roster:
     blocks = [_anoikis(simulation, rng), _modules()]
     blocks += [_own(f"{kind}:{row.entity}", size, 0.75) for kind, frame, size in
                (("cell_type", cell_types, 12), ("marker", markers, 6)) for row in frame.itertuples()]  # fmt: skip
-    blocks += [_own(f"mechanism:{i}", 40, 0.7, alternate=True) for i in range(N_OTHER_MECHANISMS)]
+    blocks += [_own(f"mechanism:{i}", OTHER_MECHANISM_GENES, 0.72, alternate=True) for i in range(N_OTHER_MECHANISMS)]
     placed = pd.concat(blocks, ignore_index=True)
     genes = pd.concat([placed, _background(simulation.n_genes - len(placed), rng)], ignore_index=True)
     numbers = [*FACTORS, "own_loading"]
@@ -109,14 +109,27 @@ def draw_roster(simulation: Simulation) -> Roster:
     genes.loc[simulated, "symbol"] = [f"SIM{i:05d}" for i in range(1, simulated.sum() + 1)]
     genes["level"] = rng.normal(5.0, 1.4, len(genes)).clip(1.5, 9.5)
     genes["spread"] = rng.uniform(0.7, 1.3, len(genes))
-    quiet_in_lines = (genes["arg_class"] != "") | genes["own_factor"].str.startswith(("cell_type", "marker"))
-    genes["line_spread"] = np.where(quiet_in_lines, 0.15, 1.0) * genes["spread"]
+    genes["line_spread"] = genes["spread"] * _liveliness_in_lines(genes, cell_types, markers)
     genes["gene_type"] = "protein_coding"
     genes = genes.sample(frac=1.0, random_state=rng.integers(2**31)).reset_index(drop=True)
     versions = rng.integers(1, 20, len(genes))
     genes["ensembl_id"] = [f"ENSG{900_000_000 + i:011d}.{v}" for i, v in enumerate(versions, start=1)]
     genes["entrez_id"] = np.arange(len(genes)) + 990_000_001
     return Roster(genes.set_index("symbol"), cell_types, markers, _drugs(simulation))
+
+
+def _liveliness_in_lines(genes: pd.DataFrame, cell_types: pd.DataFrame, markers: pd.DataFrame) -> np.ndarray:
+    """How much each gene varies over cell lines, relative to tumours. Lines hold no stroma and no immune cells, and
+    grown
+    on plastic they show little of anoikis; what goes with risk in tumours is the quietest.
+    """
+    tissue = genes["module"].isin(["immune", "resistance"]) | (genes["arg_class"] != "")
+    tissue |= genes["own_factor"].str.startswith(("cell_type", "marker"))
+    silent = (genes["risk"] != 0) | genes["module"].isin(["stroma", "purity"])
+    for kind, frame in (("cell_type", cell_types), ("marker", markers)):
+        moved = frame.loc[~frame["entity_class"].isin(["null", "confounded_by_er"]), "entity"]
+        silent |= genes["own_factor"].isin([f"{kind}:{entity}" for entity in moved])
+    return np.select([silent, tissue], [0.08, 0.2], default=1.0)
 
 
 def _anoikis(simulation: Simulation, rng: np.random.Generator) -> pd.DataFrame:
@@ -189,7 +202,9 @@ def _populations(classes: dict[str, int], prefix: str, variant: str) -> pd.DataF
 
 
 def _drugs(simulation: Simulation) -> pd.DataFrame:
-    """Drugs by class; the pathways cut across the classes, so that a pathway never stands for an effect."""
+    """Drugs by class. Pathways cut across the classes, so that a pathway never stands for an effect. Planted and null
+    drugs come in pairs of opposite sign, so that the mean over drugs is general sensitivity and little else.
+    """
     n = simulation.n_drugs
     kinds = [kind for kind, share in DRUG_SHARES.items() for _ in range(round(share * n))]
     kinds += ["null"] * (n - len(kinds))
@@ -197,7 +212,10 @@ def _drugs(simulation: Simulation) -> pd.DataFrame:
     frame["sign"] = (
         frame["entity_class"].map({"sensitive_in_high_risk": -1.0, "resistant_in_high_risk": 1.0}).fillna(1.0)
     )
-    frame["mechanism"] = np.arange(n) % N_OTHER_MECHANISMS
+    null = (frame["entity_class"] == "null").to_numpy()
+    place = np.cumsum(null) - 1
+    frame["mechanism"] = np.where(null, place // 2 % N_OTHER_MECHANISMS, -1)
+    frame.loc[null & (place % 2 == 1), "sign"] = -1.0
     frame["drug_name"] = [f"Simulated drug {i:03d}" for i in range(1, n + 1)]
     frame["pathway"] = [f"Simulated pathway {i % 8 + 1}" for i in range(n)]
     return frame
