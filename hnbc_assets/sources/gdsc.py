@@ -5,9 +5,11 @@ Belongs here: the release's files and reading their two formats. Does not: model
 
 from __future__ import annotations
 
+import gc
 import re
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -83,18 +85,20 @@ def read_dose_response(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame
 
     path = archived.locate(archive, manifest, r"GDSC.*dose_response.*\.xlsx", "GDSC dose response workbook")
     try:
-        rows = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python(skip_empty_area=True)
+        sheet = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0)
     except Exception as error:
         raise FormatError(
             f"{path.name} cannot be read as a workbook ({error}). Delete it and fetch it again."
         ) from error
-    header = [str(cell).strip() for cell in rows[0]] if rows else []
+    rows = sheet.iter_rows()
+    header = [str(cell).strip() for cell in next(rows, [])]
     lost = [column for column in REQUIRED if column not in header]
-    if lost or len(rows) < 2:
+    if lost or sheet.height < 2:
         raise FormatError(f"{path.name} has no {lost[0] if lost else 'row'}; its first row is {header[:8]}.")
     given = [column for column in (*COLUMNS, "RMSE") if column in header]
-    cells = dict(zip(given, zip(*map(itemgetter(*map(header.index, given)), rows[1:]), strict=True), strict=True))
-    del rows
+    with _collector_paused():
+        cells = dict(zip(given, zip(*map(itemgetter(*map(header.index, given)), rows), strict=True), strict=True))
+    del sheet, rows
     table = pd.DataFrame(index=range(len(cells["DRUG_ID"])))
     for upstream, name in (COLUMNS | {"RMSE": "rmse"}).items():
         column = cells.pop(upstream, (None,) * len(table))
@@ -159,6 +163,18 @@ def _one_fit(table: pd.DataFrame) -> pd.DataFrame:
         table = pd.concat([table[~twice], again])
     order = np.lexsort((pd.to_numeric(table["cosmic_id"]), pd.to_numeric(table["drug_id"])))
     return table.iloc[order].reset_index(drop=True)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Without the cyclic garbage collector, which takes most of the time while millions of cells come into being."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _by_value(cells: Sequence[object], read: Callable[[object], str | None]) -> np.ndarray:
