@@ -174,10 +174,13 @@ class SignatureSettings(Section):
 
 
 class Microenvironment(Section):
-    """Cell-type sets for ssGSEA (GMT; MCP-counter's markers where none is given) and markers for MCP-counter."""
+    """Markers for MCP-counter, cell-type sets for ssGSEA and mean z (GMT; the markers where none is given), and sets
+    whose mean z stands for tumour purity in adjusted comparisons (GMT).
+    """
 
     markers: LocalOrRemote
     cell_types: LocalOrRemote | None = None
+    purity: LocalOrRemote | None = None
     min_genes: int = Field(5, ge=1)
     min_coverage: float = Field(0.5, gt=0, le=1)
 
@@ -224,6 +227,12 @@ class SimulationSettings(Section):
     n_lines: int = Field(300, ge=60)
     n_drugs: int = Field(40, ge=4)
 
+    @property
+    def microenvironment(self) -> dict[str, LocalOrRemote]:
+        """Gene sets of simulated genes, which stand in for the study's own when the upstream is simulated."""
+        own = "https://simulated.invalid"
+        return {name: LocalOrRemote(url=f"{own}/{name}.gmt") for name in ("cell_types", "purity")}
+
 
 class Study(Section):
     """One study, whole. `hash` identifies its content; `folder` is where its relative paths start."""
@@ -259,6 +268,13 @@ class Study(Section):
     def hash(self) -> str:
         """Twelve hexadecimal digits of the sha256 of every setting."""
         return digest(self.model_dump(mode="json"))
+
+    def gene_sets(self, simulated: bool) -> dict[str, LocalOrRemote]:
+        """The microenvironment's files by name: markers, and cell_types and purity where there are any."""
+        named = {name: getattr(self.microenvironment, name) for name in ("markers", "cell_types", "purity")}
+        if simulated:
+            named |= self.simulation.microenvironment
+        return {name: file for name, file in named.items() if file is not None}
 
     @property
     def discovery(self) -> str:

@@ -9,7 +9,7 @@ import dagster as dg
 import pandas as pd
 
 from hnbc_assets.defs.cohorts import expression_keys, patients_keys
-from hnbc_assets.defs.microenvironment import er_covariate, risk_groups
+from hnbc_assets.defs.microenvironment import risk_groups
 from hnbc_assets.defs.publishing import Described, Publication
 from hnbc_assets.defs.releases import GDSC
 from hnbc_assets.defs.resources import open_archive
@@ -69,23 +69,24 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
             "drug_sensitivity": pd.concat(predictions, ignore_index=True),
         }
 
-    @stage.asset(DrugAssociations, inputs={"patients": patients_keys(study)})
+    @stage.asset(DrugAssociations)
     def drug_associations(
-        drug_sensitivity: pd.DataFrame, drug_models: pd.DataFrame, risk_scores: pd.DataFrame, patients: Frames
+        drug_sensitivity: pd.DataFrame, drug_models: pd.DataFrame, risk_scores: pd.DataFrame, confounders: pd.DataFrame
     ) -> Publication:
         """Predicted ln IC50 between high and low risk: Mann–Whitney, rank-biserial effect, BH over the cohort's drugs.
 
-        Beside it the comparison adjusted for oestrogen receptor and general drug sensitivity.
+        Beside it the comparison adjusted for the cohort's confounders and for general drug sensitivity.
         """
         from hnbc_assets.report import figures
         from hnbc_assets.science.drugs.association import associate
+        from hnbc_assets.science.microenvironment.confounders import covariates
 
         groups, rows = risk_groups(risk_scores), []
         named = drug_models.set_index(["cohort_id", "drug_id"])[["drug_name", "cv_pearson"]]
         for name, predicted in drug_sensitivity.groupby("cohort_id", sort=False):
             if name in groups:
                 wide = predicted.pivot(index="drug_id", columns="patient_id", values="ln_ic50_um")
-                compared = associate(wide, groups[name], er_covariate(patients[name])).assign(cohort_id=name)
+                compared = associate(wide, groups[name], covariates(confounders, name)).assign(cohort_id=name)
                 rows.append(compared.join(named.loc[name], on="drug_id")[list(DrugAssociations.columns)])
         table = (
             pd.concat([DrugAssociations.conform(r) for r in rows], ignore_index=True)

@@ -44,11 +44,9 @@ def raw_key(cohort_id: str, source: GeoSource | GdcSource | CbioportalSource | T
     return f"raw/table/{cohort_id}"
 
 
-def gene_set_files(study: Study) -> dict[str, LocalOrRemote]:
-    """Every gene-set file that the study names, by the name under which it is archived."""
-    named: dict[str, LocalOrRemote] = {"markers": study.microenvironment.markers}
-    if study.microenvironment.cell_types:
-        named["cell_types"] = study.microenvironment.cell_types
+def gene_set_files(study: Study, simulated: bool) -> dict[str, LocalOrRemote]:
+    """Every gene-set file that the study needs, by what it is for."""
+    named = study.gene_sets(simulated)
     for position, genes in enumerate(study.anoikis_genes):
         named[f"anoikis_{position}"] = genes.gmt or genes.genecards
     for position, collection in enumerate(study.enrichment.collections.values()):
@@ -64,7 +62,8 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         key = raw_key(cohort_id, cohort.source)
         if key not in made:
             made[key] = _raw(stage, key, *_cohort_fetch(cohort_id, cohort.source, study))
-    made[GENE_SETS] = _raw(stage, GENE_SETS, "The gene sets and marker lists that the study names.", _gene_sets(study))
+    files = gene_set_files(study, stage.place.simulated)
+    made[GENE_SETS] = _raw(stage, GENE_SETS, "The gene sets and marker lists that the study names.", _gene_sets(files))
     if study.drugs:
         made[GDSC] = _raw(
             stage,
@@ -86,9 +85,9 @@ def _raw(stage: Stage, key: str, description: str, fetch: Fetch) -> dg.AssetsDef
         )
 
     raw.__doc__ = description
-    return stage.asset(
-        Manifest, key=key, settings=_settings(stage.study, key), checks=_checks(stage, key), kinds=("file",)
-    )(raw)
+    return stage.asset(Manifest, key=key, settings=_settings(stage, key), checks=_checks(stage, key), kinds=("file",))(
+        raw
+    )
 
 
 def _checks(stage: Stage, key: str) -> tuple[Check, ...]:
@@ -106,14 +105,14 @@ def _releases(manifest: pd.DataFrame) -> Mapping[str, str]:
     return {"release": ", ".join(sorted(set(manifest.release)))}
 
 
-def _settings(study: Study, key: str) -> object:
+def _settings(stage: Stage, key: str) -> object:
     """The settings that decide what a raw asset fetches."""
-    named: list[object] = [
-        c.source.model_dump(mode="json") for i, c in study.cohorts.items() if raw_key(i, c.source) == key
-    ]
+    study = stage.study
     if key == GENE_SETS:
-        named = [{n: f.model_dump(mode="json") for n, f in gene_set_files(study).items()}]
-    return [named, study.drugs.release if key == GDSC and study.drugs else None]
+        return {n: f.model_dump(mode="json") for n, f in gene_set_files(study, stage.place.simulated).items()}
+    if key == GDSC:
+        return study.drugs.release if study.drugs else None
+    return [c.source.model_dump(mode="json") for i, c in study.cohorts.items() if raw_key(i, c.source) == key]
 
 
 def _cohort_fetch(
@@ -152,8 +151,6 @@ def _cohort_fetch(
     )
 
 
-def _gene_sets(study: Study) -> Fetch:
-    files = gene_set_files(study)
-    return lambda client, archive, progress: gene_sets.fetch(
-        client, archive, list(dict.fromkeys(str(f.url or f.file) for f in files.values())), progress=progress
-    )
+def _gene_sets(files: Mapping[str, LocalOrRemote]) -> Fetch:
+    locations = list(dict.fromkeys(str(f.url or f.file) for f in files.values()))
+    return lambda client, archive, progress: gene_sets.fetch(client, archive, locations, progress=progress)

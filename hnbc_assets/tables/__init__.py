@@ -15,7 +15,7 @@ from hnbc_assets.tables.genes import (
     CandidateOverlap,
     DrugResistanceGenes,
 )
-from hnbc_assets.tables.microenvironment import ImmuneAssociations, ImmuneInfiltration, ImmuneMethodUse
+from hnbc_assets.tables.microenvironment import Confounders, ImmuneAssociations, ImmuneInfiltration, ImmuneMethodUse
 from hnbc_assets.tables.schema import Column, Table, column
 from hnbc_assets.tables.signature import (
     LassoCoefficients,
@@ -41,6 +41,7 @@ __all__ = [
     "Cohorts",
     "Column",
     "ColumnDictionary",
+    "Confounders",
     "DrugAssociations",
     "DrugModels",
     "DrugResistanceGenes",

@@ -51,3 +51,13 @@ class ImmuneAssociations(Table):
     adjusted_p_value: float = column("t test of the adjusted difference", nullable=True, ge=0, le=1)
     adjusted_fdr: float = column("Benjamini–Hochberg of the adjusted test", nullable=True, ge=0, le=1)
     adjusted_for: str = column("covariates of the adjusted comparison", nullable=True)
+
+
+class Confounders(Table):
+    """What adjusted comparisons hold fixed in an included patient; null where it is not known."""
+
+    key = ("cohort_id", "patient_id")
+    cohort_id: str = column("cohort")
+    patient_id: str = column("patient")
+    er_status: float = column("oestrogen receptor: 1 positive, 0 negative", nullable=True, ge=0, le=1)
+    purity: float = column("mean z of the study's purity sets, a stand-in for tumour purity", unit="sd", nullable=True)

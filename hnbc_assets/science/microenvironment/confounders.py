@@ -1,0 +1,56 @@
+"""Confounders: what differs with risk for reasons of its own, and is held fixed in adjusted comparisons.
+
+Belongs here: oestrogen receptor and a stand-in for tumour purity (Aran 2015, 10.1038/ncomms9971: purity confounds
+comparisons of bulk expression). Does not: the comparison (science/group_comparison), general drug sensitivity
+(science/drugs/association).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from hnbc_assets.science.microenvironment.mean_z import mean_z
+
+ER = {"positive": 1.0, "negative": 0.0}
+NAMES = ("er_status", "purity")
+
+
+def confounders_of(
+    patients: pd.DataFrame,
+    expression: pd.DataFrame,
+    purity_genes: Sequence[str],
+    *,
+    min_genes: int,
+    min_coverage: float,
+) -> pd.DataFrame:
+    """One row an included patient: patient_id, er_status (1, 0, missing), purity (mean z of the genes, in sd).
+
+    Parameters
+    ----------
+    patients : rows of the table `patients` of one cohort
+    expression : genes × patients
+    purity_genes : genes that rise with the share of tumour cells; purity is missing throughout where the cohort has
+        fewer than `min_genes` of them or less than the share `min_coverage`
+    """
+    included = patients[patients["included"].astype(bool) & patients["patient_id"].isin(expression.columns)]
+    found = [gene for gene in purity_genes if gene in expression.index]
+    table = pd.DataFrame(
+        {"patient_id": included["patient_id"].to_numpy(), "er_status": included["er_status"].map(ER).to_numpy(float)}
+    )
+    table["purity"] = float("nan")
+    if len(found) >= max(min_genes, 1) and len(found) >= min_coverage * len(purity_genes):
+        scored = mean_z(expression[list(included["patient_id"])], {"purity": found})
+        table["purity"] = scored.loc["purity"].to_numpy(dtype=float)
+    return table
+
+
+def covariates(confounders: pd.DataFrame, cohort_id: str) -> pd.DataFrame | None:
+    """The confounders of a cohort that are known and differ, patients × k; None where there is none.
+
+    Patients with one of them missing are left out of adjusted comparisons.
+    """
+    own = confounders[confounders["cohort_id"] == cohort_id].set_index("patient_id")
+    known = [name for name in NAMES if own[name].nunique() > 1]
+    return own[known].dropna() if known else None
