@@ -109,6 +109,11 @@ def p_text(p: float, name: str = "p") -> str:
     return f"{name} < 0.001" if p < 0.001 else f"{name} = {p:.3f}"
 
 
+def signed(value: float, digits: int) -> str:
+    """A number with its sign, as one would print it; nothing is not "−0.00"."""
+    return "–" if not known(value) else f"{round(float(value), digits) + 0.0:+.{digits}f}".replace("-", "−")
+
+
 def shortened(name: object, length: int = 34) -> str:
     """A name that fits beside an axis."""
     text = str(name)

@@ -22,6 +22,7 @@ from hnbc_assets.report.canvas import (
     only,
     sheet,
     shortened,
+    signed,
 )
 
 if TYPE_CHECKING:
@@ -124,12 +125,18 @@ def _panels(
     """Panels side by side; features in the order of their p, the least on top."""
     orders = {name: _order(wide, tests) for name, (wide, tests) in panels.items()}
     rows = max(len(order) for order in orders.values())
-    width = 8.6 if len(panels) == 1 else 7.0 * len(panels)
-    figure = sheet(width, 2.5 + 0.34 * rows)
-    panel = width / len(panels)
+    n_columns = min(len(panels), 2)
+    width, height = (8.6, 1.75 + 0.34 * rows) if n_columns == 1 else (7.0, 1.75 + 0.34 * rows)
+    n_lines = -(-len(panels) // n_columns)
+    figure = sheet(width * n_columns, 0.75 + height * n_lines)
     for i, (name, (wide, tests)) in enumerate(panels.items()):
+        line, column = divmod(i, n_columns)
         ax = axes(
-            figure, left=i * panel + 2.3, bottom=0.65, right=width - (i + 1) * panel + 2.2, top=1.65 if name else 1.3
+            figure,
+            left=column * width + 2.3,
+            bottom=(n_lines - 1 - line) * height + 0.65,
+            right=(n_columns - 1 - column) * width + 2.2,
+            top=0.75 + line * height + 0.9,
         )
         _paired_boxes(ax, wide, tests, orders[name], group, rows)
         ax.set_xlabel(unit)
@@ -141,11 +148,11 @@ def _panels(
     handles = [
         Patch(facecolor=GROUP_COLOURS[g], alpha=0.75, label=f"{g} risk ({sizes.get(g, 0):,})") for g in ("high", "low")
     ]
-    height = figure.get_size_inches()[1]
+    total_width, total_height = figure.get_size_inches()
     figure.legend(
         handles=handles,
         loc="upper left",
-        bbox_to_anchor=(0.12 / width, 1 - 0.62 / height),
+        bbox_to_anchor=(0.12 / total_width, 1 - 0.62 / total_height),
         ncols=2,
         fontsize=9,
         frameon=False,
@@ -158,9 +165,10 @@ def _panels(
 
 
 def _order(wide: pd.DataFrame, tests: pd.DataFrame) -> list[str]:
-    """The features to draw, by p value, then by effect."""
-    known_tests = tests.reindex(wide.index)
-    keys = pd.DataFrame({"p": known_tests["p_value"], "effect": -known_tests["effect"].abs()}, index=wide.index)
+    """The features to draw: by the larger of plain and adjusted p, then by effect."""
+    found = tests.reindex(wide.index)
+    p_values = found[[column for column in ("p_value", "adjusted_p_value") if column in found]].astype(float)
+    keys = pd.DataFrame({"p": p_values.max(axis=1), "effect": -found["effect"].abs()}, index=wide.index)
     return keys.sort_values(["p", "effect"]).index[:MAX_FEATURES].tolist()
 
 
@@ -204,7 +212,7 @@ def _write_tests(ax: Axes, tests: pd.DataFrame, places: np.ndarray, rows: int) -
         where = 1 + offset / width
         ax.text(where, rows - 0.25, label, transform=ax.get_yaxis_transform(), fontsize=8.5, color="#555555")
     for place, (_, row) in zip(places, tests.iterrows(), strict=True):
-        values = [f"{row['effect']:+.2f}".replace("-", "−") if known(row["effect"]) else "–", _fdr(row["fdr"])]
+        values = [signed(row["effect"], 2), _fdr(row["fdr"])]
         weights = ["normal", _weight(row["fdr"])]
         if adjusted:
             values.append(_fdr(row["adjusted_fdr"]))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from hnbc_assets.report.canvas import known
+from hnbc_assets.report.canvas import known, signed
 
 Tables = Mapping[str, pd.DataFrame]
 FDR = 0.05
@@ -139,7 +139,7 @@ def _genes(tables: Tables) -> Iterator[str]:
         agrees = row.get("direction_concordant")
         verdict = "" if not known(agrees) else ", agrees" if agrees else ", opposed"
         direction = words.get(row["direction"], "direction unknown")
-        yield f"{row['gene'].ljust(width)} {_signed(row['coefficient'], 3)} {sign}; {direction}{verdict}"
+        yield f"{row['gene'].ljust(width)} {signed(row['coefficient'], 3)} {sign}; {direction}{verdict}"
     if len(order) > 12:
         yield f"and {len(order) - 12} weaker"
 
@@ -249,7 +249,7 @@ def _differences(rows: pd.DataFrame, name: str, words: tuple[str, str], others: 
     strongest = lasting.reindex(lasting["effect"].abs().sort_values(ascending=False).index)
     for word, of_sign in ((words[0], strongest["effect"] > 0), (words[1], strongest["effect"] < 0)):
         named = [
-            f"{row[name]}{TIE}({_signed(row['effect'], 2)})" for _, row in strongest[of_sign].head(NAMED).iterrows()
+            f"{row[name]}{TIE}({signed(row['effect'], 2)})" for _, row in strongest[of_sign].head(NAMED).iterrows()
         ]
         if named:
             text += f"; {word} in high risk: {', '.join(named)}"
@@ -295,7 +295,3 @@ def _reading(tables: Tables) -> Iterator[str]:
 
 def _p(value: float) -> str:
     return "no p" if not known(value) else f"p{TIE}<{TIE}0.001" if value < 0.001 else f"p{TIE}={TIE}{value:.3f}"
-
-
-def _signed(value: float, digits: int) -> str:
-    return f"{value:+.{digits}f}".replace("-", "−")

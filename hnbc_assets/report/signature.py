@@ -23,6 +23,7 @@ from hnbc_assets.report.canvas import (
     known,
     only,
     sheet,
+    signed,
 )
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def coefficients(
         text = words.get(row.get("direction"), "direction unknown")
         text += "" if not known(agrees) else (", agrees" if agrees else ", opposed")
         place = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": 9, "color": INK}
-        ax.text(1 + 0.12 / width, i, f"{row['coefficient']:+.3f}".replace("-", "−"), **place)
+        ax.text(1 + 0.12 / width, i, signed(row["coefficient"], 3), **place)
         ax.text(1 + 0.72 / width, i, text, **place)
     notes = [whose, f"{len(signature)} gene{'s' if len(signature) != 1 else ''}"]
     if len(shown) < len(signature):

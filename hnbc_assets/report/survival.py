@@ -47,7 +47,7 @@ def kaplan_meier(
     n_columns = min(len(cohorts), 2)
     n_rows = -(-len(cohorts) // n_columns)
     width, height = (8.0, 5.3) if n_columns == 1 else (6.6, 5.0)
-    figure = sheet(width * n_columns, 0.75 + height * n_rows)
+    figure = sheet(width * n_columns, 0.85 + height * n_rows)
     for i, name in enumerate(cohorts):
         row, column = divmod(i, n_columns)
         ax = axes(
@@ -55,7 +55,7 @@ def kaplan_meier(
             left=column * width + 1.0,
             bottom=(n_rows - 1 - row) * height + 1.6,
             right=(n_columns - 1 - column) * width + 0.35,
-            top=0.75 + row * height + 0.4,
+            top=0.85 + row * height + 0.55,
         )
         own = performance
         if performance is not None and "cohort_id" in performance and name is not None:
@@ -85,13 +85,17 @@ def _survival_panel(
     ax.set_xlim(0, curves["time_days"].max() / days * 1.02)
     ax.set_ylabel(f"{endpoint.upper()} probability" if endpoint else "survival probability")
     ax.set_xlabel(unit)
-    ax.legend(loc="lower left", fontsize=9, frameon=False)
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.985), ncols=2, fontsize=9, frameon=False, borderaxespad=0.2)
     apparent = (cohort is not None and cohort == training) or _is_apparent(performance)
     text = _split_text(performance) + ("\napparent: trained on these patients" if apparent else "")
-    ax.text(0.985, 0.98, text.strip(), transform=ax.transAxes, ha="right", va="top", fontsize=9, color=INK)
+    free_below = curves["survival"].min() > 0.35
+    place = (
+        {"x": 0.02, "y": 0.03, "va": "bottom"} if free_below else {"x": 0.985, "y": 0.98, "ha": "right", "va": "top"}
+    )
+    ax.text(s=text.strip(), transform=ax.transAxes, fontsize=9, color=INK, **place)
     n = sum(int(curve["at_risk"].iloc[0]) for curve in by_group.values())
     whose = caption(cohort, endpoint=endpoint, n_patients=n, n_events=sum(map(_events, by_group.values())))
-    ax.set_title(whose, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=9)
+    ax.set_title(whose, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=22)
     _at_risk(ax, by_group, days)
 
 
