@@ -31,7 +31,7 @@ SELECT table_name AS "table", estimated_size AS "rows", coalesce(comment, '') AS
 FROM duckdb_tables() WHERE NOT temporary ORDER BY table_name"""
 SCHEMA = """
 SELECT column_name AS "column", data_type AS "type", coalesce(comment, '') AS "what it is"
-FROM duckdb_columns() WHERE table_name = ? AND NOT internal ORDER BY column_index"""
+FROM duckdb_columns() WHERE table_name = '{}' AND NOT internal ORDER BY column_index"""
 
 
 class Shell:
@@ -60,7 +60,7 @@ class Shell:
             text = "\n".join(lines).strip()
             if len(lines) == 1 and text.startswith("."):
                 lines = []
-                if not self._dot(text):
+                if not self.obey(text):
                     break
             elif text.endswith(";"):
                 lines = []
@@ -85,7 +85,7 @@ class Shell:
         except KeyboardInterrupt:
             click.echo("interrupted")
 
-    def _dot(self, text: str) -> bool:
+    def obey(self, text: str) -> bool:
         """Follow a command that begins with a dot; False ends the shell."""
         word, _, rest = text.rstrip("; ").partition(" ")
         match word:
@@ -96,7 +96,7 @@ class Shell:
             case ".tables":
                 self._run(TABLES)
             case ".schema" if rest.strip().isidentifier():
-                self._run(SCHEMA.replace("?", f"'{rest.strip()}'"))
+                self._run(SCHEMA.format(rest.strip()))
             case _:
                 click.echo(HELP)
         return True

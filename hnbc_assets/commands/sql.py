@@ -38,8 +38,8 @@ def sql(query: str | None, form: str | None, output: Path | None) -> None:
     hnbc sql "FROM patients WHERE her2_status = 'negative'" --output negative.csv
     hnbc sql < questions.sql
 
-    The database is opened read-only, and SQL reaches no file and no network. Tables and columns carry comments:
-    DESCRIBE TABLE, or the table column_dictionary.
+    The database is opened read-only, and SQL reaches no file and no network. What the tables and their columns mean:
+    hnbc sql .tables, hnbc sql ".schema signature", or the table column_dictionary.
     """
     from hnbc_assets.commands.home import look
 
@@ -47,10 +47,12 @@ def sql(query: str | None, form: str | None, output: Path | None) -> None:
     form = form or _form_of(output)
     if form == "parquet" and output is None:
         raise click.UsageError("--format parquet needs --output FILE.")
-    if query is None and sys.stdin.isatty():
+    dotted = query is not None and query.startswith(".")
+    if dotted or (query is None and sys.stdin.isatty()):
         from hnbc_assets.commands.shell import Shell
 
-        Shell(lake, form).talk()
+        shell = Shell(lake, form)
+        shell.obey(query) if dotted else shell.talk()
         return
     with connect(lake) as database:
         statements = parse(database, sys.stdin.read() if query is None else query)

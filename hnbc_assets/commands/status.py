@@ -156,12 +156,13 @@ def _say_assets(assets: dict[str, Asset], study_hash: str | None) -> None:
 def _say_checks(lake: Lake) -> None:
     from hnbc_assets.lake.checks import outcomes
 
-    found = outcomes(lake)
-    failed = found[~found.passed]
-    click.echo(f"\nchecks: {len(found) - len(failed)} passed, {len(failed)} failed")
+    all_checks = outcomes(lake)
+    failed = all_checks[~all_checks.passed]
+    click.echo(f"\nchecks: {len(all_checks) - len(failed)} passed, {len(failed)} failed")
     for check in failed.sort_values(["blocking", "asset"], ascending=[False, True]).itertuples():
         mark = "✗ blocking" if check.blocking else "!"
-        click.echo(f"  {mark} {check.asset}: {check.check_name}: {check.description}")
+        found = f"; found: {check.value}; allowed: {check.threshold}" if check.value is not None else ""
+        click.echo(f"  {mark} {check.asset}: {check.check_name}: {check.description}{found}")
 
 
 def age(moment: datetime) -> str:
