@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -20,7 +20,7 @@ from hnbc_assets.errors import FormatError, StudyError
 from hnbc_assets.sources import archived
 
 if TYPE_CHECKING:
-    from hnbc_assets.sources.archive import Archive
+    from hnbc_assets.sources.archive import Archive, Wanted
     from hnbc_assets.sources.http import Client
     from hnbc_assets.sources.progress import Progress
 
@@ -45,36 +45,28 @@ def release(location: str | Path) -> str:
 def fetch(
     client: Client | None, archive: Archive, locations: Iterable[str | Path], *, progress: Progress | None = None
 ) -> pd.DataFrame:
-    """Archive lists given as https addresses or local paths; manifest rows in the order asked for.
+    """Archive lists given as https addresses or local paths; manifest rows in the order asked for,
+    each once.
 
     `client` may be None when all are local. The file id is the address or the path as given.
     """
-    from hnbc_assets.sources.archive import Wanted
-
-    rows = []
+    wanted: dict[str, list[Wanted]] = {}
+    rows: dict[str, pd.DataFrame] = {}
+    locations = list(dict.fromkeys(map(str, locations)))
     for location in locations:
         version = release(location)
         if _is_url(location):
-            if client is None:
-                raise StudyError(f"{location} is an address, and no client was given to fetch it.")
-            parts = urlsplit(str(location))
-            name = parts.path.rsplit("/", 1)[1]
-            content = "gzip" if name.endswith(".gz") else "text"
-            path = f"{parts.netloc}{parts.path}"
-            wanted = Wanted(file_id=str(location), url=str(location), path=path, content=content)
-            rows.append(archive.fetch(client, "gene_sets", version, [wanted], progress=progress))
+            wanted.setdefault(version, []).append(_wanted(location))
         else:
-            file = Path(location)
-            stored = archive.store(
-                "gene_sets",
-                version,
-                file_id=str(location),
-                url=file.resolve().as_uri(),
-                path=file.name,
-                content=_local(location),
-            )
-            rows.append(stored.to_frame().T)
-    return pd.concat(rows, ignore_index=True) if rows else archive.manifest("gene_sets", "none")
+            rows[location] = _store(archive, version, location)
+    if wanted and client is None:
+        raise StudyError(f"{next(iter(wanted.values()))[0].url} is an address, and no client was given to fetch it.")
+    for version, of_release in wanted.items():
+        fetched = archive.fetch(client, "gene_sets", version, of_release, progress=progress)
+        rows |= {one.file_id: fetched.iloc[[n]] for n, one in enumerate(of_release)}
+    if not rows:
+        return archive.manifest("gene_sets", "none")
+    return pd.concat([rows[location] for location in locations], ignore_index=True)
 
 
 def read_gmt(path: Path) -> dict[str, list[str]]:
@@ -143,6 +135,29 @@ def read_marker_table(path: Path) -> dict[str, list[str]]:
             if gene.strip() not in genes:
                 genes.append(gene.strip())
     return markers
+
+
+def _wanted(address: str) -> Wanted:
+    """What to fetch of an address: the file under HOST/PATH."""
+    from hnbc_assets.sources.archive import Wanted
+
+    parts = urlsplit(address)
+    content: Literal["gzip", "text"] = "gzip" if parts.path.endswith(".gz") else "text"
+    return Wanted(file_id=address, url=address, path=f"{parts.netloc}{parts.path}", content=content)
+
+
+def _store(archive: Archive, version: str, location: str) -> pd.DataFrame:
+    """A local list, copied into the archive; its manifest row."""
+    file = Path(location)
+    row = archive.store(
+        "gene_sets",
+        version,
+        file_id=location,
+        url=file.resolve().as_uri(),
+        path=file.name,
+        content=_local(location),
+    )
+    return row.to_frame().T
 
 
 def _read_delimited(path: Path) -> pd.DataFrame:

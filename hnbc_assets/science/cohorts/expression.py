@@ -95,9 +95,14 @@ def to_log2(values: np.ndarray, scale: str) -> np.ndarray:
         return values
     if np.nanmin(values, initial=np.inf) < 0:
         raise StudyError(f"{scale}: a value is negative ({np.nanmin(values):.4g}). Are the values logarithms already?")
-    library = np.nansum(values, axis=0) + 1
-    logarithms = values + 1 if scale == "log2_tpm" else (values + 0.5) * (1e6 / library)
+    logarithms = values + 1 if scale == "log2_tpm" else _per_million(values)
     return np.log2(logarithms, out=logarithms)
+
+
+def _per_million(counts: np.ndarray) -> np.ndarray:
+    """Counts per million of each sample's library, half a count added, as voom adds it."""
+    library = np.nansum(counts, axis=0)
+    return (counts + 0.5) * (1e6 / (library + 1))
 
 
 def _collapse(
@@ -108,12 +113,10 @@ def _collapse(
     codes, names = pd.factorize(genes.iloc[usable], sort=True)
     counts = np.bincount(codes)
     rule = np.full(len(names), "its only feature", dtype=object)
-    matrix = np.empty((len(names), values.shape[1]))
     order = np.argsort(codes, kind="stable")
     rows, starts = usable[order], np.concatenate([[0], np.cumsum(counts)])
-    single = counts == 1
-    matrix[single] = values[rows[starts[:-1][single]]]
-    for gene in np.flatnonzero(~single):
+    matrix = values[rows[starts[:-1]]]
+    for gene in np.flatnonzero(counts > 1):
         block = rows[starts[gene] : starts[gene + 1]]
         if collapse == "mean":
             matrix[gene] = _mean(values[block])
