@@ -182,3 +182,20 @@ def test_a_revised_series_is_another_release(small_replica, tmp_path):
         manifest = geo.fetch(client, archive, "GSE25066", "GPL96")
     assert set(manifest["release"]) == {"2026-11-05"}
     assert len(geo.read_clinical(archive, manifest)) == 507
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        *(("GPL96.annot.gz", kind) for kind in ("status", "truncate", "reset", "html", "corrupt", "short")),
+        *(("acc.cgi", kind) for kind in ("status", "truncate", "reset", "html")),
+    ],
+)
+def test_one_fault_of_any_kind_is_survived(small_replica, tmp_path, path, kind):
+    small_replica.control(fault={"kind": kind, "path": path, "times": 1, "code": 503})
+    archive = Archive(tmp_path)
+    with connect(small_replica.base, backoff_seconds=0.01) as client:
+        manifest = geo.fetch(client, archive, "GSE25066", "GPL96")
+    _, features = geo.read_expression(archive, manifest)
+    assert features["symbol"].notna().sum() == 1673
