@@ -78,7 +78,7 @@ def _status() -> int:
 
 def _keep() -> str:
     """Put the traceback of an error where a developer finds it, and say where."""
-    logs = Path(os.environ.get("DAGSTER_HOME", "")) / "logs"
+    logs = Path(os.environ.get("DAGSTER_HOME", "")) / "hnbc_logs"
     if not os.environ.get("DAGSTER_HOME") or not logs.is_dir():
         return f"All of it:\n{traceback.format_exc()}"
     kept = logs / "errors.log"

@@ -23,10 +23,6 @@ telemetry: {enabled: false}
 nux: {enabled: false}
 storage:
   sqlite: {base_dir: {env: DAGSTER_HOME}}
-compute_logs:
-  module: dagster._core.storage.local_compute_log_manager
-  class: LocalComputeLogManager
-  config: {base_dir: {env: DAGSTER_HOME}}
 concurrency:
   runs: {max_concurrent_runs: 1}
   pools: {granularity: op, default_limit: 1}
@@ -69,8 +65,8 @@ class Home:
 
     @property
     def logs(self) -> Path:
-        """Where logs are kept that are not shown."""
-        return self.path / "logs"
+        """Where logs are kept that are not shown. Not `logs`, which Dagster empties as its own."""
+        return self.path / "hnbc_logs"
 
     def instance(self) -> DagsterInstance:
         """Dagster's instance for a run in this terminal."""

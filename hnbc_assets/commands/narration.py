@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 INVOCATION_TAG = "hnbc/invocation"
+STOPPED = "stopped"
 PAUSE_SECONDS = 0.25
 PATIENCE_SECONDS = 1.0  # a step that is done sooner has no line for its start
 
@@ -174,7 +175,10 @@ class Narrator:
         told.failures.append(Failure(name, message, status))
         seconds = at - told.started.get(step, at)
         said = "stopped by its blocking check" if blocked and "AssetCheck" in message else message
-        _say(f"  ✗ {name} failed after {seconds:.1f} s\n      " + said.replace("\n", "\n      "))
+        if said == STOPPED:
+            _say(f"  ✗ {name} stopped after {seconds:.1f} s")
+        else:
+            _say(f"  ✗ {name} failed after {seconds:.1f} s\n      " + said.replace("\n", "\n      "))
 
     def _name(self, step: str) -> str:
         assets = self.told.planned.get(step, [])
@@ -204,7 +208,7 @@ class Narrator:
         while innermost.cause is not None:
             innermost = innermost.cause
         if "Interrupt" in (innermost.cls_name or ""):
-            return "stopped", 1
+            return STOPPED, 1
         return f"{innermost.message.strip()}\nThis error was not foreseen. All of it is in {log}", 1
 
 

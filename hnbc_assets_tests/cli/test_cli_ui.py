@@ -36,6 +36,7 @@ def test_the_ui_answers_and_leaves_no_process_behind(start, port, lake_path, num
     assert process.returncode == status
     assert "nothing is left running" in said
     assert of_lake(lake_path) == set()
+    assert (lake_path / "dagster" / "hnbc_logs" / "webserver.log").exists()
 
 
 @pytest.mark.full
