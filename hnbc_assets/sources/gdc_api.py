@@ -91,7 +91,7 @@ def search(
     fields: Sequence[str],
     *,
     sort: str,
-    page_size: int = 500,
+    page_size: int = 1000,
     limit: int | None = None,
 ) -> list[Reply]:
     """All pages of a search (or those with the first `limit` hits), as GDC sent them.

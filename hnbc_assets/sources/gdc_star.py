@@ -121,8 +121,8 @@ def quick_values(path: Path, column: str, names: np.ndarray, ends: np.ndarray) -
     if end < 0 or header[0] != "gene_id" or column not in header[1:]:
         return None
     row = np.empty(ends.size)
-    whole = compiled_scan()(np.frombuffer(content, np.uint8), end + 1, header.index(column), names, ends, row)
-    return row if whole else None
+    text, place, last = np.frombuffer(content, np.uint8), header.index(column), len(header) - 1
+    return row if compiled_scan()(text, end + 1, place, last, names, ends, row) else None
 
 
 @functools.cache
@@ -134,13 +134,14 @@ def compiled_scan() -> Callable[..., Any]:
 
 
 def scan_values(
-    text: np.ndarray, start: int, column: int, names: np.ndarray, ends: np.ndarray, values: np.ndarray
+    text: np.ndarray, start: int, column: int, last: int, names: np.ndarray, ends: np.ndarray, values: np.ndarray
 ) -> bool:
     """Walk the rows of a table, compare their first field, read one column of plain decimal numbers.
 
     Parameters
     ----------
-    text : (n_bytes,) uint8; start : where the first row begins; column : which tab-separated field, from 0
+    text : (n_bytes,) uint8; start : where the first row begins
+    column, last : which tab-separated field is read, and which is a row's last, from 0
     names, ends : the expected first fields' bytes one after the other, and where each ends
     values : (n_rows,), written to; a blank is NaN. Mantissas below 2^53 over a power of ten up to 22 round exactly.
 
@@ -182,8 +183,12 @@ def scan_values(
         values[row] = np.nan if digits == 0 else mantissa / 10.0 ** max(decimals, 0)
         if decimals > 22:
             return False
+        fields = column
         while at < n and text[at] != newline:
+            fields += text[at] == tab
             at += 1
+        if fields != last:
+            return False
         at += 1
     return at >= n
 

@@ -1,0 +1,228 @@
+"""Faults over real sockets: an ingest recovers or says what failed, and the next one completes from what was kept."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from hnbc_assets.errors import (
+    ChecksumMismatch,
+    DamagedDownload,
+    DownloadsIncomplete,
+    UpstreamRefused,
+    UpstreamUnreachable,
+)
+from hnbc_assets.sources import gdc
+from hnbc_assets.sources.archive import Archive, Wanted
+from hnbc_assets.sources.http import connect
+
+SERIES = "https://ftp.ncbi.nlm.nih.gov/geo/series/GSE25nnn/GSE25066/matrix/GSE25066_series_matrix.txt.gz"
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return Archive(tmp_path / "raw")
+
+
+def client_of(replica, **options):
+    return connect(replica.base, **({"retries": 4, "backoff_seconds": 0.02} | options))
+
+
+def ingest(replica, archive, **options):
+    with client_of(replica, **options) as client:
+        return gdc.fetch(client, archive, "TCGA-BRCA")
+
+
+def fetch_series(replica, archive, **options):
+    with client_of(replica, **options) as client:
+        wanted = Wanted("matrix", SERIES, "matrix.txt.gz", content="gzip")
+        return archive.fetch(client, "geo", "2019-03-25", [wanted])
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "code": 503, "every": 3},
+        {"kind": "status", "code": 429, "every": 3},
+        {"kind": "truncate", "every": 3},
+        {"kind": "reset", "every": 3},
+    ],
+    ids=["503", "429", "truncate", "reset"],
+)
+def test_an_ingest_recovers_from_requests_that_fail(small_replica, archive, fault):
+    small_replica.control(fault=[fault | {"path": "api.gdc.cancer.gov/data/", "times": 15}])
+    assert_whole(archive, ingest(small_replica, archive, retries=8))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("kind", ["corrupt", "short", "html"])
+def test_an_ingest_recovers_from_files_that_arrive_damaged_once(small_replica, archive, kind):
+    with client_of(small_replica) as client:
+        files = gdc.fetch(client, Archive(archive.root.parent / "other"), "TCGA-BRCA")["file_id"].iloc[-40::4]
+    small_replica.control(fault=[{"kind": kind, "path": f"/data/{file_id}", "times": 1} for file_id in files])
+    assert_whole(archive, ingest(small_replica, archive))
+
+
+def assert_whole(archive, rows):
+    """Every file of the index is there, with the md5 of the index."""
+    index = gdc.read_index(archive, rows).set_index("file_id")
+    files = rows[rows["file_id"].isin(index.index)]
+    assert len(files) == len(index) > 40
+    for row in files.to_dict("records"):
+        assert hashlib.md5(archive.locate(row).read_bytes()).hexdigest() == index.loc[row["file_id"], "md5"]
+    assert len(gdc.read_clinical(archive, rows)) == 29
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "kind", ["status", "truncate", "reset", "html", "short"], ids=["503", "truncate", "reset", "html", "short"]
+)
+def test_the_api_itself_may_fail_for_a_while(small_replica, archive, kind):
+    times = 1 if kind in ("html", "short") else 3
+    small_replica.control(
+        fault=[{"kind": kind, "code": 503, "path": path, "times": times} for path in ("/cases", "/files")]
+    )
+    assert len(gdc.read_clinical(archive, ingest(small_replica, archive))) == 29
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("fault", "error", "said"),
+    [
+        ({"kind": "corrupt"}, ChecksumMismatch, "md5"),
+        ({"kind": "short"}, ChecksumMismatch, "upstream states"),
+        ({"kind": "html"}, DamagedDownload, "a web page"),
+        ({"kind": "status", "code": 503}, UpstreamUnreachable, "HTTP status 503"),
+        ({"kind": "status", "code": 403}, UpstreamRefused, "HTTP status 403"),
+    ],
+    ids=["corrupt", "short", "html", "503", "403"],
+)
+def test_a_file_that_stays_damaged_is_named_and_the_next_ingest_fetches_it_alone(
+    small_replica, archive, fault, error, said
+):
+    with client_of(small_replica) as client:
+        whole = gdc.fetch(client, Archive(archive.root.parent / "other"), "TCGA-BRCA")
+    files = whole[whole["path"].str.contains("/star/|/maf/|/biotab/")]["file_id"]
+    bad = files.iloc[7]
+    small_replica.control(fault=[fault | {"path": f"/data/{bad}"}])
+    with pytest.raises(DownloadsIncomplete, match=bad) as incomplete:
+        ingest(small_replica, archive, retries=2)
+    assert list(incomplete.value.failures) == [bad]
+    assert type(incomplete.value.failures[bad]) is error
+    assert said in str(incomplete.value)
+    assert len(archive.manifest()) == len(whole) - 1
+
+    small_replica.reset()
+    archive.verify(ingest(small_replica, archive))
+    assert small_replica.requests("/data/") == {f"/api.gdc.cancer.gov/data/{bad}": 1}
+    small_replica.forget()
+    ingest(small_replica, archive)
+    assert small_replica.requests("/data/") == {}
+
+
+@pytest.mark.real
+def test_a_slow_host_counts_as_failed_and_is_asked_again(small_replica, archive):
+    small_replica.control(fault=[{"kind": "slow", "seconds": 1.5, "path": "ftp.ncbi", "times": 1}])
+    rows = fetch_series(small_replica, archive, timeout=0.5)
+    archive.verify(rows)
+    assert sum(small_replica.requests("ftp.ncbi").values()) == 2
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("kind", ["truncate", "reset"])
+def test_a_file_without_any_checksum_is_continued_and_whole(small_replica, archive, kind):
+    small_replica.control(fault=[{"kind": kind, "path": "ftp.ncbi", "times": 3}])
+    row = fetch_series(small_replica, archive).iloc[0]
+    with client_of(small_replica) as client:
+        assert archive.locate(row).read_bytes() == client.get(SERIES).content
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("kind", "said"), [("short", "truncated"), ("corrupt", "not gzip"), ("html", "a web page")])
+def test_a_file_without_any_checksum_is_never_taken_for_whole_when_damaged(small_replica, archive, kind, said):
+    small_replica.control(fault=[{"kind": kind, "path": "ftp.ncbi"}])
+    with pytest.raises(DownloadsIncomplete, match=said):
+        fetch_series(small_replica, archive)
+    assert archive.manifest().empty
+    assert not list(archive.root.rglob("matrix*"))
+    assert sum(small_replica.requests("ftp.ncbi").values()) == 2
+
+
+def test_a_host_that_is_not_there_is_unreachable():
+    with socketserver.TCPServer(("127.0.0.1", 0), None) as server:
+        port = server.server_address[1]
+    client = connect(f"http://127.0.0.1:{port}", retries=1, backoff_seconds=0.01)
+    with pytest.raises(UpstreamUnreachable, match=r"api\.gdc\.cancer\.gov/status: no connection"):
+        gdc.release(client)
+
+
+class Dripping(socketserver.StreamRequestHandler):
+    """Serves one body with Range, in drops, so that a process can be killed in the middle of it."""
+
+    content = os.urandom(400_000)
+    offsets: list[int] = []  # noqa: RUF012
+    pause = 0.05
+
+    def handle(self):
+        offset = 0
+        while (line := self.rfile.readline()).strip():
+            if line.lower().startswith(b"range: bytes="):
+                offset = int(line.split(b"=")[1].split(b"-")[0])
+        self.offsets.append(offset)
+        rest, total = self.content[offset:], len(self.content)
+        status = f"206 Partial Content\r\nContent-Range: bytes {offset}-{total - 1}/{total}" if offset else "200 OK"
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(rest)}\r\nConnection: close\r\n\r\n"
+        try:
+            self.wfile.write(head.encode())
+            for start in range(0, len(rest), 20_000):
+                self.wfile.write(rest[start : start + 20_000])
+                self.wfile.flush()
+                time.sleep(self.pause)
+        except OSError:
+            pass
+
+
+def test_a_killed_process_leaves_no_file_and_the_next_continues_its_part(tmp_path):
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from hnbc_assets.sources.archive import Archive, Wanted\n"
+        "from hnbc_assets.sources.http import connect\n"
+        "base, root, size, md5 = sys.argv[1:]\n"
+        "wanted = Wanted('big', 'https://upstream.example/big', 'big.bin', int(size), md5)\n"
+        "Archive(Path(root)).fetch(connect(base), 'host', '1.0', [wanted])\n"
+    )
+    md5 = hashlib.md5(Dripping.content).hexdigest()
+    base = f"http://127.0.0.1:{server.server_address[1]}"
+    command = [sys.executable, "-c", program, base, str(tmp_path), str(len(Dripping.content)), md5]
+    target, part = tmp_path / "host/1.0/big.bin", tmp_path / "host/1.0/.big.bin.part"
+    for _ in range(2):
+        before = part.stat().st_size if part.exists() else 0
+        process = subprocess.Popen(command)
+        deadline = time.monotonic() + 60
+        while not (part.exists() and part.stat().st_size > before + 60_000) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert part.stat().st_size > before
+        assert not target.exists()
+        assert Archive(tmp_path).manifest().empty
+    Dripping.pause = 0
+    subprocess.run(command, check=True, timeout=60)
+    server.shutdown()
+    server.server_close()
+    assert target.read_bytes() == Dripping.content
+    assert not part.exists()
+    assert Dripping.offsets[0] == 0 < Dripping.offsets[1] < Dripping.offsets[2]
+    Archive(tmp_path).verify(Archive(tmp_path).manifest())
