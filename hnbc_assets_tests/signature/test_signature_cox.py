@@ -97,7 +97,7 @@ def test_an_outlying_value_does_not_break_the_fit(x, coefficient, standard_error
 
 
 def test_one_thread_and_many_give_the_same(planted):
-    expression, days, event = planted(6, 60, 700)
+    expression, days, event = planted(6, 60, 3000)
     x = expression.T.to_numpy()
     pd.testing.assert_frame_equal(screen(x, days, event, threads=1), screen(x, days, event, threads=4))
 
