@@ -23,7 +23,7 @@ from typing import Any
 import pandas as pd
 
 from hnbc_assets.errors import ChecksumMismatch, DownloadsIncomplete, HnbcError, UpstreamChanged, UpstreamUnreachable
-from hnbc_assets.sources.download import Interrupted, Landed, Wanted, check_path, digests, download, sync_folder
+from hnbc_assets.sources.download import Interrupted, Landed, Wanted, check_path, digests, download
 from hnbc_assets.sources.http import Client
 from hnbc_assets.sources.manifest import COLUMNS, Manifest, Row, as_frame
 from hnbc_assets.sources.progress import Progress, Silent
@@ -93,7 +93,6 @@ class Archive:
                     file.write(content)
                     os.fsync(file.fileno())
                 os.replace(partial, target)
-                sync_folder(target.parent)
                 row = self._row(source, release, file_id, url, target, Landed(len(content), None, sha256))
                 manifest.append(row)
         return as_frame([row]).iloc[0]

@@ -116,11 +116,10 @@ class Part:
         self.notes, self._begun_here = {}, False
 
     def land(self, target: Path) -> None:
-        """Put the whole file in its place, surviving a crash of the machine at any moment."""
+        """Put the whole file in its place. After a crash of the machine it is there whole, or not there."""
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(self.path, target)
-        sync_folder(target.parent)
         self._notes_path.unlink(missing_ok=True)
 
 
@@ -296,12 +295,3 @@ def check_path(path: str) -> None:
     safe = bool(parts) and all(re.fullmatch(r"\w[\w .,+\-=@()]{0,200}", part) for part in parts)
     if not safe or path.startswith("/") or "\\" in path:
         raise UpstreamChanged(f"{path!r} is no file name that the archive takes; nothing was written.")
-
-
-def sync_folder(folder: Path) -> None:
-    """Let the names in a folder survive a crash of the machine."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
