@@ -37,12 +37,12 @@ MARKER_CLASSES = {
 DRUG_SHARES = {
     "sensitive_in_high_risk": 0.125,
     "resistant_in_high_risk": 0.125,
-    "confounded_by_general_sensitivity": 0.4,
+    "confounded_by_general_sensitivity": 0.45,
 }
-N_OTHER_MECHANISMS, OTHER_MECHANISM_GENES = 7, 30
+N_OTHER_MECHANISMS, OTHER_MECHANISM_GENES = 6, 36
 
 # Correlation of the tissue's factors with risk, in patients. Risk itself depends on none of them.
-RISK_CORRELATION = {"purity": 0.35, "pan_drug": 0.4, "mechanism": 0.5}
+RISK_CORRELATION = {"purity": 0.35, "pan_drug": 0.3, "mechanism": 0.5}
 CELL_TYPE_RISK_CORRELATION = 0.5
 
 # Real symbols that every such study expects, so that receptors and proliferation are where people look for them.
@@ -73,8 +73,8 @@ FACTORS = ("risk", "resistance", "er", "proliferation", "immune", "stroma", "pur
 @dataclass(frozen=True)
 class Roster:
     """genes: one row a gene (symbol, ensembl_id, gene_type, module, arg_class, own_factor, own_loading, one column a
-    factor, level, spread, line_spread); cell_types and markers: entity, entity_class; drugs: drug_id, name, class,
-    mechanism, sign, pathway.
+    factor, level, spread, line_spread); cell_types and markers: entity, entity_class; drugs: drug_id, drug_name,
+    entity_class, pathway, the weights mechanism, pan_drug and other_weight, and which other_mechanism.
     """
 
     genes: pd.DataFrame
@@ -209,13 +209,12 @@ def _drugs(simulation: Simulation) -> pd.DataFrame:
     kinds = [kind for kind, share in DRUG_SHARES.items() for _ in range(round(share * n))]
     kinds += ["null"] * (n - len(kinds))
     frame = pd.DataFrame({"drug_id": np.arange(9001, 9001 + n), "entity_class": kinds})
-    frame["sign"] = (
-        frame["entity_class"].map({"sensitive_in_high_risk": -1.0, "resistant_in_high_risk": 1.0}).fillna(1.0)
-    )
-    null = (frame["entity_class"] == "null").to_numpy()
-    place = np.cumsum(null) - 1
-    frame["mechanism"] = np.where(null, place // 2 % N_OTHER_MECHANISMS, -1)
-    frame.loc[null & (place % 2 == 1), "sign"] = -1.0
+    kind, place = frame["entity_class"], frame.groupby("entity_class").cumcount().to_numpy()
+    frame["mechanism"] = kind.map({"sensitive_in_high_risk": -0.93, "resistant_in_high_risk": 0.93}).fillna(0.0)
+    frame["pan_drug"] = kind.map({"confounded_by_general_sensitivity": 0.82}).fillna(0.0)
+    frame["other_mechanism"] = place // 2 % N_OTHER_MECHANISMS
+    weight = kind.map({"null": 0.93, "confounded_by_general_sensitivity": 0.44}).fillna(0.0)
+    frame["other_weight"] = weight * np.where(place % 2 == 1, -1.0, 1.0)
     frame["drug_name"] = [f"Simulated drug {i:03d}" for i in range(1, n + 1)]
     frame["pathway"] = [f"Simulated pathway {i % 8 + 1}" for i in range(n)]
     return frame

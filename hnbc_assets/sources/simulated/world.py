@@ -28,6 +28,7 @@ SCALE = {"tcga": (1.0, 0.0), "discovery": (0.75, 2.5), "validation": (0.70, 2.9)
 N_PLATES = {"tcga": 8, "discovery": 3, "validation": 2, "metabric": 2}
 PLATE_SHIFT, BATCH_VARIANT_SHIFT = 0.15, 0.9
 HER2_LIFT = 3.5
+RESPONSE_NOISE = 0.36  # of ln IC50, where the mechanisms have about 1
 
 
 @dataclass(frozen=True)
@@ -180,15 +181,12 @@ def draw_lines(simulation: Simulation, roster: Roster) -> Lines:
     z = standardised_expression(roster, factors, own, rng)
     level = roster.genes["level"].to_numpy(np.float32)[:, None]
     expression = level + roster.genes["line_spread"].to_numpy(np.float32)[:, None] * z
-    sources = {"sensitive_in_high_risk": "mechanism", "resistant_in_high_risk": "mechanism",
-               "confounded_by_general_sensitivity": "pan_drug"}  # fmt: skip
     ln_ic50 = np.empty((n, len(drugs)))
     for column, drug in enumerate(drugs.itertuples()):
-        driver = (
-            factors[sources[drug.entity_class]] if drug.entity_class in sources else own[f"mechanism:{drug.mechanism}"]
-        )
-        noise = rng.standard_normal(n)
-        ln_ic50[:, column] = rng.normal(1.5, 1.5) + rng.uniform(1.0, 1.6) * (0.93 * drug.sign * driver + 0.36 * noise)
+        driven = drug.mechanism * factors["mechanism"] + drug.pan_drug * factors["pan_drug"]
+        driven = driven + drug.other_weight * own[f"mechanism:{drug.other_mechanism}"]
+        noise = RESPONSE_NOISE * rng.standard_normal(n)
+        ln_ic50[:, column] = rng.normal(1.5, 1.5) + rng.uniform(1.0, 1.6) * (driven + noise)
     ln_ic50[rng.random(ln_ic50.shape) < 0.08] = np.nan
     tissues = rng.choice(["BRCA", "LUAD", "SCLC", "SKCM", "COREAD", "OV", "UNCLASSIFIED"], n)
     lines = pd.DataFrame({"cosmic_id": np.arange(9_900_001, 9_900_001 + n), "tissue": tissues})
