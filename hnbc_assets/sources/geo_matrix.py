@@ -19,6 +19,7 @@ from hnbc_assets.sources import archived
 BEGIN, END = b"!series_matrix_table_begin", b"!series_matrix_table_end"
 MISSING = ["", "null", "NULL", "NA", "NaN", "nan", "N/A"]
 PARSERS = 2
+PACKED_BLOCK_BYTES = 5 * 2**19
 
 Block = tuple[np.ndarray, np.ndarray]
 
@@ -56,7 +57,7 @@ def _parse(path: Path, pool: ThreadPoolExecutor) -> tuple[list[str], list[Future
     names: list[str] = []
     blocks: list[Future[Block]] = []
     rest = b""
-    for piece in archived.chunks(path):
+    for piece in archived.chunks(path, PACKED_BLOCK_BYTES):
         rest += piece
         if not names:
             names, rest = _header(rest, path)
