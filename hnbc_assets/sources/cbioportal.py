@@ -61,11 +61,12 @@ def fetch(
     """Archive a study's clinical files, one expression profile and, when asked, its mutations; manifest rows.
 
     `profile` is the data file's name without `data_` and `.txt`, e.g. mrna_seq_v2_rsem_zscores_ref_all_samples. The
-    hub keeps some tables packed: NAME.txt is asked for first, then NAME.txt.gz.
+    hub keeps some tables packed: NAME.txt is asked for first, then NAME.txt.gz, unless that is archived already.
     """
     version = release(client, study)
     names = [*CLINICAL, *([f"data_{profile}"] if profile else []), *([MUTATIONS] if mutations else [])]
-    plain = [_wanted(study, name, packed=False) for name in names]
+    archived_ids = set(archive.manifest("cbioportal", version)["file_id"])
+    plain = [_wanted(study, name, packed=f"{study}/{name}.txt.gz" in archived_ids) for name in names]
     try:
         return archive.fetch(client, "cbioportal", version, plain, progress=progress)
     except DownloadsIncomplete as error:

@@ -1,0 +1,70 @@
+"""The main line under test: `hnbc run` as a user starts it, a process of its own over a lake of its own."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+import yaml
+
+from hnbc_assets.study import PACKAGED
+
+HNBC = Path(sys.executable).with_name("hnbc")
+SMALL = {"n_genes": 1500, "n_tcga": 260, "n_discovery": 200, "n_validation": 100, "n_metabric": 80, "n_lines": 120}
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A lake with the study and the upstream that fill it."""
+
+    path: Path
+    study: Path
+    upstream: str = "simulated"
+
+    def hnbc(self, *arguments: str, timeout: int = 900) -> subprocess.CompletedProcess:
+        """Run a command of `hnbc` on this lake."""
+        environment = os.environ | {
+            "HNBC_UPSTREAM": self.upstream,
+            "HNBC_STUDY": str(self.study),
+            "HNBC_DATA_LAKE": str(self.path),
+            "DAGSTER_HOME": "",
+        }
+        return subprocess.run(
+            [str(HNBC), *arguments], env=environment, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    @property
+    def database(self) -> Path:
+        """The published database."""
+        return self.path / "hnbc.duckdb"
+
+    def ask(self, question: str, *parameters: object) -> pd.DataFrame:
+        """A query's answer from the published database."""
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            return connection.execute(question, parameters).df()
+
+
+def small_study(folder: Path, **changes: object) -> Path:
+    """The packaged study over a small simulation; `changes` are merged into its sections."""
+    study = yaml.safe_load(PACKAGED.read_text())
+    study["simulation"] = SMALL | {"n_drugs": 20}
+    study["signature"] |= {"repeats": 2, "folds": 5, "bootstraps": 100}
+    for section, values in changes.items():
+        study[section] = study.get(section, {}) | values
+    path = folder / "study.yaml"
+    path.write_text(yaml.safe_dump(study, sort_keys=False))
+    return path
+
+
+@pytest.fixture
+def small_lake(tmp_path):
+    """Make a lake of the small simulated study, with changes."""
+
+    def make(**changes: object) -> Lake:
+        return Lake(tmp_path / "lake", small_study(tmp_path, **changes))
+
+    return make

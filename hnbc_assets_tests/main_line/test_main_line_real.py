@@ -1,0 +1,133 @@
+"""The study on real patients, served by the replica of the upstream hosts: known answers, faults, recovery."""
+
+from pathlib import Path
+
+import pytest
+
+from hnbc_assets_tests.main_line.conftest import Lake
+
+pytestmark = pytest.mark.real
+STUDY = Path(__file__).resolve().parents[1] / "studies" / "real.yaml"
+
+
+@pytest.fixture(scope="module")
+def lake(_whole_replica, tmp_path_factory):
+    """The real study, run once on the whole replica."""
+    _whole_replica.reset()
+    lake = Lake(tmp_path_factory.mktemp("real") / "lake", STUDY, _whole_replica.base)
+    ended = lake.hnbc("run")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    (lake.path / "said.txt").write_text(ended.stdout)
+    return lake
+
+
+def test_her2_of_tcga_by_the_rule(lake):
+    counted = (
+        lake.ask("""
+        SELECT her2_status, count(*) AS n FROM patients WHERE cohort_id = 'brca_tcga' GROUP BY ALL
+        """)
+        .set_index("her2_status")
+        .n.to_dict()
+    )
+    assert counted == {"negative": 764, "positive": 166, "indeterminate": 144, "discordant": 24}
+    included = lake.ask("""
+        SELECT count(*) AS n, sum(os_event::INT) AS deaths FROM patients WHERE cohort_id = 'brca_tcga' AND included""")
+    assert included.iloc[0].to_dict() == {"n": 661, "deaths": 68}
+
+
+def test_the_gdc_gives_the_same_her2_as_the_portal(lake):
+    counted = (
+        lake.ask("""
+        SELECT her2_status, count(*) AS n FROM patients WHERE cohort_id = 'gdc_tcga_brca' GROUP BY ALL
+        """)
+        .set_index("her2_status")
+        .n
+    )
+    both = lake.ask("""
+        SELECT count(*) AS n, sum((a.her2_status = b.her2_status)::INT) AS same FROM patients a JOIN patients b
+        USING (patient_id) WHERE a.cohort_id = 'brca_tcga' AND b.cohort_id = 'gdc_tcga_brca'""").iloc[0]
+    assert counted.sum() == both.n == both.same == 1073
+
+
+def test_responses_of_gse25066(lake):
+    counted = lake.ask("""
+        SELECT cohort_id, response, count(*) AS n FROM patients
+        WHERE cohort_id IN ('gse25055', 'gse25065') AND included AND response IS NOT NULL GROUP BY ALL""")
+    by = counted.set_index(["cohort_id", "response"]).n
+    assert by.loc["gse25055"].to_dict() == {"pCR": 52, "RD": 236}
+    assert by.groupby("response").sum().to_dict() == {"pCR": 93, "RD": 373}
+
+
+def test_metabric_patients_and_deaths(lake):
+    counted = lake.ask("""
+        SELECT count(*) AS n, sum(os_event::INT) AS deaths FROM patients
+        WHERE cohort_id = 'brca_metabric' AND included""").iloc[0]
+    assert counted.to_dict() == {"n": 216, "deaths": 93}
+
+
+def test_every_claim_of_independence_holds(lake):
+    independent = lake.ask("SELECT DISTINCT cohort_id, independent FROM prognostic_performance").set_index("cohort_id")
+    assert independent.independent.to_dict() == {
+        "gse25055": False, "brca_tcga": False, "gse25065": True, "brca_metabric": True, "gdc_tcga_brca": False,
+    }  # fmt: skip
+    shared = lake.ask("SELECT * FROM shared_patients WHERE cohort_a = 'brca_tcga' AND cohort_b = 'gdc_tcga_brca'")
+    assert shared.n_shared_ids[0] == 1073
+    assert lake.ask("SELECT scaled_with FROM cohorts WHERE cohort_id = 'gse25065'").scaled_with[0] == "gse25055"
+
+
+def test_methods_that_need_ranks_within_a_sample_are_refused_on_scaled_values(lake):
+    used = lake.ask("SELECT * FROM immune_method_use WHERE method = 'ssgsea' AND cohort_id <> 'gdc_tcga_brca'")
+    assert len(used)
+    assert not used.usable.any()
+    assert used.reason.str.len().gt(0).all()
+
+
+def test_a_cohort_that_lacks_the_genes_is_neither_grouped_nor_judged(lake):
+    coverage = lake.ask("SELECT * FROM score_coverage").set_index("cohort_id")
+    lacking = coverage[~coverage.grouped.astype(bool)]
+    assert lacking.missing_genes.str.len().gt(0).all()
+    figures = lake.ask("SELECT * FROM prognostic_performance WHERE metric = 'hazard_ratio_per_sd'").set_index(
+        "cohort_id"
+    )
+    assert figures.estimate[lacking.index].isna().all()
+    assert figures.reason[lacking.index].notna().all()
+
+
+def test_the_headline_says_plainly_what_was_found(lake):
+    said = (lake.path / "said.txt").read_text()
+    assert "apparent" in said
+    assert "SIMULATED" not in said
+    assert "independent cohort" in said
+
+
+def test_a_run_survives_what_hosts_do_on_bad_days(small_replica, tmp_path):
+    small_replica.control(fault=[
+        {"kind": "status", "code": 503, "path": "/status", "times": 2},
+        {"kind": "reset", "path": "brca_tcga/data_mrna", "times": 1},
+        {"kind": "truncate", "path": "series_matrix", "times": 1},
+        {"kind": "corrupt", "path": "/data/", "times": 3},
+        {"kind": "html", "path": "GPL96.annot", "times": 1},
+        {"kind": "slow", "seconds": 1, "path": "/cases", "times": 2},
+    ])  # fmt: skip
+    lake = Lake(tmp_path / "lake", STUDY, small_replica.base)
+    ended = lake.hnbc("run")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert lake.database.exists()
+
+
+def test_a_file_that_stays_damaged_is_named_and_the_next_run_completes_from_what_was_kept(small_replica, tmp_path):
+    lake = Lake(tmp_path / "lake", STUDY, small_replica.base)
+    small_replica.control(fault=[{"kind": "html", "path": "GSE25066_series_matrix.txt.gz"}])
+    ended = lake.hnbc("run")
+    assert ended.returncode == 3, ended.stdout + ended.stderr
+    assert "GSE25066_series_matrix.txt.gz" in ended.stdout + ended.stderr
+    assert not lake.database.exists()
+    small_replica.control(fault=None)
+    small_replica.forget()
+    ended = lake.hnbc("run")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert lake.database.exists()
+    fetched = [
+        path for path in small_replica.requests() if "/data/" in path or path.endswith((".txt", ".gz", ".zip", ".xlsx"))
+    ]
+    assert [Path(path).name for path in fetched] == ["GSE25066_series_matrix.txt.gz"]

@@ -1,0 +1,59 @@
+"""The study where there is little or nothing to find: null results are published as such, and nothing crashes."""
+
+import pytest
+
+
+def run(lake):
+    ended = lake.hnbc("run")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def test_without_overlap_there_is_no_signature_and_everything_says_so(small_lake):
+    lake = small_lake(simulation={"variant": "no_overlap"})
+    said = run(lake)
+    assert lake.ask("SELECT count(*) AS n FROM candidate_genes").n[0] == 0
+    assert lake.ask("SELECT count(*) AS n FROM signature").n[0] == 0
+    assert lake.ask("SELECT count(*) AS n FROM risk_scores").n[0] == 0
+    made = lake.ask("SELECT * FROM signatures").iloc[0]
+    assert made.signature_id == "none"
+    assert "no candidate genes" in made.note
+    coverage = lake.ask("SELECT * FROM score_coverage")
+    assert len(coverage) == 4
+    assert coverage.note.notna().all()
+    performance = lake.ask("SELECT * FROM prognostic_performance WHERE metric = 'hazard_ratio_per_sd'")
+    assert len(performance) == 4
+    assert performance.estimate.isna().all()
+    assert performance.reason.notna().all()
+    failed = set(lake.ask("SELECT check_name FROM check_results WHERE NOT passed").check_name)
+    assert {"candidates_found", "signature_found"} <= failed
+    assert "none" in said
+
+
+def test_with_nothing_prognostic_no_independent_cohort_confirms_the_score(small_lake):
+    lake = small_lake(simulation={"variant": "null"})
+    run(lake)
+    figures = lake.ask(
+        """SELECT * FROM prognostic_performance
+        WHERE metric = 'hazard_ratio_per_sd' AND independent AND estimate IS NOT NULL"""
+    )
+    assert not ((figures.ci_lower > 1).all() and len(figures) == 2)
+    truth = lake.ask("SELECT count(*) AS n FROM truth WHERE question = 'survival' AND holds").n[0]
+    assert truth == 0
+
+
+def test_batch_effects_do_not_stop_the_study(small_lake):
+    lake = small_lake(simulation={"variant": "batch"})
+    run(lake)
+    assert lake.ask("SELECT count(*) AS n FROM risk_scores WHERE risk_score IS NOT NULL").n[0] > 300
+
+
+@pytest.mark.full
+def test_every_step_in_a_process_of_its_own_gives_the_same_tables(small_lake, tmp_path):
+    lake = small_lake()
+    run(lake)
+    question = "SELECT asset, max(data_version) AS version FROM lineage GROUP BY ALL ORDER BY ALL"
+    in_process = lake.ask(question)
+    ended = lake.hnbc("run", "--executor", "multiprocess", timeout=1800)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert lake.ask(question).equals(in_process)
