@@ -19,7 +19,7 @@ help:
 	@echo 'make test-full   the long ones too'
 	@echo 'make bench       each kernel beside its peers'
 	@echo 'make ui          the Dagster UI on http://127.0.0.1:3000'
-	@echo 'make lint        style and types of imports'
+	@echo 'make lint        style and formatting'
 	@echo 'make lock        requirements.lock anew from pyproject.toml (needs uv; UPGRADE=1 moves every version)'
 	@echo 'make clean       removes the environment and caches; the data lake stays'
 

@@ -1,7 +1,7 @@
 """The SQL shell of `hnbc sql` on a terminal.
 
 Belongs here: reading statements over several lines, the few commands that begin with a dot, history. Does not: running
-SQL (sql), how an answer looks (answers).
+SQL (database), how an answer looks (answers).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hnbc_assets.commands.sql import answer, connect, mark, parse
+from hnbc_assets.commands.database import answer, connect, mark, parse
 from hnbc_assets.errors import CommandError
 
 if TYPE_CHECKING:

@@ -21,7 +21,9 @@ def port():
         return probe.getsockname()[1]
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.full)]
+)
 def test_the_ui_answers_and_leaves_no_process_behind(start, port, lake_path, number, status):
     """Webserver, daemon and the code servers that each of them starts: four processes, all ended."""
     process = start("ui", "--port", str(port))

@@ -1,0 +1,87 @@
+"""Asking the published database: opened read-only, closed to files and network.
+
+Belongs here: opening it, running a statement, saying what is wrong with one. Does not: publishing it (lake), how an
+answer looks (answers).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hnbc_assets.errors import CommandError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from hnbc_assets.lake.paths import Lake
+
+
+def connect(lake: Lake) -> DuckDBPyConnection:
+    """The published database, read-only, closed to files and network.
+
+    Raises
+    ------
+    CommandError
+        If it has not been published yet.
+    """
+    import duckdb
+
+    if not lake.database.exists():
+        from hnbc_assets.commands.run import own_name
+
+        raise CommandError(f"{lake.database} is not there yet. {own_name()} run makes it.")
+    try:
+        database = duckdb.connect(str(lake.database), read_only=True, config={"enable_external_access": "false"})
+    except duckdb.Error as error:
+        raise CommandError(f"{lake.database} cannot be opened: {error}") from error
+    database.execute("SET enable_progress_bar = false")
+    database.execute("SET lock_configuration = true")
+    return database
+
+
+def parse(database: DuckDBPyConnection, text: str) -> list[str]:
+    """The statements of a script. Raises CommandError at a mistake, before anything is run."""
+    import duckdb
+
+    try:
+        return [statement.query.strip() for statement in database.extract_statements(text)]
+    except duckdb.Error as error:
+        raise CommandError(say(error)) from error
+
+
+def answer(database: DuckDBPyConnection, statement: str, form: str, output: Path | None, *, note: str = "") -> None:
+    """Run one statement and give its answer. Raises CommandError if the database refuses it."""
+    import duckdb
+
+    from hnbc_assets.commands import answers
+
+    try:
+        result = database.execute(statement)
+        write: Any = getattr(answers, form)
+        if output is None:
+            write(result, sys.stdout, **({"note": note} if form == "table" else {}))
+        else:
+            answers.to_file(result, write, output, binary=form == "parquet")
+    except duckdb.Error as error:
+        raise CommandError(say(error)) from error
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise CommandError(f"{output} cannot be written: {error.strerror}") from error
+
+
+def mark(lake: Lake) -> str:
+    """What stands below an answer that must not be taken for a real one."""
+    return "SIMULATED" if lake.upstream() == "simulated" else ""
+
+
+def say(error: Exception) -> str:
+    """DuckDB's message, without what only its own shell offers."""
+    text = str(error).strip()
+    if "file system operations are disabled" in text or "external extensions is disabled" in text:
+        return f"{text}\nSQL reaches no files here. Answers go to files by --output."
+    if "read-only mode" in text:
+        return f"{text}\nThe database holds published results and is only read; hnbc run replaces it as a whole."
+    return text
