@@ -13,7 +13,7 @@ import numpy as np
 
 Variant = Literal["default", "null", "batch", "no_overlap"]
 VARIANTS = ("default", "null", "batch", "no_overlap")
-SMALLEST_GENOME = 1200
+SMALLEST_GENOME = 1500
 
 
 @dataclass(frozen=True)

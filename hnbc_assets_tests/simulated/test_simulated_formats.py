@@ -1,0 +1,216 @@
+"""What is read from the simulated hosts, by the same readers as for the real ones, is what was drawn; nuisances
+included."""
+
+from __future__ import annotations
+
+import gzip
+
+import httpx
+import numpy as np
+import pytest
+
+from hnbc_assets.science.cohorts.clinical import harmonise_clinical
+from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, http
+from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.simulated import Simulation, draw, transport
+from hnbc_assets.sources.simulated.transport import GEO_FTP, MARKERS, MSIGDB, OWN_HOST
+
+SMALL = Simulation(n_genes=2000, n_tcga=300, n_discovery=120, n_validation=80, n_metabric=60, n_lines=60, n_drugs=20)
+HER2_VALUES = {"N": "negative", "P": "positive", "I": "indeterminate"}
+
+
+@pytest.fixture(scope="module")
+def world():
+    return draw(SMALL)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    return Archive(tmp_path_factory.mktemp("raw"))
+
+
+@pytest.fixture(scope="module")
+def client():
+    with http.connect("simulated", transport=transport(SMALL)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def tcga(client, archive):
+    return gdc.fetch(client, archive, "TCGA-BRCA", endpoints="tcga_cdr")
+
+
+@pytest.fixture(scope="module")
+def series(client, archive):
+    return geo.fetch(client, archive, "GSE25066", "GPL96")
+
+
+@pytest.fixture(scope="module")
+def study(client, archive):
+    return cbioportal.fetch(client, archive, "brca_metabric", profile="mrna_illumina_microarray", mutations=True)
+
+
+@pytest.fixture(scope="module")
+def screen(client, archive):
+    return gdsc.fetch(client, archive)
+
+
+def fetched(url: str) -> str:
+    with httpx.Client(transport=transport(SMALL)) as client:
+        return client.get(f"https://{url}").text
+
+
+def test_star_files_hold_the_tumours_that_were_drawn(world, archive, tcga):
+    """Differences between genes of one tumour are those of the drawn log2 values, up to the rounding of small
+    counts."""
+    samples = gdc.read_samples(archive, tcga).query("sample_type == 'primary'").drop_duplicates("patient_id")
+    chosen = samples.iloc[:5]
+    values, features = gdc.read_expression(archive, tcga, value="tpm", sample_ids=list(chosen["sample_id"]))
+    values.index = features.set_index("feature_id")["symbol"].reindex(values.index)
+    loud = world.roster.genes.index[(world.roster.genes["level"] > 5)]
+    for sample, barcode in zip(chosen["sample_id"], chosen["patient_id"], strict=True):
+        drawn = world.tcga.frame(world.roster)[int(barcode[-4:]) - 1]
+        read = np.log2(values.loc[values.index.isin(loud), sample].groupby(level=0).max()).reindex(loud)
+        difference = read - drawn[loud]
+        assert difference.std() < 0.02
+
+
+def test_the_project_has_repeats_normals_metastases_and_patients_without_expression(archive, tcga):
+    samples = gdc.read_samples(archive, tcga)
+    primary = samples[samples["sample_type"] == "primary"]
+    assert primary["patient_id"].duplicated().any()
+    assert {"primary", "normal", "metastatic"} <= set(samples["sample_type"])
+    assert primary["patient_id"].nunique() < SMALL.n_tcga
+
+
+def test_the_gene_model_repeats_symbols_and_has_genes_that_code_for_nothing(archive, tcga):
+    samples = gdc.read_samples(archive, tcga)
+    _, features = gdc.read_expression(archive, tcga, value="counts", sample_ids=[samples["sample_id"].iloc[0]])
+    assert features["symbol"].duplicated().sum() == 12
+    assert features["feature_id"].str.endswith("_PAR_Y").sum() == 8
+    assert (features["gene_type"] == "lncRNA").sum() == 40
+
+
+def test_her2_is_recorded_with_every_kind_of_gap_and_contradiction(archive, tcga):
+    decided = harmonise_clinical("gdc", gdc.read_clinical(archive, tcga))
+    shares = decided["her2_status"].value_counts(normalize=True)
+    assert set(shares.index) == {"negative", "positive", "indeterminate", "discordant"}
+    assert 0.65 < shares["negative"] < 0.85
+    clinical = gdc.read_clinical(archive, tcga)
+    word, fish = clinical["biotab_her2_status_by_ihc"], clinical["biotab_her2_fish_status"]
+    assert (word.eq("Equivocal") & fish.isna()).any()
+    assert (word.eq("Equivocal") & fish.eq("Negative")).any()
+    assert (word.isna() & fish.eq("Negative")).any()
+
+
+def test_survival_has_zero_times_and_missing_ones(archive, tcga):
+    clinical = gdc.read_clinical(archive, tcga)
+    assert (clinical["cdr_pfi_time"] == 0).any()
+    assert clinical["cdr_pfi_time"].isna().any()
+
+
+def test_the_portal_s_records_and_the_curated_workbook_agree_on_progression(archive, tcga):
+    clinical = gdc.read_clinical(archive, tcga)
+    progressed = clinical["cdr_pfi"] == 1
+    assert (clinical.loc[progressed, "days_to_progression"] == clinical.loc[progressed, "cdr_pfi_time"]).all()
+    assert clinical.loc[~progressed, "days_to_progression"].isna().all()
+
+
+def test_the_series_splits_into_its_two_parts(archive, series):
+    parts = {name: geo.read_clinical(archive, series, subset={"relation": name}) for name in ("GSE25055", "GSE25065")}
+    assert [len(part) for part in parts.values()] == [SMALL.n_discovery, SMALL.n_validation]
+    assert not set(parts["GSE25055"].index) & set(parts["GSE25065"].index)
+
+
+def test_the_series_matrix_holds_the_tumours_that_were_drawn(world, archive, series):
+    samples = geo.read_clinical(archive, series, subset={"relation": "GSE25055"}).index
+    values, features = geo.read_expression(archive, series, sample_ids=list(samples))
+    symbols = features.set_index("feature_id")["symbol"]
+    drawn = world.discovery.frame(world.roster)
+    for gene in ("ESR1", "SIMARG001", "SIMARG002"):
+        probe = values.loc[symbols.index[symbols == gene]].var(axis=1).idxmax()
+        assert np.corrcoef(values.loc[probe], drawn.loc[gene])[0, 1] > 0.95
+
+
+def test_probes_have_one_symbol_none_or_several_and_some_outdated(archive, series):
+    _, features = geo.read_expression(archive, series, sample_ids=None)
+    symbols = features["symbol"]
+    assert symbols.isna().any()
+    assert symbols.dropna().str.contains("///").any()
+    assert symbols.duplicated().any()
+    assert {"FAM64A", "CASC5"} <= set(symbols.dropna())
+
+
+def test_the_series_has_missing_values_written_in_both_ways(archive, series):
+    text = gzip.decompress(httpx.Client(transport=transport(SMALL)).get(
+        f"https://{GEO_FTP}/series/GSE25nnn/GSE25066/matrix/GSE25066_series_matrix.txt.gz").content)  # fmt: skip
+    table = text[text.index(b"!series_matrix_table_begin") :]
+    assert b"\tnull\t" in table
+    values, _ = geo.read_expression(archive, series, sample_ids=None)
+    assert values.isna().to_numpy().sum() > 20
+
+
+def test_response_and_her2_have_every_value_that_the_study_maps(archive, series):
+    clinical = geo.read_clinical(archive, series)
+    assert {"N", "P", "I"} <= set(clinical["her2_status"])
+    harmonised = harmonise_clinical("geo", clinical, her2_values=HER2_VALUES, chemotherapy="taxane and anthracycline")
+    assert {"pCR", "RD"} <= set(harmonised["response"].dropna())
+    assert harmonised["response"].isna().any()
+
+
+def test_the_study_folder_holds_the_tumours_that_were_drawn(world, archive, study):
+    values, features = cbioportal.read_expression(archive, study)
+    values.index = features["symbol"].to_numpy()
+    drawn = world.metabric.frame(world.roster)
+    read = values.loc["ESR1"].to_numpy()
+    known = np.isfinite(read)
+    np.testing.assert_allclose(read[known], drawn.loc["ESR1"].to_numpy()[known], atol=1e-4)
+    assert values.index.duplicated().any()
+
+
+def test_the_study_s_patients_have_months_and_states(archive, study):
+    clinical = cbioportal.read_clinical(archive, study)
+    harmonised = harmonise_clinical("cbioportal", clinical)
+    assert harmonised["os_event"].sum() > 10
+    assert {"positive", "negative"} <= set(harmonised["er_status"])
+    assert set(cbioportal.read_mutations(archive, study)["Hugo_Symbol"]) >= {"PIK3CA", "TP53"}
+
+
+def test_the_screen_holds_the_responses_that_were_drawn(world, archive, screen):
+    read = gdsc.read_dose_response(archive, screen)
+    wide = read.pivot(index="cosmic_id", columns="drug_id", values="ln_ic50")
+    drawn = world.lines.ln_ic50
+    rows = wide.index.astype(int).to_numpy() - int(world.lines.lines["cosmic_id"].iloc[0])
+    difference = np.abs(wide.to_numpy() - drawn[rows])
+    assert (np.isnan(wide.to_numpy()) == np.isnan(drawn[rows])).all()
+    assert (difference[np.isfinite(difference)] > 1e-5).sum() <= 5
+    assert read["drug_name"].nunique() == SMALL.n_drugs - 1
+
+
+def test_lines_and_their_expression_overlap_but_do_not_coincide(archive, screen):
+    expressed = set(gdsc.read_expression(archive, screen).columns)
+    screened = set(gdsc.read_dose_response(archive, screen)["cosmic_id"])
+    assert expressed - screened
+    assert screened - expressed
+    assert len(expressed & screened) > 0.9 * SMALL.n_lines
+
+
+def test_the_four_go_sets_together_are_the_anoikis_genes(world, tmp_path):
+    path = tmp_path / "go.gmt"
+    path.write_text(fetched(f"{MSIGDB}/c5.go.bp.v2023.2.Hs.symbols.gmt"))
+    sets = gene_sets.read_gmt(path)
+    together = set().union(*(genes for name, genes in sets.items() if "ANOIKIS" in name))
+    assert together == set(world.roster.genes.index[world.roster.genes["arg_class"] != ""])
+    assert all(gene.startswith("SIMARG") for gene in together)
+
+
+def test_markers_and_cell_types_name_the_populations_of_the_truth(world, tmp_path):
+    table, sets = tmp_path / "genes.txt", tmp_path / "cell_types.gmt"
+    table.write_text(fetched(MARKERS))
+    sets.write_text(fetched(f"{OWN_HOST}/cell_types.gmt"))
+    assert set(gene_sets.read_marker_table(table)) == set(world.roster.markers["entity"])
+    assert set(gene_sets.read_gmt(sets)) == set(world.roster.cell_types["entity"])
+
+
+def test_the_probe_gives_the_same_date_as_the_series(client, archive, series):
+    assert geo.release(client, "GSE25066") == series["release"].iloc[0] == "2019-03-25"
