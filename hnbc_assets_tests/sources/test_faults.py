@@ -191,7 +191,9 @@ class Dripping(socketserver.StreamRequestHandler):
             pass
 
 
-def test_a_killed_process_leaves_no_file_and_the_next_continues_its_part(tmp_path):
+@pytest.fixture
+def dripping(tmp_path):
+    """A host that drips, and a way to start a process that fetches from it."""
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -203,26 +205,48 @@ def test_a_killed_process_leaves_no_file_and_the_next_continues_its_part(tmp_pat
         "wanted = Wanted('big', 'https://upstream.example/big', 'big.bin', int(size), md5)\n"
         "Archive(Path(root)).fetch(connect(base), 'host', '1.0', [wanted])\n"
     )
-    md5 = hashlib.md5(Dripping.content).hexdigest()
+    md5, size = hashlib.md5(Dripping.content).hexdigest(), len(Dripping.content)
     base = f"http://127.0.0.1:{server.server_address[1]}"
-    command = [sys.executable, "-c", program, base, str(tmp_path), str(len(Dripping.content)), md5]
+    Dripping.pause, Dripping.offsets = 0.05, []
+    command = [sys.executable, "-c", program, base, str(tmp_path), str(size), md5]
+    yield lambda: subprocess.Popen(command, stderr=subprocess.PIPE)
+    server.shutdown()
+    server.server_close()
+
+
+def wait_for_bytes(part, n_bytes):
+    deadline = time.monotonic() + 60
+    while not (part.exists() and part.stat().st_size >= n_bytes) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def test_a_killed_process_leaves_no_file_and_the_next_continues_its_part(dripping, tmp_path):
     target, part = tmp_path / "host/1.0/big.bin", tmp_path / "host/1.0/.big.bin.part"
-    for _ in range(2):
-        before = part.stat().st_size if part.exists() else 0
-        process = subprocess.Popen(command)
-        deadline = time.monotonic() + 60
-        while not (part.exists() and part.stat().st_size > before + 60_000) and time.monotonic() < deadline:
-            time.sleep(0.01)
+    for kept in (60_000, 160_000):
+        process = dripping()
+        wait_for_bytes(part, kept)
         process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert part.stat().st_size > before
+        process.communicate()
+        assert part.stat().st_size >= kept
         assert not target.exists()
         assert Archive(tmp_path).manifest().empty
     Dripping.pause = 0
-    subprocess.run(command, check=True, timeout=60)
-    server.shutdown()
-    server.server_close()
+    process = dripping()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
     assert target.read_bytes() == Dripping.content
     assert not part.exists()
-    assert Dripping.offsets[0] == 0 < Dripping.offsets[1] < Dripping.offsets[2]
+    assert Dripping.offsets[0] == 0 < 60_000 <= Dripping.offsets[1] < 160_000 <= Dripping.offsets[2]
     Archive(tmp_path).verify(Archive(tmp_path).manifest())
+
+
+def test_ctrl_c_ends_a_batch_at_once_and_keeps_its_part(dripping, tmp_path):
+    Dripping.pause = 0.5
+    part = tmp_path / "host/1.0/.big.bin.part"
+    process = dripping()
+    wait_for_bytes(part, 20_000)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert b"KeyboardInterrupt" in process.communicate(timeout=60)[1]
+    assert time.monotonic() - began < 5
+    assert part.stat().st_size >= 20_000
