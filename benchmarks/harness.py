@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -67,6 +67,10 @@ class Benchmark:
     size: str = ""
     goals: dict[str, float] = field(default_factory=dict)
     seconds_allowed: float = 1800
+
+    def table(self) -> str:
+        """Measure it and say what was found, as markdown."""
+        return report(self, measure(self))
 
 
 @dataclass(frozen=True)
@@ -117,17 +121,24 @@ def report(benchmark: Benchmark, measurements: Sequence[Measurement]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(benchmarks: Callable[[str], list[Benchmark]]) -> None:
+class Measurable(Protocol):
+    """A benchmark of any kind: what is measured when it is asked for its table."""
+
+    def table(self) -> str:
+        """What was measured, as markdown."""
+
+
+def main(benchmarks: Callable[[str], Sequence[Measurable]]) -> None:
     """The command line of one benchmark file: `python -m benchmarks.bench_<kernel> --size small|full`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--size", choices=("small", "full"), default="small")
     run_all(benchmarks(parser.parse_args().size))
 
 
-def run_all(benchmarks: Sequence[Benchmark]) -> None:
+def run_all(benchmarks: Sequence[Measurable]) -> None:
     """Measure and print one benchmark after the other."""
     for benchmark in benchmarks:
-        print(report(benchmark, measure(benchmark)), flush=True)
+        print(benchmark.table(), flush=True)
 
 
 # --- one peer in a fresh process -------------------------------------------------------------------------------------
