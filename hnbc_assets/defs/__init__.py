@@ -63,5 +63,8 @@ def build_definitions(study: Study, place: Place | None = None) -> dg.Definition
 def _executor(study: Study) -> dg.ExecutorDefinition:
     """In-process unless the study asks for processes: kernels are parallel inside, and processes start slowly."""
     if study.execution.executor == "multiprocess":
-        return dg.multiprocess_executor.configured({"max_concurrent": study.execution.max_concurrent})
+        preload = {"forkserver": {"preload_modules": ["hnbc_assets.definitions"]}}
+        return dg.multiprocess_executor.configured(
+            {"max_concurrent": study.execution.max_concurrent, "start_method": preload}
+        )
     return dg.in_process_executor

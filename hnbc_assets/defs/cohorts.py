@@ -62,10 +62,10 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
             Described(f"gene_mappings/{name}", GeneMappings, f"How the genes of cohort {name} were made of features."),
         ],
         name=f"cohort_{name}",
-        inputs={"manifest": raw_key(name, cohort.source)},
+        inputs={"manifest": raw_key(name, cohort.source), "gene_manifest": _gene_names_from(stage, name)},
         settings=[cohort.model_dump(mode="json"), inclusion.model_dump()],
     )
-    def read_cohort(manifest: pd.DataFrame) -> dict[str, Publication | pd.DataFrame]:
+    def read_cohort(manifest: pd.DataFrame, gene_manifest: pd.DataFrame) -> dict[str, Publication | pd.DataFrame]:
         """One primary-tumour sample a patient, genes on a stated scale, HER2 and endpoints by rule."""
         from hnbc_assets.science.cohorts.clinical import harmonise_clinical
         from hnbc_assets.science.cohorts.expression import gene_matrix
@@ -73,7 +73,7 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
         from hnbc_assets.science.cohorts.samples import choose_samples
         from hnbc_assets.sources.cohort_files import CohortFiles
 
-        files = CohortFiles(open_archive(stage.place), manifest, cohort.source)
+        files = CohortFiles(open_archive(stage.place), manifest, cohort.source, gene_manifest)
         samples = choose_samples(files.samples())
         chosen = samples[samples.selected].set_index("sample_id").patient_id
         values, features = files.expression(list(chosen.index))
@@ -85,6 +85,7 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
             files.clinical(),
             cohort_id=name,
             her2_values=cohort.her2_values,
+            columns=cohort.columns,
             chemotherapy=cohort.chemotherapy,
             exclude_males=inclusion.exclude_males,
             exclude_stage_iv_from_progression=inclusion.exclude_stage_iv_from_progression,
@@ -100,6 +101,16 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
         }
 
     return read_cohort
+
+
+def _gene_names_from(stage: Stage, name: str) -> str:
+    """The raw asset whose files can name a user's Ensembl ids: a GDC project of the study, else the cohort's own."""
+    cohorts = stage.study.cohorts
+    if cohorts[name].source.kind == "table":
+        for other, cohort in cohorts.items():
+            if cohort.source.kind == "gdc":
+                return raw_key(other, cohort.source)
+    return raw_key(name, cohorts[name].source)
 
 
 def _expression_checks(stage: Stage, name: str) -> tuple[Check, ...]:

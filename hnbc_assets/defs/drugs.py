@@ -43,13 +43,14 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
 
         GDSC data are for non-commercial use. Predictions are research estimates, not advice on treatment.
         """
+        from hnbc_assets.science.cohorts.expression import current_genes
         from hnbc_assets.science.drugs.prediction import predict_cohort, prepare
         from hnbc_assets.sources import gdsc
 
         archive = open_archive(stage.place)
         screen = prepare(
             gdsc.read_dose_response(archive, manifest),
-            gdsc.read_expression(archive, manifest),
+            current_genes(gdsc.read_expression(archive, manifest)),
             min_lines=settings.min_lines,
         )
         models, predictions = [], []
@@ -82,12 +83,14 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         from hnbc_assets.science.microenvironment.confounders import covariates
 
         groups, rows = risk_groups(risk_scores), []
-        named = drug_models.set_index(["cohort_id", "drug_id"])[["drug_name", "cv_pearson"]]
+        named = drug_models.set_index(["cohort_id", "drug_id"])[["drug_name", "pathway_name", "cv_pearson"]]
         for name, predicted in drug_sensitivity.groupby("cohort_id", sort=False):
             if name in groups:
                 wide = predicted.pivot(index="drug_id", columns="patient_id", values="ln_ic50_um")
-                compared = associate(wide, groups[name], covariates(confounders, name)).assign(cohort_id=name)
-                rows.append(compared.join(named.loc[name], on="drug_id")[list(DrugAssociations.columns)])
+                drugs = named.loc[name]
+                compared = associate(wide, groups[name], covariates(confounders, name), classes=drugs.pathway_name)
+                compared = compared.join(drugs[["drug_name", "cv_pearson"]], on="drug_id").assign(cohort_id=name)
+                rows.append(compared[list(DrugAssociations.columns)])
         table = (
             pd.concat([DrugAssociations.conform(r) for r in rows], ignore_index=True)
             if rows

@@ -14,7 +14,7 @@ from hnbc_assets.defs.releases import GENE_SETS
 from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import Stage
 from hnbc_assets.errors import StudyError
-from hnbc_assets.study import LocalOrRemote
+from hnbc_assets.study_sources import LocalOrRemote
 from hnbc_assets.tables import (
     AnoikisGenes,
     CandidateEnrichment,

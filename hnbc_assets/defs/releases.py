@@ -17,14 +17,8 @@ from hnbc_assets.defs.resources import open_archive, open_client
 from hnbc_assets.defs.stage import Stage
 from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, user_table
 from hnbc_assets.sources.progress import ConsoleProgress
-from hnbc_assets.study import (
-    CbioportalSource,
-    GdcSource,
-    GeoSource,
-    LocalOrRemote,
-    Study,
-    TableSource,
-)
+from hnbc_assets.study import Study
+from hnbc_assets.study_sources import CbioportalSource, GdcSource, GeoSource, LocalOrRemote, TableSource
 from hnbc_assets.tables import Manifest
 
 GENE_SETS = "raw/gene_sets"

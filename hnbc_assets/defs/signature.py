@@ -10,11 +10,20 @@ import dagster as dg
 import pandas as pd
 
 from hnbc_assets.defs import checks
+from hnbc_assets.defs.cohort_data import (
+    cohort_set,
+    entry_rule,
+    independent,
+    ranked_cohorts,
+    scored,
+    stacked,
+    standardised,
+    training_set,
+    with_endpoint,
+)
 from hnbc_assets.defs.cohorts import expression_keys, patients_keys
 from hnbc_assets.defs.publishing import Check, Described, Publication
 from hnbc_assets.defs.stage import Stage
-from hnbc_assets.errors import TooFewEvents
-from hnbc_assets.study import Study
 from hnbc_assets.tables import (
     LassoCoefficients,
     LassoPath,
@@ -58,8 +67,8 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         from hnbc_assets.science.signature.cox import screen
 
         genes = list(candidate_genes.loc[candidate_genes.in_training_cohort.astype(bool), "gene"])
-        data = _training_set(study, patients, expression)
-        x = _standardised(data.evaluable.loc[genes])
+        data = training_set(study, patients, expression)
+        x = standardised(data.evaluable.loc[genes])
         fits = screen(x.T.to_numpy(), data.time, data.event, genes=genes)
         entered = (
             fits.p_value < study.signature.entry_p_value if study.signature.entry == "p_value" else fits.reason.isna()
@@ -97,7 +106,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         from hnbc_assets.report import figures
         from hnbc_assets.science.signature.training import train
 
-        data = _training_set(study, patients, expression)
+        data = training_set(study, patients, expression)
         trained = train(
             data,
             entered=list(univariate_cox.loc[univariate_cox.selected.astype(bool), "gene"]),
@@ -113,7 +122,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
             cohort_id=training,
             endpoint=study.cohorts[training].endpoint,
             n_candidates=int(candidate_genes.in_training_cohort.astype(bool).sum()),
-            entry_rule=_entry_rule(study),
+            entry_rule=entry_rule(study),
             penalty_rule=f"lambda.{study.signature.penalty}",
         )
         return {
@@ -157,8 +166,8 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         from hnbc_assets.report import figures
         from hnbc_assets.science.signature.refit import multivariable, proportional_hazards
 
-        data = _training_set(study, patients, expression)
-        x = _standardised(data.evaluable.loc[list(signature.gene)]).T
+        data = training_set(study, patients, expression)
+        x = standardised(data.evaluable.loc[list(signature.gene)]).T
         fitted = multivariable(x, data.time, data.event)
         fitted = fitted[fitted.reason.isna()].assign(
             cohort_id=training, endpoint=study.cohorts[training].endpoint, label=POST_SELECTION
@@ -174,7 +183,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
                 RiskScores,
                 "Every included patient's score and risk group, in every cohort.",
                 (
-                    checks.scores_from_coefficients(_ranked_cohorts(study), training),
+                    checks.scores_from_coefficients(ranked_cohorts(study), training),
                     checks.cutoff_from_training(training, study.cohorts[training].endpoint),
                 ),
             ),
@@ -194,10 +203,10 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         """Σ coefficient · z in every cohort that has the genes; groups by the training median."""
         from hnbc_assets.science.signature.application import apply_signature
 
-        ranked = _ranked_cohorts(study)
+        ranked = ranked_cohorts(study)
         scored = [
             apply_signature(
-                _cohort_set(study, name, patients[name], expression[name], rank=name in ranked),
+                cohort_set(study, name, patients[name], expression[name], rank=name in ranked),
                 raw=expression[name],
                 cohort_id=name,
                 training=name == training,
@@ -211,8 +220,8 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
             for name in study.cohorts
         ]
         return {
-            "risk_scores": _stacked([s.scores for s in scored], RiskScores),
-            "score_coverage": _stacked([s.coverage for s in scored], ScoreCoverage),
+            "risk_scores": stacked([s.scores for s in scored], RiskScores),
+            "score_coverage": stacked([s.coverage for s in scored], ScoreCoverage),
         }
 
     @stage.asset(SurvivalCurves, inputs={"patients": patients_keys(study)})
@@ -224,11 +233,11 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         from hnbc_assets.science.signature.survival import kaplan_meier
 
         curves = []
-        for name, cohort in _with_endpoint(study).items():
-            data = _scored(risk_scores, patients[name], name, cohort.endpoint)
+        for name, cohort in with_endpoint(study).items():
+            data = scored(risk_scores, patients[name], name, cohort.endpoint)
             curve = kaplan_meier(data.time_days.to_numpy(), data.event.to_numpy(), data.risk_group.to_numpy(object))
             curves.append(curve.assign(cohort_id=name, endpoint=cohort.endpoint))
-        table = _stacked(curves, SurvivalCurves)
+        table = stacked(curves, SurvivalCurves)
         return Publication(
             table, figures.kaplan_meier(table, prognostic_performance, training=training, watermark=mark)
         )
@@ -253,10 +262,10 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         from hnbc_assets.science.signature.performance import performance
 
         made = signatures.iloc[0]
-        trained_on = _scored(risk_scores, patients[training], training, study.cohorts[training].endpoint)
+        trained_on = scored(risk_scores, patients[training], training, study.cohorts[training].endpoint)
         rows = []
-        for name, cohort in _with_endpoint(study).items():
-            data = _scored(risk_scores, patients[name], name, cohort.endpoint)
+        for name, cohort in with_endpoint(study).items():
+            data = scored(risk_scores, patients[name], name, cohort.endpoint)
             held = score_coverage.set_index("cohort_id").loc[name]
             measured = performance(
                 data.risk_score.to_numpy(),
@@ -276,10 +285,10 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
                     cohort_id=name,
                     endpoint=cohort.endpoint,
                     apparent=name == training,
-                    independent=_independent(study, name, shared_patients),
+                    independent=independent(study, name, shared_patients),
                 )
             )
-        return _stacked(rows, PrognosticPerformance)
+        return stacked(rows, PrognosticPerformance)
 
     return [
         univariate_cox,
@@ -289,71 +298,3 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         survival_curves,
         prognostic_performance,
     ]
-
-
-def _training_set(study: Study, patients: pd.DataFrame, expression: pd.DataFrame):  # noqa: ANN202 - a lazy import's type
-    """The training cohort's analysis set; with too few events there is nothing to train on."""
-    data = _cohort_set(study, study.training, patients, expression)
-    if data.event.sum() < study.signature.min_events:
-        raise TooFewEvents(
-            f"{study.training}: {int(data.event.sum())} {study.cohorts[study.training].endpoint} events among "
-            f"{len(data.event)} included patients; training needs {study.signature.min_events} (signature.min_events). "
-            "Choose another endpoint or training cohort."
-        )
-    return data
-
-
-def _cohort_set(study: Study, name: str, patients: pd.DataFrame, expression: pd.DataFrame, *, rank: bool = False):  # noqa: ANN202
-    from hnbc_assets.science.signature.analysis_set import analysis_set
-
-    cohort = study.cohorts[name]
-    return analysis_set(patients, expression, cohort.endpoint, scale=cohort.expression_scale, rank=rank)
-
-
-def _ranked_cohorts(study: Study) -> frozenset[str]:
-    """Cohorts whose values become normal scores: those given gene-wise scaled, and all when the training cohort is."""
-    scaled = {name for name, cohort in study.cohorts.items() if cohort.expression_scale in ("zscore", "probe_scaled")}
-    return frozenset(study.cohorts if study.training in scaled else scaled)
-
-
-def _standardised(expression: pd.DataFrame) -> pd.DataFrame:
-    """genes × patients, each gene to mean 0 and sd 1 (n − 1); a constant gene to missing."""
-    sd = expression.std(axis=1, ddof=1)
-    return expression.sub(expression.mean(axis=1), axis=0).div(sd.where(sd > 0), axis=0)
-
-
-def _entry_rule(study: Study) -> str:
-    rule = study.signature
-    return f"univariate p < {rule.entry_p_value:g}" if rule.entry == "p_value" else "all candidates"
-
-
-def _with_endpoint(study: Study) -> dict:
-    return {name: cohort for name, cohort in study.cohorts.items() if cohort.endpoint}
-
-
-def _scored(risk_scores: pd.DataFrame, patients: pd.DataFrame, name: str, endpoint: str) -> pd.DataFrame:
-    """Scored patients of a cohort with a usable endpoint: risk_score, risk_group, time_days, event."""
-    scores = risk_scores[risk_scores.cohort_id == name]
-    survival = patients[["patient_id", f"{endpoint}_days", f"{endpoint}_event"]].dropna()
-    joined = scores.merge(survival, on="patient_id").rename(
-        columns={f"{endpoint}_days": "time_days", f"{endpoint}_event": "event"}
-    )
-    return joined.astype({"time_days": float, "event": bool, "risk_score": float})
-
-
-def _independent(study: Study, name: str, shared: pd.DataFrame) -> bool:
-    """No patient in common with the cohorts that chose the genes and fitted the score, and not one of them."""
-    makers = {study.discovery, study.training}
-    if name in makers:
-        return False
-    pairs = shared[
-        ((shared.cohort_a == name) & shared.cohort_b.isin(makers))
-        | ((shared.cohort_b == name) & shared.cohort_a.isin(makers))
-    ]
-    return not ((pairs.n_shared_ids > 0) | (pairs.n_similar_profiles.fillna(0) > 0)).any()
-
-
-def _stacked(frames: list[pd.DataFrame], table: type) -> pd.DataFrame:
-    """Frames one below the other in the table's columns; without a row, the empty table."""
-    filled = [f for f in frames if len(f)]
-    return pd.concat([table.conform(f) for f in filled], ignore_index=True) if filled else table.empty()

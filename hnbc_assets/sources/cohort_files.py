@@ -14,16 +14,20 @@ import pandas as pd
 
 from hnbc_assets.sources import cbioportal, gdc, geo, user_table
 from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.gdc_evidence import gene_names
 
 
 @dataclass(frozen=True)
 class CohortFiles:
-    """A cohort's files. `source` has `kind` (gdc, geo, cbioportal, table) and that kind's settings."""
+    """A cohort's files. `source` has `kind` (gdc, geo, cbioportal, table) and that kind's settings.
+
+    `gene_manifest` is that of a GDC project, whose files name Ensembl ids for tables that have nothing else.
+    """
 
     archive: Archive
     manifest: pd.DataFrame
     source: Any
-    gene_ids: pd.DataFrame | None = None
+    gene_manifest: pd.DataFrame | None = None
 
     def clinical(self) -> pd.DataFrame:
         """Clinical records in the upstream's own fields, index patient_id."""
@@ -43,7 +47,8 @@ class CohortFiles:
         if self.source.kind == "geo":
             patients, file_id = self.clinical().index, self._file(r"series_matrix")
         else:
-            patients, file_id = self._user_samples(), self._file(r"/expression$")
+            patients = user_table.profiled_samples(self.archive, self.manifest)
+            file_id = self._file(r"/expression$")
         return pd.DataFrame(
             {"sample_id": patients, "patient_id": patients, "sample_type": "primary", "file_id": file_id}
         )
@@ -53,9 +58,8 @@ class CohortFiles:
         if self.source.kind == "gdc":
             return gdc.read_expression(self.archive, self.manifest, value=self.source.value, sample_ids=sample_ids)
         if self.source.kind == "table":
-            return user_table.read_expression(
-                self.archive, self.manifest, gene_ids=self.gene_ids, sample_ids=sample_ids
-            )
+            names = None if self.gene_manifest is None else gene_names(self.archive, self.gene_manifest)
+            return user_table.read_expression(self.archive, self.manifest, gene_ids=names, sample_ids=sample_ids)
         return _reader(self.source.kind).read_expression(self.archive, self.manifest, sample_ids=sample_ids)
 
     @property
@@ -65,10 +69,6 @@ class CohortFiles:
 
     def _file(self, pattern: str) -> str:
         return str(self.manifest.file_id[self.manifest.file_id.str.contains(pattern)].iloc[0])
-
-    def _user_samples(self) -> list[str]:
-        frame, _ = user_table.read_expression(self.archive, self.manifest, gene_ids=self.gene_ids)
-        return list(frame.columns)
 
 
 def describe(source: Any) -> str:

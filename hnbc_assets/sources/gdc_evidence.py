@@ -1,6 +1,6 @@
-"""What the archived GDC files say about themselves: warnings in replies, the gene model of each expression file.
+"""What the archived GDC files say about themselves: warnings in replies, gene models, names of genes.
 
-Belongs here: reading that evidence back from the archive, for checks. Does not: asking the GDC (gdc_api),
+Belongs here: reading that back from the archive, for checks and for users' tables. Does not: asking the GDC (gdc_api),
 reading values (gdc_star).
 """
 
@@ -22,6 +22,18 @@ def reply_warnings(archive: Archive, manifest: pd.DataFrame) -> dict[str, str]:
         if isinstance(reply, dict) and reply.get("warnings"):
             found[str(row["file_id"])] = json.dumps(reply["warnings"])
     return found
+
+
+def gene_names(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame | None:
+    """Ensembl id and symbol of every gene, as the first STAR file has them: feature_id, symbol; None without files."""
+    from hnbc_assets.sources.gdc_star import read_star
+
+    files = manifest[manifest.path.str.contains("/star/")]
+    if files.empty:
+        return None
+    first = files.iloc[0]
+    features, _ = read_star([archive.locate(first)], "tpm_unstranded")
+    return features[["feature_id", "symbol"]]
 
 
 def gene_models(archive: Archive, manifest: pd.DataFrame) -> dict[str, int]:

@@ -15,6 +15,8 @@ class DrugModels(Table):
     cohort_id: str = column("cohort whose genes the model uses")
     drug_id: str = column("GDSC drug identifier")
     drug_name: str = column("drug")
+    putative_target: str = column("what the drug is thought to hit, as GDSC has it", nullable=True)
+    pathway_name: str = column("pathway of the target, as GDSC has it", nullable=True)
     n_lines: int = column("cell lines with response and expression", unit="cell lines", ge=0)
     n_genes: int = column("genes in the model", unit="genes", ge=0)
     penalty: float = column("ridge penalty chosen by leave-one-out", nullable=True, ge=0)

@@ -15,7 +15,8 @@ from hnbc_assets.science.drugs.ridge import fit
 from hnbc_assets.science.drugs.screen import Screen, arrange
 
 GENE_WISE_SCALED = ("zscore", "probe_scaled", "rank_normal")
-MODEL_COLUMNS = ["drug_id", "drug_name", "n_lines", "n_genes", "penalty", "cv_pearson", "cv_r2", "reason"]
+DESCRIBED = ["drug_name", "putative_target", "pathway_name"]
+MODEL_COLUMNS = ["drug_id", *DESCRIBED, "n_lines", "n_genes", "penalty", "cv_pearson", "cv_r2", "reason"]
 PREDICTION_COLUMNS = ["patient_id", "drug_id", "drug_name", "ln_ic50_um", "relative_only"]
 MIN_PATIENTS = 10
 
@@ -74,12 +75,13 @@ def predict_cohort(
     except NoSharedGenes as error:
         return _none(training, str(error))
     models = fit(both.lines, training.screen.ln_ic50, min_lines=training.min_lines)
-    name = training.screen.drugs.set_index("drug_id")["drug_name"]
+    described = training.screen.drugs.set_index("drug_id").reindex(columns=DESCRIBED)
+    name = described["drug_name"]
     table = models.table.set_index("drug_id").reindex(name.index)
     left_out = ~training.screen.drugs.set_index("drug_id")["usable"]
     table.loc[left_out, "reason"] = _too_few(training)[left_out]
     table["n_lines"] = training.screen.drugs.set_index("drug_id")["n_lines"]
-    table = table.assign(drug_name=name, n_genes=len(both.lines)).reset_index()
+    table = table.join(described).assign(n_genes=len(both.lines)).reset_index()
     predicted = models.predict(both.patients)
     long = predicted.T.rename_axis(index="patient_id", columns="drug_id").stack().rename("ln_ic50_um").reset_index()
     long = long.assign(drug_name=long["drug_id"].map(name), relative_only=scale in GENE_WISE_SCALED)
@@ -88,7 +90,7 @@ def predict_cohort(
 
 def _none(training: Training, reason: str) -> CohortPrediction:
     """Every drug without a model, and why."""
-    drugs = training.screen.drugs[["drug_id", "drug_name", "n_lines"]]
+    drugs = training.screen.drugs.reindex(columns=["drug_id", *DESCRIBED, "n_lines"])
     table = drugs.assign(n_genes=0, penalty=None, cv_pearson=None, cv_r2=None, reason=reason)
     return CohortPrediction(table[MODEL_COLUMNS], pd.DataFrame(columns=PREDICTION_COLUMNS))
 

@@ -25,12 +25,19 @@ def tab_separated(columns: Mapping[str, Any]) -> bytes:
     import pyarrow as pa
     import pyarrow.csv
 
-    arrays = [pa.array(values, from_pandas=True) for values in columns.values()]
+    arrays = [v if isinstance(v, pa.Array) else pa.array(v, from_pandas=True) for v in columns.values()]
     table = pa.Table.from_arrays(arrays, names=[str(i) for i in range(len(arrays))])
     sink = io.BytesIO()
     options = pa.csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
     pa.csv.write_csv(table, sink, options)
     return sink.getvalue()
+
+
+def prepared(values: Sequence[Any]) -> Any:
+    """A column that many tables share, converted once for `tab_separated`."""
+    import pyarrow as pa
+
+    return pa.array(values)
 
 
 def matrix(labels: Mapping[str, Sequence[Any]], values: NDArray[np.floating], decimals: int) -> bytes:
@@ -66,13 +73,13 @@ def workbook(sheets: Mapping[str, Mapping[str, Sequence[Any]]]) -> bytes:
     return packed({name: text.encode() for name, text in parts.items()})
 
 
-def packed(members: Mapping[str, bytes]) -> bytes:
-    """A zip archive, the same bytes for the same members."""
+def packed(members: Mapping[str, bytes], *, deflate: bool = True) -> bytes:
+    """A zip archive, equal bytes for equal members; without `deflate` they are stored as they are, which is faster."""
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, content in members.items():
             info = zipfile.ZipInfo(name, (2016, 1, 1, 0, 0, 0))
-            info.compress_type = zipfile.ZIP_DEFLATED
+            info.compress_type = zipfile.ZIP_DEFLATED if deflate else zipfile.ZIP_STORED
             archive.writestr(info, content)
     return sink.getvalue()
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hnbc_assets.sources.simulated.delimited import tab_separated
+from hnbc_assets.sources.simulated.delimited import prepared, tab_separated
 from hnbc_assets.sources.simulated.world import World
 
 SAMPLE_TYPES = {"01": "Primary Tumor", "02": "Recurrent Tumor", "06": "Metastatic", "11": "Solid Tissue Normal"}
@@ -67,11 +67,12 @@ class StarFiles:
         doubled = [*background[:N_COPIES_ON_Y], *background[N_COPIES_ON_Y : N_COPIES_ON_Y + N_REPEATED_SYMBOLS]]
         on_y = [f"{genes.at[symbol, 'ensembl_id']}_PAR_Y" for symbol in doubled[:N_COPIES_ON_Y]]
         others = [f"ENSG{980_000_000 + i:011d}.1" for i in range(1, N_REPEATED_SYMBOLS + N_NON_CODING + 1)]
-        self.ids = [*genes["ensembl_id"], *on_y, *others]
-        self.names = [*genes.index, *doubled, *(f"SIMLNC{i:03d}" for i in range(1, N_NON_CODING + 1))]
-        self.types = [*genes["gene_type"], *["protein_coding"] * len(doubled), *["lncRNA"] * N_NON_CODING]
-        self.kilobases = rng.uniform(0.8, 6.0, len(self.ids))
-        self.n_extra = len(self.ids) - len(genes)
+        names = [*genes.index, *doubled, *(f"SIMLNC{i:03d}" for i in range(1, N_NON_CODING + 1))]
+        types = [*genes["gene_type"], *["protein_coding"] * len(doubled), *["lncRNA"] * N_NON_CODING]
+        columns = {"gene_id": [*genes["ensembl_id"], *on_y, *others], "gene_name": names, "gene_type": types}
+        self.labels = {name: prepared(values) for name, values in columns.items()}
+        self.kilobases = rng.uniform(0.8, 6.0, len(names))
+        self.n_extra = len(names) - len(genes)
 
     def body(self, aliquot: str, patient: int, kind: str) -> bytes:
         """One sample's file. Counts are rounded from TPM, gene length and depth; what rounds to 0 has 0 everywhere."""
@@ -88,7 +89,7 @@ class StarFiles:
         fpkm = counts / self.kilobases * (1e6 / reads)
         first = counts // 2
         rows = tab_separated({
-            "gene_id": self.ids, "gene_name": self.names, "gene_type": self.types,
+            **self.labels,
             "unstranded": counts, "first": first, "second": counts - first,
             "tpm": np.round(tpm, 4), "fpkm": np.round(fpkm, 4), "fpkm_uq": np.round(fpkm * rng.uniform(0.9, 1.1), 4),
         })  # fmt: skip

@@ -71,4 +71,4 @@ def expression(world: World) -> bytes:
     ids = [*drawn.lines["cosmic_id"].to_numpy()[columns], 9_999_999]
     header = "\t".join(["GENE_SYMBOLS", "GENE_title", *(f"DATA.{i}" for i in ids)]) + "\n"
     labels = {"symbol": symbols, "title": [f"simulated gene {i}" for i in rows]}
-    return packed({EXPRESSION_MEMBER: header.encode() + matrix(labels, values, 5)})
+    return packed({EXPRESSION_MEMBER: header.encode() + matrix(labels, values, 5)}, deflate=False)

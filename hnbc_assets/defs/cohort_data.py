@@ -1,0 +1,89 @@
+"""What stages take of cohorts: analysis sets, scored survival, who is independent of whom.
+
+Belongs here: small selections that more than one asset makes. Does not: assets, statistics (science).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from hnbc_assets.errors import TooFewEvents
+from hnbc_assets.study import Study
+from hnbc_assets.study_sources import Cohort
+
+if TYPE_CHECKING:
+    from hnbc_assets.science.signature.analysis_set import AnalysisSet
+
+
+def training_set(study: Study, patients: pd.DataFrame, expression: pd.DataFrame) -> AnalysisSet:
+    """The training cohort's analysis set; with too few events there is nothing to train on."""
+    data = cohort_set(study, study.training, patients, expression)
+    if data.event.sum() < study.signature.min_events:
+        raise TooFewEvents(
+            f"{study.training}: {int(data.event.sum())} {study.cohorts[study.training].endpoint} events among "
+            f"{len(data.event)} included patients; training needs {study.signature.min_events} (signature.min_events). "
+            "Choose another endpoint or training cohort."
+        )
+    return data
+
+
+def cohort_set(
+    study: Study, name: str, patients: pd.DataFrame, expression: pd.DataFrame, *, rank: bool = False
+) -> AnalysisSet:
+    """The included patients of a cohort, on values that compare (see `analysis_set`)."""
+    from hnbc_assets.science.signature.analysis_set import analysis_set
+
+    cohort = study.cohorts[name]
+    return analysis_set(patients, expression, cohort.endpoint, scale=cohort.expression_scale, rank=rank)
+
+
+def ranked_cohorts(study: Study) -> frozenset[str]:
+    """Cohorts whose values become normal scores: those given gene-wise scaled, and all when the training cohort is."""
+    scaled = {name for name, cohort in study.cohorts.items() if cohort.expression_scale in ("zscore", "probe_scaled")}
+    return frozenset(study.cohorts if study.training in scaled else scaled)
+
+
+def standardised(expression: pd.DataFrame) -> pd.DataFrame:
+    """genes × patients, each gene to mean 0 and sd 1 (n − 1); a constant gene to missing."""
+    sd = expression.std(axis=1, ddof=1)
+    return expression.sub(expression.mean(axis=1), axis=0).div(sd.where(sd > 0), axis=0)
+
+
+def entry_rule(study: Study) -> str:
+    rule = study.signature
+    return f"univariate p < {rule.entry_p_value:g}" if rule.entry == "p_value" else "all candidates"
+
+
+def with_endpoint(study: Study) -> dict[str, Cohort]:
+    """The cohorts that have a survival endpoint."""
+    return {name: cohort for name, cohort in study.cohorts.items() if cohort.endpoint}
+
+
+def scored(risk_scores: pd.DataFrame, patients: pd.DataFrame, name: str, endpoint: str) -> pd.DataFrame:
+    """Scored patients of a cohort with a usable endpoint: risk_score, risk_group, time_days, event."""
+    scores = risk_scores[risk_scores.cohort_id == name]
+    survival = patients[["patient_id", f"{endpoint}_days", f"{endpoint}_event"]].dropna()
+    joined = scores.merge(survival, on="patient_id").rename(
+        columns={f"{endpoint}_days": "time_days", f"{endpoint}_event": "event"}
+    )
+    return joined.astype({"time_days": float, "event": bool, "risk_score": float})
+
+
+def independent(study: Study, name: str, shared: pd.DataFrame) -> bool:
+    """No patient in common with the cohorts that chose the genes and fitted the score, and not one of them."""
+    makers = {study.discovery, study.training}
+    if name in makers:
+        return False
+    pairs = shared[
+        ((shared.cohort_a == name) & shared.cohort_b.isin(makers))
+        | ((shared.cohort_b == name) & shared.cohort_a.isin(makers))
+    ]
+    return not ((pairs.n_shared_ids > 0) | (pairs.n_similar_profiles.fillna(0) > 0)).any()
+
+
+def stacked(frames: list[pd.DataFrame], table: type) -> pd.DataFrame:
+    """Frames one below the other in the table's columns; without a row, the empty table."""
+    filled = [f for f in frames if len(f)]
+    return pd.concat([table.conform(f) for f in filled], ignore_index=True) if filled else table.empty()
