@@ -74,7 +74,7 @@ def workbook(sheets: Mapping[str, Mapping[str, Sequence[Any]]]) -> bytes:
 
 
 def packed(members: Mapping[str, bytes], *, deflate: bool = True) -> bytes:
-    """A zip archive, equal bytes for equal members; without `deflate` they are stored as they are, which is faster."""
+    """A zip archive, equal bytes for equal members; without `deflate` they are stored as they are, which is fast."""
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, content in members.items():
