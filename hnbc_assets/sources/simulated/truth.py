@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,7 +87,7 @@ def truth(simulation: Simulation) -> pd.DataFrame:
     frames = [_genes(simulation, roster, population)]
     for kind, frame in (("cell_type", roster.cell_types), ("population", roster.markers)):
         frames += [_tissue(simulation, kind, row.entity, row.entity_class) for row in frame.itertuples()]
-    frames += [_drug(simulation, str(row.drug_id), row.entity_class) for row in roster.drugs.itertuples()]
+    frames += [_drug(simulation, row) for row in roster.drugs.itertuples()]
     table = pd.concat(frames, ignore_index=True)
     table["holds"] = (table["effect"].abs() > 1e-12).astype("boolean").mask(table["effect"].isna())
     table["anoikis_gene"] = table["anoikis_gene"].eq(True)
@@ -145,11 +146,15 @@ def _tissue(simulation: Simulation, kind: str, entity: str, entity_class: str) -
     return _risk_rows(kind, entity, entity_class, plain, adjusted, "er and purity")
 
 
-def _drug(simulation: Simulation, entity: str, entity_class: str) -> pd.DataFrame:
-    planted = PLANTED_SIGN.get(entity_class, 0) * RISK_CORRELATION["mechanism"]
-    general = RISK_CORRELATION["pan_drug"] if entity_class == "confounded_by_general_sensitivity" else 0.0
-    live = simulation.variant != "null"
-    return _risk_rows("drug", entity, entity_class, live * (planted + general), live * planted, "general sensitivity")
+def _drug(simulation: Simulation, drug: Any) -> pd.DataFrame:
+    """A drug's correlation of ln IC50 with risk, through its weights on the planted mechanism and on general
+    sensitivity."""
+    if simulation.variant == "null":
+        kind = "null" if drug.entity_class in PLANTED_SIGN else drug.entity_class
+        return _risk_rows("drug", str(drug.drug_id), kind, 0.0, 0.0, "general sensitivity")
+    planted = drug.mechanism * RISK_CORRELATION["mechanism"]
+    plain = planted + drug.pan_drug * RISK_CORRELATION["pan_drug"]
+    return _risk_rows("drug", str(drug.drug_id), drug.entity_class, plain, planted, "general sensitivity")
 
 
 def _risk_rows(kind: str, entity: str, entity_class: str, plain: float, adjusted: float, held: str) -> pd.DataFrame:
