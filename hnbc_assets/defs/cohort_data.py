@@ -71,16 +71,26 @@ def scored(risk_scores: pd.DataFrame, patients: pd.DataFrame, name: str, endpoin
     return joined.astype({"time_days": float, "event": bool, "risk_score": float})
 
 
-def independent(study: Study, name: str, shared: pd.DataFrame) -> bool:
-    """No patient in common with the cohorts that chose the genes and fitted the score, and not one of them."""
-    makers = {study.discovery, study.training}
+def independence(study: Study, name: str, shared: pd.DataFrame) -> tuple[bool, str]:
+    """Whether no patient of a cohort helped to choose the genes or to fit the score, and on what that rests."""
+    makers = (study.discovery, study.training)
     if name in makers:
-        return False
-    pairs = shared[
-        ((shared.cohort_a == name) & shared.cohort_b.isin(makers))
-        | ((shared.cohort_b == name) & shared.cohort_a.isin(makers))
+        return False, "it chose the genes" if name == study.discovery else "it fitted the score"
+    between = [
+        shared[(shared.cohort_a.isin([a, b])) & (shared.cohort_b.isin([a, b]))] for a, b in ((name, m) for m in makers)
     ]
-    return not ((pairs.n_shared_ids > 0) | (pairs.n_similar_profiles.fillna(0) > 0)).any()
+    pairs = pd.concat(between)
+    ids, profiles = pairs.n_shared_ids.fillna(0) > 0, pairs.n_similar_profiles.fillna(0) > 0
+    if (ids | profiles).any():
+        meeting = pairs[ids | profiles]
+        told = [f"{p.cohort_a} and {p.cohort_b} share patients" for p in meeting.itertuples()]
+        return False, "; ".join(told)
+    screened = [
+        "ids" if pairs.n_shared_ids.notna().all() else "ids not comparable",
+        "profiles" if pairs.n_similar_profiles.notna().all() else "profiles not screened (too few common genes)",
+    ]
+    together = study.cohorts[name].scaled_with
+    return True, "; ".join([*screened, *([f"values scaled together with {together}"] if together else [])])
 
 
 def stacked(frames: list[pd.DataFrame], table: type) -> pd.DataFrame:

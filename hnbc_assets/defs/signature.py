@@ -13,7 +13,7 @@ from hnbc_assets.defs import checks
 from hnbc_assets.defs.cohort_data import (
     cohort_set,
     entry_rule,
-    independent,
+    independence,
     ranked_cohorts,
     scored,
     stacked,
@@ -267,14 +267,16 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         for name, cohort in with_endpoint(study).items():
             data = scored(risk_scores, patients[name], name, cohort.endpoint)
             held = score_coverage.set_index("cohort_id").loc[name]
+            alone = (data.form == "single_sample").any()
+            independent, basis = independence(study, name, shared_patients)
             measured = performance(
                 data.risk_score.to_numpy(),
                 data.time_days.to_numpy(),
                 data.event.to_numpy(),
                 train_time=trained_on.time_days.to_numpy(),
                 train_event=trained_on.event.to_numpy(),
-                cutoff=made.cutoff,
-                training_sd=made.score_sd,
+                cutoff=made.single_sample_cutoff if alone else made.cutoff,
+                training_sd=made.single_sample_score_sd if alone else made.score_sd,
                 years=study.signature.years,
                 seed=study.seed,
                 n_bootstrap=study.signature.bootstraps,
@@ -285,7 +287,8 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
                     cohort_id=name,
                     endpoint=cohort.endpoint,
                     apparent=name == training,
-                    independent=independent(study, name, shared_patients),
+                    independent=independent,
+                    independence_basis=basis,
                 )
             )
         return stacked(rows, PrognosticPerformance)

@@ -189,7 +189,7 @@ class Stage:
                 asset=p.described.key,
                 data_version=p.data_version,
                 code_version=code_version,
-                run_id=context.run_id,
+                run_id=context.run.run_id,
                 study_hash=self.study.hash,
                 upstream=self.place.upstream,
                 written_at=datetime.now(UTC).isoformat(timespec="seconds"),

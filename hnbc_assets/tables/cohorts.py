@@ -109,7 +109,9 @@ class SharedPatients(Table):
     key = ("cohort_a", "cohort_b")
     cohort_a: str = column("one cohort")
     cohort_b: str = column("another")
-    n_shared_ids: int = column("patient ids in both", unit="patients", ge=0)
+    n_shared_ids: int = column(
+        "patient ids in both; null where ids are mere numbers and say nothing", unit="patients", nullable=True, ge=0
+    )
     n_similar_profiles: int = column(
         "patients of the first with a near-identical profile in the second; null with too few common genes",
         unit="patients",

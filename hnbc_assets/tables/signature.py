@@ -33,7 +33,10 @@ class LassoPath(Table):
 
     key = ("alpha",)
     alpha: float = column("penalty", gt=0)
-    deviance: float = column("cross-validated deviance, mean over repeats", nullable=True)
+    deviance: float = column(
+        "cross-validated deviance, mean over repeats; optimistic where genes entered by their univariate p",
+        nullable=True,
+    )
     deviance_se: float = column("standard error over folds", nullable=True, ge=0)
     n_genes: int = column("genes with a coefficient at this penalty", unit="genes", ge=0)
     is_minimum: bool = column("the penalty of the smallest deviance")
@@ -54,13 +57,16 @@ class Signature(Table):
     """A gene of the published signature with its LASSO coefficient."""
 
     key = ("signature_id", "gene")
-    signature_id: str = column("content hash of genes, coefficients, means, sds and cut-off")
+    signature_id: str = column("content hash of genes, coefficients, means and sds")
     gene: str = column("HGNC symbol")
     coefficient: float = column("LASSO coefficient of the within-cohort form", unit="per training sd")
     mean: float = column("mean in the training cohort", unit="training expression scale")
     sd: float = column("standard deviation in the training cohort", unit="training expression scale", gt=0)
     selection_frequency: float = column(
-        "share of resamples that choose it; null until resampled", nullable=True, ge=0, le=1
+        "share of the cross-validation's fits that keep it at the chosen penalty, after any univariate screen",
+        nullable=True,
+        ge=0,
+        le=1,
     )
     direction_concordant: bool = column(
         "hazard and direction in resistance agree (harmful and higher in RD, or both not)", nullable=True
@@ -188,5 +194,6 @@ class PrognosticPerformance(Table):
     ci_upper: float = column("95 % limit", nullable=True)
     method: str = column("how figure and interval were made")
     independent: bool = column("no patient of this cohort helped choose the genes or fit the score")
+    independence_basis: str = column("on what independence rests, or why there is none")
     apparent: bool = column("measured on the patients trained on")
     reason: str = column("why there is no figure", nullable=True)

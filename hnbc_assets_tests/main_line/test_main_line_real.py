@@ -72,6 +72,11 @@ def test_every_claim_of_independence_holds(lake):
     }  # fmt: skip
     shared = lake.ask("SELECT * FROM shared_patients WHERE cohort_a = 'brca_tcga' AND cohort_b = 'gdc_tcga_brca'")
     assert shared.n_shared_ids[0] == 1073
+    assert shared.n_similar_profiles[0] > 900
+    basis = lake.ask(
+        "SELECT DISTINCT independence_basis AS said FROM prognostic_performance WHERE cohort_id = 'gse25065'"
+    )
+    assert "scaled together with gse25055" in basis.said[0]
     assert lake.ask("SELECT scaled_with FROM cohorts WHERE cohort_id = 'gse25065'").scaled_with[0] == "gse25055"
 
 
@@ -97,7 +102,7 @@ def test_the_headline_says_plainly_what_was_found(lake):
     said = (lake.path / "said.txt").read_text()
     assert "apparent" in said
     assert "SIMULATED" not in said
-    assert "independent cohort" in said
+    assert "in 0 of 1 independent cohort" in " ".join(said.split())
 
 
 def test_a_run_survives_what_hosts_do_on_bad_days(small_replica, tmp_path):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hnbc_assets.science.signature.refit import multivariable, proportional_hazards
-from hnbc_assets.science.signature.survival import CURVE_COLUMNS, kaplan_meier, log_rank, median_follow_up
+from hnbc_assets.science.signature.survival import CURVE_COLUMNS, kaplan_meier, log_rank
 
 GENES = ["A", "B", "C", "D"]
 
@@ -43,16 +43,6 @@ def test_log_rank_matches_r_survdiff(reference, patients):
     assert test.statistic == pytest.approx(expected.log_rank, rel=1e-9)
     assert test.p_value == pytest.approx(expected.log_rank_p, rel=1e-9)
     assert sum(test.sizes.values()) == 150
-
-
-def test_median_follow_up_matches_reverse_kaplan_meier(reference, patients):
-    expected = reference("survival", "tests").iloc[0]
-    assert median_follow_up(patients.time, patients.event) == expected.median_follow_up
-
-
-def test_median_follow_up_is_missing_where_most_had_an_event():
-    assert np.isnan(median_follow_up(np.array([1.0, 2, 3, 4]), np.array([True, True, True, True])))
-    assert np.isnan(median_follow_up(np.array([]), np.array([], dtype=bool)))
 
 
 def test_patients_without_a_group_are_left_out(patients):

@@ -12,26 +12,33 @@ import pandas as pd
 
 from hnbc_assets.errors import CohortUnusable
 from hnbc_assets.science.genes.overlap import overlap_enrichment
-from hnbc_assets.science.genes.resistance import resistance_genes
+from hnbc_assets.science.genes.resistance import Contrast, resistance_genes
 
 
 def both_contrasts(
-    expression: pd.DataFrame, patients: pd.DataFrame, *, scale: str, trend: bool
+    expression: pd.DataFrame, patients: pd.DataFrame, *, scale: str, trend: bool, needed: Contrast = "plain"
 ) -> tuple[pd.DataFrame, str | None]:
-    """The plain and the ER-adjusted contrast over the included patients with a response.
+    """The plain and the ER-adjusted contrast over the included patients treated with taxane and anthracycline.
 
     Parameters
     ----------
     expression : genes × patients
     patients : rows of the table `patients` of one cohort
     scale, trend : as for `resistance_genes`
+    needed : the contrast that the study cannot do without
 
     Returns
     -------
     Rows of drug_resistance_genes without cohort_id, and why there is no ER-adjusted contrast (else null). Patients
     whose ER is indeterminate take part in the plain contrast only.
+
+    Raises
+    ------
+    CohortUnusable
+        If no included patient is known to have had both drugs, too few have either response, or the contrast that is
+        needed cannot be made.
     """
-    included = patients[patients["included"].astype(bool)].set_index("patient_id")
+    included = treated(patients[patients["included"].astype(bool)]).set_index("patient_id")
     er = included["er_status"].where(included["er_status"].isin(["positive", "negative"])).dropna()
     plain = resistance_genes(expression, included["response"].dropna(), scale=scale, contrast="plain", trend=trend)
     try:
@@ -39,8 +46,32 @@ def both_contrasts(
             expression, included["response"].dropna(), er, scale=scale, contrast="er_adjusted", trend=trend
         )
     except CohortUnusable as reason:
+        if needed == "er_adjusted":
+            raise CohortUnusable(
+                f"{reason}. The study asks for the ER-adjusted contrast: set resistance.contrast to plain, or choose a "
+                "discovery cohort that reports ER."
+            ) from reason
         return plain, f"no ER-adjusted contrast: {reason}"
     return pd.concat([plain, adjusted], ignore_index=True), None
+
+
+def treated(patients: pd.DataFrame) -> pd.DataFrame:
+    """The patients whose chemotherapy names a taxane and an anthracycline.
+
+    Raises
+    ------
+    CohortUnusable
+        If there is none.
+    """
+    words = patients["chemotherapy"].fillna("").astype(str).str.lower()
+    both = words.str.contains("taxane|taxel", regex=True) & words.str.contains("anthracycline|rubicin", regex=True)
+    if not both.any():
+        named = ", ".join(sorted(set(words) - {""})) or "nothing"
+        raise CohortUnusable(
+            "no patient of the discovery cohort is known to have had a taxane and an anthracycline (chemotherapy says "
+            f"{named}). Say what the cohort received in the study file: cohorts.NAME.chemotherapy."
+        )
+    return patients[both]
 
 
 def overlap_of_contrasts(resistance: pd.DataFrame, anoikis_genes: Iterable[str], *, fdr: float) -> pd.DataFrame:

@@ -23,10 +23,12 @@ class AnalysisSet:
 
     expression : genes × patients, every included patient with expression
     survival : index patient_id, of those with a usable endpoint; time_days (> 0) and event
+    ranked : values were made normal scores, gene by gene
     """
 
     expression: pd.DataFrame
     survival: pd.DataFrame
+    ranked: bool = False
 
     @property
     def evaluable(self) -> pd.DataFrame:
@@ -60,12 +62,13 @@ def analysis_set(
     included = patients[patients["included"].astype(bool)]
     included = included[included["patient_id"].isin(expression.columns)].set_index("patient_id")
     values = expression[list(included.index)]
-    if rank or scale in HEAVY_TAILED:
+    ranked = rank or scale in HEAVY_TAILED
+    if ranked:
         values = rank_normalise(values)
     if endpoint is None:
         nothing = {"time_days": np.array([], dtype=float), "event": np.array([], dtype=bool)}
-        return AnalysisSet(values, pd.DataFrame(nothing, index=pd.Index([], name="patient_id", dtype=object)))
+        return AnalysisSet(values, pd.DataFrame(nothing, index=pd.Index([], name="patient_id", dtype=object)), ranked)
     time, event = included[f"{endpoint}_days"], included[f"{endpoint}_event"]
     known = (time.notna() & event.notna()).to_numpy()
     survival = pd.DataFrame({"time_days": time[known].astype(float), "event": event[known].astype(bool)})
-    return AnalysisSet(values, survival)
+    return AnalysisSet(values, survival, ranked)

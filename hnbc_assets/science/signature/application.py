@@ -14,6 +14,7 @@ from hnbc_assets.science.signature.scoring import groups, score_training, score_
 from hnbc_assets.science.signature.single_sample import SingleSampleSignature, score_single_sample
 
 CASE_MIX = "z within the cohort: depends on its case mix"
+RANKED = "values made normal scores of their ranks, gene by gene"
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,20 @@ def apply_signature(
     min_patients : below this number the within-cohort form is not used
     """
     patients = list(data.expression.columns)
-    alone = score_single_sample(raw[patients], _frozen(single_sample, description), scale=scale)
-    use_alone = len(patients) < min_patients
+    alone = score_single_sample(
+        raw[patients], _frozen(single_sample, description), scale=scale, minimum_coverage=min_share
+    )
+    use_alone = len(patients) < min_patients and not training
     if use_alone:
         score, cutoff = alone, description.single_sample_cutoff
+    elif training:
+        score, cutoff = score_training(data.expression, signature, minimum_coverage=min_share), description.cutoff
     else:
-        form = score_training if training else score_within_cohort
-        score, cutoff = form(data.expression, signature), description.cutoff
-    grouped = len(signature) > 0 and score.values.notna().any() and score.coverage >= min_share
+        score = score_within_cohort(
+            data.expression, signature, minimum_patients=min_patients, minimum_coverage=min_share
+        )
+        cutoff = description.cutoff
+    grouped = score.reason is None and score.values.notna().any()
     risk_group = groups(score.values, cutoff if grouped else float("nan"))
     scores = pd.DataFrame(
         {
@@ -73,7 +80,13 @@ def apply_signature(
     )
     if not len(signature):
         scores = scores.iloc[:0]
-    notes = [score.reason, None if use_alone or training or not grouped else CASE_MIX]
+    notes = [
+        score.reason,
+        f"fewer than {min_patients} patients: scored by ranks within each patient" if use_alone else None,
+        CASE_MIX if grouped and not (use_alone or training) else None,
+        RANKED if grouped and data.ranked and not use_alone else None,
+        "no patient has a score" if score.reason is None and not grouped else None,
+    ]
     coverage = {
         "cohort_id": cohort_id,
         "signature_id": description.signature_id,

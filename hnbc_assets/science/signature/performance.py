@@ -24,6 +24,8 @@ AT_RISK_AFTER = 20
 AT_RISK_SHARE = 0.1
 COLUMNS = ["metric", "time_days", "estimate", "ci_lower", "ci_upper", "method", "reason"]
 
+HALF_WIDTH = "1.96 · training sd / (sd of these scores · √events)"
+
 Row = dict[str, object]
 
 
@@ -47,7 +49,7 @@ def performance(
     `c_index_uno`, up to the training cohort's follow-up and while a tenth of these patients is at risk; `auc` at each
     of `years`, only where at least 10 events come before, 20 patients remain and training was followed so long;
     `n_high`, `n_low`, `log_rank_p` and `hazard_ratio_high_vs_low` of the split at `cutoff`; and
-    `expected_ci_half_width_log_hr`, 1.96 / √events, what these events could tell of a hazard ratio per sd at best.
+    `expected_ci_half_width_log_hr`, 1.96 · training sd / (sd here · √events), what these events could tell at best.
     Censoring weights come from the patients scored, since censoring differs between cohorts.
 
     Parameters
@@ -92,7 +94,7 @@ def performance(
         _uno(values, days, observed, counts, training_days, method),
         *(_auc(values, days, observed, counts, year, training_days, method) for year in years),
         *_split(values, days, observed, cutoff),
-        _row("expected_ci_half_width_log_hr", Z_95 / np.sqrt(observed.sum()), "1.96 / √events"),
+        _row("expected_ci_half_width_log_hr", Z_95 * sd / (values.std(ddof=1) * np.sqrt(observed.sum())), HALF_WIDTH),
     ]
     return _table(rows)
 

@@ -136,7 +136,9 @@ def coverage(signature: pd.DataFrame, genes: Iterable[str]) -> tuple[float, tupl
     return share, tuple(signature["gene"][~present])
 
 
-def score_training(expression: pd.DataFrame, signature: pd.DataFrame) -> Score:
+def score_training(
+    expression: pd.DataFrame, signature: pd.DataFrame, *, minimum_coverage: float = MINIMUM_COVERAGE
+) -> Score:
     """Σ coefficient · (x - mean) / sd, by the signature's own means and standard deviations.
 
     For the training cohort, on the values that the signature was fitted on, and for other patients on its scale.
@@ -145,14 +147,19 @@ def score_training(expression: pd.DataFrame, signature: pd.DataFrame) -> Score:
     ----------
     expression : genes × patients, on the training cohort's scale
     signature : gene, coefficient, mean, sd
+    minimum_coverage : below this share of the coefficients, `reason` says that there are no groups and no claims
     """
     used, share, missing = _present(expression, signature)
     z = (expression.loc[used["gene"]].to_numpy() - used[["mean"]].to_numpy()) / used[["sd"]].to_numpy()
-    return _weighted_sum(z, used, expression.columns, "training", share, missing)
+    return _weighted_sum(z, used, expression.columns, "training", share, missing, minimum_coverage)
 
 
 def score_within_cohort(
-    expression: pd.DataFrame, signature: pd.DataFrame, *, minimum_patients: int = MINIMUM_PATIENTS
+    expression: pd.DataFrame,
+    signature: pd.DataFrame,
+    *,
+    minimum_patients: int = MINIMUM_PATIENTS,
+    minimum_coverage: float = MINIMUM_COVERAGE,
 ) -> Score:
     """Σ coefficient · z, z within the cohort: comparable among its patients only, and dependent on its case mix.
 
@@ -163,6 +170,7 @@ def score_within_cohort(
     expression : genes × patients, any scale on which a gene's values compare
     signature : gene, coefficient
     minimum_patients : with fewer there is no score, and `reason` says so
+    minimum_coverage : below this share of the coefficients, `reason` says that there are no groups and no claims
     """
     sd = expression.reindex(signature["gene"]).std(axis=1, ddof=1)
     varying = expression.loc[[gene for gene in expression.index.intersection(sd.index) if sd[gene] > 1e-12]]
@@ -173,7 +181,7 @@ def score_within_cohort(
         return Score(nothing, "within_cohort", share, missing, reason)
     rows = varying.loc[used["gene"]]
     z = rows.sub(rows.mean(axis=1), axis=0).div(rows.std(axis=1, ddof=1), axis=0).to_numpy()
-    return _weighted_sum(z, used, expression.columns, "within_cohort", share, missing)
+    return _weighted_sum(z, used, expression.columns, "within_cohort", share, missing, minimum_coverage)
 
 
 def groups(score: pd.Series, cutoff: float) -> pd.Series:
@@ -196,19 +204,32 @@ def weighted_sum(coefficients: np.ndarray, z: np.ndarray) -> np.ndarray:
     return total
 
 
+def too_little(share: float, minimum_coverage: float) -> str | None:
+    """Why a score over this share of the coefficients gives no groups and no claims; null when it does."""
+    if share >= minimum_coverage:
+        return None
+    return f"the genes present carry {share:.2f} of the coefficients; groups and claims need {minimum_coverage:g}"
+
+
 def _present(expression: pd.DataFrame, signature: pd.DataFrame) -> tuple[pd.DataFrame, float, tuple[str, ...]]:
     used = signature[signature["gene"].isin(expression.index)]
     return (used, *coverage(signature, expression.index))
 
 
 def _weighted_sum(
-    z: np.ndarray, used: pd.DataFrame, patients: pd.Index, form: str, share: float, missing: tuple[str, ...]
+    z: np.ndarray,
+    used: pd.DataFrame,
+    patients: pd.Index,
+    form: str,
+    share: float,
+    missing: tuple[str, ...],
+    minimum_coverage: float,
 ) -> Score:
     """Scores of z (n_genes, n_patients) under the coefficients of `used`."""
     total = weighted_sum(used["coefficient"].to_numpy(), z) if len(used) else np.full(len(patients), np.nan)
     reason = None
     if not len(used):
         reason = "none of the signature's genes is in the cohort" if missing else "the signature has no genes"
-    elif share < MINIMUM_COVERAGE:
-        reason = f"the genes present carry {share:.2f} of the coefficients; groups and claims need {MINIMUM_COVERAGE}"
+    else:
+        reason = too_little(share, minimum_coverage)
     return Score(pd.Series(total, index=patients, name="risk_score"), form, share, missing, reason)

@@ -14,8 +14,15 @@ import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from hnbc_assets.science.signature.lasso import fit_lasso
-from hnbc_assets.science.signature.scoring import MINIMUM_COVERAGE, Score, coverage, signature_id, weighted_sum
+from hnbc_assets.science.signature.lasso import Rule, fit_lasso
+from hnbc_assets.science.signature.scoring import (
+    MINIMUM_COVERAGE,
+    Score,
+    coverage,
+    signature_id,
+    too_little,
+    weighted_sum,
+)
 from hnbc_assets.science.signature.survival_data import BoolArray, FloatArray
 
 SCALES = frozenset({"log2_tpm", "log2_cpm", "log2_intensity"})
@@ -49,6 +56,7 @@ def train_single_sample(
     seed: int,
     folds: int = 10,
     repeats: int = 10,
+    rule: Rule = "min",
 ) -> SingleSampleSignature:
     """Fit the signature's genes anew on their ranks within each patient, by the same LASSO.
 
@@ -57,9 +65,9 @@ def train_single_sample(
     expression : genes × training patients
     time, event : (n_patients,), days and observed events, in the order of the columns
     genes : the signature's
-    reference_genes : all genes that the study's cohorts share; a patient's genes are ranked among them
+    reference_genes : genes that a patient's genes are ranked among, where the training cohort has them
     scale : `expression_scale` of the cohort; ranks within a patient mean nothing where genes were scaled one by one
-    seed, folds, repeats : of the cross-validation
+    seed, folds, repeats, rule : of the cross-validation
 
     Returns
     -------
@@ -75,7 +83,7 @@ def train_single_sample(
     if not used:
         return _none(reference, "none of the signature's genes is among the reference genes")
     ranks = rank_scores(expression, used, reference)
-    path = fit_lasso(ranks.T, time, event, seed=seed, folds=folds, repeats=repeats)
+    path = fit_lasso(ranks.T, time, event, seed=seed, folds=folds, repeats=repeats, rule=rule)
     kept = path.selected
     if kept.empty:
         return _none(reference, f"no gene is kept on ranks within a patient: {path.reason}")
@@ -93,7 +101,13 @@ def train_single_sample(
     return SingleSampleSignature(trained.signature_id, table, reference, cutoff, None)
 
 
-def score_single_sample(expression: pd.DataFrame, signature: SingleSampleSignature, *, scale: str) -> Score:
+def score_single_sample(
+    expression: pd.DataFrame,
+    signature: SingleSampleSignature,
+    *,
+    scale: str,
+    minimum_coverage: float = MINIMUM_COVERAGE,
+) -> Score:
     """Σ coefficient · (rank score - mean) / sd, each patient's ranks taken among the reference genes alone.
 
     Parameters
@@ -120,8 +134,7 @@ def score_single_sample(expression: pd.DataFrame, signature: SingleSampleSignatu
     ranks = rank_scores(expression, list(used["gene"]), reference).to_numpy()
     z = (ranks - used[["mean"]].to_numpy()) / used[["sd"]].to_numpy()
     total = pd.Series(weighted_sum(used["coefficient"].to_numpy(), z), index=expression.columns, name="risk_score")
-    if share < MINIMUM_COVERAGE:
-        reason = f"the genes present carry {share:.2f} of the coefficients; groups and claims need {MINIMUM_COVERAGE}"
+    reason = too_little(share, minimum_coverage)
     return Score(total, "single_sample", share, missing, reason)
 
 

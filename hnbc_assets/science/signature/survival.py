@@ -1,4 +1,4 @@
-"""Survival curves and what is read off them: log-rank tests, median follow-up.
+"""Survival curves of groups, and the test that they are one.
 
 Belongs here: non-parametric survival of groups. Does not: how patients are grouped (scoring), drawing (report).
 """
@@ -85,31 +85,6 @@ def log_rank(time: FloatArray, event: BoolArray, group: ArrayLike) -> LogRank:
 
     test = multivariate_logrank_test(days, groups, observed)
     return LogRank(float(test.test_statistic), float(test.p_value), sizes, events)
-
-
-def median_follow_up(time: FloatArray, event: BoolArray) -> float:
-    """Median follow-up in days by reverse Kaplan–Meier (Schemper & Smith 1996, 10.1016/0197-2456(96)00075-X).
-
-    The median time to censoring, events being what censors it. Missing where fewer than half were followed to
-    censoring, and for no patients.
-    """
-    days, observed = checked_survival(time, event, min_events=0)
-    if not len(days):
-        return float("nan")
-    order = np.argsort(days, kind="stable")
-    # At a tied time the event comes first: it has left the risk set of censoring.
-    times, at_risk, died, left = _tally(days[order], observed[order])
-    remaining = np.cumprod(1.0 - left / np.maximum(at_risk - died, 1))
-    below = remaining <= 0.5 + 1e-12
-    return float(times[below.argmax()]) if below.any() else float("nan")
-
-
-def _tally(days: FloatArray, observed: BoolArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Distinct times with the numbers at risk, with an event and censored there; `days` ascending."""
-    times, first, inverse = np.unique(days, return_index=True, return_inverse=True)
-    died = np.bincount(inverse, weights=observed)
-    left = np.bincount(inverse, weights=~observed)
-    return times, len(days) - first.astype(float), died, left
 
 
 def _grouped(time: FloatArray, event: BoolArray, group: ArrayLike) -> tuple[FloatArray, BoolArray, np.ndarray]:

@@ -53,7 +53,7 @@ def train(
     data : the training cohort
     entered : genes that enter the LASSO
     direction : `up_in_rd` or `up_in_pcr` by gene
-    reference_genes : genes that ranks within a patient may be taken among
+    reference_genes : genes that ranks within a patient may be taken among, where the training cohort has them
     scale : `expression_scale` of the training cohort
     rule, folds, repeats, seed : of the cross-validation
 
@@ -78,9 +78,11 @@ def train(
         seed=seed,
         folds=folds,
         repeats=repeats,
+        rule=rule,
     )
     alone_scores = score_single_sample(values, alone, scale=scale).values
-    notes = [n for n in (lasso.reason, f"single-sample form: {alone.reason}" if alone.reason else None) if n]
+    excluded = "; ".join(f"{gene} did not enter: {reason}" for gene, reason in lasso.excluded.itertuples(index=False))
+    notes = [n for n in (lasso.reason, excluded, f"single-sample form: {alone.reason}" if alone.reason else None) if n]
     description = {
         "signature_id": signature.signature_id.iloc[0] if len(signature) else NO_SIGNATURE,
         "n_patients": len(data.event),

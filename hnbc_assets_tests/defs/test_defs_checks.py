@@ -1,0 +1,106 @@
+"""Scientific checks: each passes on what is right and fails on what it is there for."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hnbc_assets.defs import checks
+
+
+def test_a_patient_with_two_chosen_samples_or_a_normal_one_fails():
+    samples = pd.DataFrame({
+        "sample_id": ["a", "b", "c"], "patient_id": ["1", "1", "2"], "sample_type": "primary",
+        "selected": [True, False, True], "reason": "the only primary aliquot",
+    })  # fmt: skip
+    assert checks.one_sample_a_patient(samples).passed
+    assert not checks.one_sample_a_patient(samples.assign(selected=True)).passed
+    assert not checks.one_sample_a_patient(samples.assign(sample_type="normal")).passed
+    assert not checks.one_sample_a_patient(samples.assign(reason=None)).passed
+
+
+def survival(**values):
+    row = {f"{e}_{part}": None for e in ("os", "dss", "pfi", "drfs") for part in ("days", "event")}
+    frame = pd.DataFrame([row | {"patient_id": "P1", "os_days": 100.0, "os_event": False} | values])
+    for column in row:
+        frame[column] = frame[column].astype("float64" if column.endswith("days") else "boolean")
+    return frame
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"os_days": -1.0}, {"os_event": None}, {"dss_days": 50.0}, {"dss_days": 50.0, "dss_event": True}],
+    ids=["negative time", "time without event", "half an endpoint", "died of the disease while alive"],
+)
+def test_contradicting_survival_fails(wrong):
+    assert checks.survival_sane(survival()).passed
+    found = checks.survival_sane(survival(**wrong))
+    assert not found.passed
+    assert "P1" in found.description
+
+
+def test_an_included_discordant_patient_or_a_silent_exclusion_fails():
+    patients = pd.DataFrame({
+        "patient_id": ["1", "2"], "her2_status": ["negative", "discordant"], "included": [True, False],
+        "exclusion_reason": [None, "HER2 discordant"], "her2_low": [True, None],
+    })  # fmt: skip
+    assert checks.her2_explained(patients).passed
+    assert not checks.her2_explained(patients.assign(included=True)).passed
+    assert not checks.her2_explained(patients.assign(exclusion_reason=None)).passed
+
+
+@pytest.fixture
+def scored():
+    rng = np.random.default_rng(4)
+    ids = [f"P{i}" for i in range(40)]
+    expression = pd.DataFrame(rng.normal(8, 2, (3, 40)), index=["A", "B", "C"], columns=ids)
+    signature = pd.DataFrame({"gene": ["A", "B"], "coefficient": [0.5, -0.3], "mean": [8.0, 7.5], "sd": [2.0, 1.8]})
+    z = expression.loc[["A", "B"]].sub([8.0, 7.5], axis=0).div([2.0, 1.8], axis=0)
+    score = z.mul([0.5, -0.3], axis=0).sum()
+    patients = pd.DataFrame({"patient_id": ids, "included": True, "os_days": 10.0, "os_event": False})
+    rows = pd.DataFrame({
+        "cohort_id": "t", "patient_id": ids, "risk_score": score.to_numpy(), "form": "within_cohort",
+        "risk_group": np.where(score > score.median(), "high", "low"), "single_sample_score": np.nan,
+    })  # fmt: skip
+    nothing = pd.DataFrame({"gene": [], "coefficient": [], "mean": [], "sd": []})
+    return rows, {
+        "signature": signature, "single_sample_signature": nothing, "expression": {"t": expression},
+        "patients": {"t": patients}, "signatures": pd.DataFrame({"cutoff": [score.median()]}),
+    }  # fmt: skip
+
+
+def test_scores_that_do_not_follow_from_the_coefficients_fail(scored):
+    rows, known = scored
+    check = checks.scores_from_coefficients(frozenset(), "t")
+    assert check.judge(rows, known).passed
+    moved = rows.assign(risk_score=rows.risk_score.where(rows.patient_id != "P7", rows.risk_score + 1e-6))
+    assert not check.judge(moved, known).passed
+    unknown = known | {"expression": {"t": known["expression"]["t"].assign(P7=np.nan)}}
+    assert not check.judge(rows, unknown).passed
+
+
+def test_a_cut_off_that_is_not_the_training_median_fails(scored):
+    rows, known = scored
+    check = checks.cutoff_from_training("t", "os")
+    assert check.judge(rows, known).passed
+    assert not check.judge(rows, known | {"signatures": known["signatures"] + 0.01}).passed
+    swapped = rows.assign(risk_group=rows.risk_group.where(rows.patient_id != "P3").fillna("high"))
+    swapped.loc[3, "risk_group"] = "low" if rows.risk_group[3] == "high" else "high"
+    assert not check.judge(swapped, known).passed
+
+
+def test_shared_patients_between_roles_are_told():
+    check = checks.cohorts_disjoint({"a": "discovery", "b": "training", "c": "descriptive"})
+    pairs = pd.DataFrame({"cohort_a": ["a", "b"], "cohort_b": ["b", "c"], "n_shared_ids": [0, 9]})
+    pairs = pairs.assign(n_similar_profiles=pd.array([None, 9], dtype="Int64"))
+    assert check.judge(pairs, {}).passed
+    assert not check.judge(pairs.assign(n_shared_ids=[1, 9]), {}).passed
+
+
+def test_a_signature_without_genes_or_direction_is_told_but_does_not_block():
+    description = pd.DataFrame({"note": ["there are no candidate genes"], "n_entered": [0], "n_events": [90]})
+    empty = pd.DataFrame({"gene": [], "direction_concordant": pd.array([], dtype="boolean")})
+    found = checks.signature_found(empty, description)
+    assert not found.passed
+    assert "no candidate genes" in found.description
+    opposed = pd.DataFrame({"gene": ["A"], "direction_concordant": pd.array([False], dtype="boolean")})
+    assert "prognostic, not a resistance signature" in checks.direction_agrees(opposed).description

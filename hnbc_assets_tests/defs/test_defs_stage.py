@@ -1,0 +1,116 @@
+"""A stage's assets: what is stored, what is refused, and what is told about it."""
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from hnbc_assets.defs.publishing import Check, Described, Publication, Verdict
+from hnbc_assets.defs.stage import STUDY_TAG, Stage
+from hnbc_assets.lake.checks import of_asset
+from hnbc_assets.lake.io_manager import LakeIOManager
+from hnbc_assets.lake.parquet import read, read_provenance
+from hnbc_assets.study import PACKAGED, Place, load_study
+from hnbc_assets.tables import AnoikisGenes, CandidateGenes
+
+
+@pytest.fixture
+def stage(tmp_path):
+    place = Place("simulated", tmp_path / "lake", PACKAGED)
+    return Stage("genes", load_study(PACKAGED), place, ("tables/genes.py",))
+
+
+@pytest.fixture
+def materialise(stage):
+    def run(*assets, tags=None):
+        io_manager = LakeIOManager(root=str(stage.place.data_lake), study_hash=stage.study.hash, upstream="simulated")
+        return dg.materialize(list(assets), resources={"io_manager": io_manager}, raise_on_error=False, tags=tags)
+
+    return run
+
+
+def genes(*symbols):
+    return pd.DataFrame({"gene": list(symbols), "sources": "a list"})
+
+
+def anoikis(stage, frame, *checks):
+    @stage.asset(AnoikisGenes, checks=checks)
+    def anoikis_genes():
+        """Genes, for this test."""
+        return frame
+
+    return anoikis_genes
+
+
+def test_what_is_stored_carries_its_provenance_and_its_inputs(stage, materialise):
+    @stage.asset(CandidateGenes)
+    def candidate_genes(anoikis_genes):
+        return CandidateGenes.empty()
+
+    assert materialise(anoikis(stage, genes("A", "B")), candidate_genes).success
+    made = read_provenance(stage.lake.table("candidate_genes"))
+    upstream = read_provenance(stage.lake.table("anoikis_genes"))
+    assert made.inputs == {"anoikis_genes": upstream.data_version}
+    assert upstream.study_hash == stage.study.hash
+    assert upstream.upstream == "simulated"
+    assert [c["name"] for c in upstream.columns] == ["gene", "sources"]
+
+
+def test_a_broken_schema_keeps_the_stored_table_and_names_the_column(stage, materialise):
+    assert materialise(anoikis(stage, genes("A", "B"))).success
+    result = materialise(anoikis(stage, genes("A", "A")))
+    assert not result.success
+    assert list(read(stage.lake.table("anoikis_genes")).gene) == ["A", "B"]
+    outcome = of_asset(stage.lake, "anoikis_genes")["schema"]
+    assert not outcome.passed
+    assert "gene" in outcome.description
+    assert [e.passed for e in result.get_asset_check_evaluations()] == [False]
+
+
+def test_a_blocking_check_keeps_the_stored_table_and_another_does_not(stage, materialise):
+    def no_gene_called_c(anoikis_genes: pd.DataFrame) -> Verdict:
+        """No gene is called C."""
+        return Verdict("C" not in set(anoikis_genes.gene), str(list(anoikis_genes.gene)), "no C", "names of genes")
+
+    assert materialise(anoikis(stage, genes("A"), Check(no_gene_called_c, blocking=True))).success
+    assert not materialise(anoikis(stage, genes("C"), Check(no_gene_called_c, blocking=True))).success
+    assert list(read(stage.lake.table("anoikis_genes")).gene) == ["A"]
+    assert materialise(anoikis(stage, genes("C"), Check(no_gene_called_c))).success
+    assert list(read(stage.lake.table("anoikis_genes")).gene) == ["C"]
+    assert of_asset(stage.lake, "anoikis_genes")["no_gene_called_c"].severity == "WARN"
+
+
+def test_one_bad_table_of_a_step_holds_up_all_of_them(stage, materialise):
+    @stage.assets(
+        [Described("anoikis_genes", AnoikisGenes), Described("candidate_genes", CandidateGenes)],
+        name="both",
+        inputs={},
+    )
+    def both():
+        return {"anoikis_genes": genes("A"), "candidate_genes": pd.DataFrame({"gene": ["A"], "nonsense": [1]})}
+
+    assert not materialise(both).success
+    assert stage.lake.assets() == []
+
+
+def test_the_data_version_is_that_of_the_columns_named(stage, materialise):
+    def versioned(source):
+        @stage.asset(AnoikisGenes)
+        def anoikis_genes():
+            return Publication(genes("A").assign(sources=source), versioned_on=("gene",))
+
+        assert materialise(anoikis_genes).success
+        return read_provenance(stage.lake.table("anoikis_genes")).data_version
+
+    assert versioned("first") == versioned("second")
+
+
+def test_a_step_of_another_study_stops(stage, materialise):
+    assert not materialise(anoikis(stage, genes("A")), tags={STUDY_TAG: "another"}).success
+    assert materialise(anoikis(stage, genes("A")), tags={STUDY_TAG: stage.study.hash}).success
+
+
+def test_the_code_version_follows_code_and_settings(stage):
+    assert stage.code_version({"a": 1}) == stage.code_version({"a": 1})
+    assert stage.code_version({"a": 1}) != stage.code_version({"a": 2})
+    other = Stage("genes", stage.study, stage.place, ("tables/drugs.py",))
+    assert stage.code_version() != other.code_version()
