@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from hnbc_assets.errors import StudyError
 from hnbc_assets.study_sources import Cohort, LocalOrRemote, Section
@@ -43,7 +43,7 @@ class Inclusion(Section):
 
     exclude_males: bool = False
     exclude_stage_iv_from_progression: bool = True
-    min_patients: int = Field(30, ge=10)
+    min_patients: int = Field(30, ge=30)
 
 
 class Resistance(Section):
@@ -81,12 +81,17 @@ class Microenvironment(Section):
 
 
 class Drugs(Section):
-    """The cell-line screen and how lines and patients are brought together."""
+    """The cell-line screen, how lines and patients are brought together, and which models are good enough to compare.
+
+    A drug whose model predicts left-out cell lines with a correlation below `min_cv_pearson` is predicted and published
+    but not compared between risk groups.
+    """
 
     release: str = "8.5"
     homogenise: Literal["standardise", "rank"] = "standardise"
     variance_quantile: float = Field(0.2, ge=0, lt=1)
     min_lines: int = Field(50, ge=20)
+    min_cv_pearson: float = Field(0.1, ge=-1, lt=1)
 
 
 class Enrichment(Section):
@@ -102,11 +107,11 @@ class Database(Section):
 
 
 class Execution(Section):
-    """How a run's steps are executed."""
+    """How a run's steps are executed, and how many files are downloaded at the same time."""
 
     executor: Literal["in_process", "multiprocess"] = "in_process"
     max_concurrent: int = Field(2, ge=1)
-    download_workers: int = Field(6, ge=1, le=16)
+    download_workers: int = Field(12, ge=1, le=16)
 
 
 class SimulationSettings(Section):
@@ -114,7 +119,7 @@ class SimulationSettings(Section):
 
     seed: int = 20250101
     variant: Literal["default", "null", "batch", "no_overlap"] = "default"
-    n_genes: int = Field(3000, ge=500)
+    n_genes: int = Field(3000, ge=1500)
     n_tcga: int = Field(400, ge=60)
     n_discovery: int = Field(250, ge=40)
     n_validation: int = Field(150, ge=40)
@@ -130,7 +135,10 @@ class SimulationSettings(Section):
 
 
 class Study(Section):
-    """One study, whole. `hash` identifies its content; `folder` is where its relative paths start."""
+    """One study, whole. `hash` identifies its content; `folder` is where its relative paths start.
+
+    The folder is not part of the content: a study that is moved together with its files is the same study.
+    """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
@@ -146,6 +154,10 @@ class Study(Section):
     database: Database = Database()
     execution: Execution = Execution()
     simulation: SimulationSettings = SimulationSettings()
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    def model_post_init(self, context: Any) -> None:
+        self._folder = Path((context or {}).get("folder", "."))
 
     @field_validator("cohorts")
     @classmethod
@@ -158,6 +170,11 @@ class Study(Section):
             if len(named) != 1:
                 raise ValueError(f"exactly one {role} cohort is needed; found {named or 'none'}")
         return cohorts
+
+    @property
+    def folder(self) -> Path:
+        """Where the relative paths of the study start: the folder of its file."""
+        return self._folder
 
     @property
     def hash(self) -> str:
@@ -240,7 +257,7 @@ def load_study(path: Path | str | None = None) -> Study:
     except yaml.YAMLError as error:
         raise StudyError(f"{path}: not valid YAML: {error}") from error
     try:
-        return Study.model_validate(settings, context={"folder": str(path.parent)})
+        return Study.model_validate(settings, context={"folder": path.parent.absolute()})
     except ValidationError as error:
         wrong = "\n".join(
             f"  {'.'.join(map(str, e['loc'])) or 'study'}: {e['msg'].removeprefix('Value error, ')}"

@@ -9,12 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Endpoint = Literal["os", "dss", "pfi", "drfs"]
 Role = Literal["discovery", "training", "validation", "descriptive"]
 Scale = Literal["log2_tpm", "log2_cpm", "log2_intensity", "zscore", "probe_scaled"]
 Her2 = Literal["negative", "positive", "indeterminate"]
+Values = Literal["linear", "log2"]
+LOG_SCALES = ("log2_tpm", "log2_cpm", "log2_intensity")
+GDC_SCALE = {"tpm": "log2_tpm", "counts": "log2_cpm"}
 
 
 class Section(BaseModel):
@@ -24,7 +27,10 @@ class Section(BaseModel):
 
 
 class LocalOrRemote(Section):
-    """A file: either `url`, archived from upstream, or `file`, a path relative to the study file."""
+    """A file: either `url`, archived from upstream, or `file`, a path relative to the study file.
+
+    The path stays as it is written, so that a study and its results are the same wherever their folder lies.
+    """
 
     url: str | None = None
     file: Path | None = None
@@ -42,25 +48,23 @@ class LocalOrRemote(Section):
             raise ValueError(f"{url}: only https addresses are fetched")
         return url
 
-    @field_validator("file")
-    @classmethod
-    def _relative_to_the_study(cls, file: Path | None, info: ValidationInfo) -> Path | None:
-        return resolve(file, info)
-
-
-def resolve(file: Path | None, info: ValidationInfo) -> Path | None:
-    """A path of the study file as an absolute one; relative paths start at the study file's folder."""
-    folder = (info.context or {}).get("folder")
-    return file if file is None or folder is None else (Path(folder) / file).resolve()
+    @property
+    def location(self) -> str:
+        """What the file is known by: its address, or `file:` and its path as written."""
+        return self.url if self.url is not None else f"file:{self.file.as_posix()}"
 
 
 class GeoSource(Section):
-    """A GEO series with its platform's annotation; `subset` keeps the samples whose field contains the value."""
+    """A GEO series with its platform's annotation; `subset` keeps the samples whose field contains the value.
+
+    `values` says whether the series matrix holds logarithms (log2, the default) or linear values.
+    """
 
     kind: Literal["geo"]
     series: str = Field(pattern=r"^GSE\d+$")
     platform: str = Field(pattern=r"^GPL\d+$")
     subset: dict[str, str] = Field(default_factory=dict)
+    values: Values | None = None
 
 
 class GdcSource(Section):
@@ -74,25 +78,26 @@ class GdcSource(Section):
 
 
 class CbioportalSource(Section):
-    """A cBioPortal study folder and the expression profile to read from it."""
+    """A cBioPortal study folder and the expression profile to read from it; `values` as for a table."""
 
     kind: Literal["cbioportal"]
     study: str = Field(pattern=r"^[a-z0-9_]+$")
     profile: str = Field(pattern=r"^[A-Za-z0-9_]+$")
+    values: Values | None = None
     mutations: bool = False
 
 
 class TableSource(Section):
-    """A user's own cohort: an expression table and a clinical table (csv, tsv or parquet)."""
+    """A user's own cohort: an expression table and a clinical table (csv, tsv or parquet), relative to the study file.
+
+    `values` says what the expression table holds: `linear` (TPM for log2_tpm, counts for log2_cpm; the default of
+    these scales) or `log2` (logarithms already, taken as they are; the default of log2_intensity).
+    """
 
     kind: Literal["table"]
     expression: Path
     clinical: Path
-
-    @field_validator("expression", "clinical")
-    @classmethod
-    def _relative_to_the_study(cls, file: Path, info: ValidationInfo) -> Path | None:
-        return resolve(file, info)
+    values: Values | None = None
 
 
 Source = Annotated[GeoSource | GdcSource | CbioportalSource | TableSource, Field(discriminator="kind")]
@@ -102,18 +107,20 @@ class Cohort(Section):
     """A cohort: its role, where it comes from, how its values are to be read.
 
     `columns` names upstream columns for what they hold (`os_days: follow_up`), for geo and table cohorts whose own
-    names are not understood; `her2_values` maps a reported HER2 status.
+    names are not understood; `her2_values` maps a reported HER2 status. `collapse` says how the features of a gene
+    become one: by default the mean on gene-wise scales, the feature of the highest variance on logarithms.
+    `time_origin` is what survival is counted from (diagnosis, surgery …), where the source says it.
     """
 
     role: Role
     source: Source
     expression_scale: Scale
     endpoint: Endpoint | None = None
-    collapse: Literal["mean", "max_variance"] = "mean"
+    collapse: Literal["mean", "max_variance"] | None = None
     her2_values: dict[str, Her2] | None = None
     columns: dict[str, str] | None = None
     chemotherapy: str | None = None
-    time_origin: str = "diagnosis"
+    time_origin: str | None = None
     scaled_with: str | None = None
     caution: str | None = None
 
@@ -122,3 +129,26 @@ class Cohort(Section):
         if self.role in ("training", "validation") and self.endpoint is None:
             raise ValueError(f"a {self.role} cohort needs an endpoint (os, dss, pfi or drfs)")
         return self
+
+    @model_validator(mode="after")
+    def _scale_is_the_values(self) -> Cohort:
+        source, scale = self.source, self.expression_scale
+        if isinstance(source, GdcSource):
+            if scale != GDC_SCALE[source.value]:
+                raise ValueError(
+                    f"source.value is {source.value}, whose expression_scale is {GDC_SCALE[source.value]}, not {scale}"
+                )
+        elif source.values is not None and scale not in LOG_SCALES:
+            raise ValueError(f"source.values is for {', '.join(LOG_SCALES)}; values on {scale} are taken as they are")
+        return self
+
+    @model_validator(mode="after")
+    def _columns_are_read(self) -> Cohort:
+        if self.columns and self.source.kind not in ("geo", "table"):
+            raise ValueError(f"columns is for geo and table cohorts; {self.source.kind} names its own columns")
+        return self
+
+    @property
+    def values(self) -> Values | None:
+        """What upstream's values are, where the study says it."""
+        return None if isinstance(self.source, GdcSource) else self.source.values

@@ -13,7 +13,7 @@ import pandas as pd
 
 from hnbc_assets.defs import checks
 from hnbc_assets.defs.publishing import Check, Publication
-from hnbc_assets.defs.resources import open_archive, open_client
+from hnbc_assets.defs.resources import open_archive, open_archive_to_fetch, open_client
 from hnbc_assets.defs.stage import Stage
 from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, user_table
 from hnbc_assets.sources.progress import ConsoleProgress
@@ -57,7 +57,9 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         if key not in made:
             made[key] = _raw(stage, key, *_cohort_fetch(cohort_id, cohort.source, study))
     files = gene_set_files(study, stage.place.simulated)
-    made[GENE_SETS] = _raw(stage, GENE_SETS, "The gene sets and marker lists that the study names.", _gene_sets(files))
+    made[GENE_SETS] = _raw(
+        stage, GENE_SETS, "The gene sets and marker lists that the study names.", _gene_sets(study, files)
+    )
     if study.drugs:
         made[GDSC] = _raw(
             stage,
@@ -71,7 +73,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
 def _raw(stage: Stage, key: str, description: str, fetch: Fetch) -> dg.AssetsDefinition:
     def raw() -> Publication:
         with open_client(stage.place, stage.study) as client:
-            manifest = fetch(client, open_archive(stage.place), ConsoleProgress(key))
+            manifest = fetch(client, open_archive_to_fetch(stage.place, stage.study), ConsoleProgress(key))
         return Publication(
             manifest,
             versioned_on=VERSIONED_ON,
@@ -141,10 +143,14 @@ def _cohort_fetch(
         )
     return (
         f"The user's own tables of cohort {cohort_id}.",
-        lambda client, archive, progress: user_table.fetch(archive, cohort_id, source.expression, source.clinical),
+        lambda client, archive, progress: user_table.fetch(
+            archive, cohort_id, source.expression, source.clinical, folder=study.folder
+        ),
     )
 
 
-def _gene_sets(files: Mapping[str, LocalOrRemote]) -> Fetch:
-    locations = list(dict.fromkeys(str(f.url or f.file) for f in files.values()))
-    return lambda client, archive, progress: gene_sets.fetch(client, archive, locations, progress=progress)
+def _gene_sets(study: Study, files: Mapping[str, LocalOrRemote]) -> Fetch:
+    locations = [file.location for file in files.values()]
+    return lambda client, archive, progress: gene_sets.fetch(
+        client, archive, locations, folder=study.folder, progress=progress
+    )

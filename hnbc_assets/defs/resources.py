@@ -12,8 +12,13 @@ from hnbc_assets.study import Place, Study
 
 
 def open_archive(place: Place) -> Archive:
-    """The raw archive of the lake."""
+    """The raw archive of the lake, for reading."""
     return Archive(Lake(place.data_lake).raw)
+
+
+def open_archive_to_fetch(place: Place, study: Study) -> Archive:
+    """The raw archive of the lake, which downloads as many files at the same time as the study allows."""
+    return Archive(Lake(place.data_lake).raw, workers=study.execution.download_workers)
 
 
 def open_client(place: Place, study: Study) -> Client:

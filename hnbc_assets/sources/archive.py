@@ -31,13 +31,18 @@ from hnbc_assets.sources.progress import Progress, Silent
 __all__ = ["Archive", "Wanted"]
 
 UNREACHABLE_IN_A_ROW = 8
+WORKERS = 12
 
 
 class Archive:
-    """Raw files under one root folder; safe to use from several threads and processes."""
+    """Raw files under one root folder; safe to use from several threads and processes.
 
-    def __init__(self, root: Path) -> None:
+    `workers` is how many files are downloaded at the same time.
+    """
+
+    def __init__(self, root: Path, *, workers: int = WORKERS) -> None:
         self.root = Path(root)
+        self.workers = workers
 
     def fetch(
         self,
@@ -47,7 +52,7 @@ class Archive:
         wanted: Sequence[Wanted],
         *,
         progress: Progress | None = None,
-        workers: int = 6,
+        workers: int | None = None,
     ) -> pd.DataFrame:
         """Have all these files: those kept and verified stay, the others are downloaded, several at once.
 
@@ -55,7 +60,7 @@ class Archive:
         ----------
         source, release : whose files, and of which release; they name the folder
         progress : told of files and bytes while downloading; not called when nothing is missing
-        workers : downloads at the same time
+        workers : downloads at the same time; the archive's own number by default
 
         Returns
         -------
@@ -74,7 +79,8 @@ class Archive:
             rows = self._kept(manifest, source, release, wanted)
             missing = [w for w in wanted if w.file_id not in rows]
             if missing:
-                self._download_all(client, manifest, source, release, missing, rows, progress or Silent(), workers)
+                at_once = workers or self.workers
+                self._download_all(client, manifest, source, release, missing, rows, progress or Silent(), at_once)
         return as_frame([rows[w.file_id] for w in wanted])
 
     def store(self, source: str, release: str, *, file_id: str, url: str, path: str, content: bytes) -> pd.Series:

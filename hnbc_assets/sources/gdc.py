@@ -29,7 +29,6 @@ from hnbc_assets.sources.progress import Progress
 __all__ = ["fetch", "read_clinical", "read_expression", "read_index", "read_mutations", "read_samples", "release"]
 
 SOURCE = "gdc"
-WORKERS = 12
 BIOTAB_FILE_IDS = {"TCGA-BRCA": "8162d394-8b64-4da2-9f5b-d164c54b9608"}
 SUFFIXES = {"star": "tsv", "maf": "maf.gz", "biotab": "txt", "cdr": "xlsx"}
 
@@ -154,7 +153,7 @@ def fetch(
     if endpoints == "tcga_cdr":
         path = f"{project}/cdr/{CDR_FILE_ID}.xlsx"
         wanted.append(Wanted(CDR_FILE_ID, f"{HOST}/data/{CDR_FILE_ID}", path, content="xlsx"))
-    files = archive.fetch(client, SOURCE, version, wanted, progress=progress, workers=WORKERS)
+    files = archive.fetch(client, SOURCE, version, wanted, progress=progress)
     if (now := release(client)) != version:
         raise UpstreamChanged(
             f"GDC moved from release {version} to {now} during the ingest. Run again: files are kept."

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from hnbc_assets.errors import FormatError, StudyError
+from hnbc_assets.errors import DamagedDownload, FormatError, StudyError, UpstreamUnreachable
 from hnbc_assets.sources import archived
+from hnbc_assets.sources.http import is_web_page
 
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive, Wanted
@@ -25,47 +26,70 @@ if TYPE_CHECKING:
     from hnbc_assets.sources.progress import Progress
 
 
-def release(location: str | Path) -> str:
-    """What tells one version of a list from another: the version in an address (2023.2.Hs; `undated` without one),
-    the first 12 digits of the content's sha256 for a file.
+FILE = "file:"
+SOURCE = "gene_sets"
+
+
+def version_in(address: str) -> str | None:
+    """The version that an address names (2023.2.Hs, 7.0); None for one that always shows the latest."""
+    match = re.search(
+        r"(?:^|[./_v-])(\d{4}\.\d+(?:\.[A-Z][a-z])?|\d+\.\d+(?:\.\d+)?)(?=[./_]|$)", urlsplit(address).path
+    )
+    return match[1] if match else None
+
+
+def release_of(content: bytes) -> str:
+    """The release of a list without a version: the first 12 digits of its sha256."""
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def fetch(
+    client: Client | None,
+    archive: Archive,
+    locations: Iterable[str],
+    *,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Archive lists; manifest rows in the order asked for, each once, the location being file id and address.
+
+    A list whose address names a version is fetched once. One whose address names none (a repository's latest) is asked
+    for in every run: its release is its content's, so that what changed is another release and what did not is the
+    same. When it cannot be reached the run ends as with any other upstream: what was kept is not passed off as current.
+
+    Parameters
+    ----------
+    client : may be None when all lists are local
+    locations : https addresses, and `file:PATH` as the study has it
+    folder : where relative paths start; default the working directory
 
     Raises
     ------
     StudyError
-        If a file does not exist.
+        A local list cannot be read.
+    UpstreamUnreachable, UpstreamRefused, DamagedDownload
+        An address without version could not be had.
+    DownloadsIncomplete
+        Some of the others could not be had; what came is kept.
     """
-    if _is_url(location):
-        match = re.search(
-            r"(?:^|[./_v-])(\d{4}\.\d+(?:\.[A-Z][a-z])?|\d+\.\d+(?:\.\d+)?)(?=[./_]|$)", urlsplit(str(location)).path
-        )
-        return match[1] if match else "undated"
-    return hashlib.sha256(_local(location)).hexdigest()[:12]
-
-
-def fetch(
-    client: Client | None, archive: Archive, locations: Iterable[str | Path], *, progress: Progress | None = None
-) -> pd.DataFrame:
-    """Archive lists given as https addresses or local paths; manifest rows in the order asked for,
-    each once.
-
-    `client` may be None when all are local. The file id is the address or the path as given.
-    """
-    wanted: dict[str, list[Wanted]] = {}
+    locations = list(dict.fromkeys(locations))
+    versioned: dict[str, list[Wanted]] = {}
     rows: dict[str, pd.DataFrame] = {}
-    locations = list(dict.fromkeys(map(str, locations)))
     for location in locations:
-        version = release(location)
-        if _is_url(location):
-            wanted.setdefault(version, []).append(_wanted(location))
+        if location.startswith(FILE):
+            path = Path(location.removeprefix(FILE))
+            rows[location] = _store(archive, location, path.name, _local((folder or Path()) / path, location))
+        elif client is None:
+            raise StudyError(f"{location} is an address, and no client was given to fetch it.")
+        elif version := version_in(location):
+            versioned.setdefault(version, []).append(_wanted(location))
         else:
-            rows[location] = _store(archive, version, location)
-    if wanted and client is None:
-        raise StudyError(f"{next(iter(wanted.values()))[0].url} is an address, and no client was given to fetch it.")
-    for version, of_release in wanted.items():
-        fetched = archive.fetch(client, "gene_sets", version, of_release, progress=progress)
+            rows[location] = _store(archive, location, _place(location), _latest(client, archive, location))
+    for version, of_release in versioned.items():
+        fetched = archive.fetch(client, SOURCE, version, of_release, progress=progress)
         rows |= {one.file_id: fetched.iloc[[n]] for n, one in enumerate(of_release)}
     if not rows:
-        return archive.manifest("gene_sets", "none")
+        return archive.manifest(SOURCE, "none")
     return pd.concat([rows[location] for location in locations], ignore_index=True)
 
 
@@ -137,26 +161,47 @@ def read_marker_table(path: Path) -> dict[str, list[str]]:
     return markers
 
 
+def _place(address: str) -> str:
+    """Where a list is kept inside its release: HOST/PATH."""
+    parts = urlsplit(address)
+    return f"{parts.netloc}{parts.path}"
+
+
 def _wanted(address: str) -> Wanted:
-    """What to fetch of an address: the file under HOST/PATH."""
+    """What to fetch of an address that names its version."""
     from hnbc_assets.sources.archive import Wanted
 
-    parts = urlsplit(address)
-    content: Literal["gzip", "text"] = "gzip" if parts.path.endswith(".gz") else "text"
-    return Wanted(file_id=address, url=address, path=f"{parts.netloc}{parts.path}", content=content)
+    content: Literal["gzip", "text"] = "gzip" if urlsplit(address).path.endswith(".gz") else "text"
+    return Wanted(file_id=address, url=address, path=_place(address), content=content)
 
 
-def _store(archive: Archive, version: str, location: str) -> pd.DataFrame:
-    """A local list, copied into the archive; its manifest row."""
-    file = Path(location)
-    row = archive.store(
-        "gene_sets",
-        version,
-        file_id=location,
-        url=file.resolve().as_uri(),
-        path=file.name,
-        content=_local(location),
-    )
+def _latest(client: Client, archive: Archive, address: str) -> bytes:
+    """What an address without a version holds now."""
+    for _ in range(2):
+        try:
+            content = client.get(address).content
+        except UpstreamUnreachable as error:
+            raise UpstreamUnreachable(
+                f"{error} The address names no version, so it is asked in every run.{_kept(archive, address)}"
+            ) from error
+        if content and not is_web_page(content):
+            return content
+    raise DamagedDownload(f"{address}: {'a web page' if content else 'nothing'} came twice where a list was asked for.")
+
+
+def _kept(archive: Archive, address: str) -> str:
+    """How to go on with the copy that was fetched last, where there is one."""
+    kept = archive.manifest(SOURCE)
+    kept = kept[kept["file_id"] == address].sort_values("retrieved_at")
+    if kept.empty:
+        return ""
+    last = kept.iloc[-1]
+    return f" Its copy of {last['retrieved_at']} is raw/{last['path']}; name that as a `file` in the study to use it."
+
+
+def _store(archive: Archive, location: str, path: str, content: bytes) -> pd.DataFrame:
+    """A list kept under its content's release; its manifest row."""
+    row = archive.store(SOURCE, release_of(content), file_id=location, url=location, path=path, content=content)
     return row.to_frame().T
 
 
@@ -173,14 +218,11 @@ def _read_delimited(path: Path) -> pd.DataFrame:
     return pd.DataFrame([(row + [""] * width)[:width] for row in rows], columns=names, dtype=object)
 
 
-def _is_url(location: str | Path) -> bool:
-    return isinstance(location, str) and location.startswith(("https://", "http://"))
-
-
-def _local(location: str | Path) -> bytes:
+def _local(path: Path, location: str) -> bytes:
     try:
-        return Path(location).read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise StudyError(
-            f"The gene list {location} cannot be read ({error.strerror}). Give its path in the study file."
+            f"The gene list {location.removeprefix(FILE)} cannot be read ({error.strerror}: {path}). "
+            "Paths in a study file start at its folder."
         ) from error

@@ -27,26 +27,33 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".csv.gz", ".tsv.gz", ".txt.gz")
 SHARE_ENSEMBL = 0.5
 
 
-def release(expression_path: str | Path, clinical_path: str | Path) -> str:
-    """The first 12 digits of the sha256 of both files: what changes with either is another release."""
-    digest = hashlib.sha256()
-    for path in (expression_path, clinical_path):
-        digest.update(hashlib.sha256(_read(path)).digest())
-    return digest.hexdigest()[:12]
-
-
-def fetch(archive: Archive, cohort_id: str, expression_path: str | Path, clinical_path: str | Path) -> pd.DataFrame:
+def fetch(
+    archive: Archive,
+    cohort_id: str,
+    expression_path: str | Path,
+    clinical_path: str | Path,
+    *,
+    folder: Path | None = None,
+) -> pd.DataFrame:
     """Copy both tables into the archive; their manifest rows (file ids COHORT/expression and COHORT/clinical).
+
+    The release is the first 12 digits of the sha256 over both: what changes with either is another release. The
+    address is the path as given, so that a study may move with its files.
+
+    Parameters
+    ----------
+    folder : where relative paths start; default the working directory
 
     Raises
     ------
     StudyError
         If a file cannot be read or is of no kind that is understood.
     """
-    version = release(expression_path, clinical_path)
+    given = {"expression": Path(expression_path), "clinical": Path(clinical_path)}
+    content = {kind: _read((folder or Path()) / path, path) for kind, path in given.items()}
+    version = hashlib.sha256(b"".join(hashlib.sha256(c).digest() for c in content.values())).hexdigest()[:12]
     rows = []
-    for kind, given in (("expression", expression_path), ("clinical", clinical_path)):
-        path = Path(given)
+    for kind, path in given.items():
         suffix = next((s for s in sorted(SUFFIXES, key=len, reverse=True) if path.name.lower().endswith(s)), None)
         if suffix is None:
             raise StudyError(f"{path} is no csv, tsv or parquet table; convert it and name it in the study file.")
@@ -54,9 +61,9 @@ def fetch(archive: Archive, cohort_id: str, expression_path: str | Path, clinica
             "table",
             version,
             file_id=f"{cohort_id}/{kind}",
-            url=path.resolve().as_uri(),
+            url=f"file:{path.as_posix()}",
             path=f"{cohort_id}/{kind}{suffix}",
-            content=_read(path),
+            content=content[kind],
         )
         rows.append(row.to_frame().T)
     return pd.concat(rows, ignore_index=True)
@@ -197,11 +204,10 @@ def _read_table(path: Path, *, text: bool) -> pd.DataFrame:
     return table.astype(object).where(table.notna(), np.nan).replace({np.nan: None}) if text else table
 
 
-def _read(path: str | Path) -> bytes:
+def _read(path: Path, given: Path) -> bytes:
     try:
-        content = Path(path).read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise StudyError(
-            f"The table {path} cannot be read ({error.strerror}). Give its path in the study file."
+            f"The table {given} cannot be read ({error.strerror}: {path}). Paths in a study file start at its folder."
         ) from error
-    return content

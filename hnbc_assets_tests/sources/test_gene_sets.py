@@ -5,10 +5,29 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from hnbc_assets.errors import FormatError, StudyError
+from hnbc_assets.errors import DamagedDownload, FormatError, StudyError, UpstreamRefused, UpstreamUnreachable
 from hnbc_assets.sources import gene_sets
 from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.http import connect
+
+LATEST = "https://raw.example/lists/main/genes.gmt"
+
+
+class Host:
+    """Answers every address with what it holds now; counts how often it was asked."""
+
+    def __init__(self, *answers):
+        self.answers, self.asked = list(answers), 0
+
+    def fetch(self, archive, *locations, **options):
+        transport = httpx.MockTransport(self.answer)
+        with connect("simulated", transport=transport, retries=1, backoff_seconds=0.01) as client:
+            return gene_sets.fetch(client, archive, locations, **options)
+
+    def answer(self, request):
+        self.asked += 1
+        given = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return httpx.Response(given) if isinstance(given, int) else httpx.Response(200, text=given)
 
 
 def written(tmp_path, name, text):
@@ -25,38 +44,87 @@ def written(tmp_path, name, text):
             "2023.2.Hs",
         ),
         ("https://x.org/sets/hallmark.v7.0.gmt", "7.0"),
-        ("https://raw.githubusercontent.com/ebecht/MCPcounter/master/Signatures/genes.txt", "undated"),
+        ("https://raw.githubusercontent.com/ebecht/MCPcounter/master/Signatures/genes.txt", None),
     ],
 )
-def test_the_version_in_an_address_is_the_release(address, version):
-    assert gene_sets.release(address) == version
+def test_the_version_in_an_address_is_found(address, version):
+    assert gene_sets.version_in(address) == version
+
+
+def test_an_address_with_a_version_is_asked_once(tmp_path):
+    host = Host("T\tx\tB\n")
+    archive = Archive(tmp_path / "raw")
+    first = host.fetch(archive, "https://x.org/sets/v1.2/b.gmt")
+    assert first["release"].tolist() == ["1.2"]
+    assert host.fetch(archive, "https://x.org/sets/v1.2/b.gmt").equals(first)
+    assert host.asked == 1
+
+
+def test_an_address_without_version_is_asked_every_time_and_its_content_is_its_release(tmp_path):
+    archive = Archive(tmp_path / "raw")
+    host = Host("T\tx\tB\n", "T\tx\tB\n", "T\tx\tC\n", "T\tx\tB\n")
+    first, same, changed, back = (host.fetch(archive, LATEST) for _ in range(4))
+    assert first["release"][0] == first["sha256"][0][:12]
+    assert same.equals(first)
+    assert changed["release"][0] != first["release"][0]
+    assert gene_sets.read_gmt(archive.locate(changed.iloc[0])) == {"T": ["C"]}
+    assert back.equals(first)
+
+
+def test_an_address_without_version_out_of_reach_ends_the_run_and_names_the_copy(tmp_path):
+    archive = Archive(tmp_path / "raw")
+    with pytest.raises(UpstreamUnreachable, match=r"genes\.gmt.*asked in every run\.$"):
+        Host(503).fetch(archive, LATEST)
+    kept = Host("T\tx\tB\n").fetch(archive, LATEST)
+    with pytest.raises(UpstreamUnreachable, match=f"copy of .* is raw/{kept['path'][0]}"):
+        Host(503).fetch(archive, LATEST)
+    with pytest.raises(UpstreamRefused, match="404"):
+        Host(404).fetch(archive, LATEST)
+
+
+def test_a_web_page_in_place_of_a_list_is_asked_again_then_refused(tmp_path):
+    archive = Archive(tmp_path / "raw")
+    assert Host("<html>busy</html>", "T\tx\tB\n").fetch(archive, LATEST)["size_bytes"][0] == 6
+    with pytest.raises(DamagedDownload, match="web page"):
+        Host("<!DOCTYPE html>").fetch(archive, LATEST)
+    with pytest.raises(DamagedDownload, match="nothing"):
+        Host("").fetch(archive, LATEST)
 
 
 def test_a_local_list_that_changes_is_another_release(tmp_path):
     archive = Archive(tmp_path / "raw")
     path = written(tmp_path, "a.gmt", "S\tx\tA\tB\n")
-    first = gene_sets.fetch(None, archive, [path])
-    assert gene_sets.fetch(None, archive, [path]).equals(first)
+    first = gene_sets.fetch(None, archive, ["file:a.gmt"], folder=tmp_path)
+    assert gene_sets.fetch(None, archive, ["file:a.gmt"], folder=tmp_path).equals(first)
     path.write_text("S\tx\tA\tC\n")
-    second = gene_sets.fetch(None, archive, [path])
+    second = gene_sets.fetch(None, archive, ["file:a.gmt"], folder=tmp_path)
     assert first["release"][0] != second["release"][0]
     assert gene_sets.read_gmt(archive.locate(first.iloc[0])) == {"S": ["A", "B"]}
     assert gene_sets.read_gmt(archive.locate(second.iloc[0])) == {"S": ["A", "C"]}
 
 
+def test_a_local_list_is_known_by_its_path_in_the_study_wherever_that_lies(tmp_path):
+    rows = []
+    for place in ("here", "there"):
+        (tmp_path / place / "lists").mkdir(parents=True)
+        written(tmp_path / place / "lists", "a.gmt", "S\tx\tA\n")
+        archive = Archive(tmp_path / place / "raw")
+        rows.append(gene_sets.fetch(None, archive, ["file:lists/a.gmt"], folder=tmp_path / place))
+    assert rows[0].drop(columns="retrieved_at").equals(rows[1].drop(columns="retrieved_at"))
+    assert rows[0]["file_id"][0] == rows[0]["url"][0] == "file:lists/a.gmt"
+
+
 def test_addresses_and_files_are_archived_in_the_order_asked(tmp_path):
-    path = written(tmp_path, "a.gmt", "S\tx\tA\n")
-    address = "https://x.org/sets/v1.2/b.gmt"
-    transport = httpx.MockTransport(lambda request: httpx.Response(200, text="T\tx\tB\n"))
-    with connect("simulated", transport=transport) as client:
-        manifest = gene_sets.fetch(client, Archive(tmp_path / "raw"), [address, path])
-    assert manifest["file_id"].tolist() == [address, str(path)]
-    assert manifest["release"][0] == "1.2"
+    written(tmp_path, "a.gmt", "S\tx\tA\n")
+    asked = [LATEST, "https://x.org/sets/v1.2/b.gmt", "file:a.gmt"]
+    manifest = Host("T\tx\tB\n").fetch(Archive(tmp_path / "raw"), *asked, asked[0], folder=tmp_path)
+    assert manifest["file_id"].tolist() == asked
+    assert manifest["release"][1] == "1.2"
 
 
 def test_a_missing_file_or_client_is_said(tmp_path):
     with pytest.raises(StudyError, match=r"nowhere\.gmt"):
-        gene_sets.fetch(None, Archive(tmp_path), [tmp_path / "nowhere.gmt"])
+        gene_sets.fetch(None, Archive(tmp_path), ["file:nowhere.gmt"], folder=tmp_path)
     with pytest.raises(StudyError, match="no client"):
         gene_sets.fetch(None, Archive(tmp_path), ["https://x.org/a.gmt"])
 

@@ -90,6 +90,18 @@ def test_a_gene_in_two_rows_stays_two_features(tmp_path):
     assert features["symbol"].tolist() == ["A", "A", "B"]
 
 
+def test_a_table_that_moves_with_its_study_is_the_same_release_under_the_same_name(tmp_path):
+    rows = []
+    for place in ("here", "there"):
+        (tmp_path / place / "mine").mkdir(parents=True)
+        (tmp_path / place / "mine" / "x.tsv").write_text(tsv(VALUES))
+        (tmp_path / place / "mine" / "c.csv").write_text(CLINICAL)
+        archive = Archive(tmp_path / place / "raw")
+        rows.append(user_table.fetch(archive, "mine", "mine/x.tsv", "mine/c.csv", folder=tmp_path / place))
+    assert rows[0].drop(columns="retrieved_at").equals(rows[1].drop(columns="retrieved_at"))
+    assert rows[0]["url"].tolist() == ["file:mine/x.tsv", "file:mine/c.csv"]
+
+
 def test_a_file_that_is_not_there_or_of_no_known_kind_is_said(tmp_path):
     with pytest.raises(StudyError, match="nowhere"):
         user_table.fetch(Archive(tmp_path), "mine", tmp_path / "nowhere.csv", tmp_path / "c.csv")
