@@ -9,7 +9,6 @@ import re
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 FEWEST_GENES = 50
 SAME_PROFILE = 0.95
@@ -36,11 +35,12 @@ def shared_patients(cohorts: dict[str, tuple[pd.DataFrame, pd.DataFrame]]) -> pd
     """
     names = list(cohorts)
     ids = {name: patient_ids(patients["patient_id"]) for name, (patients, _) in cohorts.items()}
+    ranks = {name: _ranks(expression) for name, (_, expression) in cohorts.items()}
     rows = []
     for position, a in enumerate(names):
         for b in names[position + 1 :]:
-            genes = cohorts[a][1].index.intersection(cohorts[b][1].index)
-            similar = _similar(cohorts[a][1].loc[genes], cohorts[b][1].loc[genes])
+            genes = ranks[a].index.intersection(ranks[b].index)
+            similar = _similar(ranks[a].loc[genes], ranks[b].loc[genes])
             shared = None if ids[a] is None or ids[b] is None else len(ids[a] & ids[b])
             rows.append((a, b, shared, similar, len(genes)))
     columns = ["cohort_a", "cohort_b", "n_shared_ids", "n_similar_profiles", "n_common_genes"]
@@ -55,17 +55,20 @@ def patient_ids(ids: pd.Series) -> set[str] | None:
     return {match[0] if (match := TCGA.match(i)) else i for i in known}
 
 
+def _ranks(expression: pd.DataFrame) -> pd.DataFrame:
+    """genes × patients: each gene's ranks across its patients, as a share of those who have it; missing is 0.5."""
+    return expression.rank(axis=1, pct=True).fillna(0.5)
+
+
 def _similar(a: pd.DataFrame, b: pd.DataFrame) -> int | None:
-    """Patients of a with a twin in b."""
+    """Patients of a with a twin in b, by their ranks over the same genes."""
     if len(a) < FEWEST_GENES or not a.shape[1] or not b.shape[1]:
         return None
     correlation = _profiles(a).T @ _profiles(b)
     return int((correlation.max(axis=1) > SAME_PROFILE).sum())
 
 
-def _profiles(expression: pd.DataFrame) -> np.ndarray:
-    """(n_genes, n_patients): ranks across patients, centred and scaled to unit length within each patient."""
-    ranks = rankdata(expression.to_numpy(dtype=float), axis=1, nan_policy="omit")
-    share = np.nan_to_num(ranks / expression.notna().sum(axis=1).to_numpy()[:, None], nan=0.5)
-    share -= share.mean(axis=0)
-    return share / np.maximum(np.linalg.norm(share, axis=0), 1e-12)
+def _profiles(ranks: pd.DataFrame) -> np.ndarray:
+    """(n_genes, n_patients): ranks centred and scaled to unit length within each patient."""
+    centred = ranks.to_numpy(dtype=float) - ranks.to_numpy(dtype=float).mean(axis=0)
+    return centred / np.maximum(np.linalg.norm(centred, axis=0), 1e-12)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from hnbc_assets.science.signature.lasso import Rule, fit_lasso
 from hnbc_assets.science.signature.scoring import (
@@ -144,10 +143,16 @@ def rank_scores(expression: pd.DataFrame, genes: Sequence[str], reference: Seque
     A rank r of n becomes the normal quantile of (r - 0.5) / n, ties averaged; a missing value stays missing.
     """
     within = expression.loc[list(reference)]
-    ranks = rankdata(within.to_numpy(dtype=float), axis=0, nan_policy="omit")
+    values = within.to_numpy(dtype=float)
+    wanted = values[within.index.get_indexer(list(genes))]
+    ranks = np.full(wanted.shape, np.nan)
+    for patient in range(values.shape[1]):  # one gene's rank needs the others sorted, not ranked
+        ordered = np.sort(values[:, patient])
+        below = np.searchsorted(ordered, wanted[:, patient], "left")
+        ranks[:, patient] = (below + np.searchsorted(ordered, wanted[:, patient], "right") + 1) / 2
+    ranks[np.isnan(wanted)] = np.nan
     share = (ranks - 0.5) / within.notna().sum(axis=0).to_numpy()
-    positions = within.index.get_indexer(list(genes))
-    return pd.DataFrame(ndtri(share[positions]), index=pd.Index(genes, name="gene"), columns=expression.columns)
+    return pd.DataFrame(ndtri(share), index=pd.Index(genes, name="gene"), columns=expression.columns)
 
 
 def _none(reference: tuple[str, ...], reason: str) -> SingleSampleSignature:
