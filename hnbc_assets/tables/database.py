@@ -22,18 +22,9 @@ class Manifest(Table):
     retrieved_at: str = column("when it was fetched", unit="UTC, ISO 8601")
 
 
-class RawFiles(Table):
+class RawFiles(Manifest):
     """An archived file, as it came from upstream, and the asset that fetched it."""
 
-    source: str = column("whom it came from")
-    release: str = column("the upstream's release or date")
-    file_id: str = column("the upstream's identifier, or our name for a request")
-    url: str = column("address asked")
-    path: str = column("where it lies, relative to the lake's raw folder")
-    size_bytes: int = column("size", unit="bytes", ge=0)
-    md5: str = column("md5 as the upstream gives it; null where it gives none", nullable=True)
-    sha256: str = column("sha256 of the bytes")
-    retrieved_at: str = column("when it was fetched", unit="UTC, ISO 8601")
     asset: str = column("asset that fetched it (lineage.upstream_asset)")
 
 

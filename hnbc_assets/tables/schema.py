@@ -58,7 +58,7 @@ class Table:
     columns: ClassVar[dict[str, Column]] = {}
 
     def __init_subclass__(cls) -> None:
-        described: dict[str, Column] = {}
+        described: dict[str, Column] = dict(cls.columns)  # a table may extend another
         for name, kind in cls.__annotations__.items():
             value = cls.__dict__.get(name)
             if isinstance(value, Column):

@@ -29,7 +29,7 @@ class Judge:
     def __init__(self, simulation: Simulation) -> None:
         table = truth(simulation)
         holds = table.set_index(["entity_type", "question", "entity"])["holds"]
-        self.holds = holds.fillna(True).astype(bool).sort_index()
+        self.holds = holds.dropna().astype(bool).sort_index()  # what depends on the score is not judged
         self.classes = table.drop_duplicates(["entity_type", "entity"]).set_index(["entity_type", "entity"])[
             "entity_class"
         ]
@@ -38,17 +38,19 @@ class Judge:
         self, figures: dict, name: str, kind: str, question: str, found: pd.Series, planted: tuple[str, ...]
     ) -> None:
         """Put the false-discovery proportion of `found` (a boolean by entity) and the power for planted classes."""
-        holds = self.holds.loc[kind, question].reindex(found.index)
-        classes = self.classes.loc[kind].reindex(found.index)
+        holds = self.holds.loc[kind, question]
+        found = found[found.index.isin(holds.index)]
+        holds, classes = holds.reindex(found.index), self.classes.loc[kind].reindex(found.index)
         figures[f"{name}: FDP"] = (found & ~holds).sum() / max(found.sum(), 1)
         if classes.isin(planted).any():
             figures[f"{name}: power"] = found[classes.isin(planted)].mean()
 
     def null_rate(self, figures: dict, name: str, kind: str, question: str, p_value: pd.Series) -> None:
         """Put the share of p values below 0.05 among the entities without an effect."""
-        holds = self.holds.loc[kind, question].reindex(p_value.index)
-        if (~holds).any():
-            figures[f"{name}: p < .05 where nothing is"] = (p_value[~holds] < 0.05).mean()
+        holds = self.holds.loc[kind, question]
+        nothing = p_value[p_value.index.isin(holds.index[~holds])]
+        if len(nothing):
+            figures[f"{name}: p < .05 where nothing is"] = (nothing < 0.05).mean()
 
 
 def included(world: World, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -161,7 +163,9 @@ def compare(
     made = predict_cohort(screened, expression, scale="log2_tpm", method="standardise", drop_low_variance=0.2)
     figures[f"{name} drugs: cross-validated r"] = made.models["cv_pearson"].mean()
     wide = made.predictions.pivot(index="drug_id", columns="patient_id", values="ln_ic50_um")
-    compared = associate(wide, group, covariates[["er"]]).set_index("drug_id")
+    drugs = world.roster.drugs
+    pathway = pd.Series(drugs["pathway"].to_numpy(), index=drugs["drug_id"].astype(str))
+    compared = associate(wide, group, covariates, classes=pathway).set_index("drug_id")
     judged(figures, judge, f"{name} drugs", "drug", compared, ("sensitive_in_high_risk", "resistant_in_high_risk"))
 
 

@@ -1,0 +1,59 @@
+"""Table descriptions: said once, complete, and held to."""
+
+import pandas as pd
+import pytest
+
+from hnbc_assets import tables
+from hnbc_assets.tables import Table, column
+
+EVERY = [t for t in (getattr(tables, name) for name in tables.__all__) if isinstance(t, type) and t is not Table]
+EVERY = [t for t in EVERY if issubclass(t, Table)]
+
+
+class Example(Table):
+    """An example. Of one line.
+
+    And another paragraph.
+    """
+
+    key = ("gene",)
+    gene: str = column("symbol")
+    days: float = column("time", unit="days", nullable=True, gt=0)
+    n: int = column("count", nullable=True)
+    yes: bool = column("whether", nullable=True)
+
+
+@pytest.mark.parametrize("table", EVERY, ids=lambda t: t.table_name())
+def test_every_table_and_column_is_described(table):
+    assert table.description()
+    assert table.columns
+    assert all(c.description for c in table.columns.values())
+    assert table.problems(table.empty()).empty
+
+
+def test_conform_orders_casts_and_fills_what_may_be_missing():
+    frame = Example.conform(pd.DataFrame({"yes": [1, None], "gene": ["A", "B"]}))
+    assert list(frame.columns) == ["gene", "days", "n", "yes"]
+    assert frame.yes.tolist() == [True, pd.NA]
+    assert frame.days.isna().all()
+    assert Example.problems(frame).empty
+
+
+def test_what_is_not_described_or_missing_is_refused_by_name():
+    with pytest.raises(ValueError, match="nonsense"):
+        Example.conform(pd.DataFrame({"gene": ["A"], "nonsense": [1]}))
+    with pytest.raises(ValueError, match="gene"):
+        Example.conform(pd.DataFrame({"days": [1.0]}))
+    with pytest.raises(ValueError, match=r"example\.days"):
+        Example.conform(pd.DataFrame({"gene": ["A"], "days": ["soon"]}))
+
+
+def test_values_that_break_the_description_are_named():
+    wrong = Example.problems(Example.conform(pd.DataFrame({"gene": ["A", "A", None], "days": [1.0, -2.0, None]})))
+    assert {"gene", "days"} <= set(wrong.column)
+    assert -2.0 in set(wrong.failure_case)
+
+
+def test_the_comment_is_the_first_paragraph_on_one_line():
+    assert Example.description() == "An example. Of one line."
+    assert Example.table_name() == "example"
