@@ -6,13 +6,14 @@ Belongs here: the models. Does not: making lines and patients comparable (homoge
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, solve_triangular
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -114,8 +115,9 @@ def fit(
     kernel = x @ x.T
     grid = np.sort(RELATIVE_PENALTIES if relative_penalties is None else np.asarray(relative_penalties, float))[::-1]
     penalties = grid * max(np.trace(kernel) / len(kernel), np.finfo(float).tiny)
-    with threadpool_limits(1, user_api="blas"):  # many small factorisations: a second thread waits more than it helps
-        solution = _solve(kernel, np.where(screened, y, 0.0)[:, usable], screened[:, usable], penalties)
+    threads = max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
+    with threadpool_limits(1, user_api="blas"):  # many small factorisations: threads help over drugs, not inside one
+        solution = _solve(kernel, np.where(screened, y, 0.0)[:, usable], screened[:, usable], penalties, threads)
 
     drugs = ln_ic50.columns
     table = pd.DataFrame({"drug_id": drugs, "n_lines": screened.sum(axis=0), "n_genes": x.shape[1]})
@@ -176,7 +178,7 @@ def _unusable(y: Array, screened: Mask, min_lines: int) -> list[str | None]:
     return reasons
 
 
-def _solve(kernel: Array, y: Array, screened: Mask, penalties: Array) -> _Solution:
+def _solve(kernel: Array, y: Array, screened: Mask, penalties: Array, threads: int) -> _Solution:
     """Over the penalties, strongest first, keep each drug's fit with the least leave-one-out error.
 
     kernel : (n, n); y : (n, k), 0 where not screened; screened : (n, k)
@@ -187,7 +189,7 @@ def _solve(kernel: Array, y: Array, screened: Mask, penalties: Array) -> _Soluti
     nearly_all = [pattern for pattern in patterns if (~pattern[0]).sum() <= NEARLY_ALL * n]
     some = [pattern for pattern in patterns if (~pattern[0]).sum() > NEARLY_ALL * n]
     if nearly_all:
-        _solve_from_the_common_inverse(kernel, y, nearly_all, penalties, best)
+        _solve_from_the_common_inverse(kernel, y, nearly_all, penalties, best, threads)
     for known, drugs in some:
         roots, vectors = np.linalg.eigh(kernel[np.ix_(known, known)])
         full = np.zeros((n, len(roots)))
@@ -201,30 +203,35 @@ def _solve(kernel: Array, y: Array, screened: Mask, penalties: Array) -> _Soluti
 
 
 def _solve_from_the_common_inverse(
-    kernel: Array, y: Array, patterns: list[tuple[Mask, Indices]], penalties: Array, best: _Solution
+    kernel: Array, y: Array, patterns: list[tuple[Mask, Indices]], penalties: Array, best: _Solution, threads: int
 ) -> None:
     """For drugs screened in nearly all lines: one decomposition of all lines, the few others removed.
 
-    With A = (K + λI)⁻¹ over all lines and u the unscreened, P = A − A_·u A_uu⁻¹ A_u· (Schur complement).
+    With A = (K + λI)⁻¹ over all lines and u the unscreened, P = A − A_·u A_uu⁻¹ A_u· (Schur complement). Drugs are
+    shared out among threads: numpy lets go of the interpreter in these products, each drug has columns of its own.
     """
     n, k = y.shape
     roots, vectors = np.linalg.eigh(kernel)
     right = np.hstack([y, np.zeros((n, len(patterns)))])
     for i, (known, _) in enumerate(patterns):
         right[known, k + i] = 1.0
-    for penalty in penalties:
-        inverse = (vectors / (roots.clip(min=0) + penalty)) @ vectors.T
-        product = inverse @ right
-        for i, (known, drugs) in enumerate(patterns):
-            columns = np.append(drugs, k + i)
-            diagonal, solved = inverse.diagonal(), product[:, columns]
-            if not known.all():
-                rows = inverse[~known]
-                root = cholesky(rows[:, ~known], lower=True, check_finite=False)
-                removed = solve_triangular(root, rows, lower=True, check_finite=False)
-                diagonal = diagonal - np.einsum("ij,ij->j", removed, removed)
-                solved = solved - removed.T @ (removed @ right[:, columns])
-            best.consider(drugs, known, penalty, diagonal, solved[:, :-1], solved[:, -1])
+
+    def remove(i: int, penalty: float, inverse: Array, product: Array) -> None:
+        known, drugs = patterns[i]
+        columns = np.append(drugs, k + i)
+        diagonal, solved = inverse.diagonal(), product[:, columns]
+        if not known.all():
+            rows = inverse[~known]
+            removed = np.linalg.inv(np.linalg.cholesky(rows[:, ~known])) @ rows
+            diagonal = diagonal - np.einsum("ij,ij->j", removed, removed)
+            solved = solved - removed.T @ (removed @ right[:, columns])
+        best.consider(drugs, known, penalty, diagonal, solved[:, :-1], solved[:, -1])
+
+    with ThreadPoolExecutor(threads) as pool:
+        for penalty in penalties:
+            inverse = (vectors / (roots.clip(min=0) + penalty)) @ vectors.T
+            product = inverse @ right
+            list(pool.map(partial(remove, penalty=penalty, inverse=inverse, product=product), range(len(patterns))))
 
 
 def _patterns(screened: Mask) -> Iterator[tuple[Mask, Indices]]:
