@@ -62,7 +62,7 @@ class Table:
         for name, kind in cls.__annotations__.items():
             value = cls.__dict__.get(name)
             if isinstance(value, Column):
-                described[name] = Column(**(value.__dict__ | {"name": name, "kind": str(kind)}))
+                described[name] = Column(**(value.__dict__ | {"name": name, "kind": getattr(kind, "__name__", kind)}))
                 delattr(cls, name)  # a column may be called as one of the methods below
         cls.columns = described
         unknown = set(cls.key) - set(described)
