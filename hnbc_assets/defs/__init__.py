@@ -9,40 +9,65 @@ from __future__ import annotations
 import dagster as dg
 
 from hnbc_assets.defs import cohorts, database, drugs, genes, microenvironment, releases, signature
-from hnbc_assets.defs.stage import STUDY_TAG, Stage
+from hnbc_assets.defs.stage import PACKAGE, STUDY_TAG, Stage
 from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.study import Place, Study
 
 JOB = "study"
 
 
+def code_of(stage: str, *, simulated: bool) -> tuple[str, ...]:
+    """The files and folders whose content is a stage's code version: what decides its results, and nothing else.
+
+    The simulator belongs to what is fetched, and only where it is what answers: mending it makes no real cohort stale.
+    """
+    readers = modules_in("sources", but="simulated")
+    figures = modules_in("report", but="headline.py")
+    fdr, groups = "science/multiple_testing.py", "science/group_comparison.py"
+    symbols = ("science/cohorts/symbols.py", "science/cohorts/symbol_aliases.tsv")
+    gene_sets = ("sources/gene_sets.py", "sources/archived.py")
+    own = {
+        "releases": ("defs/ingest_checks.py", *(("sources",) if simulated else readers), "tables/database.py"),
+        "cohorts": ("defs/ingest_checks.py", "defs/checks.py", "science/cohorts", *readers),
+        "genes": ("defs/checks.py", "science/genes", fdr, *symbols, *gene_sets, *figures),
+        "signature": ("defs/checks.py", "defs/cohort_data.py", "science/signature", fdr, *figures),
+        "microenvironment": (
+            *("defs/genes.py", "science/microenvironment", groups, fdr),
+            *(*symbols, *gene_sets, *figures),
+        ),
+        "drugs": (
+            *("defs/microenvironment.py", "science/drugs", groups, fdr, "science/microenvironment/confounders.py"),
+            *("science/cohorts/expression.py", *symbols, "sources/gdsc.py", "sources/archived.py", *figures),
+        ),
+        "database": ("lake", "tables", *(("sources/simulated",) if simulated else ())),
+    }
+    described = f"tables/{stage}.py"
+    return (f"defs/{stage}.py", *own[stage], *((described,) if (PACKAGE / described).is_file() else ()))
+
+
+def modules_in(folder: str, *, but: str) -> tuple[str, ...]:
+    """The modules and folders of a folder of the package, without one."""
+    found = sorted(p.name for p in (PACKAGE / folder).iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file())
+    return tuple(f"{folder}/{name}" for name in found if name != but)
+
+
 def build_definitions(study: Study, place: Place | None = None) -> dg.Definitions:
     """Everything Dagster needs for one study in one place; without a place, that of the environment."""
     place = place or Place.from_environment()
 
-    def stage(name: str, *modules: str) -> Stage:
-        return Stage(name, study, place, modules)
+    def stage(name: str) -> Stage:
+        return Stage(name, study, place, code_of(name, simulated=place.simulated))
 
     results = [
-        *cohorts.assets(stage("cohorts", "defs/cohorts.py", "science/cohorts", "sources", "tables/cohorts.py")),
-        *genes.assets(stage("genes", "defs/genes.py", "science/genes", "tables/genes.py")),
-        *signature.assets(stage("signature", "defs/signature.py", "science/signature", "tables/signature.py")),
-        *microenvironment.assets(
-            stage(
-                "microenvironment",
-                "defs/microenvironment.py",
-                "science/microenvironment",
-                "science/group_comparison.py",
-                "tables/microenvironment.py",
-            )
-        ),
+        *cohorts.assets(stage("cohorts")),
+        *genes.assets(stage("genes")),
+        *signature.assets(stage("signature")),
+        *microenvironment.assets(stage("microenvironment")),
     ]
     if study.drugs:
-        results += drugs.assets(
-            stage("drugs", "defs/drugs.py", "science/drugs", "science/group_comparison.py", "tables/drugs.py")
-        )
-    raw = releases.assets(stage("releases", "defs/releases.py", "sources"))
-    published = database.assets(stage("database", "defs/database.py", "lake", "tables"), raw, results)
+        results += drugs.assets(stage("drugs"))
+    raw = releases.assets(stage("releases"))
+    published = database.assets(stage("database"), raw, results)
     return dg.Definitions(
         assets=[*raw, *results, *published],
         jobs=[

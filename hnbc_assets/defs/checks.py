@@ -1,7 +1,7 @@
 """Checks: what an asset must stand before it replaces the one before, and what people should be told about it.
 
-Belongs here: the scientific checks, each a function that gives a verdict in words. Does not: schema checks (tables,
-stage), statistics (science).
+Belongs here: the scientific checks, each a function that gives a verdict in words. Does not: checks of what was
+fetched (ingest_checks), schema checks (tables, stage), statistics (science).
 """
 
 from __future__ import annotations
@@ -10,92 +10,9 @@ import numpy as np
 import pandas as pd
 
 from hnbc_assets.defs.publishing import Check, Verdict
-from hnbc_assets.sources.archive import Archive
 
 Frames = dict[str, pd.DataFrame]
 TOLERANCE = 1e-8
-SIZE_CHANGE = 0.1
-
-
-# -- ingest -----------------------------------------------------------------------------------------------------------
-def archive_verified(archive: Archive) -> Check:
-    """A blocking check that every archived file has the size and checksums of its manifest row."""
-
-    def files_intact(manifest: pd.DataFrame) -> Verdict:
-        """Every file is in the archive with the size and sha256 of its row, and with the md5 that upstream gave."""
-        archive.verify(manifest)
-        return Verdict(True, f"{len(manifest):,} files", "all", "size and sha256 of every file are those of its row")
-
-    return Check(files_intact, blocking=True)
-
-
-def compared_with_previous_release(archive: Archive) -> Check:
-    """A check of a raw asset against the release before."""
-
-    def previous_release(manifest: pd.DataFrame) -> Verdict:
-        """Against the release before: files that are gone, and those whose size changed by more than 10 %."""
-        now = set(manifest.release)
-        before = archive.manifest(manifest.source.iloc[0]) if len(manifest) else manifest
-        before = before[~before.release.isin(now) & before.file_id.isin(_same_family(before, manifest))]
-        allowed = "none gone, sizes within 10 %"
-        if before.empty:
-            return Verdict(True, "first release", allowed, "there is no release before this one in the archive")
-        before = before[before.release == before.release.max()].set_index("file_id")
-        gone = before.index.difference(manifest.file_id)
-        sizes = manifest.set_index("file_id").size_bytes.astype(float)
-        both = before.index.intersection(sizes.index)
-        change = (sizes[both] / before.size_bytes[both].astype(float) - 1).abs()
-        changed = change[change > SIZE_CHANGE].index
-        return Verdict(
-            not len(gone) and not len(changed),
-            f"{len(gone)} gone, {len(changed)} changed in size",
-            allowed,
-            f"against {before.release.iloc[0]}: gone {list(gone[:3])}, changed in size {list(changed[:3])}",
-        )
-
-    return Check(previous_release)
-
-
-def _same_family(before: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
-    """Files of the same upstream object: those whose path has the first folder of one of this manifest's paths."""
-    folder = before.path.str.split("/").str[2:3].str.join("/")
-    return before.file_id[folder.isin(set(manifest.path.str.split("/").str[2:3].str.join("/")))]
-
-
-def warnings_empty(archive: Archive) -> Check:
-    """A blocking check of the GDC's archived replies."""
-
-    def no_upstream_warnings(manifest: pd.DataFrame) -> Verdict:
-        """Every archived reply of the GDC came without warnings: all fields that were asked for are known there."""
-        from hnbc_assets.sources.gdc_evidence import reply_warnings
-
-        found = reply_warnings(archive, manifest)
-        return Verdict(
-            not found,
-            f"{len(found)} replies with warnings",
-            "0",
-            "; ".join(f"{k}: {v}" for k, v in found.items()) or "no reply carries a warning",
-        )
-
-    return Check(no_upstream_warnings, blocking=True)
-
-
-def one_gene_model(archive: Archive) -> Check:
-    """A blocking check that a cohort's STAR files share one gene model."""
-
-    def gene_model(expression: pd.DataFrame, manifest: pd.DataFrame) -> Verdict:
-        """All expression files name the same gene model and list the same genes (reading them compared the ids)."""
-        from hnbc_assets.sources.gdc_evidence import gene_models
-
-        found = gene_models(archive, manifest)
-        return Verdict(
-            len(found) == 1,
-            "; ".join(f"{model}: {n:,} files" for model, n in found.items()),
-            "one model",
-            f"{len(expression):,} genes by symbol in all files",
-        )
-
-    return Check(gene_model, blocking=True)
 
 
 # -- cohorts ----------------------------------------------------------------------------------------------------------

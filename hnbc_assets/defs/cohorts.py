@@ -9,7 +9,7 @@ from __future__ import annotations
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets.defs import checks
+from hnbc_assets.defs import checks, ingest_checks
 from hnbc_assets.defs.publishing import Check, Described, Publication
 from hnbc_assets.defs.releases import raw_key
 from hnbc_assets.defs.resources import open_archive
@@ -38,6 +38,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
 def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
     """One cohort: its expression, samples, patients and how its genes were made of features."""
     cohort, inclusion = stage.study.cohorts[name], stage.study.inclusion
+    min_events = stage.study.signature.min_events
 
     @stage.assets(
         [
@@ -63,7 +64,7 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
         ],
         name=f"cohort_{name}",
         inputs={"manifest": raw_key(name, cohort.source), "gene_manifest": _gene_names_from(stage, name)},
-        settings=[cohort.model_dump(mode="json"), inclusion.model_dump()],
+        settings=[cohort.model_dump(mode="json"), inclusion.model_dump(), min_events],
     )
     def read_cohort(manifest: pd.DataFrame, gene_manifest: pd.DataFrame) -> dict[str, Publication | pd.DataFrame]:
         """One primary-tumour sample a patient, genes on a stated scale, HER2 and endpoints by rule."""
@@ -78,7 +79,11 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
         chosen = samples[samples.selected].set_index("sample_id").patient_id
         values, features = files.expression(list(chosen.index))
         genes, mapping = gene_matrix(
-            values.rename(columns=chosen), features, scale=cohort.expression_scale, collapse=cohort.collapse
+            values.rename(columns=chosen),
+            features,
+            scale=cohort.expression_scale,
+            collapse=cohort.collapse,
+            upstream=cohort.values,
         )
         clinical = harmonise_clinical(
             cohort.source.kind,
@@ -91,7 +96,7 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
             exclude_stage_iv_from_progression=inclusion.exclude_stage_iv_from_progression,
         )
         patients = decide_inclusion(clinical, set(genes.columns))
-        require_role(patients, genes, cohort.role, cohort.endpoint, cohort_id=name)
+        require_role(patients, genes, cohort.role, cohort.endpoint, cohort_id=name, min_events=min_events)
         counts = {"patients": len(patients), "included": int(patients.included.sum()), "genes": len(genes)}
         return {
             f"cohorts/{name}": Publication(genes, metadata=counts),
@@ -114,10 +119,15 @@ def _gene_names_from(stage: Stage, name: str) -> str:
 
 
 def _expression_checks(stage: Stage, name: str) -> tuple[Check, ...]:
-    """The GDC's files are one a sample, so that their gene models can differ."""
+    """The GDC's files are one a sample, so that their gene models can differ; a genome has many genes."""
     if stage.study.cohorts[name].source.kind != "gdc":
         return ()
-    return (checks.one_gene_model(open_archive(stage.place)),)
+    archive = open_archive(stage.place)
+    least = 0 if stage.place.simulated else ingest_checks.GENES_OF_A_GENOME
+    return (
+        ingest_checks.one_gene_model(archive),
+        ingest_checks.expected_genes(archive, at_least=least),
+    )
 
 
 def _over_all(stage: Stage) -> list[dg.AssetsDefinition]:

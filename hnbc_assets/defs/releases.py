@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets.defs import checks
+from hnbc_assets.defs import ingest_checks
 from hnbc_assets.defs.publishing import Check, Publication
 from hnbc_assets.defs.resources import open_archive, open_archive_to_fetch, open_client
 from hnbc_assets.defs.stage import Stage
@@ -89,12 +89,12 @@ def _raw(stage: Stage, key: str, description: str, fetch: Fetch) -> dg.AssetsDef
 def _checks(stage: Stage, key: str) -> tuple[Check, ...]:
     """Bytes are verified everywhere; hosts that number their releases are compared with the one before."""
     archive = open_archive(stage.place)
-    verified = (checks.archive_verified(archive),)
+    verified = (ingest_checks.archive_verified(archive),)
     if key.startswith("raw/gdc/"):
-        return (*verified, checks.warnings_empty(archive), checks.compared_with_previous_release(archive))
+        return (*verified, ingest_checks.warnings_empty(archive), ingest_checks.compared_with_previous_release(archive))
     if key == GENE_SETS or key.startswith("raw/table/"):
         return verified
-    return (*verified, checks.compared_with_previous_release(archive))
+    return (*verified, ingest_checks.compared_with_previous_release(archive))
 
 
 def _releases(manifest: pd.DataFrame) -> Mapping[str, str]:

@@ -36,6 +36,16 @@ def gene_names(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame | None:
     return features[["feature_id", "symbol"]]
 
 
+def n_features(archive: Archive, manifest: pd.DataFrame) -> int | None:
+    """How many genes the first STAR file lists (reading a cohort compares all files with it); None without files."""
+    files = manifest[manifest.path.str.contains("/star/")]
+    if files.empty:
+        return None
+    with open(archive.locate(files.iloc[0]), "rb") as file:
+        rows = (line for line in file if not line.startswith((b"#", b"N_", b"gene_id\t")))
+        return sum(1 for line in rows if line.strip())
+
+
 def gene_models(archive: Archive, manifest: pd.DataFrame) -> dict[str, int]:
     """The gene model that the first line of each STAR file names (`GENCODE v36`), and the number of files with it."""
     counted: Counter[str] = Counter()

@@ -153,17 +153,23 @@ def test_many_spellings_have_one_meaning(function, given, expected):
 def test_a_cohort_that_lacks_what_its_role_needs_says_what():
     patients = decide_inclusion(harmonise_clinical("geo", GEO), set(GEO.index))
     genes = pd.DataFrame(0.0, index=["A"], columns=GEO.index)
-    with pytest.raises(CohortUnusable, match="x is to find resistance genes but has 1 pCR and 1 RD among 2"):
-        require_role(patients, genes, "discovery", None, cohort_id="x")
-    with pytest.raises(CohortUnusable, match="1 events among 2 patients"):
-        require_role(patients, genes, "training", "drfs", cohort_id="x")
-    with pytest.raises(CohortUnusable, match="0 events"):
-        require_role(patients, genes, "validation", "os", cohort_id="x")
+    with pytest.raises(CohortUnusable, match=r"x is to find .* 1 pCR and 1 RD among 2 .*cohorts\.x\.columns\.response"):
+        require_role(patients, genes, "discovery", None, cohort_id="x", min_events=20)
+    with pytest.raises(CohortUnusable, match=r"1 events among 2 patients \(at least 2, signature\.min_events\)"):
+        require_role(patients, genes, "training", "drfs", cohort_id="x", min_events=2)
+    with pytest.raises(CohortUnusable, match=r"0 events .* \(at least 1\)"):
+        require_role(patients, genes, "validation", "os", cohort_id="x", min_events=20)
     with pytest.raises(CohortUnusable, match="no gene"):
-        require_role(patients, genes.iloc[:0], "descriptive", None, cohort_id="x")
+        require_role(patients, genes.iloc[:0], "descriptive", None, cohort_id="x", min_events=20)
     with pytest.raises(CohortUnusable, match="no HER2-negative patient"):
-        require_role(patients.assign(included=False), genes, "descriptive", None, cohort_id="x")
-    require_role(patients, genes, "validation", "drfs", cohort_id="x")
+        require_role(patients.assign(included=False), genes, "descriptive", None, cohort_id="x", min_events=20)
+
+
+def test_a_role_needs_the_events_that_the_study_asks_for_and_no_others():
+    patients = decide_inclusion(harmonise_clinical("geo", GEO), set(GEO.index))
+    genes = pd.DataFrame(0.0, index=["A"], columns=GEO.index)
+    require_role(patients, genes, "training", "drfs", cohort_id="x", min_events=1)
+    require_role(patients, genes, "validation", "drfs", cohort_id="x", min_events=20)
 
 
 def test_records_that_come_twice_or_not_at_all_are_refused():

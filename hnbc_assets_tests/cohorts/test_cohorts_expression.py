@@ -20,14 +20,33 @@ def matrix(values, names, **kwargs):
 def test_tpm_and_counts_become_logarithms():
     values, _ = matrix([[0, 1, 3], [7, 15, 31]], ["A", "B"], scale="log2_tpm")
     np.testing.assert_allclose(values.to_numpy(), [[0, 1, 2], [3, 4, 5]])
+    values, _ = matrix([[0, 1, 3], [7, 15, 31]], ["A", "B"], scale="log2_intensity", upstream="linear")
+    np.testing.assert_allclose(values.to_numpy(), [[0, 1, 2], [3, 4, 5]])
     counts = np.array([[10, 0, 5], [90, 100, 995]])
     values, _ = matrix(counts, ["A", "B"], scale="log2_cpm")
     np.testing.assert_allclose(values.to_numpy(), np.log2((counts + 0.5) / (counts.sum(axis=0) + 1) * 1e6))
 
 
+@pytest.mark.parametrize("scale", ["log2_tpm", "log2_cpm", "log2_intensity"])
+def test_logarithms_are_taken_as_they_are_where_the_study_says_that_they_are(scale):
+    given = [[-3.2, 0, 3], [7, 15, 12.5]]
+    values, _ = matrix(given, ["A", "B"], scale=scale, upstream="log2")
+    np.testing.assert_array_equal(values.to_numpy(), given)
+
+
+@pytest.mark.parametrize("scale", ["log2_tpm", "log2_cpm"])
+@pytest.mark.parametrize("upstream", [None, "linear"])
+def test_a_table_of_logarithms_is_not_taken_for_a_linear_one(scale, upstream):
+    """No log2(TPM + 1) is above 20; among fewer than 33,000 genes that sum to a million, some TPM is above 30."""
+    with pytest.raises(StudyError, match=r"largest value is 14\.2.*values: log2"):
+        matrix([[0, 1.5, 3], [7, 14.2, 12]], ["A", "B"], scale=scale, upstream=upstream)
+    with pytest.raises(StudyError, match=r"negative.*values: log2"):
+        matrix([[-1, 1.5, 3], [7, 140, 12]], ["A", "B"], scale=scale, upstream=upstream)
+
+
 def test_the_library_of_a_sample_counts_features_that_are_dropped():
-    with_dropped, _ = matrix([[10, 10, 10], [90, 90, 90]], ["A", None], scale="log2_cpm")
-    alone, _ = matrix([[10, 10, 10]], ["A"], scale="log2_cpm")
+    with_dropped, _ = matrix([[40, 40, 40], [90, 90, 90]], ["A", None], scale="log2_cpm")
+    alone, _ = matrix([[40, 40, 40]], ["A"], scale="log2_cpm")
     assert (with_dropped.loc["A"] < alone.loc["A"]).all()
 
 
@@ -61,16 +80,16 @@ def test_outdated_and_current_names_of_a_gene_are_one_gene():
 
 def test_the_copy_of_a_gene_on_y_is_dropped():
     ids = ["ENSG00000182162.11", "ENSG00000182162.11_PAR_Y"]
-    values, report = matrix([[1, 1, 1], [0, 9, 0]], ["P2RY8", "P2RY8"], ids=ids, scale="log2_tpm")
-    assert values.loc["P2RY8"].tolist() == [1, 1, 1]
+    values, report = matrix([[63, 63, 63], [0, 999, 0]], ["P2RY8", "P2RY8"], ids=ids, scale="log2_tpm")
+    assert values.loc["P2RY8"].tolist() == [6, 6, 6]
     assert "dropped: second_copy_on_y" in set(report["rule"])
 
 
 def test_values_that_cannot_be_on_the_scale_are_refused():
-    with pytest.raises(StudyError, match="no logarithm"):
+    with pytest.raises(StudyError, match=r"no logarithm.*values: linear"):
         matrix([[1, 2, 900]], ["A"], scale="log2_intensity")
-    with pytest.raises(StudyError, match="negative"):
-        matrix([[1, 2, -1]], ["A"], scale="log2_tpm")
+    with pytest.raises(StudyError, match="values are 'ln'"):
+        matrix([[1, 2, 3]], ["A"], scale="log2_tpm", upstream="ln")
     with pytest.raises(StudyError, match="scale 'log10'"):
         matrix([[1, 2, 3]], ["A"], scale="log10")
     with pytest.raises(CohortUnusable, match="usable gene symbol"):

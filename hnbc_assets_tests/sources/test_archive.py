@@ -94,6 +94,27 @@ def test_a_file_that_is_there_is_not_fetched_again(archive):
     assert upstream.asked == []
 
 
+def test_as_many_files_are_downloaded_at_once_as_the_archive_was_told(tmp_path):
+    upstream, at_once, most, lock = Upstream(FILES), 0, 0, threading.Lock()
+    answer, second = upstream.answer, threading.Event()
+
+    def slowly(request):
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+            if at_once == 3:
+                second.set()
+        second.wait(0.2)
+        with lock:
+            at_once -= 1
+        return answer(request)
+
+    upstream.client = connect("simulated", transport=httpx.MockTransport(slowly))
+    fetch(Archive(tmp_path, workers=3), upstream)
+    assert most == 3
+
+
 def test_a_file_whose_bytes_changed_on_disk_is_fetched_again(archive):
     upstream = Upstream(FILES)
     rows = fetch(archive, upstream)

@@ -16,6 +16,9 @@ LOG_SCALES = ("log2_tpm", "log2_cpm", "log2_intensity")
 GENE_WISE_SCALES = ("zscore", "probe_scaled", "rank_normal")
 SCALES = (*LOG_SCALES, *GENE_WISE_SCALES)
 LARGEST_LOG2 = 32.0
+SMALLEST_LINEAR_MAXIMUM = 30.0
+LINEAR = {"log2_tpm": "TPM", "log2_cpm": "count", "log2_intensity": "intensity"}
+LINEAR_BY_DEFAULT = ("log2_tpm", "log2_cpm")
 
 
 def gene_matrix(
@@ -24,18 +27,20 @@ def gene_matrix(
     *,
     scale: str,
     collapse: str | None = None,
-    already_log2: bool = False,
+    upstream: str | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Genes × samples, one row a current symbol, and how each row came about.
 
     Parameters
     ----------
-    expression : features × samples; TPM for log2_tpm, counts for log2_cpm, and as it is on every other scale
+    expression : features × samples
     features : feature_id, symbol; symbols of several genes are joined by '///'
     scale : what the result is on, one of SCALES
     collapse : mean or max_variance, for genes of several features; by default the mean on gene-wise scales, where
         variance says nothing, and the feature of the highest variance on the others
-    already_log2 : the values are logarithms already, for log2_tpm and log2_cpm
+    upstream : what the values are: linear (TPM for log2_tpm, counts for log2_cpm, intensities for log2_intensity) or
+        log2, taken as they are. By default linear for log2_tpm and log2_cpm, log2 for log2_intensity; gene-wise scales
+        are taken as they are
 
     Returns
     -------
@@ -45,18 +50,22 @@ def gene_matrix(
     Raises
     ------
     StudyError
-        If scale or collapse is unknown, or the values cannot be on that scale.
+        If scale, collapse or upstream is unknown, or the values cannot be what they are said to be: linear ones whose
+        largest is below 30, as only logarithms are, logarithms above 32, negative linear ones.
     CohortUnusable
         If no feature has a usable symbol.
     """
     if scale not in SCALES or collapse not in (None, "mean", "max_variance"):
         raise StudyError(f"scale {scale!r}, collapse {collapse!r}: scales are {', '.join(SCALES)}; mean, max_variance.")
     collapse = collapse or ("mean" if scale in GENE_WISE_SCALES else "max_variance")
-    values = expression.to_numpy(float) if already_log2 else to_log2(expression.to_numpy(float), scale)
+    if upstream not in (None, "linear", "log2"):
+        raise StudyError(f"values are {upstream!r}: say linear or log2.")
+    linear = upstream == "linear" or (upstream is None and scale in LINEAR_BY_DEFAULT)
+    values = to_log2(expression.to_numpy(float), scale) if linear else expression.to_numpy(float)
     if scale in LOG_SCALES and np.nanmax(values, initial=-np.inf) > LARGEST_LOG2:
         raise StudyError(
             f"{scale}: the largest value is {np.nanmax(values):.4g}, which no logarithm is. "
-            "Are the values linear? Say so by the cohort's scale in the study file."
+            "Are the values linear? Then say `values: linear` in the cohort's source in the study file."
         )
     named = symbols.current(features.set_index("feature_id")["symbol"].reindex(expression.index))
     par_y = pd.Series(expression.index.astype(str)).str.endswith("_PAR_Y")
@@ -80,7 +89,8 @@ def current_genes(expression: pd.DataFrame) -> pd.DataFrame:
 
 
 def to_log2(values: np.ndarray, scale: str) -> np.ndarray:
-    """log2(TPM + 1); log2 counts per million, (count + ½)/(library + 1)·10⁶ as voom has it; anything else as it is.
+    """Linear values as logarithms: log2(TPM + 1), log2(intensity + 1); log2 counts per million,
+    (count + ½)/(library + 1)·10⁶ as voom has it; values of gene-wise scales as they are.
 
     Parameters
     ----------
@@ -89,13 +99,24 @@ def to_log2(values: np.ndarray, scale: str) -> np.ndarray:
     Raises
     ------
     StudyError
-        If a TPM or count is negative.
+        If a value is negative, or all are so small that they must be logarithms already.
     """
-    if scale not in ("log2_tpm", "log2_cpm"):
+    if scale not in LOG_SCALES:
         return values
     if np.nanmin(values, initial=np.inf) < 0:
-        raise StudyError(f"{scale}: a value is negative ({np.nanmin(values):.4g}). Are the values logarithms already?")
-    logarithms = values + 1 if scale == "log2_tpm" else _per_million(values)
+        raise StudyError(
+            f"{scale}: a value is negative ({np.nanmin(values):.4g}), which no {LINEAR[scale]} is. Are they logarithms "
+            "already? Then say `values: log2` in the cohort's source in the study file."
+        )
+    largest = np.nanmax(values, initial=-np.inf)
+    if np.isfinite(largest) and largest < SMALLEST_LINEAR_MAXIMUM:
+        raise StudyError(
+            f"{scale}: the largest value is {largest:.4g}. No {LINEAR[scale]} table is that small, but a table of "
+            "logarithms is, and logarithms of logarithms would flatten every difference. Say `values: log2` in the "
+            "cohort's source in the study file. (If the values are linear all the same, write log2(value + 1) of them "
+            "to the table first.)"
+        )
+    logarithms = _per_million(values) if scale == "log2_cpm" else values + 1
     return np.log2(logarithms, out=logarithms)
 
 

@@ -14,7 +14,6 @@ from hnbc_assets.science.cohorts.endpoints import ENDPOINTS
 
 ROLES = ("discovery", "training", "validation", "descriptive")
 LEAST_RESPONSES = 5
-LEAST_EVENTS = 10
 
 
 def decide_inclusion(
@@ -45,11 +44,17 @@ def decide_inclusion(
 
 
 def require_role(
-    patients: pd.DataFrame, expression: pd.DataFrame, role: str, endpoint: str | None, *, cohort_id: str
+    patients: pd.DataFrame,
+    expression: pd.DataFrame,
+    role: str,
+    endpoint: str | None,
+    *,
+    cohort_id: str,
+    min_events: int,
 ) -> None:
     """Nothing, or an error that says what the cohort lacks for its role.
 
-    discovery needs at least 5 included patients with pCR and 5 with RD; training at least 10 events of its endpoint;
+    discovery needs at least 5 included patients with pCR and 5 with RD; training `min_events` events of its endpoint;
     validation an endpoint with an event; all need included patients and genes.
 
     Raises
@@ -69,7 +74,8 @@ def require_role(
         if min(counts.values()) < LEAST_RESPONSES:
             raise CohortUnusable(
                 f"{cohort_id} is to find resistance genes but has {counts['pCR']} pCR and {counts['RD']} RD among "
-                f"{len(included)} patients (at least {LEAST_RESPONSES} each). Map `response` in the study file."
+                f"{len(included)} patients (at least {LEAST_RESPONSES} each). If another column holds the response, "
+                f"name it in the study file: cohorts.{cohort_id}.columns.response."
             )
     if role in ("training", "validation"):
         if endpoint not in ENDPOINTS:
@@ -77,9 +83,10 @@ def require_role(
                 f"{cohort_id} is for {role} but its endpoint is {endpoint!r}; give {', '.join(ENDPOINTS)}."
             )
         n_events = int(included[f"{endpoint}_event"].fillna(False).sum())
-        least = LEAST_EVENTS if role == "training" else 1
+        least = min_events if role == "training" else 1
         if n_events < least:
             raise CohortUnusable(
                 f"{cohort_id} is for {role} on {endpoint} but has {n_events} events among {len(included)} patients "
-                f"(at least {least}). Choose another endpoint in the study file."
+                f"(at least {least}{', signature.min_events' if role == 'training' else ''}). "
+                f"Choose another endpoint in the study file: cohorts.{cohort_id}.endpoint."
             )

@@ -1,0 +1,130 @@
+"""Ingest checks: whether what was fetched is whole, and like what was fetched before.
+
+Belongs here: checks of raw files, and of what reading them shows. Does not: checks of patients and results (checks).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from hnbc_assets.defs.publishing import Check, Verdict
+from hnbc_assets.errors import ChecksumMismatch
+from hnbc_assets.sources.archive import Archive
+
+SIZE_CHANGE = 0.1
+GENES_OF_A_GENOME = 10_000
+
+
+def archive_verified(archive: Archive) -> Check:
+    """A blocking check that every archived file has the size and checksums of its manifest row."""
+
+    def files_intact(manifest: pd.DataFrame) -> Verdict:
+        """Every file is in the archive with the size and sha256 of its row, and with the md5 that upstream gave."""
+        try:
+            archive.verify(manifest)
+        except ChecksumMismatch as damage:
+            return Verdict(False, f"damage among {len(manifest):,} files", "all intact", str(damage))
+        told = "size and sha256 of every file are those of its row"
+        return Verdict(True, f"{len(manifest):,} files", "all intact", told)
+
+    return Check(files_intact, blocking=True)
+
+
+def compared_with_previous_release(archive: Archive) -> Check:
+    """A check of a raw asset against the release before."""
+
+    def previous_release(manifest: pd.DataFrame) -> Verdict:
+        """Against the release before: files that are gone, and those whose size changed by more than 10 %."""
+        before = _release_before(archive, manifest)
+        allowed = "none gone, sizes within 10 %"
+        if before.empty:
+            return Verdict(True, "first release", allowed, "there is no release before this one in the archive")
+        before = before.set_index("file_id")
+        gone = before.index.difference(manifest.file_id)
+        sizes = manifest.set_index("file_id").size_bytes.astype(float)
+        both = before.index.intersection(sizes.index)
+        change = (sizes[both] / before.size_bytes[both].astype(float) - 1).abs()
+        changed = change[change > SIZE_CHANGE].index
+        return Verdict(
+            not len(gone) and not len(changed),
+            f"{len(gone)} gone, {len(changed)} changed in size",
+            allowed,
+            f"against {before.release.iloc[0]}: gone {list(gone[:3])}, changed in size {list(changed[:3])}",
+        )
+
+    return Check(previous_release)
+
+
+def _release_before(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
+    """The manifest rows of the same upstream object in the release that was fetched last before this one."""
+    before = archive.manifest(manifest.source.iloc[0]) if len(manifest) else manifest
+    before = before[~before.release.isin(set(manifest.release))]
+    before = before[before.file_id.isin(_same_family(before, manifest))]
+    if before.empty:
+        return before
+    return before[before.release == before.groupby("release").retrieved_at.max().idxmax()]
+
+
+def _same_family(before: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
+    """Files of the same upstream object: those whose path has the first folder of one of this manifest's paths."""
+    folder = before.path.str.split("/").str[2:3].str.join("/")
+    return before.file_id[folder.isin(set(manifest.path.str.split("/").str[2:3].str.join("/")))]
+
+
+def warnings_empty(archive: Archive) -> Check:
+    """A blocking check of the GDC's archived replies."""
+
+    def no_upstream_warnings(manifest: pd.DataFrame) -> Verdict:
+        """Every archived reply of the GDC came without warnings: all fields that were asked for are known there."""
+        from hnbc_assets.sources.gdc_evidence import reply_warnings
+
+        found = reply_warnings(archive, manifest)
+        return Verdict(
+            not found,
+            f"{len(found)} replies with warnings",
+            "0",
+            "; ".join(f"{k}: {v}" for k, v in found.items()) or "no reply carries a warning",
+        )
+
+    return Check(no_upstream_warnings, blocking=True)
+
+
+def one_gene_model(archive: Archive) -> Check:
+    """A blocking check that a cohort's STAR files share one gene model."""
+
+    def gene_model(expression: pd.DataFrame, manifest: pd.DataFrame) -> Verdict:
+        """All expression files name the same gene model and list the same genes (reading them compared the ids)."""
+        from hnbc_assets.sources.gdc_evidence import gene_models
+
+        found = gene_models(archive, manifest)
+        return Verdict(
+            len(found) == 1,
+            "; ".join(f"{model}: {n:,} files" for model, n in found.items()),
+            "one model",
+            f"{len(expression):,} genes by symbol in all files",
+        )
+
+    return Check(gene_model, blocking=True)
+
+
+def expected_genes(archive: Archive, *, at_least: int) -> Check:
+    """A check that a GDC cohort has as many genes as the release before, and as many as a genome has."""
+
+    def number_of_genes(expression: pd.DataFrame, manifest: pd.DataFrame) -> Verdict:
+        """The files list as many genes as those of the release before, and the cohort has those of a genome."""
+        from hnbc_assets.sources.gdc_evidence import n_features
+
+        found, before = n_features(archive, manifest), _release_before(archive, manifest)
+        expected = n_features(archive, before)
+        few = len(expression) < at_least
+        told = [f"{found or 0:,} genes in every file, {len(expression):,} by symbol"]
+        told += [f"fewer than the {at_least:,} of a genome: a reduced list"] if few else []
+        told += [f"{before.release.iloc[0]} had {expected:,}"] if expected is not None else ["first release: recorded"]
+        return Verdict(
+            not few and expected in (None, found),
+            f"{found or 0:,}",
+            f"{found if expected is None else expected:,}" + (f", at least {at_least:,} by symbol" if at_least else ""),
+            "; ".join(told),
+        )
+
+    return Check(number_of_genes)
