@@ -93,7 +93,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         """Whether anoikis genes are met among resistance genes more often than by chance, for each contrast."""
         from hnbc_assets.science.genes.contrasts import overlap_of_contrasts
 
-        return overlap_of_contrasts(drug_resistance_genes, anoikis_genes.gene, fdr=rule.fdr)
+        return overlap_of_contrasts(drug_resistance_genes, anoikis_genes.gene, contrast=rule.contrast, fdr=rule.fdr)
 
     @stage.asset(
         CandidateEnrichment,

@@ -51,6 +51,8 @@ class CandidateOverlap(Table):
     """Whether resistance genes and anoikis genes meet more often than by chance (hypergeometric test)."""
 
     contrast: str = column("contrast that defines the resistance genes", isin=CONTRASTS)
+    deciding: bool = column("the study's own contrast, which chooses the candidates")
+    fdr_threshold: float = column("resistance genes are those with a smaller false-discovery rate", gt=0, le=1)
     n_universe: int = column("genes tested", unit="genes", ge=0)
     n_anoikis: int = column("anoikis genes among them", unit="genes", ge=0)
     n_resistance: int = column("resistance genes", unit="genes", ge=0)

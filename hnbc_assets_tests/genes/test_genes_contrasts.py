@@ -60,6 +60,14 @@ def test_without_er_the_plain_contrast_stands_alone_unless_the_study_needs_the_o
 
 def test_overlap_is_counted_in_each_contrast(cohort):
     table, _ = both_contrasts(*cohort, **SCALE)
-    overlap = overlap_of_contrasts(table, ["G0", "G1", "not measured"], fdr=0.05).set_index("contrast")
+    genes = ["G0", "G1", "not measured"]
+    overlap = overlap_of_contrasts(table, genes, contrast="er_adjusted", fdr=0.05).set_index("contrast")
     assert overlap.n_overlap.to_dict() == {"plain": 1, "er_adjusted": 1}
     assert (overlap.n_anoikis == 2).all()
+
+
+def test_the_overlap_says_which_contrast_chooses_candidates_and_below_which_false_discovery_rate(cohort):
+    table, _ = both_contrasts(*cohort, **SCALE)
+    overlap = overlap_of_contrasts(table, ["G0"], contrast="plain", fdr=0.2).set_index("contrast")
+    assert overlap.deciding.to_dict() == {"plain": True, "er_adjusted": False}
+    assert (overlap.fdr_threshold == 0.2).all()

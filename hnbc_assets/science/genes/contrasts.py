@@ -74,13 +74,25 @@ def treated(patients: pd.DataFrame) -> pd.DataFrame:
     return patients[both]
 
 
-def overlap_of_contrasts(resistance: pd.DataFrame, anoikis_genes: Iterable[str], *, fdr: float) -> pd.DataFrame:
-    """`overlap_enrichment` of every contrast: contrast and the columns of that function, a row a contrast."""
+def overlap_of_contrasts(
+    resistance: pd.DataFrame, anoikis_genes: Iterable[str], *, contrast: str, fdr: float
+) -> pd.DataFrame:
+    """`overlap_enrichment` of every contrast, a row each.
+
+    Parameters
+    ----------
+    contrast : the one that chooses candidates; its row is marked
+    fdr : resistance genes have a smaller false-discovery rate
+
+    Returns
+    -------
+    contrast, deciding, fdr_threshold and the columns of `overlap_enrichment`. No gene tested, no row.
+    """
     anoikis = set(anoikis_genes)
     rows = []
-    for contrast, tested in resistance.groupby("contrast", sort=True):
+    for name, tested in resistance.groupby("contrast", sort=True):
         universe = set(tested["gene"])
         resistant = set(tested.loc[tested["fdr"] < fdr, "gene"])
         counts = overlap_enrichment(len(universe), len(universe & anoikis), len(resistant), len(resistant & anoikis))
-        rows.append(counts.assign(contrast=contrast))
+        rows.append(counts.assign(contrast=name, deciding=name == contrast, fdr_threshold=fdr))
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
