@@ -54,14 +54,14 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
             min_lines=settings.min_lines,
         )
         models, predictions = [], []
-        for name, cohort in study.cohorts.items():
+        for name in study.cohorts:
             included = set(patients[name].loc[patients[name].included.astype(bool), "patient_id"])
             made = predict_cohort(
                 screen,
                 expression[name][[p for p in expression[name].columns if p in included]],
-                scale=cohort.expression_scale,
                 method=settings.homogenise,
                 drop_low_variance=settings.variance_quantile,
+                min_cv_pearson=settings.min_cv_pearson,
             )
             models.append(DrugModels.conform(made.models.assign(cohort_id=name)))
             predictions.append(DrugSensitivity.conform(made.predictions.assign(cohort_id=name)))
@@ -76,21 +76,19 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
     ) -> Publication:
         """Predicted ln IC50 between high and low risk: Mann–Whitney, rank-biserial effect, BH over the cohort's drugs.
 
+        Only drugs whose model predicts left-out cell lines well enough by the study's rule (drug_models.compared).
         Beside it the comparison adjusted for the cohort's confounders and for general drug sensitivity.
         """
         from hnbc_assets.report import figures
-        from hnbc_assets.science.drugs.association import associate
+        from hnbc_assets.science.drugs.association import associate_compared
         from hnbc_assets.science.microenvironment.confounders import covariates
 
         groups, rows = risk_groups(risk_scores), []
-        named = drug_models.set_index(["cohort_id", "drug_id"])[["drug_name", "pathway_name", "cv_pearson"]]
         for name, predicted in drug_sensitivity.groupby("cohort_id", sort=False):
             if name in groups:
-                wide = predicted.pivot(index="drug_id", columns="patient_id", values="ln_ic50_um")
-                drugs = named.loc[name]
-                compared = associate(wide, groups[name], covariates(confounders, name), classes=drugs.pathway_name)
-                compared = compared.join(drugs[["drug_name", "cv_pearson"]], on="drug_id").assign(cohort_id=name)
-                rows.append(compared[list(DrugAssociations.columns)])
+                models = drug_models[drug_models.cohort_id == name]
+                compared = associate_compared(predicted, models, groups[name], covariates(confounders, name))
+                rows.append(compared.assign(cohort_id=name).reindex(columns=list(DrugAssociations.columns)))
         table = (
             pd.concat([DrugAssociations.conform(r) for r in rows], ignore_index=True)
             if rows

@@ -20,11 +20,17 @@ class DrugModels(Table):
     n_lines: int = column("cell lines with response and expression", unit="cell lines", ge=0)
     n_genes: int = column("genes in the model", unit="genes", ge=0)
     penalty: float = column("ridge penalty chosen by leave-one-out", nullable=True, ge=0)
+    penalty_at_edge: bool = column("the penalty is the smallest or the largest that was tried", nullable=True)
     cv_pearson: float = column(
         "correlation of left-out predictions with the measured ln IC50", nullable=True, ge=-1, le=1
     )
     cv_r2: float = column("1 − prediction error over variance, left out", nullable=True, le=1)
+    ln_ic50_min: float = column("least ln IC50 measured in the cell lines", unit="ln µM", nullable=True)
+    ln_ic50_max: float = column("greatest ln IC50 measured in the cell lines", unit="ln µM", nullable=True)
+    min_cv_pearson: float = column("the study's least cv_pearson of a drug that is compared", ge=-1, le=1)
+    compared: bool = column("good enough to be compared between risk groups in drug_associations")
     reason: str = column("why there is no model", nullable=True)
+    note: str = column("why a model's predictions are not compared, and what else to mind about it", nullable=True)
 
 
 class DrugSensitivity(Table):
@@ -36,11 +42,17 @@ class DrugSensitivity(Table):
     drug_id: str = column("GDSC drug identifier")
     drug_name: str = column("drug")
     ln_ic50_um: float = column("predicted natural logarithm of IC50; lower is more sensitive", unit="ln µM")
-    relative_only: bool = column("only differences between patients of this cohort mean anything")
+    relative_only: bool = column(
+        "only differences between patients of this cohort mean anything: always true, as every gene is scaled within "
+        "the patients and within the lines, so that a prediction moves with the cohort's case mix"
+    )
 
 
 class DrugAssociations(Table):
-    """A drug's predicted sensitivity compared between high and low risk, with an adjusted comparison beside it."""
+    """A drug's predicted sensitivity compared between high and low risk, with an adjusted comparison beside it.
+
+    Only drugs whose model predicts left-out cell lines well enough (drug_models.compared).
+    """
 
     key = ("cohort_id", "drug_id")
     cohort_id: str = column("cohort")
@@ -48,8 +60,8 @@ class DrugAssociations(Table):
     drug_name: str = column("drug")
     n_high: int = column("patients of high risk", unit="patients", ge=0)
     n_low: int = column("patients of low risk", unit="patients", ge=0)
-    median_high: float = column("median prediction in high risk", unit="ln µM", nullable=True)
-    median_low: float = column("median prediction in low risk", unit="ln µM", nullable=True)
+    median_high: float = column("median prediction in high risk, relative", unit="ln µM", nullable=True)
+    median_low: float = column("median prediction in low risk, relative", unit="ln µM", nullable=True)
     effect: float = column(
         "rank-biserial correlation, positive when high risk is less sensitive (higher ln IC50)",
         nullable=True,
@@ -57,8 +69,12 @@ class DrugAssociations(Table):
         le=1,
     )
     p_value: float = column("Mann–Whitney, two-sided", nullable=True, ge=0, le=1)
-    fdr: float = column("Benjamini–Hochberg over the cohort's drugs", nullable=True, ge=0, le=1)
-    adjusted_effect: float = column("difference of normal scores, adjusted", unit="sd", nullable=True)
+    fdr: float = column("Benjamini–Hochberg over the cohort's drugs compared", nullable=True, ge=0, le=1)
+    adjusted_effect: float = column(
+        "difference of normal scores, adjusted; of the other sign than effect where adjustment reverses it",
+        unit="sd",
+        nullable=True,
+    )
     adjusted_p_value: float = column("t test of the adjusted difference", nullable=True, ge=0, le=1)
     adjusted_fdr: float = column("Benjamini–Hochberg of the adjusted test", nullable=True, ge=0, le=1)
     adjusted_for: str = column("covariates of the adjusted comparison", nullable=True)

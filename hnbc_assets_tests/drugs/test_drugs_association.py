@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hnbc_assets.science.drugs.association import associate, general_sensitivity
+from hnbc_assets.science.drugs.association import associate, associate_compared, general_sensitivity
 from hnbc_assets.science.drugs.homogenise import homogenise
 from hnbc_assets.science.drugs.ridge import fit_predict
 
@@ -114,3 +114,38 @@ def test_one_drug_alone_is_compared_without_general_sensitivity():
     table = associate(predictions, pd.Series(["low", "high"] * 10))
     assert table["p_value"].notna().all()
     assert table["adjusted_for"].tolist() == [""]
+
+
+def published(n_drugs: int, n_patients: int = 40) -> tuple[pd.DataFrame, pd.Series]:
+    """Rows of drug_sensitivity in which every drug differs somewhat with risk, and the groups."""
+    patients = [f"P{i}" for i in range(n_patients)]
+    group = pd.Series(["low", "high"] * (n_patients // 2), index=patients)
+    values = np.random.default_rng(9).normal((group == "high") * 0.8, 1, (n_drugs, n_patients))
+    wide = pd.DataFrame(values, index=pd.Index([f"D{i:02}" for i in range(n_drugs)], name="drug_id"), columns=patients)
+    return wide.rename_axis(columns="patient_id").stack().rename("ln_ic50_um").reset_index(), group
+
+
+def described(compared: list[bool]) -> pd.DataFrame:
+    ids = [f"D{i:02}" for i in range(len(compared))]
+    return pd.DataFrame(
+        {"drug_id": ids, "drug_name": "Docetaxel", "pathway_name": None, "cv_pearson": 0.4, "compared": compared}
+    )
+
+
+def test_a_drug_whose_model_is_too_poor_takes_no_part_in_the_comparison_of_the_others():
+    """Rows, false-discovery rates and the general sensitivity adjusted for are as if it had never been predicted."""
+    predictions, group = published(12)
+    good = [i < 8 for i in range(12)]
+    table = associate_compared(predictions, described(good), group)
+    assert table["drug_id"].tolist() == [f"D{i:02}" for i in range(8)]
+    assert (table["drug_name"] == "Docetaxel").all()
+    without = predictions[predictions["drug_id"].isin(table["drug_id"])]
+    pd.testing.assert_frame_equal(table, associate_compared(without, described(good), group))
+    everything = associate_compared(predictions, described([True] * 12), group).head(8)
+    np.testing.assert_allclose(everything["p_value"], table["p_value"])
+    assert not np.allclose(everything["fdr"], table["fdr"])
+
+
+def test_when_no_model_is_good_enough_nothing_is_compared():
+    predictions, group = published(3)
+    assert associate_compared(predictions, described([False] * 3), group).empty

@@ -93,6 +93,32 @@ def associate(
     return result
 
 
+def associate_compared(
+    predictions: pd.DataFrame, models: pd.DataFrame, group: pd.Series, covariates: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """`associate` for one cohort's published predictions, of the drugs whose models are good enough.
+
+    Drugs that are not good enough take no part at all: neither in the false-discovery rates nor in general sensitivity.
+
+    Parameters
+    ----------
+    predictions : rows of drug_sensitivity (patient_id, drug_id, ln_ic50_um)
+    models : rows of drug_models (drug_id, drug_name, pathway_name, cv_pearson, compared); pathways are the classes
+    group, covariates : see `associate`
+
+    Returns
+    -------
+    The columns of `associate`, with drug_name and cv_pearson. No drug good enough, no row.
+    """
+    drugs = models[models["compared"].astype(bool)].set_index("drug_id")
+    wide = predictions.pivot(index="drug_id", columns="patient_id", values="ln_ic50_um")
+    wide = wide.loc[wide.index.isin(drugs.index)]
+    if wide.empty:
+        return pd.DataFrame(columns=["drug_id"])
+    compared = associate(wide, group, covariates, classes=drugs["pathway_name"])
+    return compared.join(drugs[["drug_name", "cv_pearson"]], on="drug_id")
+
+
 def _with_level(covariates: pd.DataFrame | None, level: pd.Series) -> pd.DataFrame:
     """The covariates of the patients with one drug's general sensitivity beside them."""
     own = level.rename(GENERAL).to_frame()

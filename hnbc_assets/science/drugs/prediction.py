@@ -14,11 +14,13 @@ from hnbc_assets.science.drugs.homogenise import Method, NoSharedGenes, homogeni
 from hnbc_assets.science.drugs.ridge import fit
 from hnbc_assets.science.drugs.screen import Screen, arrange
 
-GENE_WISE_SCALED = ("zscore", "probe_scaled", "rank_normal")
 DESCRIBED = ["drug_name", "putative_target", "pathway_name"]
-MODEL_COLUMNS = ["drug_id", *DESCRIBED, "n_lines", "n_genes", "penalty", "cv_pearson", "cv_r2", "reason"]
+FITTED = ["penalty", "penalty_at_edge", "cv_pearson", "cv_r2", "ln_ic50_min", "ln_ic50_max"]
+JUDGED = ["min_cv_pearson", "compared", "reason", "note"]
+MODEL_COLUMNS = ["drug_id", *DESCRIBED, "n_lines", "n_genes", *FITTED, *JUDGED]
 PREDICTION_COLUMNS = ["patient_id", "drug_id", "drug_name", "ln_ic50_um", "relative_only"]
 MIN_PATIENTS = 10
+AT_EDGE = "the penalty is at the edge of those tried"
 
 
 @dataclass(frozen=True)
@@ -51,17 +53,20 @@ def predict_cohort(
     training: Training,
     patients: pd.DataFrame,
     *,
-    scale: str,
     method: Method = "standardise",
     drop_low_variance: float = 0.2,
+    min_cv_pearson: float = 0.1,
 ) -> CohortPrediction:
     """Fit every drug on the genes that lines and this cohort share, and predict its patients.
 
+    Predictions are always `relative_only`: both methods of homogenising scale each gene within the patients, so that a
+    patient's prediction depends on whom the cohort consists of, whatever scale its expression came in.
+
     Parameters
     ----------
-    patients : genes × patients
-    scale : the cohort's expression scale; predictions from gene-wise scaled values are `relative_only`
+    patients : genes × patients, any scale on which a gene's patients can be compared
     method, drop_low_variance : see `homogenise`
+    min_cv_pearson : a drug with a lower cross-validated correlation is predicted, but marked as not to be compared
 
     Returns
     -------
@@ -69,11 +74,12 @@ def predict_cohort(
     patients, or without a shared gene, has that reason in every row and no prediction.
     """
     if patients.shape[1] < MIN_PATIENTS:
-        return _none(training, f"{patients.shape[1]} patients with expression: too few to homogenise with cell lines")
+        reason = f"{patients.shape[1]} patients with expression: too few to homogenise with cell lines"
+        return _none(training, reason, min_cv_pearson)
     try:
         both = homogenise(training.expression, patients, method=method, drop_low_variance=drop_low_variance)
     except NoSharedGenes as error:
-        return _none(training, str(error))
+        return _none(training, str(error), min_cv_pearson)
     models = fit(both.lines, training.screen.ln_ic50, min_lines=training.min_lines)
     described = training.screen.drugs.set_index("drug_id").reindex(columns=DESCRIBED)
     name = described["drug_name"]
@@ -81,18 +87,41 @@ def predict_cohort(
     left_out = ~training.screen.drugs.set_index("drug_id")["usable"]
     table.loc[left_out, "reason"] = _too_few(training)[left_out]
     table["n_lines"] = training.screen.drugs.set_index("drug_id")["n_lines"]
-    table = table.join(described).assign(n_genes=len(both.lines)).reset_index()
+    table = _judged(table.join(described).assign(n_genes=len(both.lines)).reset_index(), min_cv_pearson)
     predicted = models.predict(both.patients)
     long = predicted.T.rename_axis(index="patient_id", columns="drug_id").stack().rename("ln_ic50_um").reset_index()
-    long = long.assign(drug_name=long["drug_id"].map(name), relative_only=scale in GENE_WISE_SCALED)
-    return CohortPrediction(table[MODEL_COLUMNS], long[PREDICTION_COLUMNS])
+    long = long.assign(drug_name=long["drug_id"].map(name), relative_only=True)
+    return CohortPrediction(table, long[PREDICTION_COLUMNS])
 
 
-def _none(training: Training, reason: str) -> CohortPrediction:
+def _judged(table: pd.DataFrame, min_cv_pearson: float) -> pd.DataFrame:
+    """MODEL_COLUMNS: whether each drug is good enough to be compared, and what to mind about its model."""
+    table = table.reindex(columns=MODEL_COLUMNS)
+    table["min_cv_pearson"], table["compared"] = min_cv_pearson, table["cv_pearson"].astype(float) >= min_cv_pearson
+    has_model = table["penalty"].notna()
+    poor = (
+        table["cv_pearson"]
+        .map(
+            lambda r: (
+                "not compared: no cross-validated r can be given"
+                if pd.isna(r)
+                else f"not compared: cross-validated r {r:.2f} is below {min_cv_pearson:g}"
+            )
+        )
+        .where(has_model & ~table["compared"])
+    )
+    at_edge = table["penalty_at_edge"].astype("boolean").fillna(False).astype(bool)
+    edge = pd.Series(AT_EDGE, index=table.index).where(at_edge)
+    both = pd.concat([poor, edge], axis=1)
+    table["note"] = both.apply(lambda said: "; ".join(said.dropna()) or None, axis=1)
+    return table
+
+
+def _none(training: Training, reason: str, min_cv_pearson: float) -> CohortPrediction:
     """Every drug without a model, and why."""
     drugs = training.screen.drugs.reindex(columns=["drug_id", *DESCRIBED, "n_lines"])
-    table = drugs.assign(n_genes=0, penalty=None, cv_pearson=None, cv_r2=None, reason=reason)
-    return CohortPrediction(table[MODEL_COLUMNS], pd.DataFrame(columns=PREDICTION_COLUMNS))
+    table = _judged(drugs.assign(n_genes=0, reason=reason), min_cv_pearson)
+    return CohortPrediction(table, pd.DataFrame(columns=PREDICTION_COLUMNS))
 
 
 def _too_few(training: Training) -> pd.Series:
