@@ -82,7 +82,7 @@ def drug_boxplots(
     ----------
     sensitivity : drug_sensitivity (patient_id, drug_id, drug_name, ln_ic50_um)
     groups : risk_scores (patient_id, risk_group)
-    associations : drug_associations. At most 20 drugs, those with the least p
+    associations : drug_associations; only its drugs are drawn, at most 20, those with the least p
     cohort_id : the cohort to draw; needed where the tables hold several
     """
     title = "Predicted drug sensitivity by risk group"
@@ -93,14 +93,21 @@ def drug_boxplots(
     group = _groups(groups)
     if group.nunique() < 2:
         return empty(title, "There are not two risk groups in this cohort.", caption(cohort), watermark)
+    n_predicted = values["drug_id"].nunique()
+    values = values[values["drug_id"].isin(associations["drug_id"])]
+    if values.empty:
+        why = "No drug was compared: no model predicts left-out cell lines well enough (see drug_models)."
+        return empty(title, why, caption(cohort), watermark)
     name = values.drop_duplicates("drug_id").set_index("drug_id")["drug_name"].astype(str)
     repeated = name.duplicated(keep=False)
-    name[repeated] = name[repeated] + " (" + name.index[repeated].astype(str) + ")"
+    name[repeated] = name[repeated] + " [" + name.index[repeated].astype(str) + "]"
     wide = values.pivot(index="drug_id", columns="patient_id", values="ln_ic50_um").rename(index=name)
     tests = associations.set_index(associations["drug_id"].map(name))
-    relative = bool(values["relative_only"].all()) if "relative_only" in values else False
-    note = "low is sensitive" + ("; relative within this cohort only" if relative else "")
-    return _panels(title, cohort, {"": (wide, tests)}, group, "predicted ln IC50, standardised", note, watermark)
+    notes = ["low is sensitive; relative within this cohort only"]
+    if len(wide) < n_predicted:
+        notes.append(f"{n_predicted - len(wide)} of {n_predicted} models too poor to compare")
+    unit = "predicted ln IC50, standardised"
+    return _panels(title, cohort, {"": (wide, tests)}, group, unit, " · ".join(notes), watermark)
 
 
 def _of_cohort(frame: pd.DataFrame, cohort: str | None) -> pd.DataFrame:
@@ -160,8 +167,13 @@ def _panels(
     left_out = [
         f"{len(orders[n])} of {len(w)} with the least p" for n, (w, _) in panels.items() if len(orders[n]) < len(w)
     ]
-    notes = [caption(cohort, n_patients=len(patients)), *dict.fromkeys(left_out), note, "bold: FDR < 0.05"]
+    bold = "bold: FDR < 0.05" + (", adjusted in the same direction" if _any_adjusted(panels) else "")
+    notes = [caption(cohort, n_patients=len(patients)), *dict.fromkeys(left_out), note, bold]
     return finish(figure, title, " · ".join(part for part in notes if part), watermark)
+
+
+def _any_adjusted(panels: dict[str, tuple[pd.DataFrame, pd.DataFrame]]) -> bool:
+    return any("adjusted_fdr" in tests and tests["adjusted_fdr"].notna().any() for _, tests in panels.values())
 
 
 def _order(wide: pd.DataFrame, tests: pd.DataFrame) -> list[str]:
@@ -215,8 +227,9 @@ def _write_tests(ax: Axes, tests: pd.DataFrame, places: np.ndarray, rows: int) -
         values = [signed(row["effect"], 2), _fdr(row["fdr"])]
         weights = ["normal", _weight(row["fdr"])]
         if adjusted:
-            values.append(_fdr(row["adjusted_fdr"]))
-            weights.append(_weight(row["adjusted_fdr"]))
+            is_reversed = _is_reversed(row)
+            values.append(_fdr(row["adjusted_fdr"]) + (" reversed" if is_reversed else ""))
+            weights.append("normal" if is_reversed else _weight(row["adjusted_fdr"]))
         for (offset, _), value, weight in zip(columns, values, weights, strict=True):
             ax.text(
                 1 + offset / width,
@@ -227,6 +240,12 @@ def _write_tests(ax: Axes, tests: pd.DataFrame, places: np.ndarray, rows: int) -
                 fontsize=8.5,
                 fontweight=weight,
             )
+
+
+def _is_reversed(row: pd.Series) -> bool:
+    """Whether adjustment makes a difference of the other direction."""
+    adjusted = row.get("adjusted_effect")
+    return known(adjusted) and known(row["effect"]) and row["effect"] * adjusted < 0 and row["adjusted_fdr"] < 0.05
 
 
 def _fdr(value: float) -> str:

@@ -182,6 +182,37 @@ def test_boxplots_write_effect_and_both_false_discovery_rates(written):
     assert "20 of 25 with the least p" in written()
 
 
+def test_a_difference_that_adjustment_reverses_is_written_so_beside_its_box(written):
+    scores, groups, tests = comparison()
+    tests = tests.assign(adjusted_fdr=0.002, adjusted_effect=[0.4, -0.4, -0.4])
+    tests.loc[2, "adjusted_fdr"] = 0.6
+    figures.immune_boxplots(scores, groups, tests)
+    assert written().splitlines().count("0.002 reversed") == 1
+    assert written().splitlines().count("0.002") == 1
+    assert "adjusted in the same direction" in written()
+
+
+def drug_tables(n_drugs: int):
+    scores, groups, tests = comparison(n_drugs, key="drug_id")
+    names = scores["drug_id"].where(scores["drug_id"] == "feature 0", "Docetaxel")
+    return scores.rename(columns={"score": "ln_ic50_um"}).assign(drug_name=names), groups, tests
+
+
+def test_drugs_that_were_not_compared_are_counted_and_not_drawn(written):
+    drugs, groups, tests = drug_tables(4)
+    figures.drug_boxplots(drugs, groups, tests.head(2))
+    assert "2 of 4 models too poor to compare" in written()
+    assert "relative within this cohort only" in written()
+    assert "feature 3" not in written()
+    assert figures.drug_boxplots(drugs, groups, tests.iloc[:0]).startswith(PNG)
+    assert "no model predicts left-out cell lines well enough" in written().replace("\n", " ")
+
+
+def test_drugs_of_one_name_are_told_apart_by_their_identifier(written):
+    figures.drug_boxplots(*drug_tables(3))
+    assert {"Docetaxel [feature 1]", "Docetaxel [feature 2]", "feature 0"} <= set(written().splitlines())
+
+
 def test_candidates_are_labelled_and_labels_beyond_twenty_are_counted(written):
     table = resistance()
     figures.volcano(table, table.head(30)[["gene", "contrast"]])

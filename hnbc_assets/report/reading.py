@@ -1,0 +1,105 @@
+"""The headline's last passage: what may be said from the figures above it, and what may not.
+
+Belongs here: validation, on what its independence rests, what scores depend on, direction, treatment. Does not: the
+figures themselves (headline, differences).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from hnbc_assets.report.canvas import known
+from hnbc_assets.report.wording import Tables, listed, performance, rows
+
+
+def reading(tables: Tables) -> Iterator[str]:
+    """A sentence or two a line, from the published tables alone."""
+    genes = rows(tables, "signature", "direction_concordant")
+    if genes.empty:
+        yield "A null result: no signature, so no score, no groups and nothing to validate."
+        return
+    yield from _validation(tables)
+    yield from _notes(tables)
+    agree = genes["direction_concordant"].fillna(False).astype(bool)
+    if not agree.any():
+        yield (
+            "The score is prognostic, not a resistance signature: no gene's hazard agrees with its direction in "
+            "resistance."
+        )
+    else:
+        yield f"In {int(agree.sum())} of {len(genes)} genes the hazard agrees with the direction in resistance."
+    yield "Associations only: treatment was not randomised, so nothing here predicts benefit from a treatment."
+
+
+def _validation(tables: Tables) -> Iterator[str]:
+    """Cohorts of other patients whose values stand alone; then those scaled together with another; then the basis."""
+    tests = performance(tables, "hazard_ratio_per_sd")
+    judged = tests[~tests["apparent"] & tests["independent"] & tests["estimate"].notna()]
+    together = judged["scaled_with"].notna()
+    alone = judged[~together]
+    if judged.empty:
+        yield "No independent cohort could test the score; the figures above say no more than that it fits."
+        return
+    if alone.empty:
+        yield "No independent cohort whose values were scaled by themselves could test the score."
+    else:
+        word = f"independent cohort{'s' if len(alone) != 1 else ''}"
+        yield f"A higher score goes with a higher hazard in {_harmful(alone)} of {len(alone)} {word}{_inverse(alone)}"
+    for _, row in judged[together].iterrows():
+        found = "does" if row["ci_lower"] > 1 else "goes with a lower one" if row["ci_upper"] < 1 else "does not"
+        yield (
+            f"In {row['cohort_id']} it {found}; not counted, as its values were scaled together with those of "
+            f"{row['scaled_with']}."
+        )
+    yield from _basis(judged)
+
+
+def _harmful(judged: pd.DataFrame) -> int:
+    return int((judged["ci_lower"] > 1).sum())
+
+
+def _inverse(judged: pd.DataFrame) -> str:
+    """How the sentence on validation ends."""
+    n = int((judged["ci_upper"] < 1).sum())
+    return " (95 % interval above 1)" + (f", with a lower one in {n}." if n else ".")
+
+
+def _basis(judged: pd.DataFrame) -> Iterator[str]:
+    """On what independence rests, cohorts of the same basis together."""
+    if "independence_basis" not in judged:
+        return
+    told = judged.dropna(subset=["independence_basis"])
+    said = [
+        f"{listed(list(of_basis['cohort_id']))} {'is' if len(of_basis) == 1 else 'are'} {_resting_on(str(basis))}"
+        for basis, of_basis in told.groupby(told["independence_basis"].map(_without_scaling), sort=False)
+    ]
+    if said:
+        yield "; ".join(said) + "."
+
+
+def _without_scaling(basis: str) -> str:
+    """The basis without what the sentence on scaling says already."""
+    return "; ".join(part for part in str(basis).split("; ") if not part.startswith("values scaled"))
+
+
+def _resting_on(basis: str) -> str:
+    """ "ids; profiles not screened" as "independent by ids (profiles could not be compared)"."""
+    parts = basis.split("; ")
+    held = [part for part in parts if " not " not in part]
+    lacking = [part.replace("not screened", "not comparable").split(" (")[0] for part in parts if " not " in part]
+    lacking = [part.replace("not comparable", "could not be compared") for part in lacking]
+    text = f"independent by {' and '.join(held)}" if held else "not shown to be independent"
+    return text + (f" ({' and '.join(lacking)})" if lacking else "")
+
+
+def _notes(tables: Tables) -> Iterator[str]:
+    """What the scores of each cohort depend on, cohorts of the same note together."""
+    coverage = rows(tables, "score_coverage", "cohort_id", "note")
+    if "note" not in coverage or "grouped" not in coverage:
+        return
+    used = coverage[coverage["grouped"].fillna(False).astype(bool) & coverage["note"].map(known).astype(bool)]
+    said = [f"{note}: {listed(list(of_note['cohort_id']))}" for note, of_note in used.groupby("note", sort=False)]
+    if said:
+        yield f"Scores: {'; '.join(said)}."
