@@ -98,22 +98,12 @@ def _judged(table: pd.DataFrame, min_cv_pearson: float) -> pd.DataFrame:
     """MODEL_COLUMNS: whether each drug is good enough to be compared, and what to mind about its model."""
     table = table.reindex(columns=MODEL_COLUMNS)
     table["min_cv_pearson"], table["compared"] = min_cv_pearson, table["cv_pearson"].astype(float) >= min_cv_pearson
-    has_model = table["penalty"].notna()
-    poor = (
-        table["cv_pearson"]
-        .map(
-            lambda r: (
-                "not compared: no cross-validated r can be given"
-                if pd.isna(r)
-                else f"not compared: cross-validated r {r:.2f} is below {min_cv_pearson:g}"
-            )
-        )
-        .where(has_model & ~table["compared"])
-    )
+    poor = table["penalty"].notna() & ~table["compared"]
+    why = table["cv_pearson"].map(lambda r: f"cross-validated r is not {min_cv_pearson:g} or more but {r:.3f}")
+    why = why.where(table["cv_pearson"].notna(), "there is no cross-validated r")
     at_edge = table["penalty_at_edge"].astype("boolean").fillna(False).astype(bool)
-    edge = pd.Series(AT_EDGE, index=table.index).where(at_edge)
-    both = pd.concat([poor, edge], axis=1)
-    table["note"] = both.apply(lambda said: "; ".join(said.dropna()) or None, axis=1)
+    said = pd.concat([("not compared: " + why).where(poor), pd.Series(AT_EDGE, table.index).where(at_edge)], axis=1)
+    table["note"] = said.apply(lambda notes: "; ".join(notes.dropna()) or None, axis=1)
     return table
 
 
