@@ -163,9 +163,7 @@ def compare(
     made = predict_cohort(screened, expression, method="standardise", drop_low_variance=0.2)
     figures[f"{name} drugs: cross-validated r"] = made.models["cv_pearson"].mean()
     wide = made.predictions.pivot(index="drug_id", columns="patient_id", values="ln_ic50_um")
-    drugs = world.roster.drugs
-    pathway = pd.Series(drugs["pathway"].to_numpy(), index=drugs["drug_id"].astype(str))
-    compared = associate(wide, group, covariates, classes=pathway).set_index("drug_id")
+    compared = associate(wide, group, covariates).set_index("drug_id")
     judged(figures, judge, f"{name} drugs", "drug", compared, ("sensitive_in_high_risk", "resistant_in_high_risk"))
 
 
