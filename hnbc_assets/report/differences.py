@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from hnbc_assets.report.canvas import signed
-from hnbc_assets.report.wording import TIE, Tables, rows
+from hnbc_assets.report.wording import TIE, Tables, listed, rows
 
 FDR = 0.05
 NAMED = 3
@@ -92,7 +92,7 @@ def _differences(tests: pd.DataFrame, cohort: str, key: str, name: pd.Series, wo
     text = f"{cohort}: {int(plain.sum())} of {len(tested)} differ with risk at FDR {FDR:g}"
     if was_adjusted:
         used = tested["adjusted_for"].dropna()
-        covariates = used.iloc[0].replace("er_status", "ER").replace("_", " ").replace(", ", " and ")
+        covariates = listed(used.iloc[0].replace("er_status", "ER").replace("_", " ").split(", "))
         text += f", {int((plain & adjusted & same_sign).sum())} of them the same way also adjusted for {covariates}"
         n_reversed = int((plain & adjusted & ~same_sign).sum())
         text += f", {n_reversed} reversed by it" if n_reversed else ""

@@ -100,6 +100,5 @@ def _notes(tables: Tables) -> Iterator[str]:
     if "note" not in coverage or "grouped" not in coverage:
         return
     used = coverage[coverage["grouped"].fillna(False).astype(bool) & coverage["note"].map(known).astype(bool)]
-    said = [f"{note}: {listed(list(of_note['cohort_id']))}" for note, of_note in used.groupby("note", sort=False)]
-    if said:
-        yield f"Scores: {'; '.join(said)}."
+    for note, of_note in used.groupby("note", sort=False):
+        yield f"Scores of {listed(list(of_note['cohort_id']))}: {str(note).replace(': ', ' – ')}."

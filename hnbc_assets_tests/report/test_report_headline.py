@@ -201,11 +201,11 @@ def test_what_scores_depend_on_is_said_once_for_all_cohorts_it_holds_for(tables)
         {
             "cohort_id": ["tcga", "val", "meta", "disc"],
             "grouped": [True, True, True, False],
-            "note": [None, "depends on case mix", "depends on case mix", "too few genes"],
+            "note": [None, "z: by case mix", "z: by case mix", "too few genes"],
         }
     )
     text = flat(headline(tables))
-    assert "Scores: depends on case mix: val and meta." in text
+    assert "Scores of val and meta: z – by case mix." in text
     assert "too few genes" not in text
 
 
