@@ -36,7 +36,8 @@ def code_of(stage: str, *, simulated: bool) -> tuple[str, ...]:
             *(*symbols, *gene_sets, *figures),
         ),
         "drugs": (
-            *("defs/microenvironment.py", "science/drugs", groups, fdr, "science/microenvironment/confounders.py"),
+            *("defs/microenvironment.py", "science/drugs", groups, fdr),
+            *("science/microenvironment/confounders.py", "science/microenvironment/mean_z.py"),
             *("science/cohorts/expression.py", *symbols, "sources/gdsc.py", "sources/archived.py", *figures),
         ),
         "database": ("lake", "tables", *(("sources/simulated",) if simulated else ())),

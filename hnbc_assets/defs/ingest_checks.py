@@ -123,7 +123,8 @@ def expected_genes(archive: Archive, *, at_least: int) -> Check:
         return Verdict(
             not few and expected in (None, found),
             f"{found or 0:,}",
-            f"{found if expected is None else expected:,}" + (f", at least {at_least:,} by symbol" if at_least else ""),
+            ("recorded" if expected is None else f"{expected:,}")
+            + (f", at least {at_least:,} by symbol" if at_least else ""),
             "; ".join(told),
         )
 

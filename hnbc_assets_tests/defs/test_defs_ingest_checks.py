@@ -1,0 +1,119 @@
+"""Ingest checks: damage and unlikely changes in what was fetched are verdicts that people can read."""
+
+from __future__ import annotations
+
+import os
+
+import dagster as dg
+import pandas as pd
+import pytest
+import yaml
+
+from hnbc_assets.defs import ingest_checks, releases
+from hnbc_assets.defs.stage import Stage
+from hnbc_assets.lake.checks import of_asset
+from hnbc_assets.lake.io_manager import LakeIOManager
+from hnbc_assets.sources.archive import Archive
+from hnbc_assets.study import PACKAGED, Place, load_study
+
+GMT = "S\tx\tA\tB\n"
+
+
+@pytest.fixture
+def stage(tmp_path):
+    """The releases of a study whose gene sets are local files, so that no upstream is asked for them."""
+    settings = yaml.safe_load(PACKAGED.read_text())
+    local = {"file": "sets.gmt"}
+    settings["anoikis_genes"] = [{"name": "own", "gmt": local}]
+    settings |= {"enrichment": {"collections": {}}, "microenvironment": {"markers": local}}
+    (tmp_path / "sets.gmt").write_text(GMT)
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(settings))
+    place = Place("http://localhost:9", tmp_path / "lake", tmp_path / "study.yaml")
+    return Stage("releases", load_study(place.study_file), place, ("tables/database.py",))
+
+
+def fetch_gene_sets(stage):
+    made = next(a for a in releases.assets(stage) if a.key.path == ["raw", "gene_sets"])
+    io_manager = LakeIOManager(
+        root=str(stage.place.data_lake), study_hash=stage.study.hash, upstream=stage.place.upstream
+    )
+    return dg.materialize([made], resources={"io_manager": io_manager}, raise_on_error=False)
+
+
+def test_a_file_damaged_in_the_archive_is_a_failed_check_and_not_the_old_passed_one(stage):
+    assert fetch_gene_sets(stage).success
+    file = next((stage.lake.raw / "gene_sets").rglob("sets.gmt"))
+    state = file.stat()
+    file.write_text(GMT.replace("A", "C"))
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))  # as a failing disk does it: nothing else has changed
+    assert not fetch_gene_sets(stage).success
+    outcome = of_asset(stage.lake, "raw/gene_sets")["files_intact"]
+    assert (outcome.passed, outcome.severity) == (False, "ERROR")
+    assert "sets.gmt" in outcome.description
+
+
+def test_a_file_that_is_gone_from_the_archive_fails_the_check(tmp_path):
+    archive = Archive(tmp_path)
+    row = archive.store("host", "1", file_id="a", url="https://x.org/a", path="a.txt", content=b"a")
+    check = ingest_checks.archive_verified(archive)
+    assert check.judge(row.to_frame().T, {}).passed
+    archive.locate(row).unlink()
+    assert not check.judge(row.to_frame().T, {}).passed
+
+
+def star(archive, release, n):
+    """A project with one STAR file of n genes in a release."""
+    names = "".join(f"ENSG{i:011d}.1\tG{i}\tprotein_coding\t1\n" for i in range(n))
+    content = f"# gene-model: GENCODE v36\ngene_id\tgene_name\tgene_type\tunstranded\nN_unmapped\t\t\t9\n{names}"
+    rows = [
+        archive.store("gdc", release, file_id=name, url=f"https://x.org/{name}", path=path, content=content.encode())
+        for name, path in (("index", "TCGA-X/index/a.json"), ("f1", "TCGA-X/star/f1.tsv"))
+    ]
+    return pd.DataFrame(rows).reset_index(drop=True)
+
+
+def judged(archive, manifest, n, at_least=0):
+    check = ingest_checks.expected_genes(archive, at_least=at_least)
+    assert not check.blocking
+    return check.judge(pd.DataFrame(index=range(n)), {"manifest": manifest})
+
+
+def test_a_first_release_records_its_number_of_genes(tmp_path):
+    archive = Archive(tmp_path)
+    found = judged(archive, star(archive, "9.0", 30), 29)
+    assert found.passed
+    assert found.value == "30"
+    assert "first release" in found.description
+
+
+def test_a_release_with_another_number_of_genes_is_told(tmp_path):
+    archive = Archive(tmp_path)
+    star(archive, "9.0", 30)
+    same = star(archive, "10.0", 30)
+    assert judged(archive, same, 29).passed
+    found = judged(Archive(tmp_path), star(archive, "11.0", 20), 20)
+    assert not found.passed
+    assert (found.value, found.threshold) == ("20", "30")
+    assert "had 30" in found.description
+
+
+def test_a_gdc_cohort_with_fewer_genes_than_a_genome_is_told(tmp_path):
+    archive = Archive(tmp_path)
+    manifest = star(archive, "9.0", 30)
+    assert not judged(archive, manifest, 9_999, at_least=ingest_checks.GENES_OF_A_GENOME).passed
+    assert judged(archive, manifest, 10_000, at_least=ingest_checks.GENES_OF_A_GENOME).passed
+
+
+def test_the_release_before_is_the_one_fetched_last_whatever_its_name(tmp_path):
+    """As text, '9.0' comes after '10.0'."""
+    archive = Archive(tmp_path)
+    times = iter(["2025-01-01T00:00:00+00:00", "2025-02-01T00:00:00+00:00", "2025-03-01T00:00:00+00:00"])
+    kept = [star(archive, release, n).assign(retrieved_at=next(times)) for release, n in (("9.0", 5), ("10.0", 6))]
+
+    class Dated(Archive):
+        def manifest(self, source=None, release=None):
+            return pd.concat(kept, ignore_index=True)
+
+    found = judged(Dated(tmp_path), star(archive, "11.0", 6), 6)
+    assert found.passed
+    assert "10.0 had 6" in found.description
