@@ -198,14 +198,21 @@ def scores_from_coefficients(ranked: frozenset[str], training: str) -> Check:
 
 
 def _by_rank(values: pd.DataFrame, single_sample_signature: pd.DataFrame) -> pd.Series:
-    """Single-sample scores patient by patient, from ranks among the reference genes."""
+    """Single-sample scores patient by patient; ranks are counted: genes below, half of those equal."""
     from scipy.stats import norm
 
     reference = values.loc[[g for g in single_sample_signature.gene if g in values.index]]
     weights = single_sample_signature.dropna(subset=["coefficient"]).set_index("gene")
     weights = weights.loc[[g for g in weights.index if g in reference.index]]
-    ranks = (reference.rank(axis=0) - 0.5) / reference.notna().sum(axis=0)
-    z = pd.DataFrame(norm.ppf(ranks.loc[weights.index]), index=weights.index, columns=values.columns)
+    wanted = reference.loc[weights.index].to_numpy(dtype=float)
+    ranks = np.empty(wanted.shape)
+    for patient, all_genes in enumerate(np.ascontiguousarray(reference.to_numpy(dtype=float).T)):
+        own = wanted[:, patient, None]
+        below = np.count_nonzero(all_genes < own, axis=1)
+        equal = np.count_nonzero(all_genes == own, axis=1)
+        ranks[:, patient] = np.where(equal > 0, below + (equal + 1) / 2, np.nan)
+    shares = (ranks - 0.5) / reference.notna().sum(axis=0).to_numpy()
+    z = pd.DataFrame(norm.ppf(shares), index=weights.index, columns=values.columns)
     return z.sub(weights["mean"], axis=0).div(weights.sd, axis=0).mul(weights.coefficient, axis=0).sum(skipna=False)
 
 
