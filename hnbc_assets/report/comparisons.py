@@ -103,11 +103,10 @@ def drug_boxplots(
     name[repeated] = name[repeated] + " [" + name.index[repeated].astype(str) + "]"
     wide = values.pivot(index="drug_id", columns="patient_id", values="ln_ic50_um").rename(index=name)
     tests = associations.set_index(associations["drug_id"].map(name))
-    notes = ["low is sensitive; relative within this cohort only"]
-    if len(wide) < n_predicted:
-        notes.append(f"{n_predicted - len(wide)} of {n_predicted} models too poor to compare")
-    unit = "predicted ln IC50, standardised"
-    return _panels(title, cohort, {"": (wide, tests)}, group, unit, " · ".join(notes), watermark)
+    n_poor = n_predicted - len(wide)
+    note = f"{n_poor} of {n_predicted} models too poor to compare" if n_poor else ""
+    unit = "predicted ln IC50, standardised: relative within this cohort only, low is sensitive"
+    return _panels(title, cohort, {"": (wide, tests)}, group, unit, note, watermark)
 
 
 def _of_cohort(frame: pd.DataFrame, cohort: str | None) -> pd.DataFrame:
@@ -133,7 +132,7 @@ def _panels(
     orders = {name: _order(wide, tests) for name, (wide, tests) in panels.items()}
     rows = max(len(order) for order in orders.values())
     n_columns = min(len(panels), 2)
-    width, height = (8.6, 1.75 + 0.34 * rows) if n_columns == 1 else (7.0, 1.75 + 0.34 * rows)
+    width, height = (8.9, 1.75 + 0.34 * rows) if n_columns == 1 else (7.3, 1.75 + 0.34 * rows)
     n_lines = -(-len(panels) // n_columns)
     figure = sheet(width * n_columns, 0.75 + height * n_lines)
     for i, (name, (wide, tests)) in enumerate(panels.items()):
@@ -142,7 +141,7 @@ def _panels(
             figure,
             left=column * width + 2.3,
             bottom=(n_lines - 1 - line) * height + 0.65,
-            right=(n_columns - 1 - column) * width + 2.2,
+            right=(n_columns - 1 - column) * width + 2.5,
             top=0.75 + line * height + 0.9,
         )
         _paired_boxes(ax, wide, tests, orders[name], group, rows)
@@ -167,13 +166,8 @@ def _panels(
     left_out = [
         f"{len(orders[n])} of {len(w)} with the least p" for n, (w, _) in panels.items() if len(orders[n]) < len(w)
     ]
-    bold = "bold: FDR < 0.05" + (", adjusted in the same direction" if _any_adjusted(panels) else "")
-    notes = [caption(cohort, n_patients=len(patients)), *dict.fromkeys(left_out), note, bold]
+    notes = [caption(cohort, n_patients=len(patients)), *dict.fromkeys(left_out), note, "bold: FDR < 0.05"]
     return finish(figure, title, " · ".join(part for part in notes if part), watermark)
-
-
-def _any_adjusted(panels: dict[str, tuple[pd.DataFrame, pd.DataFrame]]) -> bool:
-    return any("adjusted_fdr" in tests and tests["adjusted_fdr"].notna().any() for _, tests in panels.values())
 
 
 def _order(wide: pd.DataFrame, tests: pd.DataFrame) -> list[str]:

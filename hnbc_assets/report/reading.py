@@ -48,10 +48,12 @@ def _validation(tables: Tables) -> Iterator[str]:
         word = f"independent cohort{'s' if len(alone) != 1 else ''}"
         yield f"A higher score goes with a higher hazard in {_harmful(alone)} of {len(alone)} {word}{_inverse(alone)}"
     for _, row in judged[together].iterrows():
-        found = "does" if row["ci_lower"] > 1 else "goes with a lower one" if row["ci_upper"] < 1 else "does not"
+        goes = "does not go with a higher hazard (95 % interval includes 1)"
+        goes = "goes with a higher hazard" if row["ci_lower"] > 1 else goes
+        goes = "goes with a lower hazard" if row["ci_upper"] < 1 else goes
         yield (
-            f"In {row['cohort_id']} it {found}; not counted, as its values were scaled together with those of "
-            f"{row['scaled_with']}."
+            f"{row['cohort_id']} is not counted, its values being scaled together with those of {row['scaled_with']}: "
+            f"a higher score {goes} there."
         )
     yield from _basis(judged)
 

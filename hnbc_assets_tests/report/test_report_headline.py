@@ -183,7 +183,10 @@ def test_a_cohort_scaled_together_with_another_is_labelled_and_not_counted_as_in
     assert "val DRFS 1.21 (1.05–1.58) (values scaled together with disc)" in text
     assert "meta OS 1.08 (0.87–1.34); " in text
     assert "in 0 of 1 independent cohort " in text
-    assert "In val it does; not counted, as its values were scaled together with those of disc." in text
+    assert (
+        "val is not counted, its values being scaled together with those of disc: a higher score goes with a higher "
+        "hazard there."
+    ) in text
 
 
 def test_the_basis_of_independence_is_said_of_every_cohort_that_is_judged(tables):
