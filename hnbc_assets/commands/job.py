@@ -53,7 +53,7 @@ def choose(known: Definitions, selections: Sequence[str]) -> list[AssetKey]:
     """The assets that any of the selections names, in the selection syntax of Dagster's UI.
 
     A plain name means that asset, `*` in it anything, and a `+` before or after it all that it needs or that needs
-    it, as in the UI: `+signature` is `+key:"signature"`.
+    it, as in the UI: `+signature` is `+key:"signature"`. Tables that the same step makes come along.
 
     Raises
     ------
@@ -75,7 +75,9 @@ def choose(known: Definitions, selections: Sequence[str]) -> list[AssetKey]:
         if not found:
             raise click.UsageError(_explain(selection, graph.materializable_asset_keys))
         chosen |= found
-    return sorted(chosen)
+    # Tables that one step makes are made together: asking for one of them means all.
+    together = AssetSelection.assets(*chosen).required_multi_asset_neighbors().resolve(graph)
+    return sorted(together & graph.materializable_asset_keys)
 
 
 def _spelled_out(selection: str) -> str:

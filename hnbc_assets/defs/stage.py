@@ -233,7 +233,8 @@ class Stage:
 
 def guard(context: dg.AssetExecutionContext, study: Study, place: Place) -> None:
     """Stop a step whose study is not the one that its run was started with, or whose lake is another upstream's."""
-    Lake(place.data_lake).claim(place.upstream)
+    simulation = digest(study.simulation.model_dump()) if place.simulated else None
+    Lake(place.data_lake).claim(place.upstream, simulation)
     started_with = context.run.tags.get(STUDY_TAG)
     if started_with not in (None, study.hash):
         raise StudyError(

@@ -88,22 +88,28 @@ class Lake:
 
     def upstream(self) -> str | None:
         """The upstream that this lake belongs to, or None when it is new."""
+        return self._owned().get("upstream")
+
+    def _owned(self) -> dict[str, str]:
         try:
-            return json.loads(self._owner.read_text())["upstream"]
+            return json.loads(self._owner.read_text())
         except FileNotFoundError:
-            return None
+            return {}
 
     @property
     def _owner(self) -> Path:
         return self.root / "upstream.json"
 
-    def claim(self, upstream: str) -> None:
+    def claim(self, upstream: str, simulation: str | None = None) -> None:
         """Make this the lake of `upstream` at its first use; ever after, make sure that it still is.
+
+        `simulation` names the simulation's settings, where the upstream is one: its files carry the same addresses and
+        dates whatever its size and seed, so that a lake holds one simulation only.
 
         Raises
         ------
         LakeBelongsElsewhere
-            If the lake was filled from another upstream.
+            If the lake was filled from another upstream, or another simulation.
         StudyError
             If the lake cannot be made there.
         """
@@ -112,8 +118,10 @@ class Lake:
             self.root.mkdir(parents=True, exist_ok=True)
             with locked(self.root / ".upstream.lock", wait_seconds=60):
                 owner = self.upstream()
-                if owner is None:
-                    write_bytes(self._owner, json.dumps({"upstream": upstream}).encode())
+                known = self._owned()
+                kept = {"upstream": upstream} | ({"simulation": simulation} if simulation else {}) | known
+                if kept != known and owner in (None, upstream):
+                    write_bytes(self._owner, json.dumps(kept).encode())
         except OSError as error:
             raise StudyError(
                 f"{self.root}: a data lake cannot be kept there ({error}). Set HNBC_DATA_LAKE to a folder that can be "
@@ -123,6 +131,11 @@ class Lake:
             raise LakeBelongsElsewhere(
                 f"{self.root} holds results of the upstream {owner!r} and is not mixed with {upstream!r}. Set "
                 f"HNBC_DATA_LAKE to another folder, or HNBC_UPSTREAM={owner}."
+            )
+        if simulation and kept["simulation"] != simulation:
+            raise LakeBelongsElsewhere(
+                f"{self.root} holds another simulation: `simulation` in the study file has changed. Set HNBC_DATA_LAKE "
+                "to another folder, or change it back."
             )
 
 

@@ -109,6 +109,26 @@ def test_a_step_of_another_study_stops(stage, materialise):
     assert materialise(anoikis(stage, genes("A")), tags={STUDY_TAG: stage.study.hash}).success
 
 
+def test_a_lake_holds_one_simulation(stage, materialise):
+    assert materialise(anoikis(stage, genes("A"))).success
+    simulation = stage.study.simulation.model_copy(update={"seed": 7})
+    other = Stage("genes", stage.study.model_copy(update={"simulation": simulation}), stage.place, stage.modules)
+    result = materialise(anoikis(other, genes("B")))
+    assert not result.success
+    assert list(read(stage.lake.table("anoikis_genes")).gene) == ["A"]
+
+
+def test_asking_for_one_table_of_a_step_means_all_of_its_tables():
+    from hnbc_assets.commands.job import choose
+    from hnbc_assets.defs import build_definitions
+
+    known = build_definitions(load_study(PACKAGED), Place("simulated", PACKAGED.parent / "nowhere", PACKAGED))
+    chosen = {key.to_user_string() for key in choose(known, ["signature", "cohorts/tcga_brca"])}
+    assert {"signature", "signatures", "lasso_path"} <= chosen
+    assert {"cohorts/tcga_brca", "patients/tcga_brca", "samples/tcga_brca"} <= chosen
+    assert "risk_scores" not in chosen
+
+
 def test_the_code_version_follows_code_and_settings(stage):
     assert stage.code_version({"a": 1}) == stage.code_version({"a": 1})
     assert stage.code_version({"a": 1}) != stage.code_version({"a": 2})
