@@ -126,3 +126,17 @@ def test_lines_without_expression_are_ignored_and_no_shared_line_is_an_error():
     assert (fit(lines.iloc[:, :50], ln_ic50).table["n_lines"] == 50).all()
     with pytest.raises(ValueError, match="both expression and drug response"):
         fit(lines, ln_ic50.rename(index="other {}".format))
+
+
+def test_the_number_of_cores_does_not_change_a_digit():
+    from threadpoolctl import threadpool_limits
+
+    rng = np.random.default_rng(11)
+    lines = pd.DataFrame(rng.standard_normal((700, 150)), columns=[str(i) for i in range(150)])
+    response = pd.DataFrame(rng.standard_normal((150, 6)), index=lines.columns)
+    patients = pd.DataFrame(rng.standard_normal((700, 80)))
+    made = []
+    for cores in (1, 2):
+        with threadpool_limits(cores, user_api="blas"):
+            made.append(fit(lines, response).predict(patients))
+    pd.testing.assert_frame_equal(*made, check_exact=True)

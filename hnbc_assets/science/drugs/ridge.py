@@ -49,7 +49,8 @@ class Ridge:
         if not patients.index.equals(self.weights.index):
             raise ValueError("patients and models have different genes: homogenise the patients with these lines first")
         x = patients.to_numpy(dtype=float) - self.centre.to_numpy()[:, None]
-        values = self.weights.to_numpy().T @ x + self.intercepts.to_numpy()[:, None]
+        with threadpool_limits(1, user_api="blas"):  # the same digits on any number of cores
+            values = self.weights.to_numpy().T @ x + self.intercepts.to_numpy()[:, None]
         return pd.DataFrame(values, index=self.weights.columns, columns=patients.columns)
 
 
@@ -112,12 +113,14 @@ def fit(
     usable = np.array([text is None for text in reason], dtype=bool)
     centre = x.mean(axis=0)
     x -= centre
-    kernel = x @ x.T
     grid = np.sort(RELATIVE_PENALTIES if relative_penalties is None else np.asarray(relative_penalties, float))[::-1]
-    penalties = grid * max(np.trace(kernel) / len(kernel), np.finfo(float).tiny)
     threads = max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
-    with threadpool_limits(1, user_api="blas"):  # many small factorisations: threads help over drugs, not inside one
+    # Threads help over drugs, not inside one; and products on one thread have the same digits on any number of cores.
+    with threadpool_limits(1, user_api="blas"):
+        kernel = x @ x.T
+        penalties = grid * max(np.trace(kernel) / len(kernel), np.finfo(float).tiny)
         solution = _solve(kernel, np.where(screened, y, 0.0)[:, usable], screened[:, usable], penalties, threads)
+        weights = x.T @ solution.alpha
 
     drugs = ln_ic50.columns
     table = pd.DataFrame({"drug_id": drugs, "n_lines": screened.sum(axis=0), "n_genes": x.shape[1]})
@@ -130,7 +133,7 @@ def fit(
     names = pd.Index(drugs[usable], name=drugs.name or "drug_id")
     return Ridge(
         table,
-        pd.DataFrame(x.T @ solution.alpha, index=lines.index, columns=names),
+        pd.DataFrame(weights, index=lines.index, columns=names),
         pd.Series(solution.intercept, index=names),
         pd.Series(centre, index=lines.index),
     )
