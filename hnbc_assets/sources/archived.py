@@ -68,11 +68,15 @@ def read_bytes(path: Path) -> bytes:
 def chunks(path: Path, size: int = 1 << 20) -> Iterator[bytes]:
     """The content of a file piece by piece, unpacked when it is gzip (of one member or several).
 
+    Unpacked by ISA-L, in about a third of zlib's time: half of reading a series matrix is unpacking.
+
     Raises
     ------
     FormatError
         If it is gzip and ends early or cannot be unpacked.
     """
+    from isal import isal_zlib
+
     with path.open("rb") as stream:
         piece = stream.read(size)
         if piece[:2] != GZIP_MAGIC:
@@ -80,15 +84,15 @@ def chunks(path: Path, size: int = 1 << 20) -> Iterator[bytes]:
                 yield piece
                 piece = stream.read(size)
             return
-        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        member = isal_zlib.decompressobj(zlib.MAX_WBITS | 16)
         while piece:
             try:
                 yield member.decompress(piece)
-            except zlib.error as error:
+            except isal_zlib.error as error:
                 raise FormatError(f"{path.name} cannot be unpacked ({error}). Delete it and fetch it again.") from error
             piece = member.unused_data or stream.read(size)
             if member.eof and piece:
-                member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+                member = isal_zlib.decompressobj(zlib.MAX_WBITS | 16)
         if not member.eof:
             raise FormatError(f"{path.name} ends early: truncated. Delete it and fetch it again.")
 
