@@ -7,6 +7,7 @@ job itself (job), the lines while it runs (narration), the headline's text (repo
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -211,6 +212,8 @@ def _headline(home: Home) -> str:
 
 def _where(home: Home) -> str:
     command, database = own_name(), home.lake.database
+    if home.lake.root != Path("data_lake").absolute():
+        command = f"HNBC_DATA_LAKE={shlex.quote(str(home.lake.root))} {command}"
     size = 0.0
     with suppress(OSError):
         size = database.stat().st_size / 1e6

@@ -22,6 +22,7 @@ HIGH, LOW = "#D55E00", "#0072B2"
 GROUP_COLOURS = {"high": HIGH, "low": LOW}
 INK, FAINT = "#222222", "#9A9A9A"
 DPI = 120
+WIDEST_PIXELS = 980  # what the UI's dialog shows without scrolling sideways
 
 
 def sheet(width: float, height: float) -> Figure:
@@ -29,7 +30,7 @@ def sheet(width: float, height: float) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    figure = Figure(figsize=(width, height), dpi=min(DPI, WIDEST_PIXELS / width), facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 

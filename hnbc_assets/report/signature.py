@@ -198,12 +198,12 @@ def forest(
 
     Parameters
     ----------
-    table : gene (or any first column named `label`), hazard_ratio, ci_lower, ci_upper, p_value, optionally fdr and
+    table : gene (or `label`, where rows are no genes), hazard_ratio, ci_lower, ci_upper, p_value, optionally fdr and
         selected (drawn filled). More than 20 rows: the 20 with the least p are shown, and the figure says so.
         A table of coefficients without hazard ratios is drawn by `coefficients`.
     per : what a hazard ratio is per
     """
-    name = "label" if "label" in table else "gene"
+    name = "gene" if "gene" in table else "label"
     cohort, endpoint = cohort_id or only(table, "cohort_id"), endpoint or only(table, "endpoint")
     whose = caption(cohort, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
     if "hazard_ratio" not in table:
