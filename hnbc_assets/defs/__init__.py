@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from hnbc_assets.defs import cohorts, database, drugs, genes, microenvironment, releases, signature
+from hnbc_assets.defs import cohorts, database, drugs, genes, microenvironment, releases, scores, signature
 from hnbc_assets.defs.stage import PACKAGE, STUDY_TAG, Stage
 from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.study import Place, Study
@@ -30,7 +30,7 @@ def code_of(stage: str, *, simulated: bool) -> tuple[str, ...]:
         "releases": ("defs/ingest_checks.py", *(("sources",) if simulated else readers), "tables/database.py"),
         "cohorts": ("defs/ingest_checks.py", "defs/checks.py", "science/cohorts", *readers),
         "genes": ("defs/checks.py", "science/genes", fdr, *symbols, *gene_sets, *figures),
-        "signature": ("defs/checks.py", "defs/cohort_data.py", "science/signature", fdr, *figures),
+        "signature": ("defs/checks.py", "defs/cohort_data.py", "defs/scores.py", "science/signature", fdr, *figures),
         "microenvironment": (
             *("defs/genes.py", "science/microenvironment", groups, fdr),
             *(*symbols, *gene_sets, *figures),
@@ -63,6 +63,7 @@ def build_definitions(study: Study, place: Place | None = None) -> dg.Definition
         *cohorts.assets(stage("cohorts")),
         *genes.assets(stage("genes")),
         *signature.assets(stage("signature")),
+        *scores.assets(stage("signature")),
         *microenvironment.assets(stage("microenvironment")),
     ]
     if study.drugs:

@@ -28,7 +28,8 @@ from typing import Literal
 import httpx
 
 from hnbc_assets.errors import ChecksumMismatch, DamagedDownload, UpstreamChanged, UpstreamUnreachable
-from hnbc_assets.sources.http import Client, TemporaryFailure, describe, is_web_page
+from hnbc_assets.sources.http import Client
+from hnbc_assets.sources.http_answers import TemporaryFailure, describe, is_web_page
 
 Advance = Callable[[int], None]
 BLOCK_BYTES = 2**20

@@ -18,7 +18,7 @@ import pandas as pd
 
 from hnbc_assets.errors import DamagedDownload, FormatError, StudyError, UpstreamUnreachable
 from hnbc_assets.sources import archived
-from hnbc_assets.sources.http import is_web_page
+from hnbc_assets.sources.http_answers import is_web_page
 
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive, Wanted

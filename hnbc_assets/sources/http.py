@@ -9,11 +9,9 @@ Addresses in the code are always the real ones, `https://HOST/PATH`. The client 
 
 from __future__ import annotations
 
-import email.utils
 import json
 import random
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,12 +21,19 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from hnbc_assets.errors import DamagedDownload, StudyError, UpstreamRefused, UpstreamUnreachable
+from hnbc_assets.sources.http_answers import (
+    TemporaryFailure,
+    address,
+    describe,
+    is_web_page,
+    retry_after,
+    without_query,
+)
 
 RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST_PAUSE_SECONDS = 120.0
 LARGEST_REPLY_BYTES = 256 * 2**20
 MOST_REDIRECTS = 5
-WEB_PAGE_STARTS = (b"<!doctype html", b"<html")
 
 
 @dataclass(frozen=True)
@@ -38,14 +43,6 @@ class Reply:
     url: str
     content: bytes
     value: Any
-
-
-class TemporaryFailure(Exception):
-    """One attempt failed in a way that another may not: no connection, a cut body, 429 or 5xx."""
-
-    def __init__(self, reason: str, wait_seconds: float = 0.0) -> None:
-        super().__init__(reason)
-        self.wait_seconds = wait_seconds
 
 
 class Client:
@@ -280,40 +277,3 @@ def connect(
         follow_redirects=False,
     )
     return Client(http, upstream, mirror=mirror, retries=retries, backoff_seconds=backoff_seconds)
-
-
-def address(url: str, params: Mapping[str, Any] | None) -> str:
-    """The whole real address, its query included."""
-    return str(httpx.URL(url, params=params)) if params else url
-
-
-def is_web_page(start: bytes) -> bool:
-    """Whether bytes begin as a web page does."""
-    return start[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(WEB_PAGE_STARTS)
-
-
-def without_query(url: str) -> str:
-    return url.partition("?")[0]
-
-
-def retry_after(value: str | None) -> float:
-    """Seconds that a Retry-After header asks to wait: a number of seconds or a date; 0 when absent or unreadable."""
-    if not value:
-        return 0.0
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return 0.0
-
-
-def describe(error: httpx.RequestError) -> str:
-    """Why a request failed, in the reader's words."""
-    if isinstance(error, httpx.TimeoutException):
-        return "no answer in time"
-    if isinstance(error, httpx.ConnectError):
-        return f"no connection ({error})"
-    return f"the connection broke ({error})" if str(error) else "the connection broke"

@@ -11,7 +11,9 @@ from hnbc_assets_tests.test_house import imports, modules
 STAGES = ("releases", "cohorts", "genes", "signature", "microenvironment", "drugs", "database")
 ROOMS = ("science", "report", "sources")
 BESIDE = {f"hnbc_assets.defs.{name}" for name in ("checks", "cohort_data", "ingest_checks")}
-TRANSPORT = {f"hnbc_assets.sources.{name}" for name in ("archive", "download", "http", "manifest", "progress")}
+TRANSPORT = {
+    f"hnbc_assets.sources.{name}" for name in ("archive", "download", "http", "http_answers", "manifest", "progress")
+}
 
 
 def used_by(stage: str) -> set[str]:

@@ -11,7 +11,8 @@ import pytest
 
 from hnbc_assets.errors import DamagedDownload, StudyError, UpstreamRefused, UpstreamUnreachable
 from hnbc_assets.sources import http
-from hnbc_assets.sources.http import connect, retry_after
+from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.http_answers import retry_after
 
 URL = "https://upstream.example/status"
 
