@@ -20,15 +20,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-Inputs = dict[str, Any]
-Outputs = Mapping[str, np.ndarray]
+from benchmarks.exchange import (
+    Inputs,
+    Outputs,
+    RPeer,
+    differences,
+    r_script,
+    read_inputs,
+    read_outputs,
+    write_inputs,
+)
+
+__all__ = ["Benchmark", "Inputs", "Outputs", "Peer", "RPeer", "main", "measure", "report", "run_all"]
 
 
 @dataclass(frozen=True)
@@ -37,18 +47,6 @@ class Peer:
 
     name: str
     prepare: Callable[[Inputs], Callable[[], Outputs]]
-    fraction: float = 1.0
-    repeats: int = 3
-
-
-@dataclass(frozen=True)
-class RPeer:
-    """A peer in R. It is left out, and said so, where Rscript or one of its packages is missing."""
-
-    name: str
-    prepare: str
-    kernel: str
-    packages: tuple[str, ...] = ()
     fraction: float = 1.0
     repeats: int = 3
 
@@ -89,7 +87,7 @@ class Measurement:
 def measure(benchmark: Benchmark) -> list[Measurement]:
     """Run every peer, one after the other, each in a fresh process that reads the same files."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        _write_inputs(benchmark.inputs, Path(folder))
+        write_inputs(benchmark.inputs, Path(folder))
         return [_run(peer, Path(folder), n, benchmark.seconds_allowed) for n, peer in enumerate(benchmark.peers)]
 
 
@@ -107,7 +105,7 @@ def report(benchmark: Benchmark, measurements: Sequence[Measurement]) -> str:
             lines.append(f"| {m.peer} | – | – | – | – | {m.failure} |")
             continue
         about = "≈" if m.fraction < 1 else ""
-        difference = "ours" if m is ours else "; ".join(_differences(ours.outputs, m.outputs)) or "not comparable"
+        difference = "ours" if m is ours else "; ".join(differences(ours.outputs, m.outputs)) or "not comparable"
         lines.append(
             f"| {m.peer} | {about}{m.seconds:.3g} | {about}{m.seconds / ours.seconds:.3g} | {m.extra_mb:,.0f} "
             f"| {m.peak_mb:,.0f} | {difference} |"
@@ -151,7 +149,7 @@ def _run(peer: Peer | RPeer, folder: Path, number: int, seconds_allowed: float) 
         if shutil.which("Rscript") is None:
             return Measurement(peer.name, failure="Rscript is not there")
         script = result / "peer.R"
-        script.write_text(_r_script(peer, folder, result))
+        script.write_text(r_script(peer, folder, result))
         command = ["Rscript", "--vanilla", str(script)]
     else:
         module, function = _module_of(peer.prepare), peer.prepare.__qualname__
@@ -167,7 +165,7 @@ def _run(peer: Peer | RPeer, folder: Path, number: int, seconds_allowed: float) 
         return Measurement(peer.name, failure=f"failed: {last}")
     figures = json.loads((result / "measured.json").read_text())
     extra, peak = (max(figures["after_kb"] - figures["before_kb"], 0) / 1024, figures["after_kb"] / 1024)
-    outputs = _read_outputs(result, from_r=isinstance(peer, RPeer))
+    outputs = read_outputs(result, from_r=isinstance(peer, RPeer))
     return Measurement(peer.name, figures["seconds"] / peer.fraction, extra, peak, peer.fraction, outputs)
 
 
@@ -183,7 +181,7 @@ def _module_of(function: Callable) -> str:
 
 def _child(module: str, function: str, folder: str, result: str, repeats: str) -> None:
     """Runs in the fresh process: prepare, forget the peak so far, time the kernel, keep the best of the repeats."""
-    kernel = getattr(importlib.import_module(module), function)(_read_inputs(Path(folder)))
+    kernel = getattr(importlib.import_module(module), function)(read_inputs(Path(folder)))
     before, first_peak, best, outputs = _memory_kb("VmRSS"), 0, math.inf, {}
     _forget_peak()
     for repeat in range(int(repeats)):
@@ -215,105 +213,6 @@ def _forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return
-
-
-# --- inputs and outputs as files -------------------------------------------------------------------------------------
-
-
-def _write_inputs(inputs: Inputs, folder: Path) -> None:
-    plain: dict[str, Any] = {}
-    for name, value in inputs.items():
-        if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
-            np.save(folder / f"{name}.npy", value)
-            np.asarray(value, dtype=float).ravel(order="F").tofile(folder / f"{name}.bin")
-            (folder / f"{name}.shape").write_text(" ".join(map(str, value.shape)))
-        else:
-            plain[name] = str(value) if isinstance(value, Path) else value
-            (folder / f"{name}.txt").write_text(_as_lines(plain[name]))
-    (folder / "plain.json").write_text(json.dumps(plain))
-
-
-def _as_lines(value: Any) -> str:
-    """Text for R: an item a line; the members of an inner list are parted by tabs."""
-    items = value if isinstance(value, list) else [value]
-    return "".join("\t".join(item) + "\n" if isinstance(item, list) else f"{item}\n" for item in items)
-
-
-def _read_inputs(folder: Path) -> Inputs:
-    arrays = {path.stem: np.load(path) for path in folder.glob("*.npy")}
-    return arrays | json.loads((folder / "plain.json").read_text())
-
-
-def _read_outputs(result: Path, *, from_r: bool) -> dict[str, np.ndarray]:
-    if not from_r:
-        return {path.stem: np.load(path) for path in result.glob("*.npy")}
-    outputs = {}
-    for path in result.glob("*.bin"):
-        shape = [int(n) for n in path.with_suffix(".shape").read_text().split()]
-        outputs[path.stem] = np.fromfile(path).reshape(shape, order="F")
-    return outputs
-
-
-def _differences(ours: Outputs, theirs: Outputs) -> list[str]:
-    """Per output the largest absolute and relative difference; a peer that did a part is compared on that part."""
-    found = []
-    for name in sorted(set(ours) & set(theirs)):
-        a, b = np.atleast_1d(ours[name]), np.atleast_1d(theirs[name])
-        if b.ndim != a.ndim or any(m > n for m, n in zip(b.shape, a.shape, strict=True)):
-            found.append(f"{name}: shapes {a.shape} and {b.shape}")
-            continue
-        a = a[tuple(slice(n) for n in b.shape)]
-        if not np.array_equal(np.isnan(a), np.isnan(b)):
-            found.append(f"{name}: missing values differ")
-            continue
-        with np.errstate(invalid="ignore", divide="ignore"):
-            gap = np.where(a == b, 0.0, np.abs(a - b))
-            relative = np.where(gap == 0, 0.0, gap / np.maximum(np.abs(a), np.abs(b)))
-        found.append(f"{name} {np.nanmax(gap, initial=0):.1e}; {np.nanmax(relative, initial=0):.1e}")
-    return found
-
-
-def _r_script(peer: RPeer, folder: Path, result: Path) -> str:
-    """The R program of a peer: inputs as variables, preparation, the timed kernel, outputs as raw doubles."""
-    return f"""
-for (package in c({", ".join(f'"{p}"' for p in peer.packages)}))
-  if (!requireNamespace(package, quietly = TRUE)) stop(paste("the R package", package, "is not there"))
-for (file in list.files("{folder}", "[.]shape$", full.names = TRUE)) {{
-  shape <- scan(file, quiet = TRUE)
-  values <- readBin(sub("shape$", "bin", file), "double", if (length(shape)) prod(shape) else 1)
-  assign(sub("[.]shape$", "", basename(file)), if (length(shape) > 1) array(values, shape) else values)
-}}
-for (file in list.files("{folder}", "[.]txt$", full.names = TRUE)) {{
-  lines <- readLines(file)
-  parted <- any(grepl("\\t", lines))
-  assign(sub("[.]txt$", "", basename(file)), if (parted) strsplit(lines, "\\t") else lines)
-}}
-if (exists("values")) rm(values)
-memory <- function(entry) {{
-  if (!file.exists("/proc/self/status")) return(0)
-  line <- grep(paste0("^", entry), readLines("/proc/self/status"), value = TRUE)
-  as.numeric(gsub("[^0-9]", "", line))
-}}
-{peer.prepare}
-invisible(gc())
-before <- memory("VmRSS")
-try(cat("5", file = "/proc/self/clear_refs"), silent = TRUE)
-kernel <- function() {{ {peer.kernel} }}
-best <- Inf
-for (i in seq_len({peer.repeats})) {{
-  taken <- system.time(outputs <- kernel())[["elapsed"]]
-  best <- min(best, taken)
-  if (i == 1) after <- memory("VmHWM")
-}}
-for (name in names(outputs)) {{
-  values <- outputs[[name]]
-  shape <- if (is.null(dim(values))) length(values) else dim(values)
-  cat(shape, file = file.path("{result}", paste0(name, ".shape")))
-  writeBin(as.double(values), file.path("{result}", paste0(name, ".bin")))
-}}
-cat(sprintf('{{"seconds": %.9f, "before_kb": %.0f, "after_kb": %.0f}}', best, before, after),
-    file = file.path("{result}", "measured.json"))
-"""
 
 
 if __name__ == "__main__":
