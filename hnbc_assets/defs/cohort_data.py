@@ -45,12 +45,6 @@ def ranked_cohorts(study: Study) -> frozenset[str]:
     return frozenset(study.cohorts if study.training in scaled else scaled)
 
 
-def standardised(expression: pd.DataFrame) -> pd.DataFrame:
-    """genes × patients, each gene to mean 0 and sd 1 (n − 1); a constant gene to missing."""
-    sd = expression.std(axis=1, ddof=1)
-    return expression.sub(expression.mean(axis=1), axis=0).div(sd.where(sd > 0), axis=0)
-
-
 def entry_rule(study: Study) -> str:
     rule = study.signature
     return f"univariate p < {rule.entry_p_value:g}" if rule.entry == "p_value" else "all candidates"

@@ -12,7 +12,6 @@ import pandas as pd
 from hnbc_assets.defs import checks
 from hnbc_assets.defs.cohort_data import (
     entry_rule,
-    standardised,
     training_set,
 )
 from hnbc_assets.defs.publishing import Check, Described, Publication
@@ -56,7 +55,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
 
         genes = list(candidate_genes.loc[candidate_genes.in_training_cohort.astype(bool), "gene"])
         data = training_set(study, patients, expression)
-        x = standardised(data.evaluable.loc[genes])
+        x = data.standardised(genes)
         fits = screen(x.T.to_numpy(), data.time, data.event, genes=genes)
         entered = (
             fits.p_value < study.signature.entry_p_value if study.signature.entry == "p_value" else fits.reason.isna()
@@ -155,7 +154,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         from hnbc_assets.science.signature.refit import multivariable, proportional_hazards
 
         data = training_set(study, patients, expression)
-        x = standardised(data.evaluable.loc[list(signature.gene)]).T
+        x = data.standardised(list(signature.gene)).T
         fitted = multivariable(x, data.time, data.event)
         fitted = fitted[fitted.reason.isna()].assign(
             cohort_id=training, endpoint=study.cohorts[training].endpoint, label=POST_SELECTION

@@ -133,3 +133,14 @@ def test_only_included_patients_with_time_and_event_are_evaluable():
     assert data.expression.shape[1] == 39
     assert len(data.survival) == 38
     assert list(data.evaluable.columns) == list(data.survival.index)
+
+
+def test_standardised_genes_have_mean_0_and_sd_1_over_the_evaluable_and_a_constant_one_is_missing():
+    patients, expression = cohort(40, 13)
+    patients.loc[0, "os_days"] = np.nan
+    expression.loc["G001"] = 5.0
+    z = analysis_set(patients, expression, "os", scale="log2_tpm").standardised(["G000", "G001"])
+    assert z.shape == (2, 39)
+    assert z.loc["G000"].mean() == pytest.approx(0, abs=1e-12)
+    assert z.loc["G000"].std(ddof=1) == pytest.approx(1)
+    assert z.loc["G001"].isna().all()

@@ -6,6 +6,7 @@ Belongs here: matching included patients with a usable endpoint to their express
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,12 @@ class AnalysisSet:
     def evaluable(self) -> pd.DataFrame:
         """genes × patients with a usable endpoint, in the order of `survival`."""
         return self.expression[list(self.survival.index)]
+
+    def standardised(self, genes: Sequence[str]) -> pd.DataFrame:
+        """genes × evaluable patients, each gene to mean 0 and sd 1 (n − 1); a constant gene is missing throughout."""
+        values = self.evaluable.loc[list(genes)]
+        sd = values.std(axis=1, ddof=1)
+        return values.sub(values.mean(axis=1), axis=0).div(sd.where(sd > 0), axis=0)
 
     @property
     def time(self) -> FloatArray:
