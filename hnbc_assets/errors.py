@@ -45,6 +45,22 @@ class UpstreamChanged(HnbcError):
     """An upstream answered in a shape that this version does not know: a field gone, a warning, another format."""
 
 
+class FieldVanished(UpstreamChanged):
+    """An upstream no longer has a field that it had, under any name that is known. `fields` names them."""
+
+    exit_status = 4
+
+    def __init__(self, message: str, fields: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+
+class GateHeld(HnbcError):
+    """A release changes more than the study allows; what was there before is kept until a person accepts it."""
+
+    exit_status = 4
+
+
 class DamagedDownload(HnbcError):
     """What arrived is not the file that was asked for: truncated, empty, or a web page."""
 

@@ -17,9 +17,12 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from hnbc_assets.errors import StudyError
+from hnbc_assets.study_operation import Alerts, Database, Execution, Freshness, Gates, Refresh, Releases, Retention
 from hnbc_assets.study_sources import Cohort, LocalOrRemote, Section
 
 PACKAGED = Path(__file__).with_name("study.yaml")
+# Settings that no result depends on: they are no part of a study's identity.
+OPERATION = ("refresh", "gates", "releases", "freshness", "alerts", "retention", "database", "execution")
 
 
 class GeneList(Section):
@@ -100,18 +103,10 @@ class Enrichment(Section):
     collections: dict[str, LocalOrRemote] = Field(default_factory=dict)
 
 
-class Database(Section):
-    """How many published databases are kept beside the current one."""
+class Challengers(Section):
+    """What becomes of a refit that differs from the published signature: published at once, on approval, or never."""
 
-    keep: int = Field(5, ge=1)
-
-
-class Execution(Section):
-    """How a run's steps are executed, and how many files are downloaded at the same time."""
-
-    executor: Literal["in_process", "multiprocess"] = "in_process"
-    max_concurrent: int = Field(2, ge=1)
-    download_workers: int = Field(12, ge=1, le=16)
+    promotion: Literal["automatic", "approval", "never"] = "automatic"
 
 
 class SimulationSettings(Section):
@@ -149,8 +144,15 @@ class Study(Section):
     resistance: Resistance = Resistance()
     enrichment: Enrichment = Enrichment()
     signature: SignatureSettings = SignatureSettings()
+    challengers: Challengers = Challengers()
     microenvironment: Microenvironment
     drugs: Drugs | None = Drugs()
+    refresh: Refresh = Refresh()
+    gates: Gates = Gates()
+    releases: Releases = Releases()
+    freshness: Freshness = Freshness()
+    alerts: Alerts = Alerts()
+    retention: Retention = Retention()
     database: Database = Database()
     execution: Execution = Execution()
     simulation: SimulationSettings = SimulationSettings()
@@ -179,7 +181,7 @@ class Study(Section):
     @property
     def hash(self) -> str:
         """Twelve hexadecimal digits of the sha256 of every setting that a result can depend on."""
-        return digest(self.model_dump(mode="json", exclude={"execution", "database"}))
+        return digest(self.model_dump(mode="json", exclude=set(OPERATION)))
 
     def gene_sets(self, simulated: bool) -> dict[str, LocalOrRemote]:
         """The microenvironment's files by name: markers, and cell_types and purity where there are any."""

@@ -5,6 +5,18 @@ Belongs here: names, types, units and meaning of columns. Does not: how a table 
 
 from __future__ import annotations
 
+from hnbc_assets.tables.changes import (
+    AcceptedReleases,
+    ArchivedRiskScores,
+    ArchivedSignatures,
+    PerformanceChanges,
+    Publications,
+    ReleaseChanges,
+    ReleaseReports,
+    RiskChanges,
+    SignatureChallengers,
+    SignatureChanges,
+)
 from hnbc_assets.tables.cohorts import Cohorts, GeneMappings, Patients, Samples, SharedPatients
 from hnbc_assets.tables.database import CheckResults, ColumnDictionary, Lineage, Manifest, RawFiles, Truth
 from hnbc_assets.tables.drugs import DrugAssociations, DrugModels, DrugSensitivity
@@ -33,7 +45,10 @@ from hnbc_assets.tables.signature import (
 )
 
 __all__ = [
+    "AcceptedReleases",
     "AnoikisGenes",
+    "ArchivedRiskScores",
+    "ArchivedSignatures",
     "CandidateEnrichment",
     "CandidateGenes",
     "CandidateOverlap",
@@ -56,14 +71,21 @@ __all__ = [
     "Manifest",
     "MultivariableCox",
     "Patients",
+    "PerformanceChanges",
     "PrognosticPerformance",
     "ProportionalHazards",
+    "Publications",
     "RawFiles",
+    "ReleaseChanges",
+    "ReleaseReports",
+    "RiskChanges",
     "RiskScores",
     "Samples",
     "ScoreCoverage",
     "SharedPatients",
     "Signature",
+    "SignatureChallengers",
+    "SignatureChanges",
     "Signatures",
     "SingleSampleSignature",
     "SurvivalCurves",

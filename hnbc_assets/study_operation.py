@@ -1,0 +1,135 @@
+"""Operation of a study: how it is kept running and current, as an operator writes it in the study file.
+
+Belongs here: settings that no result depends on: when upstreams are looked at, which changes are held up, what is kept
+for how long, who is told. Does not: settings of the science (study.py), of sources (study_sources.py).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from hnbc_assets.study_sources import Section
+
+Stage = Literal["releases", "cohorts", "genes", "signature", "microenvironment", "drugs", "database"]
+
+
+class Database(Section):
+    """How many published databases are kept beside the current one."""
+
+    keep: int = Field(5, ge=1)
+
+
+class Execution(Section):
+    """How a run's steps are executed, and how many files are downloaded at the same time."""
+
+    executor: Literal["in_process", "multiprocess"] = "in_process"
+    max_concurrent: int = Field(2, ge=1)
+    download_workers: int = Field(12, ge=1, le=16)
+
+
+class Refresh(Section):
+    """When upstreams are looked at (cron, in UTC), and whether what is behind is then made again without being asked.
+
+    What failed is tried again when its inputs change, and after `retry_hours` otherwise.
+    """
+
+    schedule: str = "0 6 * * *"
+    automatic: bool = True
+    tick_seconds: int = Field(30, ge=1)
+    retry_hours: float = Field(20.0, ge=0)
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_cron(cls, schedule: str) -> str:
+        if re.fullmatch(r"[\d*,/A-Za-z-]+( [\d*,/A-Za-z-]+){4}", schedule) is None:
+            raise ValueError(f"{schedule!r} is no cron schedule of five fields, such as '0 6 * * *' (daily at 6, UTC)")
+        return schedule
+
+
+class Gates(Section):
+    """How much of a cohort a new release may lose before it is held up for a person; shares of what there was.
+
+    `files_removed` of its data files, `patients_lost` of its patients, `survival_lost` of the patients who had a
+    follow-up time, `events_lost` of the events of an endpoint. With `gene_model` and `fields`, another gene model and a
+    clinical field that is gone are held up too.
+    """
+
+    files_removed: float = Field(0.05, ge=0, le=1)
+    patients_lost: float = Field(0.05, ge=0, le=1)
+    survival_lost: float = Field(0.05, ge=0, le=1)
+    events_lost: float = Field(0.05, ge=0, le=1)
+    gene_model: bool = True
+    fields: bool = True
+
+
+class Releases(Section):
+    """How many releases of each upstream object stay in the archive, and which are pinned.
+
+    `pin` holds an object at a release that is in the archive: {gdc/TCGA-BRCA: "45.0"}. Its upstream is not asked then.
+    """
+
+    keep: int = Field(3, ge=2)
+    pin: dict[str, str] = Field(default_factory=dict)
+
+
+class Freshness(Section):
+    """Days after which a stage's assets count as stale when nothing has made them anew, whatever upstream does.
+
+    `looked` is for looks at the upstreams: after so many days without a successful one, `hnbc status` says so.
+    """
+
+    looked: float = Field(2, gt=0)
+    releases: float = Field(400, gt=0)
+    cohorts: float = Field(400, gt=0)
+    genes: float = Field(400, gt=0)
+    signature: float = Field(400, gt=0)
+    microenvironment: float = Field(400, gt=0)
+    drugs: float = Field(400, gt=0)
+    database: float = Field(400, gt=0)
+
+    def days(self, stage: Stage) -> float:
+        """The days of one stage."""
+        return float(getattr(self, stage))
+
+
+class Email(Section):
+    """Where failure messages are sent by SMTP. The password is read from the environment variable `password_env`."""
+
+    to: tuple[str, ...] = Field(min_length=1)
+    sender: str
+    host: str
+    port: int = Field(587, ge=1, le=65535)
+    starttls: bool = True
+    user: str | None = None
+    password_env: str | None = None
+
+    @model_validator(mode="after")
+    def _user_with_password(self) -> Email:
+        if (self.user is None) != (self.password_env is None):
+            raise ValueError("alerts.email: give user and password_env together, or neither")
+        if self.user is not None and not self.starttls:
+            raise ValueError("alerts.email: a password is not sent without starttls")
+        return self
+
+
+class Alerts(Section):
+    """Who is told of a failure: a webhook (an address, or env:NAME of a variable that holds one) and e-mail."""
+
+    webhook: str | None = None
+    email: Email | None = None
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_address(cls, webhook: str | None) -> str | None:
+        if webhook is not None and not webhook.startswith(("https://", "http://", "env:")):
+            raise ValueError("alerts.webhook is an http(s) address, or env:NAME of a variable that holds one")
+        return webhook
+
+
+class Retention(Section):
+    """How long Dagster's runs and their events are kept; runs that made what is in the lake now stay."""
+
+    runs_days: float = Field(90, gt=0)
