@@ -39,11 +39,13 @@ class Verdict:
 class Check:
     """A scientific check: a function of the new frame (its first parameter), what was read and what was made beside it.
 
-    It runs in its asset's own step, before the frame is stored: when a blocking one fails, the old table stays.
+    It runs in its asset's own step, before the frame is stored: when a blocking one fails, the old table stays. A gate
+    blocks too, and judges only whether the new frame may take the old one's place: what is stored stays good.
     """
 
     function: Callable[..., Verdict]
     blocking: bool = False
+    gate: bool = False
 
     @property
     def name(self) -> str:
@@ -60,13 +62,15 @@ class Check:
 class Publication:
     """What an asset's function returns: a frame, and what to show beside it in the UI.
 
-    `versioned_on` names the columns whose content makes the data version; all of them when empty.
+    `versioned_on` names the columns whose content makes the data version; all of them when empty. `release` is that of
+    the upstream, of a raw asset.
     """
 
     frame: pd.DataFrame
     figure: bytes | Mapping[str, bytes] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     versioned_on: tuple[str, ...] = ()
+    release: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,8 +116,13 @@ class Prepared:
         )
         found = {SCHEMA_CHECK: (schema, True)}
         if schema.passed:
-            found |= {c.name: (c.judge(self.frame, known), c.blocking) for c in self.described.checks}
+            found |= {c.name: (c.judge(self.frame, known), c.blocking or c.gate) for c in self.described.checks}
         return found
+
+    def held(self, verdicts: Mapping[str, tuple[Verdict, bool]]) -> list[Verdict]:
+        """The verdicts of gates that do not let the frame through."""
+        gates = {c.name for c in self.described.checks if c.gate}
+        return [verdict for name, (verdict, _) in verdicts.items() if name in gates and not verdict.passed]
 
     def check_results(self, verdicts: Mapping[str, tuple[Verdict, bool]]) -> list[dg.AssetCheckResult]:
         """The outcomes as Dagster takes them: ERROR where a check blocks, WARN otherwise."""
@@ -139,7 +148,7 @@ def check_specs(described: Described) -> list[dg.AssetCheckSpec]:
     )
     others = [
         dg.AssetCheckSpec(
-            c.name, asset=described.asset_key, blocking=c.blocking, description=inspect.getdoc(c.function)
+            c.name, asset=described.asset_key, blocking=c.blocking or c.gate, description=inspect.getdoc(c.function)
         )
         for c in described.checks
     ]

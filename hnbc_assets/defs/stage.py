@@ -6,7 +6,8 @@ inputs, checks, provenance. Does not: any particular asset, what is published of
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -27,16 +28,21 @@ from hnbc_assets.defs.publishing import (
     definition_metadata,
     figure_metadata,
 )
-from hnbc_assets.errors import StudyError
+from hnbc_assets.defs.step import KINDS, Fetched, Step, argument_names, asset_ins, call_arguments, wanted_inputs
+from hnbc_assets.errors import GateHeld, StudyError
+from hnbc_assets.lake.attempts import begin, fail, succeed
 from hnbc_assets.lake.checks import CheckOutcome, record
-from hnbc_assets.lake.parquet import Provenance, Stored, read_provenance
+from hnbc_assets.lake.observations import record_release
+from hnbc_assets.lake.parquet import Provenance, Stored
 from hnbc_assets.lake.paths import Lake
+from hnbc_assets.lake.plan import Node, basis
 from hnbc_assets.study import Place, Study, digest
 from hnbc_assets.tables import Table
 
 PACKAGE = Path(__file__).resolve().parent.parent
 STUDY_TAG = "hnbc/study"
 OWNERS = ["team:hnbc"]
+NOT_STORED = "stopped, or its table could not be stored: the run's log says why"
 
 
 @dataclass(frozen=True)
@@ -73,45 +79,28 @@ class Stage:
         *,
         key: str | None = None,
         inputs: Mapping[str, str | Mapping[str, str]] | None = None,
-        after: tuple[str, ...] = (),
         settings: Any = None,
         checks: tuple[Check, ...] = (),
-        kinds: tuple[str, ...] = ("pandas", "parquet"),
+        kinds: tuple[str, ...] = KINDS,
+        fetches: Fetched | None = None,
     ) -> Callable[[Callable[..., Publication | pd.DataFrame]], dg.AssetsDefinition]:
         """Make an asset of a function that returns a frame or a `Publication`.
 
         The function's parameters name the tables it reads. `inputs` maps a parameter to another asset's key, or to a
-        dictionary of names to keys: then the parameter gets a dictionary of frames. `after` names assets that must
-        come first but are not read as frames. `settings` are the settings that it reads: a change makes it stale.
+        dictionary of names to keys: then the parameter gets a dictionary of frames. `settings` are the settings that it
+        reads: a change makes it stale. `fetches` says of which upstream object a raw asset is.
         """
 
         def decorate(function: Callable[..., Publication | pd.DataFrame]) -> dg.AssetsDefinition:
             name = key or (table.table_name() if table else function.__name__)
             described = Described(name, table, inspect.getdoc(function) or "", checks)
-            wanted = _wanted(function, inputs or {})
-            version = self.code_version(settings)
 
-            @dg.asset(
-                key=described.asset_key,
-                ins=_ins(wanted),
-                deps=[dg.AssetKey(k.split("/")) for k in after],
-                group_name=self.name,
-                kinds=set(kinds),
-                owners=OWNERS,
-                description=described.description,
-                code_version=version,
-                check_specs=check_specs(described),
-                output_required=False,
-                metadata=definition_metadata(described),
-            )
-            def body(context: dg.AssetExecutionContext, **frames: pd.DataFrame) -> Iterator[Any]:
-                guard(context, self.study, self.place)
-                arguments = _arguments(wanted, frames)
-                made = {described.key: function(**arguments)}
-                sources = _versions(frames, wanted, self.lake, after)
-                yield from self._publish(context, [described], made, arguments, version, sources)
+            def made(**arguments: Any) -> dict[str, Publication | pd.DataFrame]:
+                return {name: function(**arguments)}
 
-            return body
+            wanted = wanted_inputs(function, inputs or {})
+            step = Step([described], name.replace("/", "__"), wanted, self.code_version(settings), kinds, fetches)
+            return self._definition(step, made)
 
         return decorate
 
@@ -120,58 +109,73 @@ class Stage:
         described: list[Described],
         *,
         name: str,
-        inputs: Mapping[str, str],
+        inputs: Mapping[str, str | Mapping[str, str]] | None = None,
         settings: Any = None,
-        kinds: tuple[str, ...] = ("pandas", "parquet"),
+        kinds: tuple[str, ...] = KINDS,
+        decided: bool = False,
     ) -> Callable[[Callable[..., Mapping[str, Publication | pd.DataFrame]]], dg.AssetsDefinition]:
-        """Make several assets of one function that returns a mapping of asset key to frame or `Publication`."""
+        """Make several assets of one function that returns a mapping of asset key to frame or `Publication`.
+
+        With `decided` they follow the promotions that people decide on.
+        """
 
         def decorate(function: Callable[..., Mapping[str, Publication | pd.DataFrame]]) -> dg.AssetsDefinition:
-            wanted = _wanted(function, inputs)
-            version = self.code_version(settings)
-
-            @dg.multi_asset(
-                name=name,
-                group_name=self.name,
-                outs={
-                    d.key.replace("/", "__"): dg.AssetOut(
-                        key=d.asset_key,
-                        description=d.description or inspect.getdoc(function),
-                        code_version=version,
-                        kinds=set(kinds),
-                        owners=OWNERS,
-                        is_required=False,
-                        metadata=definition_metadata(d),
-                    )
-                    for d in described
-                },
-                ins=_ins(wanted),
-                check_specs=[spec for d in described for spec in check_specs(d)],
-            )
-            def body(context: dg.AssetExecutionContext, **frames: pd.DataFrame) -> Iterator[Any]:
-                guard(context, self.study, self.place)
-                arguments = _arguments(wanted, frames)
-                made = function(**arguments)
-                sources = _versions(frames, wanted, self.lake, ())
-                yield from self._publish(context, described, made, arguments, version, sources)
-
-            return body
+            wanted = wanted_inputs(function, inputs or {})
+            step = Step(described, name, wanted, self.code_version(settings), kinds, decided=decided)
+            return self._definition(step, function)
 
         return decorate
+
+    def _definition(
+        self, step: Step, function: Callable[..., Mapping[str, Publication | pd.DataFrame]]
+    ) -> dg.AssetsDefinition:
+        @dg.multi_asset(
+            name=step.name,
+            description=inspect.getdoc(function),
+            group_name=self.name,
+            outs={
+                d.key.replace("/", "__"): dg.AssetOut(
+                    key=d.asset_key,
+                    description=d.description or inspect.getdoc(function),
+                    code_version=step.code_version,
+                    kinds=set(step.kinds),
+                    owners=OWNERS,
+                    is_required=False,
+                    metadata=definition_metadata(d) | step.metadata,
+                )
+                for d in step.described
+            },
+            ins=asset_ins(step.wanted),
+            deps=[step.fetches.look] if step.fetches else [],
+            check_specs=[spec for d in step.described for spec in check_specs(d)],
+        )
+        def body(context: dg.AssetExecutionContext, **frames: pd.DataFrame) -> Iterator[Any]:
+            guard(context, self.study, self.place)
+            read = {key: frames[a].attrs["data_version"] for key, a in argument_names(step.wanted).items()}
+            with attempting(self.lake, step.nodes, read, context.run.run_id):
+                arguments = call_arguments(step.wanted, frames)
+                yield from self._publish(context, step, function(**arguments), arguments, read)
+
+        return body
 
     def _publish(
         self,
         context: dg.AssetExecutionContext,
-        described: list[Described],
+        step: Step,
         made: Mapping[str, Publication | pd.DataFrame],
         arguments: Mapping[str, Any],
-        code_version: str,
-        sources: dict[str, str],
+        read: Mapping[str, str],
     ) -> Iterator[Any]:
         """Check every frame that the step made, then hand them to the lake; none if a blocking check failed."""
-        prepared = [Prepared.of(d, made[d.key]) for d in described]
+        prepared = [Prepared.of(d, made[d.key]) for d in step.described]
         known = dict(arguments) | {p.described.key.rsplit("/", 1)[-1]: p.frame for p in prepared}
         judged = [(p, p.verdicts(known)) for p in prepared]
+        held = [verdict for p, verdicts in judged for verdict in p.held(verdicts)]
+        if held:
+            for p, verdicts in judged:
+                self._seen(step, p)
+                yield from p.check_results(verdicts)
+            raise GateHeld(" ".join(verdict.description for verdict in held))
         for p, verdicts in judged:
             self._record(p, verdicts)
         broken = [
@@ -185,30 +189,49 @@ class Stage:
                 yield from p.check_results(verdicts)
             raise CheckFailed("; ".join(broken) + ". The stored tables were kept.")
         for p, verdicts in judged:
-            provenance = Provenance(
-                asset=p.described.key,
-                data_version=p.data_version,
-                code_version=code_version,
-                run_id=context.run.run_id,
-                study_hash=self.study.hash,
-                upstream=self.place.upstream,
-                written_at=datetime.now(UTC).isoformat(timespec="seconds"),
-                inputs=sources,
-                table_description=p.described.table.description() if p.described.table else p.described.description,
-                columns=p.described.table.dictionary() if p.described.table else [],
-            )
-            yield dg.MaterializeResult(
-                asset_key=p.described.asset_key,
-                value=Stored(p.frame, provenance),
-                data_version=dg.DataVersion(p.data_version),
-                check_results=p.check_results(verdicts),
-                metadata={
-                    "dagster/row_count": len(p.frame),
-                    "upstream": "SIMULATED" if self.place.simulated else self.place.upstream,
-                    **figure_metadata(p.publication.figure),
-                    **p.publication.metadata,
-                },
-            )
+            yield self._result(context, step, p, verdicts, read)
+            self._seen(step, p)
+
+    def _result(
+        self,
+        context: dg.AssetExecutionContext,
+        step: Step,
+        p: Prepared,
+        verdicts: Mapping[str, tuple[Verdict, bool]],
+        read: Mapping[str, str],
+    ) -> dg.MaterializeResult:
+        """A frame with its provenance, as Dagster hands it to the lake."""
+        provenance = Provenance(
+            asset=p.described.key,
+            data_version=p.data_version,
+            code_version=step.code_version,
+            run_id=context.run.run_id,
+            study_hash=self.study.hash,
+            upstream=self.place.upstream,
+            written_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            inputs=dict(read),
+            observed={step.fetches.look: p.publication.release} if step.fetches else {},
+            table_description=p.described.table.description() if p.described.table else p.described.description,
+            columns=p.described.table.dictionary() if p.described.table else [],
+        )
+        return dg.MaterializeResult(
+            asset_key=p.described.asset_key,
+            value=Stored(p.frame, provenance),
+            data_version=dg.DataVersion(p.data_version),
+            check_results=p.check_results(verdicts),
+            metadata={
+                "dagster/row_count": len(p.frame),
+                "upstream": "SIMULATED" if self.place.simulated else self.place.upstream,
+                **figure_metadata(p.publication.figure),
+                **p.publication.metadata,
+            },
+        )
+
+    def _seen(self, step: Step, p: Prepared) -> None:
+        """What was fetched is what upstream is at: a look could be older."""
+        if step.fetches and p.publication.release:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            record_release(self.lake, step.fetches.upstream, p.publication.release, now)
 
     def _record(self, prepared: Prepared, verdicts: Mapping[str, tuple[Verdict, bool]]) -> None:
         """Keep the outcomes beside the table, for the database and for `hnbc status`."""
@@ -231,6 +254,27 @@ class Stage:
         record(self.lake, *outcomes, complete=True)
 
 
+@contextmanager
+def attempting(lake: Lake, nodes: Sequence[Node], read: Mapping[str, str], run_id: str) -> Iterator[None]:
+    """Remember that assets are being made, until they are; if they are not, why."""
+    for node in nodes:
+        begin(lake, node.asset, basis(lake, node, read), run_id, datetime.now(UTC).isoformat(timespec="seconds"))
+    try:
+        yield
+    except GeneratorExit:  # Dagster gives the step up: it was interrupted, or storing failed
+        with suppress(OSError):  # on a full disk this cannot be written either
+            for node in nodes:
+                fail(lake, node.asset, NOT_STORED)
+        raise
+    except Exception as error:
+        with suppress(OSError):
+            for node in nodes:
+                fail(lake, node.asset, str(error) or type(error).__name__, held=isinstance(error, GateHeld))
+        raise
+    for node in nodes:
+        succeed(lake, node.asset)
+
+
 def guard(context: dg.AssetExecutionContext, study: Study, place: Place) -> None:
     """Stop a step whose study is not the one that its run was started with, or whose lake is another upstream's."""
     simulation = digest(study.simulation.model_dump()) if place.simulated else None
@@ -241,44 +285,3 @@ def guard(context: dg.AssetExecutionContext, study: Study, place: Place) -> None
             f"The study changed while the run was under way: the run was started with {started_with}, this step sees "
             f"{study.hash}. Reload the code location and start again."
         )
-
-
-Wanted = dict[str, str | dict[str, str]]
-
-
-def _wanted(function: Callable[..., Any], inputs: Mapping[str, str | Mapping[str, str]]) -> Wanted:
-    """Parameter to asset key, or to a dictionary of keys."""
-    wanted: Wanted = {}
-    for parameter in inspect.signature(function).parameters:
-        given = inputs.get(parameter, parameter)
-        wanted[parameter] = given if isinstance(given, str) else dict(given)
-    return wanted
-
-
-def _argument_names(wanted: Wanted) -> dict[str, str]:
-    """Asset key to the argument that carries its frame: one argument a key, however many parameters share it."""
-    named: dict[str, str] = {}
-    for parameter, given in wanted.items():
-        for name, key in {"": given}.items() if isinstance(given, str) else given.items():
-            named.setdefault(key, f"{parameter}__{name}" if name else parameter)
-    return named
-
-
-def _ins(wanted: Wanted) -> dict[str, dg.AssetIn]:
-    return {a: dg.AssetIn(key=dg.AssetKey(key.split("/"))) for key, a in _argument_names(wanted).items()}
-
-
-def _arguments(wanted: Wanted, frames: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    argument = _argument_names(wanted)
-    return {
-        parameter: frames[argument[given]]
-        if isinstance(given, str)
-        else {name: frames[argument[key]] for name, key in given.items()}
-        for parameter, given in wanted.items()
-    }
-
-
-def _versions(frames: Mapping[str, pd.DataFrame], wanted: Wanted, lake: Lake, after: tuple[str, ...]) -> dict[str, str]:
-    """The data version of every upstream as it was read."""
-    read = {key: frames[a].attrs["data_version"] for key, a in _argument_names(wanted).items()}
-    return read | {key: read_provenance(lake.table(key)).data_version for key in after}

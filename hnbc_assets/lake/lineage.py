@@ -57,12 +57,12 @@ def lineage(lake: Lake, of: Collection[str] | None = None) -> pd.DataFrame:
 
 
 def edges(known: Mapping[str, Provenance | None]) -> pd.DataFrame:
-    """The edges among assets whose provenance is known."""
+    """The edges of assets whose provenance is known, up to the observed releases of the upstreams."""
     rows = [
         (made.asset, upstream, made.data_version, version, made.run_id, made.code_version)
         for made in known.values()
         if made is not None
-        for upstream, version in sorted(made.inputs.items())
+        for upstream, version in sorted({**made.inputs, **made.observed}.items())
     ]
     return pd.DataFrame(rows, columns=EDGE_COLUMNS)
 

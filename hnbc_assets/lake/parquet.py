@@ -33,7 +33,8 @@ class Provenance:
     """Where a table comes from and what it says, kept in the table's own file.
 
     `inputs` maps each upstream asset to the data version that was read of it. `columns` lists, for each documented
-    column, its `name`, `type`, `unit` and `description`. `content_hash` is filled in on writing.
+    column, its `name`, `type`, `unit` and `description`. `content_hash` is filled in on writing. `observed` maps the
+    observed source of a raw asset (`gdc_release`) to the release that was fetched.
     """
 
     asset: str
@@ -44,6 +45,7 @@ class Provenance:
     upstream: str = ""
     written_at: str = ""
     inputs: Mapping[str, str] = field(default_factory=dict)
+    observed: Mapping[str, str] = field(default_factory=dict)
     table_description: str = ""
     columns: list[dict[str, str]] = field(default_factory=list)
     content_hash: str = ""

@@ -73,18 +73,54 @@ class Lake:
         """The check outcomes of an asset, beside its parquet file."""
         return self.tables / f"{_checked(asset)}{_CHECKS_SUFFIX}"
 
+    def observation(self, name: str) -> Path:
+        """What was seen last of an upstream object: `gdc/TCGA-BRCA` is `observations/gdc/TCGA-BRCA.json`."""
+        return self.root / "observations" / f"{_checked(name)}.json"
+
+    def attempt(self, asset: str) -> Path:
+        """The latest attempt to make an asset that did not succeed."""
+        return self.root / "attempts" / f"{_checked(asset)}.json"
+
+    @property
+    def decisions(self) -> Path:
+        """What people decided, a line of JSON each."""
+        return self.root / "decisions.jsonl"
+
+    @property
+    def publication(self) -> Path:
+        """Of what the published database was made."""
+        return self.root / "publication.json"
+
+    @property
+    def signatures(self) -> Path:
+        """Every signature that was trained here, a file each."""
+        return self.root / "signatures"
+
+    @property
+    def reports(self) -> Path:
+        """Reports of releases, in HTML."""
+        return self.root / "reports"
+
+    @property
+    def refresh_lock(self) -> Path:
+        """Held by a refresh in a terminal; the automation waits meanwhile."""
+        return self.root / ".refresh.lock"
+
+    def observed_objects(self) -> list[str]:
+        """The names of all upstream objects that were looked at, sorted."""
+        return sorted(_names(self.root / "observations", ".json"))
+
+    def attempted_assets(self) -> list[str]:
+        """The names of all assets whose latest attempt did not succeed, sorted."""
+        return sorted(_names(self.root / "attempts", ".json"))
+
     def assets(self) -> list[str]:
         """The names of all assets that have a parquet file here, sorted."""
-        return sorted(self._names(".parquet"))
+        return sorted(_names(self.tables, ".parquet"))
 
     def checked_assets(self) -> list[str]:
         """The names of all assets that have check outcomes here, sorted."""
-        return sorted(self._names(_CHECKS_SUFFIX))
-
-    def _names(self, suffix: str) -> Iterator[str]:
-        for path in self.tables.rglob(f"*{suffix}"):
-            if not path.name.startswith("."):
-                yield path.relative_to(self.tables).as_posix().removesuffix(suffix)
+        return sorted(_names(self.tables, _CHECKS_SUFFIX))
 
     def upstream(self) -> str | None:
         """The upstream that this lake belongs to, or None when it is new."""
@@ -137,6 +173,12 @@ class Lake:
                 f"{self.root} holds another simulation: `simulation` in the study file has changed. Set HNBC_DATA_LAKE "
                 "to another folder, or change it back."
             )
+
+
+def _names(folder: Path, suffix: str) -> Iterator[str]:
+    for path in folder.rglob(f"*{suffix}"):
+        if not path.name.startswith("."):
+            yield path.relative_to(folder).as_posix().removesuffix(suffix)
 
 
 def _checked(asset: str) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from hnbc_assets.sources.simulated.gdc_samples import barcode
-from hnbc_assets.sources.simulated.world import World
+from hnbc_assets.sources.simulated.simulation import Simulation
+from hnbc_assets.sources.simulated.world import Cohort
 
 # (share, IHC word, IHC score, FISH) among patients whose tumour has, or has not, the amplification.
 HER2_RECORDS: dict[bool, tuple[tuple[float, str | None, str | None, str | None], ...]] = {
@@ -50,7 +51,7 @@ MENOPAUSE = {
 }
 
 
-def draw_records(world: World) -> pd.DataFrame:
+def draw_records(simulation: Simulation, cohort: Cohort) -> pd.DataFrame:
     """A row a patient, index barcode: recorded receptors, stage and follow-up in days; missing values None or NaN.
 
     Columns: patient, sex, age_years, er, pr, her2_word, her2_score, her2_fish, stage, t, n, m, menopause, dead,
@@ -58,11 +59,11 @@ def draw_records(world: World) -> pd.DataFrame:
     os_event, dss_event, pfi_days, pfi_event, treatment. About one patient in a hundred has no follow-up at all, one in
     sixty was last seen on day 0.
     """
-    rng = world.simulation.rng("tcga", "clinic")
-    table = world.tcga.patients
+    rng = simulation.rng(cohort.name, "clinic")
+    table = cohort.patients
     n = len(table)
-    records = pd.DataFrame({"patient": np.arange(n), "sex": table["sex"], "age_years": table["age_years"].astype(int)})
-    records.index = pd.Index([barcode(world, patient) for patient in range(n)], name="barcode")
+    records = pd.DataFrame({"patient": table.index, "sex": table["sex"], "age_years": table["age_years"].astype(int)})
+    records.index = pd.Index([barcode(cohort, patient) for patient in table.index], name="barcode")
     er = table["er"].to_numpy()
     records["er"] = np.where(rng.random(n) < 0.02, None, np.where(er, "Positive", "Negative"))
     pr = np.where(rng.random(n) < 0.85, er, ~er & (rng.random(n) < 0.1))
@@ -75,16 +76,27 @@ def draw_records(world: World) -> pd.DataFrame:
     post = table["age_years"].to_numpy() + rng.normal(0, 3, n) > 51
     records["menopause"] = np.where(records["sex"] == "male", None, [MENOPAUSE[bool(after)] for after in post])
     records.loc[rng.random(n) < 0.06, "menopause"] = None
-    records["os_days"] = np.maximum(np.rint(table["os_years"].to_numpy() * 365.25), 1.0)
-    records["os_event"] = table["os_event"].to_numpy()
-    records["dss_event"] = table["dss_event"].to_numpy()
-    days = np.maximum(np.rint(table["years"].to_numpy() * 365.25), 1.0)
-    records["pfi_event"] = table["event"].to_numpy()
-    records["pfi_days"] = np.where(table["event"], np.minimum(days, records["os_days"]), records["os_days"])
+    for name, values in outcomes(table).items():
+        records[name] = values
     _lose_follow_up(records, rng)
     records["dead"] = records["os_event"]
     records["treatment"] = rng.choice(["Chemotherapy", "Hormone Therapy", "Radiation Therapy, NOS"], n)
     return records
+
+
+def outcomes(observed: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Follow-up as it is recorded, in whole days, from what was observed (`world.observe`): os_days, os_event,
+    dss_event, pfi_event, pfi_days, each (n,)."""
+    os_days = np.maximum(np.rint(observed["os_years"].to_numpy() * 365.25), 1.0)
+    days = np.maximum(np.rint(observed["years"].to_numpy() * 365.25), 1.0)
+    progressed = observed["event"].to_numpy()
+    return {
+        "os_days": os_days,
+        "os_event": observed["os_event"].to_numpy(),
+        "dss_event": observed["dss_event"].to_numpy(),
+        "pfi_event": progressed,
+        "pfi_days": np.where(progressed, np.minimum(days, os_days), os_days),
+    }
 
 
 def _her2_records(amplified: np.ndarray, rng: np.random.Generator) -> np.ndarray:

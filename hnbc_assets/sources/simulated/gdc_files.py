@@ -98,7 +98,7 @@ def maf(world: World, patient: int, barcode: str) -> bytes:
     """One patient's masked somatic mutations: PIK3CA and GATA3 in ER-positive, TP53 in ER-negative tumours, and
     others."""
     rng = world.simulation.rng("tcga", "maf", barcode)
-    er = bool(world.tcga.patients["er"].iloc[patient])
+    er = bool(world.of_patient(patient)[0].patients.at[patient, "er"])
     chances = {"PIK3CA": 0.4 if er else 0.1, "TP53": 0.25 if er else 0.8, "GATA3": 0.15 if er else 0.02}
     chosen = [gene for gene, chance in chances.items() if rng.random() < chance]
     chosen += list(rng.choice(world.roster.genes.index.to_numpy(), rng.poisson(6.0)))

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hnbc_assets.sources.simulated.delimited import prepared, tab_separated
-from hnbc_assets.sources.simulated.world import World
+from hnbc_assets.sources.simulated.simulation import Simulation
+from hnbc_assets.sources.simulated.world import Cohort, World
 
 SAMPLE_TYPES = {"01": "Primary Tumor", "02": "Recurrent Tumor", "06": "Metastatic", "11": "Solid Tissue Normal"}
 STAR_HEADER = (
@@ -19,23 +20,24 @@ STAR_HEADER = (
     "gene_id\tgene_name\tgene_type\tunstranded\tstranded_first\tstranded_second\ttpm_unstranded\tfpkm_unstranded\tfpkm_uq_unstranded\n"
 )
 N_COPIES_ON_Y, N_REPEATED_SYMBOLS, N_NON_CODING = 8, 4, 40
+RECOUNT_NOISE = 0.15  # log2 units
 SITES = ("ZA", "ZB", "ZC", "ZD", "ZE", "ZF")
 
 
-def barcode(world: World, patient: int) -> str:
+def barcode(cohort: Cohort, patient: int) -> str:
     """A 12-character patient barcode; the tissue source sites Z… exist in the simulation only."""
-    site = SITES[int(world.tcga.patients["plate"].iloc[patient]) % len(SITES)]
+    site = SITES[int(cohort.patients.at[patient, "plate"]) % len(SITES)]
     return f"TCGA-{site}-{patient + 1:04d}"
 
 
-def draw_aliquots(world: World) -> pd.DataFrame:
+def draw_aliquots(simulation: Simulation, cohort: Cohort) -> pd.DataFrame:
     """A row an aliquot: aliquot, patient (number), code (01, 02, 06, 11), kind. The tumour as it was drawn is the one
     that a fixed rule chooses: vial A, analyte R, the higher plate.
     """
-    rng = world.simulation.rng("tcga", "aliquots")
+    rng = simulation.rng(cohort.name, "aliquots")
     rows = []
-    for patient, plate in enumerate(world.tcga.patients["plate"]):
-        stem, high, low = barcode(world, patient), f"Z1{plate:02d}", f"Z0{plate:02d}"
+    for patient, plate in cohort.patients["plate"].items():
+        stem, high, low = barcode(cohort, patient), f"Z1{plate:02d}", f"Z0{plate:02d}"
         drawn = rng.random(6)
         if drawn[0] >= 0.015:
             rows.append((f"{stem}-01A-11R-{high}-07", patient, "01", "tumour"))
@@ -74,10 +76,16 @@ class StarFiles:
         self.kilobases = rng.uniform(0.8, 6.0, len(names))
         self.n_extra = len(names) - len(genes)
 
-    def body(self, aliquot: str, patient: int, kind: str) -> bytes:
-        """One sample's file. Counts are rounded from TPM, gene length and depth; what rounds to 0 has 0 everywhere."""
+    def body(self, aliquot: str, patient: int, kind: str, version: int = 1) -> bytes:
+        """One sample's file. Counts are rounded from TPM, gene length and depth; what rounds to 0 has 0 everywhere.
+
+        A later version is the same reads counted anew: every gene a little different.
+        """
         rng = self.world.simulation.rng("tcga", "file", aliquot)
         log2 = self.log2_expression(rng, patient, kind)
+        if version > 1:
+            again = self.world.simulation.rng("tcga", "file", aliquot, f"version {version}")
+            log2 = log2 + RECOUNT_NOISE * again.standard_normal(len(log2))
         linear = np.concatenate(
             [np.exp2(log2), np.zeros(N_COPIES_ON_Y), rng.gamma(0.5, 1.0, self.n_extra - N_COPIES_ON_Y)]
         )
@@ -104,7 +112,8 @@ class StarFiles:
 
     def log2_expression(self, rng: np.random.Generator, patient: int, kind: str) -> NDArray[np.float64]:
         """(n_genes,) of one aliquot; a repeat is the tumour measured again, a normal has no tumour's factors."""
-        tumour = self.world.tcga.expression[:, patient].astype(np.float64)
+        cohort, column = self.world.of_patient(patient)
+        tumour = cohort.expression[:, column].astype(np.float64)
         if kind == "tumour":
             return tumour
         genes = self.world.roster.genes

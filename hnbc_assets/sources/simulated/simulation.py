@@ -14,6 +14,7 @@ import numpy as np
 Variant = Literal["default", "null", "batch", "no_overlap"]
 VARIANTS = ("default", "null", "batch", "no_overlap")
 SMALLEST_GENOME = 1500
+FIRST_RELEASE, SECOND_RELEASE = "45.0", "46.0"
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Simulation:
     Variants: `default` has every planted effect. `null` has nothing prognostic: no gene, cell type or drug goes with
     survival. `batch` has strong plate and scanner effects that no outcome depends on. `no_overlap` has resistance genes
     and prognostic genes, but no anoikis gene differs with response.
+
+    `release` is what the simulated GDC serves: "45.0", or "46.0", which is the same with what is known to have changed.
     """
 
     seed: int = 20250101
@@ -34,7 +37,7 @@ class Simulation:
     n_metabric: int = 200
     n_lines: int = 300
     n_drugs: int = 40
-    release: str = "45.0"
+    release: str = FIRST_RELEASE
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:

@@ -7,7 +7,7 @@ the gaps and contradictions of clinical records, which each host's file module a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hnbc_assets.sources.simulated.patients import FloatArray, Mix, Patients, draw_patients
 from hnbc_assets.sources.simulated.roster import FACTORS, N_OTHER_MECHANISMS, Roster, draw_roster
-from hnbc_assets.sources.simulated.simulation import Simulation
+from hnbc_assets.sources.simulated.simulation import FIRST_RELEASE, Simulation
 
 MIXES = {
     "tcga": Mix(0.74, 0.14, 58.0, (0.18, 0.57, 0.23, 0.02), 0.085, (1.5, 10.0), male=0.01),
@@ -24,6 +24,7 @@ MIXES = {
     "validation": Mix(0.62, 0.02, 51.0, (0.02, 0.60, 0.38, 0.0), 0.085, (1.0, 7.0)),
     "metabric": Mix(0.77, 0.12, 61.0, (0.35, 0.52, 0.12, 0.01), 0.06, (5.0, 22.0)),
 }
+ARRIVING_SHARE, FEWEST_ARRIVALS = 0.05, 8
 SCALE = {"tcga": (1.0, 0.0), "discovery": (0.75, 2.5), "validation": (0.70, 2.9), "metabric": (0.55, 3.5)}
 N_PLATES = {"tcga": 8, "discovery": 3, "validation": 2, "metabric": 2}
 PLATE_SHIFT, BATCH_VARIANT_SHIFT = 0.15, 0.9
@@ -33,7 +34,7 @@ RESPONSE_NOISE = 0.36  # of ln IC50, where the mechanisms have about 1
 
 @dataclass(frozen=True)
 class Cohort:
-    """patients: index patient number; er, her2 (true), stage, age_years, sex, complete_response, plate, days and
+    """patients: index patient number, from 0, of those who arrive later from where the others end; er, her2 (true), stage, age_years, sex, complete_response, plate, days and
     events.
 
     expression: (n_genes, n_patients) float32, log2 units of the cohort's platform,
@@ -67,7 +68,10 @@ class Lines:
 
 
 class World:
-    """Everything a simulation holds, each part drawn when first asked for."""
+    """Everything a simulation holds, each part drawn when first asked for.
+
+    `tcga` are the patients of the first release, `arrivals` those whom its second release adds to them.
+    """
 
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
@@ -76,6 +80,11 @@ class World:
     @cached_property
     def tcga(self) -> Cohort:
         return draw_cohort(self.simulation, self.roster, "tcga", self.simulation.n_tcga)
+
+    @cached_property
+    def arrivals(self) -> Cohort:
+        n = max(FEWEST_ARRIVALS, round(ARRIVING_SHARE * self.simulation.n_tcga))
+        return draw_cohort(self.simulation, self.roster, "tcga", n, joining=self.tcga)
 
     @cached_property
     def discovery(self) -> Cohort:
@@ -94,25 +103,42 @@ class World:
     def lines(self) -> Lines:
         return draw_lines(self.simulation, self.roster)
 
+    def of_patient(self, number: int) -> tuple[Cohort, int]:
+        """Where a patient of TCGA is found: among the first or the arrivals, and at which place there."""
+        n = self.simulation.n_tcga
+        return (self.tcga, number) if number < n else (self.arrivals, number - n)
+
+
+def draw(simulation: Simulation) -> World:
+    """The world of a simulation; equal settings share one, whatever their release: it decides what is shown of it."""
+    return _drawn(replace(simulation, release=FIRST_RELEASE))
+
 
 @lru_cache(maxsize=2)
-def draw(simulation: Simulation) -> World:
-    """The world of a simulation; equal settings share one."""
+def _drawn(simulation: Simulation) -> World:
     return World(simulation)
 
 
-def draw_cohort(simulation: Simulation, roster: Roster, name: str, n: int) -> Cohort:
-    """Draw the patients of a cohort, what became of them, and their tumours' expression."""
-    drawn = draw_patients(simulation, roster, MIXES[name], n, simulation.rng(name, "patients"))
-    rng = simulation.rng(name, "expression")
+def draw_cohort(simulation: Simulation, roster: Roster, name: str, n: int, *, joining: Cohort | None = None) -> Cohort:
+    """Draw the patients of a cohort, what became of them, and their tumours' expression.
+
+    Those who are `joining` a cohort come from the same population and lie on its plates, but are drawn by random
+    numbers of their own, so that nothing of the cohort moves; they are numbered after it.
+    """
+    part = name if joining is None else f"{name} arrivals"
+    drawn = draw_patients(simulation, roster, MIXES[name], n, simulation.rng(part, "patients"))
+    rng = simulation.rng(part, "expression")
     table = observe(drawn.table)
     table["plate"] = rng.integers(0, N_PLATES[name], n)
-    shifts = plate_shifts(simulation, len(roster.genes), N_PLATES[name], rng)
+    if joining is None:
+        shifts = plate_shifts(simulation, len(roster.genes), N_PLATES[name], rng)
+    else:
+        shifts, table.index = joining.shifts, table.index + len(joining.patients)
     z = standardised_expression(roster, drawn.factors, drawn.own, rng)
     values = on_platform(roster, z, SCALE[name], shifts[:, table["plate"].to_numpy()])
     amplified = roster.genes.index.get_indexer(["ERBB2", "GRB7"])
     values[amplified[:, None], np.flatnonzero(table["her2"])] += HER2_LIFT * SCALE[name][0]
-    return Cohort(name, drawn, table, values, shifts)
+    return Cohort(part, drawn, table, values, shifts)
 
 
 def observe(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,36 @@
+"""The graph: every asset as the plan of the lake knows it.
+
+Belongs here: reading nodes from Dagster's definitions. Does not: comparing them with the lake (lake/plan.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from hnbc_assets.defs.step import DECIDED, UPSTREAM
+from hnbc_assets.lake.io_manager import asset_name
+from hnbc_assets.lake.plan import Node
+
+DATABASE = "hnbc_database"
+
+
+def nodes(assets: Iterable[dg.AssetsDefinition]) -> dict[str, Node]:
+    """The materialised assets by name; observed sources are none."""
+    made = [(definition, spec) for definition in assets for spec in definition.specs if definition.is_materializable]
+    known = {asset_name(spec.key) for _, spec in made}
+    found = {}
+    for definition, spec in made:
+        name = asset_name(spec.key)
+        inputs = tuple(sorted(set(asset_name(dep.asset_key) for dep in spec.deps) & known))
+        found[name] = Node(
+            asset=name,
+            step=definition.op.name,
+            inputs=inputs,
+            code_version=spec.code_version or "",
+            upstream=str(spec.metadata.get(UPSTREAM, "")),
+            decided=bool(spec.metadata.get(DECIDED, False)),
+            published=name == DATABASE,
+        )
+    return found

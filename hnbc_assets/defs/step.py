@@ -1,0 +1,90 @@
+"""A step: what a function makes, of what, and by which code; and how its parameters become Dagster's inputs.
+
+Belongs here: the description of one step, its assets as the plan's nodes. Does not: how a step is run (stage.py), what
+is published of it (publishing.py).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from hnbc_assets.defs.publishing import Described
+from hnbc_assets.lake.plan import Node
+
+KINDS = ("pandas", "parquet")
+UPSTREAM, DECIDED = "hnbc/upstream", "hnbc/decided"
+Wanted = dict[str, str | dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a raw asset fetches: the upstream object, and the observed source that knows the object's release."""
+
+    upstream: str
+    look: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a function makes in one step, of what, and by which code."""
+
+    described: list[Described]
+    name: str
+    wanted: Wanted
+    code_version: str
+    kinds: tuple[str, ...] = KINDS
+    fetches: Fetched | None = None
+    decided: bool = False
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the graph's nodes are told by (graph.py)."""
+        upstream = {UPSTREAM: self.fetches.upstream} if self.fetches else {}
+        return upstream | ({DECIDED: True} if self.decided else {})
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The assets as the plan knows them."""
+        inputs, upstream = tuple(argument_names(self.wanted)), self.fetches.upstream if self.fetches else ""
+        return [
+            Node(d.key, self.name, inputs, self.code_version, upstream=upstream, decided=self.decided)
+            for d in self.described
+        ]
+
+
+def wanted_inputs(function: Callable[..., Any], inputs: Mapping[str, str | Mapping[str, str]]) -> Wanted:
+    """Parameter to asset key, or to a dictionary of keys."""
+    wanted: Wanted = {}
+    for parameter in inspect.signature(function).parameters:
+        given = inputs.get(parameter, parameter)
+        wanted[parameter] = given if isinstance(given, str) else dict(given)
+    return wanted
+
+
+def argument_names(wanted: Wanted) -> dict[str, str]:
+    """Asset key to the argument that carries its frame: one argument a key, however many parameters share it."""
+    named: dict[str, str] = {}
+    for parameter, given in wanted.items():
+        for name, key in {"": given}.items() if isinstance(given, str) else given.items():
+            named.setdefault(key, f"{parameter}__{name}" if name else parameter)
+    return named
+
+
+def asset_ins(wanted: Wanted) -> dict[str, dg.AssetIn]:
+    return {a: dg.AssetIn(key=dg.AssetKey(key.split("/"))) for key, a in argument_names(wanted).items()}
+
+
+def call_arguments(wanted: Wanted, frames: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    argument = argument_names(wanted)
+    return {
+        parameter: frames[argument[given]]
+        if isinstance(given, str)
+        else {name: frames[argument[key]] for name, key in given.items()}
+        for parameter, given in wanted.items()
+    }

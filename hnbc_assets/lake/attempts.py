@@ -1,0 +1,69 @@
+"""Attempts to make an asset that did not end well: what stopped them, and on what they were based.
+
+Belongs here: keeping the latest attempt of an asset until one succeeds. Does not: deciding whether to try again (plan).
+
+An attempt that was begun and neither succeeded nor failed belongs to a process that was killed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+from hnbc_assets.lake.atomic import write_bytes
+from hnbc_assets.lake.paths import Lake
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The latest attempt. `basis` identifies what it was made from: code, inputs, release, decisions of people.
+
+    `tries` counts attempts on that basis. `reason` is empty while it runs, or when its process was killed; `held` says
+    that a gate stopped it and a person can let it through.
+    """
+
+    asset: str
+    basis: str
+    tries: int
+    begun_at: str
+    run_id: str = ""
+    reason: str = ""
+    held: bool = False
+
+
+def latest(lake: Lake, asset: str) -> Attempt | None:
+    """The latest attempt of an asset that did not succeed, if there is one."""
+    try:
+        return Attempt(**json.loads(lake.attempt(asset).read_bytes()))
+    except FileNotFoundError:
+        return None
+
+
+def unsuccessful(lake: Lake) -> dict[str, Attempt]:
+    """The latest attempt of every asset whose latest attempt did not succeed."""
+    found = {asset: latest(lake, asset) for asset in lake.attempted_assets()}
+    return {asset: attempt for asset, attempt in found.items() if attempt is not None}
+
+
+def begin(lake: Lake, asset: str, basis: str, run_id: str, now: str) -> None:
+    """Remember that an asset is being made."""
+    before = latest(lake, asset)
+    tries = before.tries + 1 if before is not None and before.basis == basis else 1
+    _write(lake, Attempt(asset, basis, tries, now, run_id))
+
+
+def fail(lake: Lake, asset: str, reason: str, *, held: bool = False) -> None:
+    """Remember why the attempt that was begun failed."""
+    begun = latest(lake, asset)
+    if begun is not None:
+        _write(lake, dataclasses.replace(begun, reason=reason, held=held))
+
+
+def succeed(lake: Lake, asset: str) -> None:
+    """Forget the attempt: the asset was made."""
+    lake.attempt(asset).unlink(missing_ok=True)
+
+
+def _write(lake: Lake, attempt: Attempt) -> None:
+    write_bytes(lake.attempt(attempt.asset), json.dumps(dataclasses.asdict(attempt), indent=1).encode())

@@ -1,0 +1,61 @@
+"""Decisions of people: releases that they accepted though a gate held, signatures that they promoted.
+
+Belongs here: keeping who decided what and when, for ever. Does not: what follows from it (defs).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import json
+import os
+import socket
+from dataclasses import dataclass
+from typing import Literal
+
+from hnbc_assets.lake.atomic import locked, write_bytes
+from hnbc_assets.lake.paths import Lake
+
+Kind = Literal["accept", "promote"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`kind` accept: `subject` is the upstream and `choice` its release. Promote: the choice is a signature_id.
+
+    `evidence` is why the gate held, or what the challenger was compared with.
+    """
+
+    kind: Kind
+    subject: str
+    choice: str
+    by: str
+    at: str
+    evidence: str = ""
+
+
+def decisions(lake: Lake, kind: Kind | None = None) -> list[Decision]:
+    """All decisions, or those of a kind, oldest first."""
+    try:
+        lines = lake.decisions.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    made = [Decision(**json.loads(line)) for line in lines if line.strip()]
+    return [decision for decision in made if kind in (None, decision.kind)]
+
+
+def decide(lake: Lake, decision: Decision) -> None:
+    """Add a decision; none is ever changed or removed."""
+    with locked(lake.root / ".decisions.lock", wait_seconds=60):
+        lines = [json.dumps(dataclasses.asdict(one), ensure_ascii=False) for one in [*decisions(lake), decision]]
+        write_bytes(lake.decisions, ("\n".join(lines) + "\n").encode())
+
+
+def accepted(lake: Lake, source: str, release: str) -> bool:
+    """Whether a person accepted this release of an upstream."""
+    return any((d.subject, d.choice) == (source, release) for d in decisions(lake, "accept"))
+
+
+def this_person() -> str:
+    """Who is deciding: the user of this process and the machine (through sudo, who called it)."""
+    return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"

@@ -1,0 +1,186 @@
+"""What is behind: which assets no longer are what would be made of the lake, and which of them can be made now.
+
+Belongs here: comparing what each table was made from with what there is now. Does not: the graph (defs), running.
+
+The comparison is of states, not of events: what a killed process left half done is behind until it is made, and an
+asset whose inputs were made again with the same content is not behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from hnbc_assets.errors import NotInLake
+from hnbc_assets.lake import attempts, observations, parquet
+from hnbc_assets.lake.decisions import decisions
+from hnbc_assets.lake.parquet import Provenance
+from hnbc_assets.lake.paths import Lake
+
+KILLED_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Node:
+    """An asset as the code knows it now.
+
+    `step` names the step that makes it, maybe with others. `upstream` is the object that a raw asset fetches, and empty
+    otherwise; with `decided` it also follows the promotions that people decide on.
+    """
+
+    asset: str
+    step: str
+    inputs: tuple[str, ...]
+    code_version: str
+    upstream: str = ""
+    decided: bool = False
+    published: bool = False
+
+
+@dataclass(frozen=True)
+class Made:
+    """From what an asset was made: its code version, the versions of its inputs, the release of its upstream."""
+
+    data_version: str
+    code_version: str
+    inputs: Mapping[str, str]
+    release: str = ""
+    written_at: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The assets of a graph beside what is in the lake. `reasons` says of each asset that is behind why it is."""
+
+    lake: Lake
+    nodes: Mapping[str, Node]
+    made: Mapping[str, Made]
+    reasons: Mapping[str, str]
+
+    def ready(self, settled: Collection[str] = ()) -> list[str]:
+        """The assets that are behind while nothing that they rest on is, whole steps together, sorted.
+
+        Parameters
+        ----------
+        settled : raw assets that could not be brought to the present release. They count as what they are: what rests
+            on them is made from the release that is there. They are not among the answer.
+        """
+        waiting = set(self.reasons) - set(settled)
+        steps = {self.nodes[asset].step for asset in waiting}
+        blocked = {node.step for node in self.nodes.values() if waiting & self._outside(node)}
+        return sorted(node.asset for node in self.nodes.values() if node.step in steps - blocked)
+
+    def _outside(self, node: Node) -> frozenset[str]:
+        """What an asset rests on, without what its own step makes."""
+        return frozenset(above for above in self.ancestors(node.asset) if self.nodes[above].step != node.step)
+
+    def ancestors(self, asset: str) -> frozenset[str]:
+        """Everything that an asset is made from, through all stages."""
+        return self._ancestors[asset]
+
+    @cached_property
+    def _ancestors(self) -> dict[str, frozenset[str]]:
+        found: dict[str, frozenset[str]] = {}
+
+        def above(asset: str) -> frozenset[str]:
+            if asset not in found:
+                inputs = [i for i in self.nodes[asset].inputs if i in self.nodes]
+                found[asset] = frozenset(inputs).union(*(above(i) for i in inputs))
+            return found[asset]
+
+        for asset in self.nodes:
+            above(asset)
+        return found
+
+    def descendants(self, of: Iterable[str]) -> list[str]:
+        """Everything that is made from any of these assets, sorted."""
+        wanted = set(of)
+        return sorted(asset for asset in self.nodes if wanted & self.ancestors(asset))
+
+    def basis(self, asset: str) -> str:
+        """What an attempt to make the asset now would be based on, as one word."""
+        node = self.nodes[asset]
+        return basis(self.lake, node, {i: self.made[i].data_version for i in node.inputs if i in self.made})
+
+    def resting(self, asset: str, retry_hours: float, now: datetime | None = None) -> str:
+        """Why the automation leaves an asset that is behind alone for now; empty when it does not.
+
+        What failed is tried again on another basis, or after `retry_hours`; what was killed three times likewise.
+        """
+        attempt = attempts.latest(self.lake, asset)
+        if attempt is None or attempt.basis != self.basis(asset):
+            return ""
+        tried = datetime.fromisoformat(attempt.begun_at)
+        if (now or datetime.now(UTC)) - tried >= timedelta(hours=retry_hours):
+            return ""
+        if attempt.reason:
+            return attempt.reason
+        return f"its process ended {attempt.tries} times without a word" if attempt.tries >= KILLED_TRIES else ""
+
+
+def basis(lake: Lake, node: Node, versions: Mapping[str, str]) -> str:
+    """What an attempt to make an asset is based on: code, inputs, the upstream's release, what people decided."""
+    release = observations.observed(lake, node.upstream).release if node.upstream else ""
+    decided = [(d.kind, d.subject, d.choice, d.at) for d in decisions(lake)] if node.upstream or node.decided else []
+    word = json.dumps([node.code_version, sorted(versions.items()), release, decided])
+    return hashlib.sha256(word.encode()).hexdigest()[:16]
+
+
+def examine(lake: Lake, nodes: Mapping[str, Node]) -> Plan:
+    """Compare every asset of the graph with what is in the lake."""
+    made = {node.asset: found for node in nodes.values() if (found := _made(lake, node)) is not None}
+    reasons = {asset: reason for asset, node in nodes.items() if (reason := _reason(lake, node, made))}
+    return Plan(lake, nodes, made, reasons)
+
+
+def _reason(lake: Lake, node: Node, made: Mapping[str, Made]) -> str:
+    """Why an asset is behind; empty if it is not."""
+    own = made.get(node.asset)
+    if own is None:
+        return "not made yet"
+    if node.upstream:
+        seen = observations.observed(lake, node.upstream).release
+        if seen and seen != own.release:
+            return f"upstream is at {seen}, this is {own.release or 'of an unknown release'}"
+    if own.code_version != node.code_version:
+        return "code or settings have changed"
+    other = [i for i in node.inputs if i not in made or made[i].data_version != own.inputs.get(i)]
+    if other:
+        return f"{', '.join(other[:2])}{' and others' * (len(other) > 2)} changed"
+    if node.decided and any(decision.at > own.written_at for decision in decisions(lake, "promote")):
+        return "a promotion was decided"
+    return ""
+
+
+def _made(lake: Lake, node: Node) -> Made | None:
+    if node.published:
+        return published(lake)
+    try:
+        path = lake.table(node.asset)
+        stamp = path.stat()
+        found = _provenance(path, stamp.st_mtime_ns, stamp.st_ino)
+    except (FileNotFoundError, NotInLake):
+        return None
+    release = next(iter(found.observed.values()), "")
+    return Made(found.data_version, found.code_version, found.inputs, release, found.written_at)
+
+
+@lru_cache(maxsize=1024)
+def _provenance(path: Path, modified: int, inode: int) -> Provenance:
+    """A footer, read once as long as the file is the same: an evaluation looks at all of them."""
+    return parquet.read_provenance(path)
+
+
+def published(lake: Lake) -> Made | None:
+    """From what the published database was made; None where there is none, or it is not known."""
+    if not lake.database.exists():
+        return None
+    try:
+        return Made(**json.loads(lake.publication.read_bytes()))
+    except FileNotFoundError:
+        return None
