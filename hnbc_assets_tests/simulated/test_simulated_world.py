@@ -94,7 +94,7 @@ def test_training_has_ninety_events_and_a_fifth_of_discovery_responds():
     events, responding = [], []
     for seed in range(20):
         world = World(Simulation(seed=seed, n_genes=1500))
-        records = draw_records(world)
+        records = draw_records(world.simulation, world.tcga)
         evaluable = records[(records["pfi_days"] > 0) & (records["m"] != "M1")]
         negative = (evaluable["her2_fish"] == "Negative") | (
             evaluable["her2_word"].eq("Negative") & ~evaluable["her2_fish"].isin(["Positive"])

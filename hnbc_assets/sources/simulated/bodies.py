@@ -30,8 +30,10 @@ class Bodies:
         return name in self._renderers
 
     def add(self, name: str, render: Callable[[], bytes]) -> None:
-        """Let `name` be rendered by `render`."""
-        self._renderers[name], self._locks[name] = render, threading.Lock()
+        """Let `name` be rendered by `render`; a name that is known stays as it is."""
+        with self._lock:
+            if name not in self._renderers:
+                self._renderers[name], self._locks[name] = render, threading.Lock()
 
     def get(self, name: str) -> bytes:
         """The bytes of a name, made now unless they are held."""

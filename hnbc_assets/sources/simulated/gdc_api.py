@@ -23,7 +23,7 @@ from hnbc_assets.sources.simulated.gdc_query import (
     shown,
     values_at,
 )
-from hnbc_assets.sources.simulated.gdc_records import Record, Release
+from hnbc_assets.sources.simulated.gdc_records import FIRST_RELEASED, Record, Release
 
 ADDED_LATE = {"file_size", "md5sum"}
 
@@ -154,15 +154,11 @@ class GdcApi:
             latest = self.release.superseded.get(file_id, file_id)
             if latest not in self.release.files:
                 continue
-            new = self.release.finished(latest)
-            old = (
-                new
-                if latest == file_id
-                else new | dict(zip(("file_size", "md5sum"), self.release.bodies.facts(file_id), strict=True))
-            )
+            new, old = self.release.finished(latest), self.release.finished(file_id)
             found.append({
-                "id": file_id, "filename": old["file_name"], "version": "1" if latest != file_id else new["version"],
-                "md5": old["md5sum"], "size": old["file_size"], "state": "validated", "release": "32.0",
+                "id": file_id, "filename": old["file_name"], "version": old["version"],
+                "md5": old["md5sum"], "size": old["file_size"], "state": "validated",
+                "release": _came_out(old)[0],
                 "latest_id": latest, "latest_filename": new["file_name"], "latest_version": new["version"],
                 "latest_size": new["file_size"], "latest_state": "validated", "latest_release": [self.release.name],
             })  # fmt: skip
@@ -172,32 +168,25 @@ class GdcApi:
         latest = self.release.superseded.get(file_id, file_id)
         if latest not in self.release.files:
             return []
-        change = "superseded" if latest != file_id else "released"
-        rows = [
-            {
-                "uuid": file_id,
-                "version": "1",
-                "file_change": change,
-                "release_date": "2022-03-29",
-                "data_release": "32.0",
-            }
-        ]
-        if latest != file_id:
-            rows.append({"uuid": latest, "version": "2", "file_change": "released",
-                         "release_date": self.release.updated[:10], "data_release": self.release.name})  # fmt: skip
+        versions = [self.release.earlier[old] for old, new in self.release.superseded.items() if new == latest]
+        rows = []
+        for record in [*versions, self.release.files[latest]]:
+            release, date = _came_out(record)
+            change = "released" if record["id"] == latest else "superseded"
+            rows.append({"uuid": record["id"], "version": record["version"], "file_change": change,
+                         "release_date": date, "data_release": release})  # fmt: skip
         return rows
 
     def _data(self, ids: list[str], headers: dict[str, str]) -> Answer:
-        held = {file_id: self.release.files.get(self.release.superseded.get(file_id, file_id)) for file_id in ids}
+        held = {file_id: self.release.files.get(file_id) or self.release.earlier.get(file_id) for file_id in ids}
         missing = [file_id for file_id, record in held.items() if record is None]
         if missing or not ids:
             return _refused(404, f"no data for {missing[:3]}")
         if any(record["access"] != "open" for record in held.values() if record):
             return _refused(403, "You don't have access to the data")
         if len(ids) == 1:
-            _, md5 = self.release.bodies.facts(ids[0])
-            name = held[ids[0]]["file_name"]  # type: ignore[index]
-            return blob(self.release.bodies.get(ids[0]), headers, name=name, md5=md5)
+            record = self.release.finished(ids[0])
+            return blob(self.release.body(ids[0]), headers, name=record["file_name"], md5=record["md5sum"])
         return blob(self._archive(ids), headers, name="gdc_download.tar.gz")
 
     def _archive(self, ids: list[str]) -> bytes:
@@ -205,13 +194,18 @@ class GdcApi:
         with tarfile.open(fileobj=sink, mode="w:gz", compresslevel=1) as archive:
             manifest = "id\tfilename\tmd5\tsize\tstate\n"
             for file_id in ids:
-                record = self.release.finished(self.release.superseded.get(file_id, file_id))
+                record = self.release.finished(file_id)
                 member = f"{file_id}/{record['file_name']}"
-                size, md5 = self.release.bodies.facts(file_id)
-                manifest += f"{file_id}\t{member}\t{md5}\t{size}\treleased\n"
-                _pack(archive, member, self.release.bodies.get(file_id))
+                manifest += f"{file_id}\t{member}\t{record['md5sum']}\t{record['file_size']}\treleased\n"
+                _pack(archive, member, self.release.body(file_id))
             _pack(archive, "MANIFEST.txt", manifest.encode())
         return sink.getvalue()
+
+
+def _came_out(record: Record) -> tuple[str, str]:
+    """The release that a file came out with, and its date."""
+    release = record["data_release"].split(" - ")[0]
+    return FIRST_RELEASED if release == FIRST_RELEASED[0] else (release, record["created_datetime"][:10])
 
 
 def _listed(value: Any) -> list[str]:

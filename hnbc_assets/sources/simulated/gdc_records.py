@@ -1,6 +1,6 @@
 """The simulated GDC's records: cases and files of one project at one release, nested as the API returns them.
 
-Belongs here: what a case and a file say of themselves; a release changes what is added here. Does not: queries
+Belongs here: what a case and a file say of themselves. Does not: which of them a release has (gdc_releases), queries
 (gdc_api), bodies (gdc_samples, gdc_files).
 """
 
@@ -13,53 +13,60 @@ from typing import Any
 import pandas as pd
 
 from hnbc_assets.sources.simulated.bodies import Bodies
-from hnbc_assets.sources.simulated.gdc_clinic import draw_records
 from hnbc_assets.sources.simulated.gdc_files import biotab, maf, survival_workbook
-from hnbc_assets.sources.simulated.gdc_samples import SAMPLE_TYPES, StarFiles, draw_aliquots
+from hnbc_assets.sources.simulated.gdc_releases import CASE_WITHOUT_DEMOGRAPHIC, RELEASES, Holdings, holdings
+from hnbc_assets.sources.simulated.gdc_samples import SAMPLE_TYPES, StarFiles
 from hnbc_assets.sources.simulated.names import stable_uuid
+from hnbc_assets.sources.simulated.simulation import FIRST_RELEASE
 from hnbc_assets.sources.simulated.world import World
 
 Record = dict[str, Any]
 
 PROJECT = "TCGA-BRCA"
-RELEASES = {"45.0": ("Data Release 45.0 - December 04, 2025", "2025-11-20T00:00:00.000000-06:00")}
 BIOTAB_ID = "8162d394-8b64-4da2-9f5b-d164c54b9608"
 SURVIVAL_ID = "1b5f413e-a8d1-4d10-92eb-7c4ae739ed81"
+RUN = {1: " run", 2: " second run"}
 CREATED = "2021-12-13T20:53:42.329364-06:00"
-CASE_WITHOUT_DEMOGRAPHIC = 100
+FIRST_RELEASED = ("32.0", "2022-03-29")  # when the files of the first simulated release had come out
 
 
 class Release:
-    """Cases and files of a release, and the bodies of the files that are open."""
+    """Cases and files of a release, and the bodies of the files that are open.
 
-    def __init__(self, world: World, bodies: Bodies) -> None:
-        self.name = world.simulation.release
-        if self.name not in RELEASES:
-            raise ValueError(
-                f"Simulation: GDC release {self.name!r} is not simulated; simulated are {', '.join(RELEASES)}."
-            )
-        self.label, self.updated = RELEASES[self.name]
-        self.bodies = bodies
-        self.records = draw_records(world)
+    `superseded` leads from the id of a file that has a new version to the new one's; `earlier` are their records.
+    Bodies are shared by all releases of a simulation: what a release did not change is not rendered again.
+    """
+
+    def __init__(self, world: World, bodies: Bodies, name: str = FIRST_RELEASE) -> None:
+        held = holdings(world, name)
+        self.name, self.label, self.updated, self.sex_field = name, held.label, held.updated, held.sex_field
+        self.records = held.records
         self.cases: dict[str, Record] = {}
         self.files: dict[str, Record] = {}
+        self.earlier: dict[str, Record] = {}
         self.superseded: dict[str, str] = {}
+        self._bodies, self._body_names = bodies, dict[str, str]()
         for row in self.records.itertuples():
             case = self._case(row)
             self.cases[case["id"]] = case
-        self._add_expression(world)
+        self._add_expression(world, held)
         for barcode, patient in self.records["patient"].items():
-            if patient % 50 != 49:
-                self._add_mutations(world, str(barcode), int(patient))
+            if has_mutations(patient):
+                since = FIRST_RELEASE if patient < world.simulation.n_tcga else name
+                self._add_mutations(world, str(barcode), int(patient), since)
         self._add_project_files()
 
     def finished(self, file_id: str) -> Record:
         """A file's record with its size and checksum."""
-        record = self.files[file_id]
+        record = self.files[file_id] if file_id in self.files else self.earlier[file_id]
         if record["access"] != "open":
             return record | {"file_size": 1_000_000, "md5sum": "0" * 32}
-        size, md5 = self.bodies.facts(file_id)
+        size, md5 = self._bodies.facts(self._body_names[file_id])
         return record | {"file_size": size, "md5sum": md5}
+
+    def body(self, file_id: str) -> bytes:
+        """The bytes of an open file, of one that is superseded too."""
+        return self._bodies.get(self._body_names[file_id])
 
     # -- cases ------------------------------------------------------------------------------------------------------
     def _case(self, row: Any) -> Record:
@@ -70,7 +77,7 @@ class Release:
         status = "Not Reported" if days is None else "Dead" if row.dead else "Alive"
         demographic = {
             "demographic_id": name("demographic"), "submitter_id": f"{barcode}_demographic", "vital_status": status,
-            "days_to_death": days if row.dead else None, "age_at_index": int(row.age_years), "gender": row.sex,
+            "days_to_death": days if row.dead else None, "age_at_index": int(row.age_years), self.sex_field: row.sex,
             "race": "not reported", "ethnicity": "not reported", "state": "released",
         }  # fmt: skip
         diagnosis = {
@@ -143,26 +150,31 @@ class Release:
         ]  # fmt: skip
 
     # -- files ------------------------------------------------------------------------------------------------------
-    def _add_expression(self, world: World) -> None:
+    def _add_expression(self, world: World, held: Holdings) -> None:
         stars = StarFiles(world)
         kind = {"data_category": "Transcriptome Profiling", "experimental_strategy": "RNA-Seq", "data_format": "TSV"}
         workflow = {"workflow_type": "STAR - Counts"}
-        for row in draw_aliquots(world).itertuples():
-            name = f"{stable_uuid(row.aliquot + ' run')}.rna_seq.augmented_star_gene_counts.tsv"
-            render = partial(stars.body, row.aliquot, row.patient, row.kind)
-            self._add(f"{row.aliquot} star", name, render, aliquot=row.aliquot, code=row.code, type="gene_expression",
-                      data_type="Gene Expression Quantification", analysis=workflow, **kind)  # fmt: skip
+        for row in held.aliquots.itertuples():
+            for version in (1, 2) if row.aliquot in held.superseded else (1,):
+                name = f"{stable_uuid(row.aliquot + RUN[version])}.rna_seq.augmented_star_gene_counts.tsv"
+                render = partial(stars.body, row.aliquot, row.patient, row.kind, version)
+                self._add(star_key(row.aliquot, version), name, render, aliquot=row.aliquot, code=row.code,
+                          type="gene_expression", data_type="Gene Expression Quantification", analysis=workflow,
+                          since=row.since if version == 1 else self.name, version=str(version), **kind)  # fmt: skip
+            if row.aliquot in held.superseded:
+                old, new = (stable_uuid(star_key(row.aliquot, version)) for version in (1, 2))
+                self.superseded[old], self.earlier[old] = new, self.files.pop(old)
             junctions = f"{stable_uuid(row.aliquot + ' run')}.rna_seq.star_splice_junctions.tsv.gz"
             self._add(f"{row.aliquot} junctions", junctions, None, aliquot=row.aliquot, code=row.code,
-            access="controlled",
+            access="controlled", since=row.since,
                       type="gene_expression", data_type="Splice Junction Quantification", analysis=workflow,
                       **kind)  # fmt: skip
 
-    def _add_mutations(self, world: World, barcode: str, patient: int) -> None:
+    def _add_mutations(self, world: World, barcode: str, patient: int, since: str) -> None:
         self._add(
-            f"{barcode} maf", f"{stable_uuid(barcode + ' maf run')}.wxs.aliquot_ensemble_masked.maf.gz",
+            maf_key(barcode), f"{stable_uuid(barcode + ' maf run')}.wxs.aliquot_ensemble_masked.maf.gz",
             partial(maf, world, patient, barcode), aliquot=f"{barcode}-01A-11D-Z100-09", code="01",
-            type="masked_somatic_mutation", data_type="Masked Somatic Mutation",
+            since=since, type="masked_somatic_mutation", data_type="Masked Somatic Mutation",
             data_category="Simple Nucleotide Variation",
             data_format="MAF", experimental_strategy="WXS",
             analysis={"workflow_type": "Aliquot Ensemble Somatic Variant Merging and Masking"},
@@ -173,7 +185,8 @@ class Release:
             {"case_id": case["case_id"], "submitter_id": case["submitter_id"], "project": {"project_id": PROJECT}}
             for case in self.cases.values()
         ]
-        clinical = {"data_category": "Clinical", "type": "clinical_supplement", "cases": everyone}
+        clinical = {"data_category": "Clinical", "type": "clinical_supplement", "cases": everyone,
+                    "updated_datetime": self.updated}  # fmt: skip
         self._add("biotab", "nationwidechildrens.org_clinical_patient_brca.txt", partial(biotab, self.records),
                   file_id=BIOTAB_ID, data_type="Clinical Supplement", data_format="BCR Biotab", **clinical)  # fmt: skip
         self._add("survival", "TCGA-CDR-SupplementalTableS1.xlsx", partial(survival_workbook, self.records),
@@ -181,14 +194,19 @@ class Release:
 
     def _add(
         self, key: str, name: str, render: Callable[[], bytes] | None, *, file_id: str | None = None,
-        aliquot: str | None = None, code: str = "", access: str = "open", **described: Any,
+        aliquot: str | None = None, code: str = "", access: str = "open", since: str = FIRST_RELEASE, **described: Any,
     ) -> None:  # fmt: skip
+        """Add a file that came with the release `since`. One with an id of its own is the release's: its bytes differ
+        between releases."""
+        self._body_names[file_id or stable_uuid(key)] = f"{file_id} {self.name}" if file_id else stable_uuid(key)
         file_id = file_id or stable_uuid(key)
+        first = since == FIRST_RELEASE
         record: Record = {
             "id": file_id, "file_id": file_id, "file_name": name, "submitter_id": stable_uuid(f"{key} submitted"),
             "access": access, "acl": ["open"] if access == "open" else ["phs000178"], "state": "released",
             "version": "1",
-            "data_release": f"32.0 - {self.name}", "created_datetime": CREATED, "updated_datetime": self.updated,
+            "data_release": f"{FIRST_RELEASED[0] if first else since} - {self.name}",
+            "created_datetime": CREATED if first else self.updated, "updated_datetime": RELEASES[since][1],
             **described,
         }  # fmt: skip
         if aliquot:
@@ -207,7 +225,22 @@ class Release:
             }]  # fmt: skip
         self.files[file_id] = record
         if render is not None:
-            self.bodies.add(file_id, render)
+            self._bodies.add(self._body_names[file_id], render)
+
+
+def has_mutations(patient: int) -> bool:
+    """Whether a patient (by number) has a mutation file: most have."""
+    return patient % 50 != 49
+
+
+def star_key(aliquot: str, version: int = 1) -> str:
+    """What the id of an aliquot's expression file is made from."""
+    return f"{aliquot} star" if version == 1 else f"{aliquot} star {version}"
+
+
+def maf_key(barcode: str) -> str:
+    """What the id of a patient's mutation file is made from."""
+    return f"{barcode} maf"
 
 
 def _part_id(barcode: str, part: str) -> str:

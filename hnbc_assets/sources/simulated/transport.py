@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import parse_qs
@@ -20,7 +21,7 @@ from hnbc_assets.sources.simulated.cbioportal_files import STUDY, CbioportalFile
 from hnbc_assets.sources.simulated.gdc_api import GdcApi
 from hnbc_assets.sources.simulated.gdc_records import Release
 from hnbc_assets.sources.simulated.geo_files import PLATFORM, SERIES, GeoFiles
-from hnbc_assets.sources.simulated.simulation import Simulation
+from hnbc_assets.sources.simulated.simulation import FIRST_RELEASE, Simulation
 from hnbc_assets.sources.simulated.world import draw
 
 GDC = "api.gdc.cancer.gov"
@@ -39,12 +40,12 @@ _building = threading.RLock()
 
 
 class Upstream:
-    """All simulated hosts of one simulation; what a host needs is drawn when it is first asked."""
+    """All simulated hosts of one simulation, at every release; what a host needs is drawn when it is first asked."""
 
     def __init__(self, simulation: Simulation) -> None:
         self.world = draw(simulation)
         self.bodies = Bodies()
-        self._gdc: GdcApi | None = None
+        self._gdc: dict[str, GdcApi] = {}
         self._geo = GeoFiles(self.world)
         matrix = f"{GEO_FTP}/series/{SERIES[:-3]}nnn/{SERIES}/matrix/{SERIES}_series_matrix.txt.gz"
         renderers: dict[str, Any] = {
@@ -62,10 +63,12 @@ class Upstream:
             self.bodies.add(path, render)
         self._study: CbioportalFiles | None = None
 
-    def answer(self, host: str, path: str, query: dict[str, Any], headers: dict[str, str]) -> Answer:
-        """What `https://host/path` answers."""
+    def answer(
+        self, host: str, path: str, query: dict[str, Any], headers: dict[str, str], release: str = FIRST_RELEASE
+    ) -> Answer:
+        """What `https://host/path` answers, GDC at one of its releases."""
         if host == GDC:
-            return self.gdc.answer(path, query, headers)
+            return self.gdc(release).answer(path, query, headers)
         place = f"{host}/{path.strip('/')}"
         if place == GEO_PROBE:
             record = self._geo.accession(str(query.get("acc")))
@@ -78,12 +81,12 @@ class Upstream:
             return not_found()
         return blob(self.bodies.get(place), headers)
 
-    @property
-    def gdc(self) -> GdcApi:
+    def gdc(self, release: str) -> GdcApi:
+        """The API of GDC at a release."""
         with _building:
-            if self._gdc is None:
-                self._gdc = GdcApi(Release(self.world, self.bodies))
-            return self._gdc
+            if release not in self._gdc:
+                self._gdc[release] = GdcApi(Release(self.world, self.bodies, release))
+            return self._gdc[release]
 
     def _portal(self) -> CbioportalFiles:
         with _building:
@@ -95,10 +98,10 @@ class Upstream:
 
 
 class SimulatedTransport(httpx.BaseTransport):
-    """Hands httpx's requests to an Upstream."""
+    """Hands httpx's requests to an Upstream, at one release."""
 
-    def __init__(self, upstream: Upstream) -> None:
-        self.upstream = upstream
+    def __init__(self, upstream: Upstream, release: str = FIRST_RELEASE) -> None:
+        self.upstream, self.release = upstream, release
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         query: dict[str, Any] = dict(request.url.params)
@@ -106,7 +109,7 @@ class SimulatedTransport(httpx.BaseTransport):
         if content:
             query |= _body(content, request.headers.get("content-type", ""))
         headers = {key.lower(): value for key, value in request.headers.items()}
-        answer = self.upstream.answer(request.url.host, request.url.path, query, headers)
+        answer = self.upstream.answer(request.url.host, request.url.path, query, headers, self.release)
         body = b"" if request.method == "HEAD" else answer.body
         sent = answer.headers | {"Content-Length": str(len(answer.body))}
         return httpx.Response(answer.status, headers=sent, stream=httpx.ByteStream(body), request=request)
@@ -115,9 +118,11 @@ class SimulatedTransport(httpx.BaseTransport):
 def transport(simulation: Simulation | None = None) -> httpx.BaseTransport:
     """A transport that answers `https://HOST/PATH` for every host of the study, from a simulation.
 
-    Transports of equal simulations share one upstream in the process: what was drawn and rendered is not made again.
+    Transports of equal simulations share one upstream in the process, whatever their release: what was drawn and
+    rendered is not made again.
     """
-    return SimulatedTransport(_upstream(simulation or Simulation()))
+    simulation = simulation or Simulation()
+    return SimulatedTransport(_upstream(replace(simulation, release=FIRST_RELEASE)), simulation.release)
 
 
 @lru_cache(maxsize=2)

@@ -34,8 +34,8 @@ RESPONSE_NOISE = 0.36  # of ln IC50, where the mechanisms have about 1
 
 @dataclass(frozen=True)
 class Cohort:
-    """patients: index patient number, from 0, of those who arrive later from where the others end; er, her2 (true), stage, age_years, sex, complete_response, plate, days and
-    events.
+    """patients: index patient number, from 0 (of those who arrive later, from where the others end); er, her2 (true),
+    stage, age_years, sex, complete_response, plate, days and events.
 
     expression: (n_genes, n_patients) float32, log2 units of the cohort's platform,
     rows in the order of the roster's genes.
