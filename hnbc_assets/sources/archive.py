@@ -14,11 +14,11 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -28,10 +28,14 @@ from hnbc_assets.sources.http import Client
 from hnbc_assets.sources.manifest import COLUMNS, Manifest, Row, as_frame
 from hnbc_assets.sources.progress import Progress, Silent
 
+if TYPE_CHECKING:
+    from hnbc_assets.sources.listing import Listing
+
 __all__ = ["Archive", "Wanted"]
 
 UNREACHABLE_IN_A_ROW = 8
 WORKERS = 12
+VIEWS = "views"  # the folder beside the sources' that archive_views keeps
 
 
 class Archive:
@@ -76,12 +80,31 @@ class Archive:
             raise ValueError("a batch names a file id or a path twice")
         manifest = self._manifest(source, release)
         with manifest.batch():
-            rows = self._kept(manifest, source, release, wanted)
+            rows = self._kept(manifest, source, release, wanted, adopt=manifest.append)
             missing = [w for w in wanted if w.file_id not in rows]
             if missing:
                 at_once = workers or self.workers
                 self._download_all(client, manifest, source, release, missing, rows, progress or Silent(), at_once)
         return as_frame([rows[w.file_id] for w in wanted])
+
+    def missing(self, listing: Listing) -> list[Wanted]:
+        """The files that fetching a listing would download; writes nothing.
+
+        Neither those kept intact, nor those that another release has, nor those whose replacement is kept.
+        """
+        by_release: dict[str, list[Wanted]] = {}
+        for release, one in listing.wanted:
+            by_release.setdefault(release, []).append(one)
+        lacking = []
+        for release, wanted in by_release.items():
+            manifest = self._manifest(listing.source, release)
+            others = [listing.instead[one.file_id] for one in wanted if one.file_id in listing.instead]
+            kept = self._kept(manifest, listing.source, release, [*wanted, *others])
+            for one in wanted:
+                other = listing.instead.get(one.file_id)
+                if one.file_id not in kept and (other is None or other.file_id not in kept):
+                    lacking.append(one)
+        return lacking
 
     def store(self, source: str, release: str, *, file_id: str, url: str, path: str, content: bytes) -> pd.Series:
         """Keep a reply as a raw file; the same bytes again leave file and row as they are. Returns its manifest row."""
@@ -105,7 +128,8 @@ class Archive:
 
     def manifest(self, source: str | None = None, release: str | None = None) -> pd.DataFrame:
         """Every file kept, or those of one source or release: the columns of `raw_files`."""
-        paths = sorted(self.root.glob(f"{source or '*'}/{release or '*'}/manifest.jsonl"))
+        found = self.root.glob(f"{source or '*'}/{release or '*'}/manifest.jsonl")
+        paths = sorted(path for path in found if path.parts[-3] != VIEWS)
         return as_frame([row for path in paths for row in Manifest(path.parent).rows().values()])
 
     def locate(self, row: Mapping[str, Any] | pd.Series) -> Path:
@@ -133,12 +157,23 @@ class Archive:
     def _manifest(self, source: str, release: str) -> Manifest:
         for part in (source, release):
             check_path(part)
-            if "/" in part:
+            if "/" in part or part == VIEWS:
                 raise UpstreamChanged(f"{part!r} is no name of a source or release; nothing was written.")
         return Manifest(self.root / source / release)
 
-    def _kept(self, manifest: Manifest, source: str, release: str, wanted: Sequence[Wanted]) -> dict[str, Row]:
-        """Rows of the wanted files that are here, verified: in this release, in another one, or landed unrecorded."""
+    def _kept(
+        self,
+        manifest: Manifest,
+        source: str,
+        release: str,
+        wanted: Sequence[Wanted],
+        *,
+        adopt: Callable[[Row], None] | None = None,
+    ) -> dict[str, Row]:
+        """Rows of the wanted files that are here, verified: in this release, in another one, or landed unrecorded.
+
+        `adopt` is given the rows that this release's manifest does not have yet.
+        """
         here, elsewhere, kept = manifest.rows(), None, {}
         for one in wanted:
             row = here.get(one.file_id)
@@ -151,7 +186,8 @@ class Archive:
                     elsewhere = self._other_releases(source, release)
                 row = self._adopt(source, release, one, elsewhere.get((one.file_id, one.md5.lower())))
             if row is not None:
-                manifest.append(row)
+                if adopt is not None:
+                    adopt(row)
                 kept[one.file_id] = row
         return kept
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.errors import DownloadsIncomplete, FormatError, UpstreamChanged, UpstreamRefused
+from hnbc_assets.errors import FormatError, UpstreamChanged
 from hnbc_assets.sources import archived
+from hnbc_assets.sources.listing import Listing, fetch_listing
 
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive, Wanted
@@ -49,6 +50,20 @@ def release(client: Client, study: str) -> str:
     return match[1] if match[2] is None else f"{match[1]}T{match[2]}-{match[3]}-{match[4]}"
 
 
+def listing(client: Client, archive: Archive, study: str, *, profile: str | None, mutations: bool = False) -> Listing:
+    """A study's clinical files, one expression profile and, when asked, its mutations, at its present import.
+
+    `profile` is the data file's name without `data_` and `.txt`, e.g. mrna_seq_v2_rsem_zscores_ref_all_samples. The
+    hub keeps some tables packed: NAME.txt is asked for first, then NAME.txt.gz, unless that is archived already.
+    """
+    version = release(client, study)
+    names = [*CLINICAL, *([f"data_{profile}"] if profile else []), *([MUTATIONS] if mutations else [])]
+    archived_ids = set(archive.manifest("cbioportal", version)["file_id"])
+    wanted = {name: _wanted(study, name, packed=f"{study}/{name}.txt.gz" in archived_ids) for name in names}
+    instead = {one.file_id: _wanted(study, name, packed=True) for name, one in wanted.items() if one.content == "text"}
+    return Listing("cbioportal", version, tuple((version, one) for one in wanted.values()), instead=instead)
+
+
 def fetch(
     client: Client,
     archive: Archive,
@@ -58,26 +73,9 @@ def fetch(
     mutations: bool = False,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Archive a study's clinical files, one expression profile and, when asked, its mutations; manifest rows.
-
-    `profile` is the data file's name without `data_` and `.txt`, e.g. mrna_seq_v2_rsem_zscores_ref_all_samples. The
-    hub keeps some tables packed: NAME.txt is asked for first, then NAME.txt.gz, unless that is archived already.
-    """
-    version = release(client, study)
-    names = [*CLINICAL, *([f"data_{profile}"] if profile else []), *([MUTATIONS] if mutations else [])]
-    archived_ids = set(archive.manifest("cbioportal", version)["file_id"])
-    plain = [_wanted(study, name, packed=f"{study}/{name}.txt.gz" in archived_ids) for name in names]
-    try:
-        return archive.fetch(client, "cbioportal", version, plain, progress=progress)
-    except DownloadsIncomplete as error:
-        refused = {file_id for file_id, why in error.failures.items() if isinstance(why, UpstreamRefused)}
-        if refused != set(error.failures):
-            raise
-    wanted = [
-        _wanted(study, name, packed=True) if one.file_id in refused else one
-        for name, one in zip(names, plain, strict=True)
-    ]
-    return archive.fetch(client, "cbioportal", version, wanted, progress=progress)
+    """Archive a study's files (see `listing`); returns their manifest rows."""
+    listed = listing(client, archive, study, profile=profile, mutations=mutations)
+    return fetch_listing(client, archive, listed, progress=progress)
 
 
 def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:

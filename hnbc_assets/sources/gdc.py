@@ -16,7 +16,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from hnbc_assets.errors import StudyError, UpstreamChanged
-from hnbc_assets.sources import gdc_api
+from hnbc_assets.sources import gdc_api, gdc_history
 from hnbc_assets.sources.archive import Archive, Wanted
 from hnbc_assets.sources.gdc_api import HOST, all_of, equals, release
 from hnbc_assets.sources.gdc_clinical import read_clinical
@@ -24,9 +24,19 @@ from hnbc_assets.sources.gdc_index import CDR_FILE_ID, read_index, read_samples
 from hnbc_assets.sources.gdc_maf import read_mutations
 from hnbc_assets.sources.gdc_star import read_expression
 from hnbc_assets.sources.http import Client, Reply
+from hnbc_assets.sources.listing import InHand, Listing, fetch_listing
 from hnbc_assets.sources.progress import Progress
 
-__all__ = ["fetch", "read_clinical", "read_expression", "read_index", "read_mutations", "read_samples", "release"]
+__all__ = [
+    "fetch",
+    "listing",
+    "read_clinical",
+    "read_expression",
+    "read_index",
+    "read_mutations",
+    "read_samples",
+    "release",
+]
 
 SOURCE = "gdc"
 BIOTAB_FILE_IDS = {"TCGA-BRCA": "8162d394-8b64-4da2-9f5b-d164c54b9608"}
@@ -66,6 +76,7 @@ CASE_FIELDS_REQUIRED = [
     ("diagnoses.ajcc_pathologic_n",),
     ("diagnoses.ajcc_pathologic_m",),
 ]
+CASE_FIELDS_INDISPENSABLE = ("submitter_id", "project.project_id")
 CASE_FIELDS_OPTIONAL = [
     "diagnoses.age_at_diagnosis",
     "diagnoses.classification_of_tumor",
@@ -80,6 +91,68 @@ CASE_FIELDS_OPTIONAL = [
 ]
 
 
+def listing(
+    client: Client,
+    archive: Archive,
+    project: str,
+    *,
+    mutations: bool = True,
+    endpoints: Literal["api", "tcga_cdr"] = "api",
+    limit: int | None = None,
+    previous: pd.DataFrame | None = None,
+    accept_lost_fields: bool = False,
+) -> Listing:
+    """What GDC's index has of a project now, clinical records included (parameters and errors as `fetch`)."""
+    if re.fullmatch(r"[A-Z0-9][A-Z0-9_.\-]*", project) is None:
+        raise StudyError(f"{project!r} is no name of a GDC project; they look like TCGA-BRCA.")
+    version = release(client)
+    folder = f"{project}/index" + ("" if limit is None else f"_first_{limit}")
+    replies: list[InHand] = []
+
+    def hits_of(kind: str, pages: Sequence[Reply]) -> list[dict[str, Any]]:
+        """The hits of a search, whose pages are kept in mind."""
+        for number, page in enumerate(pages):
+            name = f"{folder}/{kind}-{number:04}"
+            replies.append(InHand(version, name, page.url, f"{name}.json", page.content))
+        return [hit for page in pages for hit in page.value["data"]["hits"]]
+
+    known = gdc_api.known_fields(client, "cases")
+    menopause = sorted(field for field in known if field.endswith(".menopause_status"))
+    fields = gdc_api.choose_fields(
+        "cases",
+        known,
+        CASE_FIELDS_REQUIRED,
+        CASE_FIELDS_OPTIONAL + menopause,
+        indispensable=CASE_FIELDS_INDISPENSABLE,
+        accept_lost=accept_lost_fields,
+    )
+    of_project = equals("project.project_id", project)
+    pages = gdc_api.search(client, "cases", of_project, fields, sort="submitter_id", limit=limit)
+    patients = [case["submitter_id"] for case in hits_of("cases", pages)]
+    if not patients:
+        raise StudyError(f"GDC {version} has no cases of a project {project!r}. Its projects are listed at {HOST}.")
+
+    file_fields = gdc_api.choose_fields(
+        "files", gdc_api.known_fields(client, "files"), FILE_FIELDS_REQUIRED, FILE_FIELDS_OPTIONAL
+    )
+    wanted = []
+    for kind, condition in searches(project, mutations).items():
+        if limit is not None and kind in ("star", "maf"):
+            condition = all_of(condition, equals("cases.submitter_id", patients))
+        hits = hits_of(kind, gdc_api.search(client, "files", condition, file_fields, sort="file_id"))
+        chosen = [hit for hit in hits if hit["access"] == "open" and is_of_kind(kind, project, hit)]
+        if not chosen and limit is None and (kind == "star" or project in BIOTAB_FILE_IDS):
+            raise UpstreamChanged(f"GDC {version}: its index has no open {kind} file of {project}.")
+        wanted += [wanted_file(kind, project, hit) for hit in chosen]
+    if endpoints == "tcga_cdr":
+        path = f"{project}/cdr/{CDR_FILE_ID}.xlsx"
+        wanted.append(Wanted(CDR_FILE_ID, f"{HOST}/data/{CDR_FILE_ID}", path, content="xlsx"))
+    if previous is not None:
+        present = {one.file_id for one in wanted}
+        replies += gdc_history.superseded(client, archive, version, folder, previous, present)
+    return Listing(SOURCE, version, tuple((version, one) for one in wanted), tuple(replies))
+
+
 def fetch(
     client: Client,
     archive: Archive,
@@ -88,6 +161,8 @@ def fetch(
     mutations: bool = True,
     endpoints: Literal["api", "tcga_cdr"] = "api",
     limit: int | None = None,
+    previous: pd.DataFrame | None = None,
+    accept_lost_fields: bool = False,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Have everything of a project in the archive: index, clinical records, expression, mutations. Open files only.
@@ -99,66 +174,41 @@ def fetch(
     endpoints : "tcga_cdr" fetches the curated survival of the TCGA Clinical Data Resource too (Liu 2018,
         10.1016/j.cell.2018.02.052)
     limit : only the first so many patients by barcode, for a quick look
+    previous : manifest rows of the release before: GDC is asked what took the place of files that are gone, and its
+        answers are kept beside the index
+    accept_lost_fields : leave out clinical fields that GDC has no more; their values are missing then
 
     Returns
     -------
-    The manifest rows of index pages, clinical pages and files.
+    The manifest rows of index pages, clinical pages, answers about replaced files, and files.
 
     Raises
     ------
     StudyError
         GDC has no such project.
+    FieldVanished
+        A clinical field is gone under all its names, and that was not accepted.
     UpstreamChanged
-        A field is gone, GDC warns, or the release changed meanwhile.
+        Another field is gone, GDC warns, or the release changed meanwhile.
     DownloadsIncomplete
         Some files could not be had; the others are kept.
     """
-    if re.fullmatch(r"[A-Z0-9][A-Z0-9_.\-]*", project) is None:
-        raise StudyError(f"{project!r} is no name of a GDC project; they look like TCGA-BRCA.")
-    version = release(client)
-    folder = f"{project}/index" + ("" if limit is None else f"_first_{limit}")
-    patients: list[str] = []
-    rows = []
-
-    def keep(kind: str, pages: Sequence[Reply]) -> list[dict[str, Any]]:
-        """Store the pages of a search; returns their hits."""
-        for number, page in enumerate(pages):
-            name = f"{folder}/{kind}-{number:04}"
-            rows.append(
-                archive.store(SOURCE, version, file_id=name, url=page.url, path=f"{name}.json", content=page.content)
-            )
-        return [hit for page in pages for hit in page.value["data"]["hits"]]
-
-    known = gdc_api.known_fields(client, "cases")
-    menopause = sorted(field for field in known if field.endswith(".menopause_status"))
-    fields = gdc_api.choose_fields("cases", known, CASE_FIELDS_REQUIRED, CASE_FIELDS_OPTIONAL + menopause)
-    of_project = equals("project.project_id", project)
-    pages = gdc_api.search(client, "cases", of_project, fields, sort="submitter_id", limit=limit)
-    patients = [case["submitter_id"] for case in keep("cases", pages)]
-    if not patients:
-        raise StudyError(f"GDC {version} has no cases of a project {project!r}. Its projects are listed at {HOST}.")
-
-    file_fields = gdc_api.choose_fields(
-        "files", gdc_api.known_fields(client, "files"), FILE_FIELDS_REQUIRED, FILE_FIELDS_OPTIONAL
+    listed = listing(
+        client,
+        archive,
+        project,
+        mutations=mutations,
+        endpoints=endpoints,
+        limit=limit,
+        previous=previous,
+        accept_lost_fields=accept_lost_fields,
     )
-    wanted = []
-    for kind, condition in searches(project, mutations).items():
-        if limit is not None and kind in ("star", "maf"):
-            condition = all_of(condition, equals("cases.submitter_id", patients))
-        hits = keep(kind, gdc_api.search(client, "files", condition, file_fields, sort="file_id"))
-        chosen = [hit for hit in hits if hit["access"] == "open" and is_of_kind(kind, project, hit)]
-        if not chosen and limit is None and (kind == "star" or project in BIOTAB_FILE_IDS):
-            raise UpstreamChanged(f"GDC {version}: its index has no open {kind} file of {project}.")
-        wanted += [wanted_file(kind, project, hit) for hit in chosen]
-    if endpoints == "tcga_cdr":
-        path = f"{project}/cdr/{CDR_FILE_ID}.xlsx"
-        wanted.append(Wanted(CDR_FILE_ID, f"{HOST}/data/{CDR_FILE_ID}", path, content="xlsx"))
-    files = archive.fetch(client, SOURCE, version, wanted, progress=progress)
-    if (now := release(client)) != version:
+    rows = fetch_listing(client, archive, listed, progress=progress)
+    if (now := release(client)) != listed.release:
         raise UpstreamChanged(
-            f"GDC moved from release {version} to {now} during the ingest. Run again: files are kept."
+            f"GDC moved from release {listed.release} to {now} during the ingest. Run again: files are kept."
         )
-    return pd.concat([pd.DataFrame(rows), files], ignore_index=True)
+    return rows
 
 
 def searches(project: str, mutations: bool) -> dict[str, gdc_api.Filter]:

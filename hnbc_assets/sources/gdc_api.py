@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from hnbc_assets.errors import UpstreamChanged
+from hnbc_assets.errors import FieldVanished, UpstreamChanged
 from hnbc_assets.sources.http import Client, Reply
 
 HOST = "https://api.gdc.cancer.gov"
@@ -48,7 +48,13 @@ def known_fields(client: Client, endpoint: str) -> frozenset[str]:
 
 
 def choose_fields(
-    endpoint: str, known: frozenset[str], required: Iterable[Sequence[str]], optional: Iterable[str]
+    endpoint: str,
+    known: frozenset[str],
+    required: Iterable[Sequence[str]],
+    optional: Iterable[str],
+    *,
+    indispensable: Collection[str] | None = None,
+    accept_lost: bool = False,
 ) -> list[str]:
     """The fields to ask for: of each required field all its spellings that GDC knows, and the known optional ones.
 
@@ -56,21 +62,31 @@ def choose_fields(
     ----------
     required : groups of alternatives ("demographic.gender" or "demographic.sex_at_birth"), one of each must be known
     optional : fields whose absence is no error
+    indispensable : required fields that nothing works without; by default all
+    accept_lost : leave out the other required fields where they are gone
 
     Raises
     ------
     UpstreamChanged
-        None of a required field's spellings is known any more; names the field.
+        None of an indispensable field's spellings is known any more; names the field.
+    FieldVanished
+        The same of other required fields, all of them, unless that is accepted.
     """
     chosen: dict[str, None] = {}
+    lost: list[Sequence[str]] = []
     for alternatives in required:
         found = [field for field in alternatives if field in known]
         if not found:
-            raise UpstreamChanged(
-                f"GDC /{endpoint} no longer has the field {' or '.join(map(repr, alternatives))} "
-                f"(its /{endpoint}/_mapping does not list it). Look up its new name and add it in sources/gdc.py."
-            )
+            lost.append(alternatives)
         chosen |= dict.fromkeys(found)
+    fatal = [names for names in lost if indispensable is None or set(names) & set(indispensable)]
+    if lost and (fatal or not accept_lost):
+        named = ", ".join(" or ".join(map(repr, alternatives)) for alternatives in fatal or lost)
+        message = (
+            f"GDC /{endpoint} no longer has the field {named} "
+            f"(its /{endpoint}/_mapping does not list it). Look up its new name and add it in sources/gdc.py."
+        )
+        raise UpstreamChanged(message) if fatal else FieldVanished(message, tuple(names[0] for names in lost))
     return list(chosen | dict.fromkeys(field for field in optional if field in known))
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 
 from hnbc_assets.errors import FormatError, StudyError
 from hnbc_assets.sources import archived
+from hnbc_assets.sources.listing import Listing, fetch_listing
 
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive
@@ -43,8 +44,29 @@ COLUMNS = {
 REQUIRED = ("COSMIC_ID", "CELL_LINE_NAME", "DRUG_ID", "DRUG_NAME", "LN_IC50")
 
 
-def fetch(client: Client, archive: Archive, release: str = "8.5", *, progress: Progress | None = None) -> pd.DataFrame:
-    """Archive GDSC2's fitted dose response and the cell lines' expression; returns their manifest rows.
+def release(client: Client, release: str = "8.5") -> str:
+    """The release that the study names, once the host has been seen to have its workbook.
+
+    Raises
+    ------
+    StudyError
+        If the release is not one whose file names are known here.
+    UpstreamRefused
+        If the host does not have it.
+    """
+    client.size(response_url(release))
+    return release
+
+
+def response_url(release: str) -> str:
+    """The address of a release's workbook of fitted dose responses."""
+    if release not in RESPONSE_FILES:
+        raise StudyError(f"GDSC release {release!r} is not known; known are {', '.join(RESPONSE_FILES)}.")
+    return f"{RESPONSE_HOST}/GDSC_release{release}/{RESPONSE_FILES[release]}"
+
+
+def listing(client: Client, archive: Archive, release: str = "8.5") -> Listing:
+    """GDSC2's fitted dose response and the cell lines' expression: their names are known, so nothing is asked.
 
     Raises
     ------
@@ -53,16 +75,24 @@ def fetch(client: Client, archive: Archive, release: str = "8.5", *, progress: P
     """
     from hnbc_assets.sources.archive import Wanted
 
-    if release not in RESPONSE_FILES:
-        raise StudyError(f"GDSC release {release!r} is not known; known are {', '.join(RESPONSE_FILES)}.")
-    response = RESPONSE_FILES[release]
-    expression = EXPRESSION_URL.rsplit("/", 1)[1]
-    url = f"{RESPONSE_HOST}/GDSC_release{release}/{response}"
-    wanted = [
+    url = response_url(release)
+    response, expression = RESPONSE_FILES[release], EXPRESSION_URL.rsplit("/", 1)[1]
+    wanted = (
         Wanted(file_id=response, url=url, path=response, content="xlsx"),
         Wanted(file_id=expression, url=EXPRESSION_URL, path=expression, content="zip"),
-    ]
-    return archive.fetch(client, "gdsc", release, wanted, progress=progress)
+    )
+    return Listing("gdsc", release, tuple((release, one) for one in wanted))
+
+
+def fetch(client: Client, archive: Archive, release: str = "8.5", *, progress: Progress | None = None) -> pd.DataFrame:
+    """Archive GDSC2's fitted dose response and the cell lines' expression; returns their manifest rows.
+
+    Raises
+    ------
+    StudyError
+        If the release is not one whose file names are known here.
+    """
+    return fetch_listing(client, archive, listing(client, archive, release), progress=progress)
 
 
 def read_dose_response(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:

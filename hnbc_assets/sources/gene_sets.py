@@ -19,6 +19,7 @@ import pandas as pd
 from hnbc_assets.errors import DamagedDownload, FormatError, StudyError, UpstreamUnreachable
 from hnbc_assets.sources import archived
 from hnbc_assets.sources.http_answers import is_web_page
+from hnbc_assets.sources.listing import InHand, Listing, digest, fetch_listing
 
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive, Wanted
@@ -43,15 +44,23 @@ def release_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:12]
 
 
-def fetch(
-    client: Client | None,
-    archive: Archive,
-    locations: Iterable[str],
-    *,
-    folder: Path | None = None,
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Archive lists; manifest rows in the order asked for, each once, the location being file id and address.
+def release(client: Client | None, locations: Iterable[str], *, folder: Path | None = None) -> str:
+    """One short word for the present state of all lists, in any order.
+
+    An address that names its version is not asked; others and local files are read.
+
+    Raises
+    ------
+    StudyError, UpstreamUnreachable, UpstreamRefused, DamagedDownload
+        As `fetch`.
+    """
+    return _listing(client, None, locations, folder).release
+
+
+def listing(
+    client: Client | None, archive: Archive, locations: Iterable[str], *, folder: Path | None = None
+) -> Listing:
+    """The lists as they are now, each once; their location is file id and address.
 
     A list whose address names a version is fetched once. One whose address names none (a repository's latest) is asked
     for in every run: its release is its content's, so that what changed is another release and what did not is the
@@ -69,28 +78,44 @@ def fetch(
         A local list cannot be read.
     UpstreamUnreachable, UpstreamRefused, DamagedDownload
         An address without version could not be had.
-    DownloadsIncomplete
-        Some of the others could not be had; what came is kept.
     """
-    locations = list(dict.fromkeys(locations))
-    versioned: dict[str, list[Wanted]] = {}
-    rows: dict[str, pd.DataFrame] = {}
+    return _listing(client, archive, locations, folder)
+
+
+def _listing(client: Client | None, archive: Archive | None, locations: Iterable[str], folder: Path | None) -> Listing:
+    locations = tuple(dict.fromkeys(locations))
+    wanted: list[tuple[str, Wanted]] = []
+    replies: list[InHand] = []
     for location in locations:
         if location.startswith(FILE):
             path = Path(location.removeprefix(FILE))
-            rows[location] = _store(archive, location, path.name, _local((folder or Path()) / path, location))
+            replies.append(_in_hand(location, path.name, _local((folder or Path()) / path, location)))
         elif client is None:
             raise StudyError(f"{location} is an address, and no client was given to fetch it.")
         elif version := version_in(location):
-            versioned.setdefault(version, []).append(_wanted(location))
+            wanted.append((version, _wanted(location)))
         else:
-            rows[location] = _store(archive, location, _place(location), _latest(client, archive, location))
-    for version, of_release in versioned.items():
-        fetched = archive.fetch(client, SOURCE, version, of_release, progress=progress)
-        rows |= {one.file_id: fetched.iloc[[n]] for n, one in enumerate(of_release)}
-    if not rows:
-        return archive.manifest(SOURCE, "none")
-    return pd.concat([rows[location] for location in locations], ignore_index=True)
+            replies.append(_in_hand(location, _place(location), _latest(client, archive, location)))
+    states = [(one.file_id, version) for version, one in wanted] + [(one.file_id, one.release) for one in replies]
+    return Listing(SOURCE, digest(states), tuple(wanted), tuple(replies), order=locations)
+
+
+def fetch(
+    client: Client | None,
+    archive: Archive,
+    locations: Iterable[str],
+    *,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Archive lists (see `listing`); manifest rows in the order asked for.
+
+    Raises
+    ------
+    DownloadsIncomplete
+        Some could not be had; what came is kept. Also the errors of `listing`.
+    """
+    return fetch_listing(client, archive, _listing(client, archive, locations, folder), progress=progress)
 
 
 def read_gmt(path: Path) -> dict[str, list[str]]:
@@ -175,14 +200,15 @@ def _wanted(address: str) -> Wanted:
     return Wanted(file_id=address, url=address, path=_place(address), content=content)
 
 
-def _latest(client: Client, archive: Archive, address: str) -> bytes:
+def _latest(client: Client, archive: Archive | None, address: str) -> bytes:
     """What an address without a version holds now."""
     for _ in range(2):
         try:
             content = client.get(address).content
         except UpstreamUnreachable as error:
+            kept = "" if archive is None else _kept(archive, address)
             raise UpstreamUnreachable(
-                f"{error} The address names no version, so it is asked in every run.{_kept(archive, address)}"
+                f"{error} The address names no version, so it is asked in every run.{kept}"
             ) from error
         if content and not is_web_page(content):
             return content
@@ -199,10 +225,9 @@ def _kept(archive: Archive, address: str) -> str:
     return f" Its copy of {last['retrieved_at']} is raw/{last['path']}; name that as a `file` in the study to use it."
 
 
-def _store(archive: Archive, location: str, path: str, content: bytes) -> pd.DataFrame:
-    """A list kept under its content's release; its manifest row."""
-    row = archive.store(SOURCE, release_of(content), file_id=location, url=location, path=path, content=content)
-    return row.to_frame().T
+def _in_hand(location: str, path: str, content: bytes) -> InHand:
+    """A list that was read, under its content's release."""
+    return InHand(release_of(content), location, location, path, content)
 
 
 def _read_delimited(path: Path) -> pd.DataFrame:

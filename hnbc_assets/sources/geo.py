@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hnbc_assets.errors import DamagedDownload, DownloadsIncomplete, FormatError, StudyError, UpstreamRefused
+from hnbc_assets.errors import DamagedDownload, FormatError, StudyError, UpstreamRefused
 from hnbc_assets.sources import archived
 from hnbc_assets.sources.geo_matrix import read_matrix
+from hnbc_assets.sources.listing import Listing, fetch_listing
 
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive
@@ -63,10 +64,8 @@ def iso_date(text: str) -> str:
     return datetime.date(int(match[3]), MONTHS.index(match[1]) + 1, int(match[2])).isoformat()
 
 
-def fetch(
-    client: Client, archive: Archive, series: str, platform: str, *, progress: Progress | None = None
-) -> pd.DataFrame:
-    """Archive a series' matrix and its platform's annotation; returns their manifest rows.
+def listing(client: Client, archive: Archive, series: str, platform: str) -> Listing:
+    """A series' matrix and its platform's annotation, at the series' present release.
 
     A series over several platforms has one matrix each, named after both; that name is tried when the plain one
     is refused.
@@ -78,16 +77,20 @@ def fetch(
     annotation = f"{platform}.annot.gz"
     url = f"{FTP}/platforms/{_stub(platform)}/{platform}/annot/{annotation}"
     wanted_annotation = Wanted(file_id=annotation, url=url, path=annotation, content="gzip")
-    names = [f"{series}_series_matrix.txt.gz", f"{series}-{platform}_series_matrix.txt.gz"]
-    for name in names:
-        wanted = [Wanted(file_id=name, url=f"{folder}/{name}", path=name, content="gzip"), wanted_annotation]
-        try:
-            return archive.fetch(client, "geo", version, wanted, progress=progress)
-        except DownloadsIncomplete as error:
-            refused = set(error.failures) == {name} and isinstance(error.failures[name], UpstreamRefused)
-            if name == names[-1] or not refused:
-                raise
-    raise AssertionError("unreachable")
+    plain, of_platform = (
+        Wanted(file_id=name, url=f"{folder}/{name}", path=name, content="gzip")
+        for name in (f"{series}_series_matrix.txt.gz", f"{series}-{platform}_series_matrix.txt.gz")
+    )
+    return Listing(
+        "geo", version, ((version, plain), (version, wanted_annotation)), instead={plain.file_id: of_platform}
+    )
+
+
+def fetch(
+    client: Client, archive: Archive, series: str, platform: str, *, progress: Progress | None = None
+) -> pd.DataFrame:
+    """Archive a series' matrix and its platform's annotation (see `listing`); returns their manifest rows."""
+    return fetch_listing(client, archive, listing(client, archive, series, platform), progress=progress)
 
 
 def read_clinical(archive: Archive, manifest: pd.DataFrame, *, subset: dict[str, str] | None = None) -> pd.DataFrame:

@@ -91,6 +91,19 @@ class Client:
         """
         return self._repeat("GET", url, params=params)
 
+    def size(self, url: str) -> int | None:
+        """Bytes of a file by HEAD, without its content; None where the host does not say.
+
+        Raises
+        ------
+        UpstreamRefused, UpstreamUnreachable
+            As `get`: so this also tells whether the file is there.
+        """
+        response = self._repeat("HEAD", url, headers={"Accept-Encoding": "identity"})
+        length = response.headers.get("content-length", "")
+        packed = response.headers.get("content-encoding", "identity") != "identity"
+        return int(length) if length.isdigit() and not packed else None
+
     def ask(self, url: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Reply:
         """Ask an API for JSON: GET with `params`, or POST when a `body` is given.
 
@@ -180,6 +193,8 @@ class Client:
         try:
             response = self._send(method, url, **request)
             try:
+                if method == "HEAD" and response.status_code in (405, 501):
+                    return httpx.Response(200, request=response.request)  # it knows no HEAD, so it says nothing
                 self._judge(url, response)
                 body = bytearray()
                 for chunk in response.iter_bytes():
@@ -192,7 +207,8 @@ class Client:
                 response.close()
         except httpx.RequestError as error:
             raise TemporaryFailure(describe(error)) from error
-        headers = [(k, v) for k, v in response.headers.multi_items() if k not in ("content-encoding", "content-length")]
+        dropped = () if method == "HEAD" else ("content-encoding", "content-length")
+        headers = [(k, v) for k, v in response.headers.multi_items() if k not in dropped]
         return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
 
     def _send(self, method: str, url: str, **request: Any) -> httpx.Response:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from hnbc_assets.errors import FormatError, StudyError
 from hnbc_assets.sources import archived
+from hnbc_assets.sources.listing import InHand, Listing, digest, fetch_listing
 
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive
@@ -27,18 +28,29 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".csv.gz", ".tsv.gz", ".txt.gz")
 SHARE_ENSEMBL = 0.5
 
 
-def fetch(
+def release(expression_path: str | Path, clinical_path: str | Path, *, folder: Path | None = None) -> str:
+    """One short word for the present state of both tables: it changes with their content and their paths as given.
+
+    Raises
+    ------
+    StudyError
+        If a file cannot be read.
+    """
+    return _state(_contents(expression_path, clinical_path, folder))
+
+
+def listing(
     archive: Archive,
     cohort_id: str,
     expression_path: str | Path,
     clinical_path: str | Path,
     *,
     folder: Path | None = None,
-) -> pd.DataFrame:
-    """Copy both tables into the archive; their manifest rows (file ids COHORT/expression and COHORT/clinical).
+) -> Listing:
+    """Both tables as they are now (file ids COHORT/expression and COHORT/clinical).
 
-    The release is the first 12 digits of the sha256 over both: what changes with either is another release. The
-    address is the path as given, so that a study may move with its files.
+    Their archived release is the first 12 digits of the sha256 over both: what changes with either is another release.
+    The address is the path as given, so that a study may move with its files.
 
     Parameters
     ----------
@@ -49,24 +61,35 @@ def fetch(
     StudyError
         If a file cannot be read or is of no kind that is understood.
     """
-    given = {"expression": Path(expression_path), "clinical": Path(clinical_path)}
-    content = {kind: _read((folder or Path()) / path, path) for kind, path in given.items()}
-    version = hashlib.sha256(b"".join(hashlib.sha256(c).digest() for c in content.values())).hexdigest()[:12]
-    rows = []
-    for kind, path in given.items():
+    contents = _contents(expression_path, clinical_path, folder)
+    version = hashlib.sha256(b"".join(hashlib.sha256(c).digest() for _, c in contents.values())).hexdigest()[:12]
+    tables = []
+    for kind, (path, content) in contents.items():
         suffix = next((s for s in sorted(SUFFIXES, key=len, reverse=True) if path.name.lower().endswith(s)), None)
         if suffix is None:
             raise StudyError(f"{path} is no csv, tsv or parquet table; convert it and name it in the study file.")
-        row = archive.store(
-            "table",
-            version,
-            file_id=f"{cohort_id}/{kind}",
-            url=f"file:{path.as_posix()}",
-            path=f"{cohort_id}/{kind}{suffix}",
-            content=content[kind],
-        )
-        rows.append(row.to_frame().T)
-    return pd.concat(rows, ignore_index=True)
+        name = f"{cohort_id}/{kind}"
+        tables.append(InHand(version, name, f"file:{path.as_posix()}", f"{name}{suffix}", content))
+    return Listing("table", _state(contents), replies=tuple(tables))
+
+
+def fetch(
+    archive: Archive,
+    cohort_id: str,
+    expression_path: str | Path,
+    clinical_path: str | Path,
+    *,
+    folder: Path | None = None,
+) -> pd.DataFrame:
+    """Copy both tables into the archive (see `listing`); returns their manifest rows.
+
+    Raises
+    ------
+    StudyError
+        If a file cannot be read or is of no kind that is understood.
+    """
+    listed = listing(archive, cohort_id, expression_path, clinical_path, folder=folder)
+    return fetch_listing(None, archive, listed)
 
 
 def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
@@ -202,6 +225,16 @@ def _read_table(path: Path, *, text: bool) -> pd.DataFrame:
     if len(table.columns) < 2 or not len(table):
         raise FormatError(f"{path.name} has {len(table)} rows and {len(table.columns)} columns: nothing to read.")
     return table.astype(object).where(table.notna(), np.nan).replace({np.nan: None}) if text else table
+
+
+def _contents(expression: str | Path, clinical: str | Path, folder: Path | None) -> dict[str, tuple[Path, bytes]]:
+    """Both tables by kind: the path as given, and the bytes."""
+    given = {"expression": Path(expression), "clinical": Path(clinical)}
+    return {kind: (path, _read((folder or Path()) / path, path)) for kind, path in given.items()}
+
+
+def _state(contents: dict[str, tuple[Path, bytes]]) -> str:
+    return digest((f"file:{path.as_posix()}", hashlib.sha256(told).hexdigest()) for path, told in contents.values())
 
 
 def _read(path: Path, given: Path) -> bytes:

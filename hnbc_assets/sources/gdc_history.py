@@ -1,0 +1,85 @@
+"""GDC's word on files that its index no longer has: which id took their place, and since when.
+
+Belongs here: asking it, and reading the archived answers. Does not: the index (gdc_index.py), what a release changed
+(release_changes.py).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pandas as pd
+
+from hnbc_assets.errors import UpstreamChanged
+from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.gdc_api import HOST
+from hnbc_assets.sources.http import Client
+from hnbc_assets.sources.listing import InHand
+
+IDS_A_REQUEST = 500
+UNDER_INDEX = re.compile(r".+/index(?:_first_\d+)?/[^/]+")
+ANSWERS = re.compile(r".+/index(?:_first_\d+)?/(versions|history)-[^/]+")
+
+
+def superseded(
+    client: Client, archive: Archive, version: str, folder: str, previous: pd.DataFrame, present: Collection[str]
+) -> list[InHand]:
+    """GDC's answers about the files of `previous` that are not among `present` any more.
+
+    Asked at POST /files/versions, and at GET /history/{id} of those that another id has replaced. When `previous` is
+    of this very release, its own answers are taken again: nothing is asked.
+
+    Parameters
+    ----------
+    version, folder : the release and the folder that the answers are kept under, beside the index' pages
+    previous : manifest rows of one fetch of the same project
+    present : file ids of the index now
+
+    Raises
+    ------
+    UpstreamChanged
+        An answer is not shaped as known.
+    """
+    if set(previous["release"]) == {version}:
+        return _again(archive, previous)
+    files = [file_id for file_id in map(str, previous["file_id"]) if not UNDER_INDEX.fullmatch(file_id)]
+    gone = sorted(set(files) - set(present))
+    answers = []
+    for number, start in enumerate(range(0, len(gone), IDS_A_REQUEST)):
+        reply = client.ask(f"{HOST}/files/versions", body={"ids": gone[start : start + IDS_A_REQUEST]})
+        name = f"{folder}/versions-{number:04}"
+        answers.append(InHand(version, name, reply.url, f"{name}.json", reply.content))
+        for old in sorted(_replaced(reply.value, reply.url)):
+            history = client.ask(f"{HOST}/history/{old}")
+            name = f"{folder}/history-{old}"
+            answers.append(InHand(version, name, history.url, f"{name}.json", history.content))
+    return answers
+
+
+def read_superseded(archive: Archive, manifest: pd.DataFrame) -> dict[str, str]:
+    """By the archived answers: the id of a file that is gone, and the id that has taken its place."""
+    found: dict[str, str] = {}
+    for row in manifest.to_dict("records"):
+        if (match := ANSWERS.fullmatch(str(row["file_id"]))) and match[1] == "versions":
+            found |= _replaced(json.loads(archive.locate(row).read_bytes()), str(row["url"]))
+    return found
+
+
+def _again(archive: Archive, previous: pd.DataFrame) -> list[InHand]:
+    answers = []
+    for row in previous.to_dict("records"):
+        name = str(row["file_id"])
+        if ANSWERS.fullmatch(name) and archive.locate(row).is_file():
+            content = archive.locate(row).read_bytes()
+            answers.append(InHand(str(row["release"]), name, str(row["url"]), f"{name}.json", content))
+    return answers
+
+
+def _replaced(value: Any, url: str) -> dict[str, str]:
+    """Old to new id of the records of files that another id has replaced."""
+    if not isinstance(value, Sequence) or not all(isinstance(one, dict) and "id" in one for one in value):
+        raise UpstreamChanged(f"{url}: the reply is no list of records with an 'id'.")
+    return {str(one["id"]): str(one["latest_id"]) for one in value if one.get("latest_id") not in (None, one["id"])}

@@ -1,0 +1,152 @@
+"""Listings: what an upstream has now, told by its index alone, and the word that names its state.
+
+Belongs here: what every source's `listing` gives, having a listing in the archive, sizes, the release of what was
+fetched. Does not: how an index is asked (the source's module), downloads and what is kept (archive.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hnbc_assets.errors import DownloadsIncomplete, UpstreamRefused
+from hnbc_assets.sources.manifest import as_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hnbc_assets.sources.archive import Archive
+    from hnbc_assets.sources.download import Wanted
+    from hnbc_assets.sources.http import Client
+    from hnbc_assets.sources.manifest import Row
+    from hnbc_assets.sources.progress import Progress
+
+
+@dataclass(frozen=True)
+class InHand:
+    """A file whose bytes a listing has already: a page of an index, a list without version, a table of the user's."""
+
+    release: str
+    file_id: str
+    url: str
+    path: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a source has of one object now; nothing of it is in the archive by that alone.
+
+    Attributes
+    ----------
+    source, release : whose, and the release that a look at it gives (the source's `release`)
+    wanted : the files to be had, each with the release that its folder is named by
+    replies : what the index answered, and files that had to be read to tell their release
+    instead : by file id, the file that is had where the host refuses that one
+    order : file ids in the order of the manifest rows; by default the replies, then the wanted
+    """
+
+    source: str
+    release: str
+    wanted: tuple[tuple[str, Wanted], ...] = ()
+    replies: tuple[InHand, ...] = ()
+    instead: Mapping[str, Wanted] = field(default_factory=dict)
+    order: tuple[str, ...] | None = None
+
+
+def fetch_listing(
+    client: Client | None, archive: Archive, listing: Listing, *, progress: Progress | None = None
+) -> pd.DataFrame:
+    """Have everything of a listing in the archive: replies are kept as they came, wanted files downloaded.
+
+    Returns
+    -------
+    The manifest rows, in the listing's order.
+
+    Raises
+    ------
+    DownloadsIncomplete
+        Some files could not be had, nor those instead of them; what came is kept.
+    """
+    rows: dict[str, Row] = {}
+    for reply in listing.replies:
+        kept = archive.store(
+            listing.source,
+            reply.release,
+            file_id=reply.file_id,
+            url=reply.url,
+            path=reply.path,
+            content=reply.content,
+        )
+        rows[reply.file_id] = {str(column): value for column, value in kept.items()}
+    by_release: dict[str, list[Wanted]] = {}
+    for release, one in listing.wanted:
+        by_release.setdefault(release, []).append(one)
+    for release, wanted in by_release.items():
+        fetched = _fetch(client, archive, listing, release, wanted, progress)
+        rows |= dict(zip((one.file_id for one in wanted), fetched.to_dict("records"), strict=True))
+    return as_frame([rows[file_id] for file_id in (rows if listing.order is None else listing.order)])
+
+
+def size(client: Client, listing: Listing, wanted: Wanted) -> int | None:
+    """Bytes of a wanted file: as the index has it, else as its host says; None where neither does.
+
+    Raises
+    ------
+    UpstreamRefused
+        The host has neither the file nor the one instead of it. Also the other errors of a request.
+    """
+    if wanted.size_bytes is not None:
+        return wanted.size_bytes
+    try:
+        return client.size(wanted.url)
+    except UpstreamRefused:
+        if wanted.file_id not in listing.instead:
+            raise
+        return client.size(listing.instead[wanted.file_id].url)
+
+
+def digest(pairs: Iterable[tuple[str, str]]) -> str:
+    """One short word for the state of several files: pairs of location and release (or sha256), in any order."""
+    told = "".join(f"{location}\0{state}\n" for location, state in sorted(pairs))
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def fetched_release(source: str, manifest: pd.DataFrame) -> str:
+    """The release of manifest rows that one fetch returned: the word that a look at the upstream gave then.
+
+    Parameters
+    ----------
+    source : "gdc", "geo", "cbioportal", "gdsc", "gene_sets" or "table"
+    manifest : at least one row, but for gene_sets
+    """
+    if source == "gene_sets":
+        return digest(zip(manifest["file_id"], manifest["release"], strict=True))
+    if source == "table":
+        return digest(zip(manifest["url"], manifest["sha256"], strict=True))
+    return str(manifest["release"].iloc[0])
+
+
+def _fetch(
+    client: Client | None,
+    archive: Archive,
+    listing: Listing,
+    release: str,
+    wanted: list[Wanted],
+    progress: Progress | None,
+) -> pd.DataFrame:
+    """The files of one release; where the host refuses some that have another in their place, that one."""
+    assert client is not None, "a listing with files to download was made with a client"
+    try:
+        return archive.fetch(client, listing.source, release, wanted, progress=progress)
+    except DownloadsIncomplete as error:
+        replaceable = all(
+            isinstance(why, UpstreamRefused) and file_id in listing.instead for file_id, why in error.failures.items()
+        )
+        if not replaceable:
+            raise
+        failed = set(error.failures)
+    others = [listing.instead[one.file_id] if one.file_id in failed else one for one in wanted]
+    return archive.fetch(client, listing.source, release, others, progress=progress)
