@@ -1,0 +1,68 @@
+"""Both releases of one simulated GDC, fetched one after the other into one archive.
+
+Belongs here: fixtures of the tests of releases. Does not: what is true of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from hnbc_assets.sources import gdc, http
+from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.simulated import Simulation, planned_changes, transport
+
+SMALL = Simulation(n_genes=1500, n_tcga=260, n_discovery=200, n_validation=100, n_metabric=80, n_lines=120, n_drugs=20)
+RELEASES = ("45.0", "46.0")
+
+
+class Counting(httpx.BaseTransport):
+    """Counts the requests that it hands on."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self.inner, self.asked = inner, []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.path)
+        return self.inner.handle_request(request)
+
+
+@pytest.fixture(scope="session")
+def release_archive(tmp_path_factory):
+    return Archive(tmp_path_factory.mktemp("raw"))
+
+
+def fetch(simulation, archive):
+    """The manifest of a release, and the paths that were asked for."""
+    counting = Counting(transport(simulation))
+    with http.connect("simulated", transport=counting) as client:
+        return gdc.fetch(client, archive, "TCGA-BRCA", endpoints="tcga_cdr"), counting.asked
+
+
+@pytest.fixture(scope="session")
+def fetched(release_archive):
+    """Both releases, one after the other into one archive: release -> (manifest, paths asked for)."""
+    return {release: fetch(replace(SMALL, release=release), release_archive) for release in RELEASES}
+
+
+@pytest.fixture(scope="session")
+def indexes(release_archive, fetched):
+    return {release: gdc.read_index(release_archive, fetched[release][0]) for release in RELEASES}
+
+
+@pytest.fixture(scope="session")
+def clinical(release_archive, fetched):
+    return {release: gdc.read_clinical(release_archive, fetched[release][0]) for release in RELEASES}
+
+
+@pytest.fixture(scope="session")
+def simulation():
+    """What `fetched` was fetched from, at its first release."""
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def planned():
+    return planned_changes(SMALL)
