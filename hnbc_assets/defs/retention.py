@@ -1,0 +1,233 @@
+"""Retention: what is thrown away after a while, and the weekly job that does it.
+
+Belongs here: which runs, archived releases and leftovers may go. Does not: removing files of a release
+(sources/archive_views.py), publications of the database (lake/snapshot.py), ticks (Dagster's own retention).
+"""
+
+import shutil
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from hnbc_assets.defs.resources import open_archive
+from hnbc_assets.defs.stage import guard
+from hnbc_assets.lake import atomic, parquet
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.study import Place, Study
+
+JOB = "housekeeping"
+SUNDAY_NIGHT = "0 3 * * 0"
+PAGE = 100
+# A part is what an interrupted download goes on from; a living one is written to all the time.
+PART_DAYS = 14
+WAIT_SECONDS = 60
+TERMINAL_LOGS = "hnbc_logs"  # where commands/home.py keeps the whole of errors that a terminal shows in short
+FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+Assets = Sequence[dg.AssetsDefinition | dg.SourceAsset]
+
+
+@dataclass(frozen=True)
+class PrunedRuns:
+    """How many old runs were deleted, how many stay because they hold an asset's latest state, and bytes on disk."""
+
+    runs: int
+    kept: int
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Swept:
+    """Everything that one housekeeping removed. `archive_left` says why the archive was left alone, if it was."""
+
+    runs: PrunedRuns
+    archive: dict[str, int] = field(default_factory=dict)
+    archive_left: str = ""
+    leftovers: int = 0
+    leftover_bytes: int = 0
+
+    @property
+    def metadata(self) -> dict[str, int | str]:
+        """Figures for the UI, sizes in bytes."""
+        figures: dict[str, int | str] = {
+            "runs deleted": self.runs.runs,
+            "old runs kept": self.runs.kept,
+            "bytes of runs": self.runs.bytes,
+            "leftovers removed": self.leftovers,
+            "bytes of leftovers": self.leftover_bytes,
+            **{f"archive {name}": number for name, number in self.archive.items()},
+        }
+        return figures | ({"archive left alone": self.archive_left} if self.archive_left else {})
+
+
+def housekeeping(study: Study, place: Place, assets: Assets) -> tuple[dg.JobDefinition, dg.ScheduleDefinition]:
+    """The job, and its schedule: Sundays at 3, UTC. `assets` are all of the definitions, observed sources too."""
+
+    @dg.op(name="sweep", out=dg.Out(dg.Nothing), description="Removes what the study's retention allows.")
+    def sweep(context: dg.OpExecutionContext) -> None:
+        guard(context, study, place)
+        swept = keep_house(context.instance, study, place, assets)
+        context.log.info(", ".join(f"{name}: {figure}" for name, figure in swept.metadata.items()))
+        context.add_output_metadata(swept.metadata)
+
+    @dg.job(
+        name=JOB,
+        description=f"Deletes runs older than {study.retention.runs_days:g} days that made nothing of what there is "
+        f"now, archived releases but the last {study.releases.keep}, and what killed processes left.",
+        executor_def=dg.in_process_executor,
+    )
+    def job() -> None:
+        sweep()
+
+    schedule = dg.ScheduleDefinition(
+        name=f"{JOB}_weekly",
+        job=job,
+        cron_schedule=SUNDAY_NIGHT,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    return job, schedule
+
+
+def keep_house(
+    instance: dg.DagsterInstance, study: Study, place: Place, assets: Assets, *, now: datetime | None = None
+) -> Swept:
+    """Throw away what the study's retention allows. `now` is the time of this call if it is not given.
+
+    The archive is left alone while a refresh in a terminal fetches into it, and while a release that the study pins
+    is not in use yet.
+    """
+    keys = {key for a in assets for key in (a.keys if isinstance(a, dg.AssetsDefinition) else [a.key])}
+    checks = {key for a in assets if isinstance(a, dg.AssetsDefinition) for key in a.check_keys}
+    runs = prune_runs(instance, study.retention.runs_days, keys, checks, now=now)
+    lake = Lake(place.data_lake)
+    archive, left = _prune_archive(lake, study, place)
+    sizes = list(_leftovers(lake, now))
+    return Swept(runs, archive, left, len(sizes), sum(sizes))
+
+
+def prune_runs(
+    instance: dg.DagsterInstance,
+    older_than_days: float,
+    known: Collection[dg.AssetKey],
+    checks: Collection[dg.AssetCheckKey] = (),
+    *,
+    now: datetime | None = None,
+) -> PrunedRuns:
+    """Delete finished runs older than the limit, with their events and logs.
+
+    A run stays that holds the latest materialisation or observation of an asset that is `known`, or the latest
+    outcome of one of these `checks`: the UI shows figures and metadata from there. A run in progress always stays.
+    """
+    limit = (now or datetime.now(UTC)) - timedelta(days=older_than_days)
+    old = dg.RunsFilter(statuses=FINISHED, updated_before=limit)
+    holding = _holding(instance, known, checks)
+    deleted = kept = freed = 0
+    cursor = None  # the last run that stays: a deleted one marks no place
+    while records := instance.get_run_records(old, limit=PAGE, cursor=cursor, ascending=True):
+        for record in records:
+            run_id = record.dagster_run.run_id
+            if run_id in holding:
+                cursor, kept = run_id, kept + 1
+            else:
+                freed += _delete(instance, run_id)
+                deleted += 1
+    return PrunedRuns(deleted, kept, freed)
+
+
+def _holding(
+    instance: dg.DagsterInstance, known: Collection[dg.AssetKey], checks: Collection[dg.AssetCheckKey]
+) -> set[str]:
+    """The runs whose events tell the present state of an asset or check."""
+    holding = set()
+    for key in known:
+        for latest in (instance.fetch_materializations(key, limit=1), instance.fetch_observations(key, limit=1)):
+            holding |= {record.run_id for record in latest.records}
+    for summary in instance.event_log_storage.get_asset_check_summary_records(list(checks)).values():
+        holding |= {summary.last_run_id, summary.last_completed_run_id} - {None}
+    return holding
+
+
+def _delete(instance: dg.DagsterInstance, run_id: str) -> int:
+    """Delete a run, its events, and its files, which Dagster leaves; the bytes of those."""
+    freed = sum(path.stat().st_size for path in _files(instance, run_id))
+    instance.compute_log_manager.delete_logs(prefix=[run_id])  # wherever they are: not always on this disk
+    instance.delete_run(run_id)
+    for path in _files(instance, run_id):
+        path.unlink(missing_ok=True)
+    if _storage(instance, run_id).exists():
+        shutil.rmtree(_storage(instance, run_id))
+    return freed
+
+
+def _files(instance: dg.DagsterInstance, run_id: str) -> list[Path]:
+    """The files that only this run has: its own event database, where SQLite keeps one a run, and its logs."""
+    found = [Path(instance.root_directory) / TERMINAL_LOGS / f"{run_id}.log", *_storage(instance, run_id).rglob("*")]
+    path_for_shard = getattr(instance.event_log_storage, "path_for_shard", None)
+    if path_for_shard is not None:
+        found += [Path(f"{path_for_shard(run_id)}{end}") for end in ("", "-wal", "-shm", "-journal")]
+    return [path for path in found if path.is_file()]
+
+
+def _storage(instance: dg.DagsterInstance, run_id: str) -> Path:
+    return Path(instance.storage_directory()) / run_id
+
+
+def _prune_archive(lake: Lake, study: Study, place: Place) -> tuple[dict[str, int], str]:
+    """What was removed of the archive, and why nothing was if nothing could be."""
+    from hnbc_assets.sources.archive_views import prune
+
+    in_use = releases_in_use(lake)
+    pins = {name: study.releases.pin.get(name) or study.releases.pin.get(name.split("/")[0]) for name in in_use}
+    coming = [f"{name} {pin}" for name, pin in pins.items() if pin not in (None, in_use[name])]
+    if coming:
+        return {}, f"pinned and not in use yet: {', '.join(coming)}"
+    try:
+        with atomic.locked(lake.refresh_lock, wait_seconds=WAIT_SECONDS):
+            pruned = prune(open_archive(place), keep=study.releases.keep, in_use=in_use)
+    except TimeoutError:
+        return {}, "a refresh is under way"
+    return {"releases removed": pruned.releases, "files removed": pruned.files, "bytes removed": pruned.bytes}, ""
+
+
+def releases_in_use(lake: Lake) -> dict[str, str]:
+    """The release of every upstream object that the lake's tables are made from, by name: `gdc/TCGA-BRCA`."""
+    from hnbc_assets.sources.listing import fetched_release
+
+    found = {}
+    for asset in lake.assets():
+        if asset.startswith("raw/"):
+            name, manifest = asset.removeprefix("raw/"), parquet.read(lake.table(asset))
+            if len(manifest):
+                found[name] = fetched_release(name.split("/")[0], manifest)
+    return found
+
+
+def _leftovers(lake: Lake, now: datetime | None) -> Iterator[int]:
+    """Remove what killed processes left of tables, and parts of downloads that nobody goes on with; their sizes."""
+    sizes = {path: size for path in _temporaries(lake.tables) if (size := _size(path)) is not None}
+    for path in atomic.sweep(lake.tables):
+        yield sizes.get(path, 0)
+    oldest = (now.timestamp() if now else time.time()) - PART_DAYS * 86_400
+    for path in _temporaries(lake.raw):
+        with suppress(FileNotFoundError):  # it has just landed
+            state = path.stat()
+            if state.st_mtime < oldest:
+                path.unlink()
+                path.with_name(f"{path.name}.json").unlink(missing_ok=True)  # what is known of the whole
+                yield state.st_size
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _temporaries(folder: Path) -> list[Path]:
+    return sorted(folder.rglob(f".*{atomic.TEMPORARY_SUFFIX}"))
