@@ -14,7 +14,9 @@ from pathlib import Path
 
 import click
 
+from hnbc_assets.commands.refresh import refresh
 from hnbc_assets.commands.run import run
+from hnbc_assets.commands.simulate import simulate_release
 from hnbc_assets.commands.sql import sql
 from hnbc_assets.commands.status import status
 from hnbc_assets.commands.ui import ui
@@ -44,11 +46,12 @@ Exit status:
 def hnbc() -> None:
     """A living study of anoikis genes, chemotherapy resistance and prognosis in HER2-negative breast cancer.
 
-    `hnbc run` makes every result and publishes the database, `hnbc sql` asks it, `hnbc ui` watches it all.
+    `hnbc run` makes every result and publishes the database, `hnbc refresh` keeps it current, `hnbc sql` asks it,
+    `hnbc ui` watches it all.
     """
 
 
-for command in (run, ui, sql, status):
+for command in (run, refresh, ui, sql, status, simulate_release):
     hnbc.add_command(command)
 
 

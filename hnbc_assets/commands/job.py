@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+STUDY, LOOK = "study", "look"
 PLAIN_NAME = re.compile(r"(\d*\+)?([A-Za-z0-9_./*-]+)(\+\d*)?")
 
 if TYPE_CHECKING:
@@ -42,11 +43,9 @@ def definitions(executor: str | None = None) -> Definitions:
 
 
 @cache
-def study_job(executor: str | None = None) -> JobDefinition:
-    """The job; each process of a multiprocess run calls this."""
-    from hnbc_assets.defs import JOB
-
-    return definitions(executor).resolve_job_def(JOB)
+def resolved_job(name: str, executor: str | None = None) -> JobDefinition:
+    """A job of the study; each process of a multiprocess run calls this."""
+    return definitions(executor).resolve_job_def(name)
 
 
 def choose(known: Definitions, selections: Sequence[str]) -> list[AssetKey]:

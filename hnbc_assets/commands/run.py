@@ -1,18 +1,15 @@
 """`hnbc run`: makes the study's assets, tells what happens, ends with the headline.
 
-Belongs here: executing the job against the lake's Dagster instance, the exit status, the closing words. Does not: the
-job itself (job), the lines while it runs (narration), the headline's text (report).
+Belongs here: the command, its opening and closing words. Does not: the job itself (job), executing it (execution), the
+lines while it runs (narration), the headline's text (report).
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import signal
-import socket
 import sys
-import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,13 +18,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
-
     from hnbc_assets.commands.home import Home
     from hnbc_assets.commands.narration import Told
     from hnbc_assets.study import Study
 
-WORKER_TAG = "hnbc/worker"
 DATABASE_ASSET = "hnbc_database"
 # Tables that the headline never reads and that grow with patients × features.
 LONG_TABLES = {
@@ -38,13 +32,6 @@ LONG_TABLES = {
     "column_dictionary",
     "survival_curves",
 }
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "POLARS_MAX_THREADS",
-)
 
 
 @click.command(short_help="Make the study's results and publish the database.")
@@ -84,100 +71,29 @@ def run(selections: tuple[str, ...], executor: str | None, verbose: bool) -> Non
 
 
 def _run(home: Home, selections: Sequence[str], executor: str | None, verbose: bool, interruption: Any) -> int:
-    from hnbc_assets.commands.job import choose, definitions, study
+    from hnbc_assets.commands.execution import execute, exit_status, release_abandoned, share_cores
+    from hnbc_assets.commands.job import STUDY, choose, definitions, study
 
     chosen_study = study(executor)
-    _say(_opening(home, chosen_study))
+    _say(opening(home, chosen_study))
     if chosen_study.execution.executor == "multiprocess":
-        _share_cores(chosen_study.execution.max_concurrent)
+        share_cores(chosen_study.execution.max_concurrent)
     keys = choose(definitions(executor), selections) if selections else None
     with home.instance() as instance:
         release_abandoned(instance)
-        told = _execute(home, instance, keys, executor, verbose, interruption)
+        told = execute(home, instance, STUDY, keys, executor, verbose, interruption)
     if interruption.received:
         return 128 + interruption.received
     _say(_summary(told))
     if DATABASE_ASSET in told.rows:
-        click.echo("\n" + _headline(home))
-        _say(_where(home))
+        click.echo("\n" + published_headline(home))
+        _say(where(home))
     elif keys is not None and not told.failures:
         _say(f"The database was not published anew: hnbc run --select {DATABASE_ASSET} does it.")
-    return _exit_status(told)
+    return exit_status([told])
 
 
-def _execute(
-    home: Home,
-    instance: DagsterInstance,
-    keys: list[Any] | None,
-    executor: str | None,
-    verbose: bool,
-    interruption: Any,
-) -> Told:
-    from dagster import build_reconstructable_job, execute_job
-
-    from hnbc_assets.commands.narration import INVOCATION_TAG, Narrator
-
-    invocation = uuid.uuid4().hex
-    job = build_reconstructable_job("hnbc_assets.commands.job", "study_job", reconstructable_args=(executor,))
-    with Narrator(instance, invocation, home.logs, interruption) as narrator:
-        result = execute_job(
-            job,
-            instance,
-            run_config={"loggers": {"console": {"config": {"log_level": "INFO" if verbose else "CRITICAL"}}}},
-            tags={
-                INVOCATION_TAG: invocation,
-                WORKER_TAG: f"{socket.gethostname()}:{os.getpid()}",
-            },
-            asset_selection=keys,
-            raise_on_error=False,
-        )
-    told = narrator.told
-    if not result.success and not told.failures and told.run_error is None:
-        told.run_error = "the run failed; its log in the UI says why"
-    return told
-
-
-def _exit_status(told: Told) -> int:
-    """0 when all passed; of several reasons the one that most needs a person: fault, study, gate, network."""
-    statuses = {failure.exit_status for failure in told.failures}
-    if told.run_error or any(check.blocking for check in told.failed_checks):
-        statuses.add(1)
-    return next((status for status in (1, 2, 4, 3) if status in statuses), 0)
-
-
-def release_abandoned(instance: DagsterInstance) -> None:
-    """End the runs whose process on this machine is gone, so that nothing waits for them."""
-    from dagster import DagsterRunStatus, RunsFilter
-
-    under_way = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
-    for record in instance.get_run_records(RunsFilter(statuses=under_way)):
-        known = record.dagster_run
-        host, _, process = known.tags.get(WORKER_TAG, "").rpartition(":")
-        if host == socket.gethostname() and not _alive(int(process)):
-            instance.report_run_failed(known, "The process of this run ended without a word.")
-            instance.event_log_storage.free_concurrency_slots_for_run(known.run_id)
-
-
-def _alive(process: int) -> bool:
-    if process == os.getpid():  # the number of an earlier process, given to this one: in a container, as a rule
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _share_cores(steps_at_once: int) -> None:
-    """Numerical libraries' threads times Dagster's processes are no more than the cores."""
-    share = str(max(1, (os.cpu_count() or 1) // steps_at_once))
-    for variable in THREAD_VARIABLES:
-        os.environ.setdefault(variable, share)
-
-
-def _opening(home: Home, chosen_study: Study) -> str:
+def opening(home: Home, chosen_study: Study) -> str:
     upstream = "SIMULATED" if home.place.simulated else home.place.upstream
     return f"{chosen_study.title}\nupstream {upstream} · study {chosen_study.hash} · lake {home.lake.root}\n"
 
@@ -198,7 +114,7 @@ def _summary(told: Told) -> str:
     return "\n" + " · ".join(words)
 
 
-def _headline(home: Home) -> str:
+def published_headline(home: Home) -> str:
     """The published results in a few lines."""
     import duckdb
 
@@ -210,7 +126,7 @@ def _headline(home: Home) -> str:
     return headline(frames)
 
 
-def _where(home: Home) -> str:
+def where(home: Home) -> str:
     command, database = own_name(), home.lake.database
     if home.lake.root != Path("data_lake").absolute():
         command = f"HNBC_DATA_LAKE={shlex.quote(str(home.lake.root))} {command}"

@@ -136,7 +136,7 @@ def _say_database(lake: Lake, assets: dict[str, Asset]) -> None:
 def _say_releases(found: list[Release]) -> None:
     if found:
         rows = [(r.source, r.release, f"{r.files:,}", f"{r.megabytes:,.1f}", r.retrieved[:16]) for r in found]
-        _table(("source", "release", "files", "MB", "retrieved"), rows, right={2, 3})
+        print_table(("source", "release", "files", "MB", "retrieved"), rows, right={2, 3})
 
 
 def _say_assets(assets: dict[str, Asset], study_hash: str | None) -> None:
@@ -150,7 +150,7 @@ def _say_assets(assets: dict[str, Asset], study_hash: str | None) -> None:
         )
         for name, asset in assets.items()
     ]
-    _table(("asset", "rows", "made", "data version", ""), rows, right={1})
+    print_table(("asset", "rows", "made", "data version", ""), rows, right={1})
 
 
 def _say_checks(lake: Lake) -> None:
@@ -182,7 +182,8 @@ def _moment(written_at: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: set[int]) -> None:
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: set[int]) -> None:
+    """A table without lines; the columns `right` are aligned there."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     click.echo()
     for row in (header, *rows):

@@ -55,8 +55,8 @@ def ui(port: int) -> None:
 
 def _serve(home: Home, port: int) -> None:
     """Returns only by an exception: KeyboardInterrupt, or UiEnded when a program ended by itself."""
+    from hnbc_assets.commands.execution import release_abandoned
     from hnbc_assets.commands.processes import Program, adopt_orphans, stop
-    from hnbc_assets.commands.run import release_abandoned
 
     with home.instance() as instance:
         release_abandoned(instance)

@@ -8,8 +8,22 @@ from __future__ import annotations
 
 import dagster as dg
 
-from hnbc_assets.defs import cohorts, database, drugs, genes, microenvironment, releases, scores, signature
+from hnbc_assets.defs import (
+    automation,
+    changes,
+    cohorts,
+    database,
+    drugs,
+    genes,
+    looks,
+    microenvironment,
+    promotion,
+    releases,
+    scores,
+    signature,
+)
 from hnbc_assets.defs.stage import PACKAGE, STUDY_TAG, Stage
+from hnbc_assets.defs.upstreams import upstreams
 from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.study import Place, Study
 
@@ -27,7 +41,13 @@ def code_of(stage: str, *, simulated: bool) -> tuple[str, ...]:
     symbols = ("science/cohorts/symbols.py", "science/cohorts/symbol_aliases.tsv")
     gene_sets = ("sources/gene_sets.py", "sources/archived.py")
     own = {
-        "releases": ("defs/ingest_checks.py", *(("sources",) if simulated else readers), "tables/database.py"),
+        "releases": (
+            "defs/ingest_checks.py",
+            "defs/gates.py",
+            "defs/upstreams.py",
+            *(("sources",) if simulated else readers),
+            "tables/database.py",
+        ),
         "cohorts": ("defs/ingest_checks.py", "defs/checks.py", "science/cohorts", *readers),
         "genes": ("defs/checks.py", "science/genes", fdr, *symbols, *gene_sets, *figures),
         "signature": ("defs/checks.py", "defs/cohort_data.py", "defs/scores.py", "science/signature", fdr, *figures),
@@ -63,23 +83,35 @@ def build_definitions(study: Study, place: Place | None = None) -> dg.Definition
         *cohorts.assets(stage("cohorts")),
         *genes.assets(stage("genes")),
         *signature.assets(stage("signature")),
+        *promotion.assets(stage("signature")),
         *scores.assets(stage("signature")),
+        *changes.assets(stage("signature")),
         *microenvironment.assets(stage("microenvironment")),
     ]
     if study.drugs:
         results += drugs.assets(stage("drugs"))
     raw = releases.assets(stage("releases"))
+    # What changed between releases is published with the results; manifests are, as raw_files.
+    results += [a for a in raw if all(len(key.path) == 1 for key in a.keys)]
     published = database.assets(stage("database"), raw, results)
+    known = upstreams(study, simulated=place.simulated)
+    observed = looks.assets(study, place, known)
+    tags = {STUDY_TAG: study.hash}
+    look = looks.job(observed, tags)
+    made = {asset.op.name: asset for asset in [*raw, *results, *published]}
     return dg.Definitions(
-        assets=[*raw, *results, *published],
+        assets=[*observed, *automation.automated(list(made.values()), study, place)],
         jobs=[
             dg.define_asset_job(
                 JOB,
                 selection=dg.AssetSelection.all(),
                 description=f"The whole study: {study.title}.",
-                tags={STUDY_TAG: study.hash},
-            )
+                tags=tags,
+            ),
+            look,
         ],
+        schedules=[automation.schedule(study, look)],
+        sensors=[automation.sensor(study)],
         executor=_executor(study),
         resources={
             "io_manager": LakeIOManager(root=str(place.data_lake), study_hash=study.hash, upstream=place.upstream)

@@ -104,7 +104,7 @@ def fdr_beside_p(univariate_cox: pd.DataFrame) -> Verdict:
 
 def signature_found(signature: pd.DataFrame, signatures: pd.DataFrame) -> Verdict:
     """The LASSO kept at least one gene. A null result is published as one."""
-    note = signatures.note.iloc[0]
+    note = signatures.note.iloc[0]  # the published one is the first
     return Verdict(
         len(signature) > 0,
         f"{len(signature)} genes of {signatures.n_entered.iloc[0]} that entered",
@@ -135,19 +135,26 @@ def hazards_proportional(proportional_hazards: pd.DataFrame) -> Verdict:
 
 
 def cutoff_from_training(training: str, endpoint: str) -> Check:
-    """A blocking check that the cut-off is the training patients' median."""
+    """A blocking check that the cut-off is the median of the patients trained on."""
 
-    def cutoff_is_training_median(risk_scores: pd.DataFrame, signatures: pd.DataFrame, patients: Frames) -> Verdict:
-        """The cut-off is the median score of the patients trained on, and every group is its side of it."""
+    def cutoff_is_training_median(risk_scores: pd.DataFrame, description: pd.DataFrame, patients: Frames) -> Verdict:
+        """The cut-off is the median score of the patients trained on, and every group is its side of it.
+
+        Of a signature that was trained on other data than the present the cut-off stays frozen with it.
+        """
         if risk_scores.empty:
             return Verdict(True, "no scores", "-", "there is no signature, so nothing is cut")
+        made = description.iloc[0]
+        cutoff = float(made.cutoff)
+        grouped = risk_scores[risk_scores.risk_group.notna() & (risk_scores.form == "within_cohort")]
+        sides = int(((grouped.risk_score > cutoff) != (grouped.risk_group == "high")).sum())
+        if not made.current:
+            told = f"frozen with the signature at the median of the {made.n_patients} patients that it was trained on"
+            return Verdict(sides == 0, f"{cutoff:.6g}, frozen; {sides} on the wrong side", "0", told)
         own = patients[training]
         fitted = own.patient_id[own[f"{endpoint}_days"].notna() & own[f"{endpoint}_event"].notna()]
         mine = risk_scores[(risk_scores.cohort_id == training) & risk_scores.patient_id.isin(fitted)]
-        cutoff = float(signatures.cutoff.iloc[0])
         off = abs(float(mine.risk_score.median()) - cutoff)
-        grouped = risk_scores[risk_scores.risk_group.notna() & (risk_scores.form == "within_cohort")]
-        sides = int(((grouped.risk_score > cutoff) != (grouped.risk_group == "high")).sum())
         return Verdict(
             off < TOLERANCE and sides == 0,
             f"{cutoff:.6g}, off by {off:.1e}; {sides} on the wrong side",

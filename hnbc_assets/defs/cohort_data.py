@@ -15,6 +15,7 @@ from hnbc_assets.study_sources import Cohort
 
 if TYPE_CHECKING:
     from hnbc_assets.science.signature.analysis_set import AnalysisSet
+    from hnbc_assets.science.signature.application import Scored
 
 
 def training_set(study: Study, patients: pd.DataFrame, expression: pd.DataFrame) -> AnalysisSet:
@@ -37,6 +38,38 @@ def cohort_set(
 
     cohort = study.cohorts[name]
     return analysis_set(patients, expression, cohort.endpoint, scale=cohort.expression_scale, rank=rank)
+
+
+def of_included(expression: pd.DataFrame, included: pd.DataFrame) -> pd.DataFrame:
+    """genes × included patients."""
+    wanted = set(included.patient_id)
+    return expression[[p for p in expression.columns if p in wanted]]
+
+
+def apply_to_cohort(
+    study: Study,
+    name: str,
+    patients: pd.DataFrame,
+    expression: pd.DataFrame,
+    signature: pd.DataFrame,
+    description: pd.Series,
+    single_sample: pd.DataFrame,
+) -> Scored:
+    """A signature's scores of a cohort's included patients, by the study's rules; `description` is its row."""
+    from hnbc_assets.science.signature.application import apply_signature
+
+    return apply_signature(
+        cohort_set(study, name, patients, expression, rank=name in ranked_cohorts(study)),
+        raw=expression,
+        cohort_id=name,
+        training=name == description.cohort_id,
+        scale=study.cohorts[name].expression_scale,
+        signature=signature,
+        description=description,
+        single_sample=single_sample,
+        min_share=study.signature.min_coefficient_share,
+        min_patients=study.inclusion.min_patients,
+    )
 
 
 def ranked_cohorts(study: Study) -> frozenset[str]:

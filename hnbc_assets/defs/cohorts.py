@@ -6,16 +6,21 @@ formats (sources), rules (science/cohorts).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 import pandas as pd
 
 from hnbc_assets.defs import checks, ingest_checks
 from hnbc_assets.defs.publishing import Check, Described, Publication
-from hnbc_assets.defs.releases import raw_key
 from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import Stage
+from hnbc_assets.defs.upstreams import raw_key
 from hnbc_assets.study import Study
-from hnbc_assets.tables import Cohorts, GeneMappings, Patients, Samples, SharedPatients
+from hnbc_assets.tables import Cohorts, GeneMappings, IncludedPatients, Patients, Samples, SharedPatients
+
+if TYPE_CHECKING:
+    from hnbc_assets.sources.cohort_files import CohortFiles
 
 Frames = dict[str, pd.DataFrame]
 
@@ -28,6 +33,11 @@ def expression_keys(study: Study) -> dict[str, str]:
 def patients_keys(study: Study) -> dict[str, str]:
     """Cohort to the asset of its patients."""
     return {name: f"patients/{name}" for name in study.cohorts}
+
+
+def included_keys(study: Study) -> dict[str, str]:
+    """Cohort to the asset that says who is included: what reads no more is not behind when follow-up changes."""
+    return {name: f"included_patients/{name}" for name in study.cohorts}
 
 
 def assets(stage: Stage) -> list[dg.AssetsDefinition]:
@@ -60,6 +70,9 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
                 f"Patients of cohort {name}, harmonised: HER2, endpoints, inclusion.",
                 (Check(checks.survival_sane, blocking=True), Check(checks.her2_explained)),
             ),
+            Described(
+                f"included_patients/{name}", IncludedPatients, f"Patients of cohort {name} that enter the analysis."
+            ),
             Described(f"gene_mappings/{name}", GeneMappings, f"How the genes of cohort {name} were made of features."),
         ],
         name=f"cohort_{name}",
@@ -68,7 +81,6 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
     )
     def read_cohort(manifest: pd.DataFrame, gene_manifest: pd.DataFrame) -> dict[str, Publication | pd.DataFrame]:
         """One primary-tumour sample a patient, genes on a stated scale, HER2 and endpoints by rule."""
-        from hnbc_assets.science.cohorts.clinical import harmonise_clinical
         from hnbc_assets.science.cohorts.expression import gene_matrix
         from hnbc_assets.science.cohorts.inclusion import decide_inclusion, require_role
         from hnbc_assets.science.cohorts.samples import choose_samples
@@ -85,16 +97,7 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
             collapse=cohort.collapse,
             upstream=cohort.values,
         )
-        clinical = harmonise_clinical(
-            cohort.source.kind,
-            files.clinical(),
-            cohort_id=name,
-            her2_values=cohort.her2_values,
-            columns=cohort.columns,
-            chemotherapy=cohort.chemotherapy,
-            exclude_males=inclusion.exclude_males,
-            exclude_stage_iv_from_progression=inclusion.exclude_stage_iv_from_progression,
-        )
+        clinical = harmonised(stage, name, files)
         patients = decide_inclusion(clinical, set(genes.columns))
         require_role(patients, genes, cohort.role, cohort.endpoint, cohort_id=name, min_events=min_events)
         counts = {"patients": len(patients), "included": int(patients.included.sum()), "genes": len(genes)}
@@ -102,10 +105,28 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
             f"cohorts/{name}": Publication(genes, metadata=counts),
             f"samples/{name}": samples.assign(cohort_id=name),
             f"patients/{name}": Publication(patients, metadata=counts),
+            f"included_patients/{name}": patients.loc[patients.included, ["cohort_id", "patient_id"]],
             f"gene_mappings/{name}": mapping.assign(cohort_id=name),
         }
 
     return read_cohort
+
+
+def harmonised(stage: Stage, name: str, files: CohortFiles) -> pd.DataFrame:
+    """A cohort's clinical records by the study's rules, before it is decided who is included."""
+    from hnbc_assets.science.cohorts.clinical import harmonise_clinical
+
+    cohort, inclusion = stage.study.cohorts[name], stage.study.inclusion
+    return harmonise_clinical(
+        cohort.source.kind,
+        files.clinical(),
+        cohort_id=name,
+        her2_values=cohort.her2_values,
+        columns=cohort.columns,
+        chemotherapy=cohort.chemotherapy,
+        exclude_males=inclusion.exclude_males,
+        exclude_stage_iv_from_progression=inclusion.exclude_stage_iv_from_progression,
+    )
 
 
 def _gene_names_from(stage: Stage, name: str) -> str:

@@ -6,13 +6,18 @@ Belongs here: which tables are published under which name. Does not: how a datab
 from collections.abc import Iterable
 
 import dagster as dg
+import pandas as pd
 
+from hnbc_assets.defs.graph import DATABASE
 from hnbc_assets.defs.publishing import Publication
-from hnbc_assets.defs.stage import OWNERS, Stage, guard
+from hnbc_assets.defs.stage import OWNERS, Stage, attempting, guard
+from hnbc_assets.lake.decisions import decisions
+from hnbc_assets.lake.io_manager import asset_name
+from hnbc_assets.lake.lineage import ancestry
+from hnbc_assets.lake.parquet import Provenance
+from hnbc_assets.lake.plan import Node
 from hnbc_assets.lake.snapshot import publish
-from hnbc_assets.tables import Truth
-
-DATABASE = "hnbc_database"
+from hnbc_assets.tables import AcceptedReleases, Truth
 
 
 def assets(
@@ -41,6 +46,8 @@ def _truth(stage: Stage) -> dg.AssetsDefinition:
 
 def _database(stage: Stage, tables: dict[str, str], beneath: list[dg.AssetKey]) -> dg.AssetsDefinition:
     label = "SIMULATED" if stage.place.simulated else ""
+    version = stage.code_version([tables, stage.study.database.model_dump()])
+    inputs = tuple(asset_name(key) for key in beneath)
 
     @dg.asset(
         name=DATABASE,
@@ -48,7 +55,7 @@ def _database(stage: Stage, tables: dict[str, str], beneath: list[dg.AssetKey]) 
         group_name=stage.name,
         kinds={"duckdb"},
         owners=OWNERS,
-        code_version=stage.code_version([tables, stage.study.database.model_dump()]),
+        code_version=version,
     )
     def hnbc_database(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """The published database: every table with its comments, lineage, raw files, check results, dictionary.
@@ -57,7 +64,18 @@ def _database(stage: Stage, tables: dict[str, str], beneath: list[dg.AssetKey]) 
         not replaced while a blocking check fails, or belongs to other data than are now in the lake.
         """
         guard(context, stage.study, stage.place)
-        published = publish(stage.lake, tables, keep=stage.study.database.keep, comment=label)
+        node = Node(DATABASE, DATABASE, inputs, version, published=True)
+        read = {asset: made.data_version for asset, made in ancestry(stage.lake, inputs).items() if made is not None}
+        with attempting(stage.lake, [node], {asset: read[asset] for asset in inputs if asset in read}, context.run_id):
+            published = publish(
+                stage.lake,
+                tables,
+                {"accepted_releases": _accepted(stage)},
+                keep=stage.study.database.keep,
+                comment=label,
+                code_version=version,
+                study_hash=stage.study.hash,
+            )
         return dg.MaterializeResult(
             data_version=dg.DataVersion(published.data_version),
             metadata={
@@ -69,3 +87,18 @@ def _database(stage: Stage, tables: dict[str, str], beneath: list[dg.AssetKey]) 
         )
 
     return hnbc_database
+
+
+def _accepted(stage: Stage) -> tuple[pd.DataFrame, Provenance]:
+    """The releases that people let through."""
+    rows = [
+        {"source": d.subject, "release": d.choice, "accepted_by": d.by, "accepted_at": d.at, "evidence": d.evidence}
+        for d in decisions(stage.lake, "accept")
+    ]
+    described = Provenance(
+        "accepted_releases",
+        "",
+        table_description=AcceptedReleases.description(),
+        columns=AcceptedReleases.dictionary(),
+    )
+    return AcceptedReleases.conform(pd.DataFrame(rows)) if rows else AcceptedReleases.empty(), described

@@ -8,7 +8,8 @@ from __future__ import annotations
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets.defs.cohorts import expression_keys, patients_keys
+from hnbc_assets.defs.cohort_data import of_included
+from hnbc_assets.defs.cohorts import expression_keys, included_keys
 from hnbc_assets.defs.microenvironment import risk_groups
 from hnbc_assets.defs.publishing import Described, Publication
 from hnbc_assets.defs.releases import GDSC
@@ -33,11 +34,11 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
             ),
         ],
         name="predict_sensitivity",
-        inputs={"manifest": GDSC, "expression": expression_keys(study), "patients": patients_keys(study)},
+        inputs={"manifest": GDSC, "expression": expression_keys(study), "included": included_keys(study)},
         settings=settings.model_dump(),
     )
     def predict_sensitivity(
-        manifest: pd.DataFrame, expression: Frames, patients: Frames
+        manifest: pd.DataFrame, expression: Frames, included: Frames
     ) -> dict[str, Publication | pd.DataFrame]:
         """Ridge on GDSC in the manner of oncoPredict, one model a drug on the genes that lines and cohort share.
 
@@ -55,10 +56,9 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         )
         models, predictions = [], []
         for name in study.cohorts:
-            included = set(patients[name].loc[patients[name].included.astype(bool), "patient_id"])
             made = predict_cohort(
                 screen,
-                expression[name][[p for p in expression[name].columns if p in included]],
+                of_included(expression[name], included[name]),
                 method=settings.homogenise,
                 drop_low_variance=settings.variance_quantile,
                 min_cv_pearson=settings.min_cv_pearson,

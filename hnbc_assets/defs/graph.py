@@ -23,7 +23,7 @@ def nodes(assets: Iterable[dg.AssetsDefinition]) -> dict[str, Node]:
     found = {}
     for definition, spec in made:
         name = asset_name(spec.key)
-        inputs = tuple(sorted(set(asset_name(dep.asset_key) for dep in spec.deps) & known))
+        inputs = tuple(sorted({asset_name(dep.asset_key) for dep in spec.deps} & known))
         found[name] = Node(
             asset=name,
             step=definition.op.name,

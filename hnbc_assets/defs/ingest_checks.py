@@ -5,6 +5,8 @@ Belongs here: checks of raw files, and of what reading them shows. Does not: che
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from hnbc_assets.defs.publishing import Check, Verdict
@@ -30,20 +32,21 @@ def archive_verified(archive: Archive) -> Check:
     return Check(files_intact, blocking=True)
 
 
-def compared_with_previous_release(archive: Archive) -> Check:
-    """A check of a raw asset against the release before."""
+def compared_with_previous_release(archive: Archive, stored: Callable[[], pd.DataFrame | None]) -> Check:
+    """A check of a raw asset against the release in use, which `stored` gives."""
 
     def previous_release(manifest: pd.DataFrame) -> Verdict:
-        """Against the release before: files that are gone, and those whose size changed by more than 10 %."""
-        before = _release_before(archive, manifest)
-        allowed = "none gone, sizes within 10 %"
-        if before.empty:
-            return Verdict(True, "first release", allowed, "there is no release before this one in the archive")
-        before = before.set_index("file_id")
-        gone = before.index.difference(manifest.file_id)
-        sizes = manifest.set_index("file_id").size_bytes.astype(float)
-        both = before.index.intersection(sizes.index)
-        change = (sizes[both] / before.size_bytes[both].astype(float) - 1).abs()
+        """Against the release in use: files gone without a successor, sizes that changed by more than 10 %."""
+        from hnbc_assets.sources.release_changes import release_changes
+
+        before, allowed = stored(), "none gone, sizes within 10 %"
+        if before is None or before.empty:
+            return Verdict(True, "first release", allowed, "there is no release in use to compare with")
+        changes = release_changes(archive, None, before, manifest)
+        gone = changes.entity[changes.kind == "file_removed"]
+        old, new = (m[~is_reply(m)].set_index("file_id").size_bytes.astype(float) for m in (before, manifest))
+        both = old.index.intersection(new.index)
+        change = (new[both] / old[both] - 1).abs()
         changed = change[change > SIZE_CHANGE].index
         return Verdict(
             not len(gone) and not len(changed),
@@ -53,6 +56,11 @@ def compared_with_previous_release(archive: Archive) -> Check:
         )
 
     return Check(previous_release)
+
+
+def is_reply(manifest: pd.DataFrame) -> pd.Series:
+    """Which rows are replies of an index, not files of the upstream."""
+    return manifest.path.str.contains(r"/index(?:_first_\d+)?/")
 
 
 def _release_before(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets.defs.cohorts import expression_keys, patients_keys
+from hnbc_assets.defs.cohort_data import of_included
+from hnbc_assets.defs.cohorts import expression_keys, included_keys, patients_keys
 from hnbc_assets.defs.genes import gene_set_path, read_sets
 from hnbc_assets.defs.publishing import Described, Publication
 from hnbc_assets.defs.releases import GENE_SETS
@@ -32,10 +33,10 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
             Described("immune_method_use", ImmuneMethodUse, "Which method could be used where, and why not elsewhere."),
         ],
         name="estimate_infiltration",
-        inputs={"manifest": GENE_SETS, "expression": expression_keys(study), "patients": patients_keys(study)},
+        inputs={"manifest": GENE_SETS, "expression": expression_keys(study), "included": included_keys(study)},
         settings=settings.model_dump(mode="json"),
     )
-    def estimate_infiltration(manifest: pd.DataFrame, expression: Frames, patients: Frames) -> dict[str, pd.DataFrame]:
+    def estimate_infiltration(manifest: pd.DataFrame, expression: Frames, included: Frames) -> dict[str, pd.DataFrame]:
         """ssGSEA and MCP-counter where the scale allows ranks or means within a sample, mean z elsewhere (relative)."""
         from hnbc_assets.science.cohorts.symbols import current_list
         from hnbc_assets.science.microenvironment.infiltration import infiltrate
@@ -48,7 +49,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         scores, uses = [], []
         for name, cohort in study.cohorts.items():
             scored, used = infiltrate(
-                _included(expression[name], patients[name]),
+                of_included(expression[name], included[name]),
                 sets,
                 markers,
                 cohort.expression_scale,
@@ -111,12 +112,6 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         return Publication(table, figure)
 
     return [estimate_infiltration, confounders, immune_associations]
-
-
-def _included(expression: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
-    """genes × included patients."""
-    included = set(patients.loc[patients.included.astype(bool), "patient_id"])
-    return expression[[p for p in expression.columns if p in included]]
 
 
 def risk_groups(risk_scores: pd.DataFrame) -> Frames:

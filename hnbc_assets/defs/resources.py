@@ -22,9 +22,11 @@ def open_archive_to_fetch(place: Place, study: Study) -> Archive:
 
 
 def open_client(place: Place, study: Study) -> Client:
-    """A client of the study's upstream: live, a mirror, or the simulation of the study's size and seed."""
+    """A client of the study's upstream: live, a mirror, or the simulation of the study's settings and the lake's release."""
     if place.simulated:
         from hnbc_assets.sources.simulated import Simulation, transport
 
-        return connect("simulated", transport=transport(Simulation(**study.simulation.model_dump())))
+        release = Lake(place.data_lake).simulated_release()
+        moved = {"release": release} if release else {}
+        return connect("simulated", transport=transport(Simulation(**study.simulation.model_dump(), **moved)))
     return connect(place.upstream)

@@ -1,7 +1,7 @@
 """Scores: the trained signature in every cohort's patients, and what it is worth there.
 
-Belongs here: the signature stage's assets after training, in the order in which data flows. Does not: training
-(signature.py), statistics (science/signature), table definitions (tables/signature).
+Belongs here: the signature stage's assets after a signature is published, in the order in which data flows. Does not:
+training (signature.py), statistics (science/signature), table definitions (tables/signature).
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import dagster as dg
 import pandas as pd
 
 from hnbc_assets.defs import checks
-from hnbc_assets.defs.cohort_data import cohort_set, independence, ranked_cohorts, scored, stacked, with_endpoint
+from hnbc_assets.defs.cohort_data import apply_to_cohort, independence, ranked_cohorts, scored, stacked, with_endpoint
 from hnbc_assets.defs.cohorts import expression_keys, patients_keys
+from hnbc_assets.defs.promotion import DESCRIPTION
 from hnbc_assets.defs.publishing import Described, Publication
 from hnbc_assets.defs.stage import Stage
 from hnbc_assets.tables import PrognosticPerformance, RiskScores, ScoreCoverage, SurvivalCurves
@@ -40,38 +41,26 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
             Described("score_coverage", ScoreCoverage, "How much of the signature each cohort can measure."),
         ],
         name="score_patients",
-        inputs=every,
+        inputs=every | {"description": DESCRIPTION},
         settings=[study.signature.min_coefficient_share, study.inclusion.min_patients],
     )
     def score_patients(
         signature: pd.DataFrame,
-        signatures: pd.DataFrame,
+        description: pd.DataFrame,
         single_sample_signature: pd.DataFrame,
         expression: Frames,
         patients: Frames,
     ) -> dict[str, pd.DataFrame]:
         """Σ coefficient · z in every cohort that has the genes; groups by the training median."""
-        from hnbc_assets.science.signature.application import apply_signature
-
-        ranked = ranked_cohorts(study)
-        scored = [
-            apply_signature(
-                cohort_set(study, name, patients[name], expression[name], rank=name in ranked),
-                raw=expression[name],
-                cohort_id=name,
-                training=name == training,
-                scale=study.cohorts[name].expression_scale,
-                signature=signature,
-                description=signatures.iloc[0],
-                single_sample=single_sample_signature,
-                min_share=study.signature.min_coefficient_share,
-                min_patients=study.inclusion.min_patients,
+        made = [
+            apply_to_cohort(
+                study, name, patients[name], expression[name], signature, description.iloc[0], single_sample_signature
             )
             for name in study.cohorts
         ]
         return {
-            "risk_scores": stacked([s.scores for s in scored], RiskScores),
-            "score_coverage": stacked([s.coverage for s in scored], ScoreCoverage),
+            "risk_scores": stacked([m.scores for m in made], RiskScores),
+            "score_coverage": stacked([m.coverage for m in made], ScoreCoverage),
         }
 
     @stage.asset(SurvivalCurves, inputs={"patients": patients_keys(study)})
@@ -94,12 +83,12 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
 
     @stage.asset(
         PrognosticPerformance,
-        inputs={"patients": patients_keys(study)},
+        inputs={"patients": patients_keys(study), "description": DESCRIPTION},
         settings=[study.signature.model_dump(), study.seed],
     )
     def prognostic_performance(
         risk_scores: pd.DataFrame,
-        signatures: pd.DataFrame,
+        description: pd.DataFrame,
         score_coverage: pd.DataFrame,
         shared_patients: pd.DataFrame,
         patients: Frames,
@@ -111,7 +100,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         """
         from hnbc_assets.science.signature.performance import performance
 
-        made = signatures.iloc[0]
+        made = description.iloc[0]
         trained_on = scored(risk_scores, patients[training], training, study.cohorts[training].endpoint)
         rows = []
         for name, cohort in with_endpoint(study).items():

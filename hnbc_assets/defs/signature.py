@@ -1,7 +1,8 @@
-"""Signature: from candidate genes to a frozen set of coefficients.
+"""Signature: from candidate genes to trained coefficients.
 
-Belongs here: this stage's assets up to the trained signature, in the order in which data flows. Does not: what is made
-with it (scores.py), statistics (science/signature), table definitions (tables/signature), where bytes go (lake).
+Belongs here: this stage's assets up to the trained signature, in the order in which data flows. Does not: which one is
+published (promotion.py), what is made with it (scores.py), statistics (science/signature), table definitions
+(tables/signature), where bytes go (lake).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from hnbc_assets.tables import (
     MultivariableCox,
     ProportionalHazards,
     Signature,
-    Signatures,
+    SignatureDescription,
     SingleSampleSignature,
     UnivariateCox,
 )
@@ -67,14 +68,9 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
 
     @stage.assets(
         [
-            Described(
-                "signature",
-                Signature,
-                "The genes of the signature with their LASSO coefficients, frozen.",
-                (Check(checks.signature_found), Check(checks.direction_agrees)),
-            ),
-            Described("signatures", Signatures, "How the signature was trained, and where its groups are cut."),
-            Described("single_sample_signature", SingleSampleSignature, "The rank-based form of the score."),
+            Described("refit/signature", Signature, "The genes that training on the present data gives."),
+            Described("refit/description", SignatureDescription, "How that was trained, and where its groups are cut."),
+            Described("refit/single_sample_signature", SingleSampleSignature, "The rank-based form of its score."),
             Described("lasso_path", LassoPath, "The LASSO-Cox path with its cross-validated deviance."),
             Described("lasso_coefficients", LassoCoefficients, "Coefficients along the LASSO-Cox path."),
         ],
@@ -105,7 +101,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
             repeats=study.signature.repeats,
             seed=study.seed,
         )
-        signatures = trained.description.assign(
+        description = trained.description.assign(
             cohort_id=training,
             endpoint=study.cohorts[training].endpoint,
             n_candidates=int(candidate_genes.in_training_cohort.astype(bool).sum()),
@@ -113,9 +109,9 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
             penalty_rule=f"lambda.{study.signature.penalty}",
         )
         return {
-            "signature": trained.signature,
-            "signatures": signatures,
-            "single_sample_signature": trained.single_sample,
+            "refit/signature": trained.signature,
+            "refit/description": description,
+            "refit/single_sample_signature": trained.single_sample,
             "lasso_path": Publication(
                 trained.path,
                 figures.lasso_path(

@@ -99,7 +99,14 @@ class Stage:
                 return {name: function(**arguments)}
 
             wanted = wanted_inputs(function, inputs or {})
-            step = Step([described], name.replace("/", "__"), wanted, self.code_version(settings), kinds, fetches)
+            step = Step(
+                [described],
+                described.asset_key.to_python_identifier(),
+                wanted,
+                self.code_version(settings),
+                kinds,
+                fetches,
+            )
             return self._definition(step, made)
 
         return decorate
@@ -134,7 +141,7 @@ class Stage:
             description=inspect.getdoc(function),
             group_name=self.name,
             outs={
-                d.key.replace("/", "__"): dg.AssetOut(
+                d.asset_key.to_python_identifier(): dg.AssetOut(
                     key=d.asset_key,
                     description=d.description or inspect.getdoc(function),
                     code_version=step.code_version,

@@ -7,6 +7,7 @@ is published of it (publishing.py).
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +73,7 @@ def argument_names(wanted: Wanted) -> dict[str, str]:
     named: dict[str, str] = {}
     for parameter, given in wanted.items():
         for name, key in {"": given}.items() if isinstance(given, str) else given.items():
-            named.setdefault(key, f"{parameter}__{name}" if name else parameter)
+            named.setdefault(key, re.sub(r"\W", "_", f"{parameter}__{name}") if name else parameter)
     return named
 
 

@@ -105,6 +105,15 @@ def locked(path: Path, *, wait_seconds: float = 600.0) -> Iterator[None]:
         yield
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock now."""
+    try:
+        with open(path, "rb") as file:
+            return not _try_lock(file)
+    except FileNotFoundError:
+        return False
+
+
 def _try_lock(file: BinaryIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -126,6 +126,15 @@ class Lake:
         """The upstream that this lake belongs to, or None when it is new."""
         return self._owned().get("upstream")
 
+    def simulated_release(self) -> str | None:
+        """The GDC release that a simulated upstream is at, where it was moved; None where it was not."""
+        return self._owned().get("release")
+
+    def simulate_release(self, release: str) -> None:
+        """Move the simulated upstream of this lake to another GDC release."""
+        with locked(self.root / ".upstream.lock", wait_seconds=60):
+            write_bytes(self._owner, json.dumps(self._owned() | {"release": release}).encode())
+
     def _owned(self) -> dict[str, str]:
         try:
             return json.loads(self._owner.read_text())

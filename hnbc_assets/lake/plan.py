@@ -17,7 +17,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from hnbc_assets.errors import NotInLake
-from hnbc_assets.lake import attempts, observations, parquet
+from hnbc_assets.lake import attempts, observations, parquet, publications
 from hnbc_assets.lake.decisions import decisions
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
@@ -159,7 +159,8 @@ def _reason(lake: Lake, node: Node, made: Mapping[str, Made]) -> str:
 
 def _made(lake: Lake, node: Node) -> Made | None:
     if node.published:
-        return published(lake)
+        found = publications.remembered(lake)
+        return Made(**found) if found else None
     try:
         path = lake.table(node.asset)
         stamp = path.stat()
@@ -174,13 +175,3 @@ def _made(lake: Lake, node: Node) -> Made | None:
 def _provenance(path: Path, modified: int, inode: int) -> Provenance:
     """A footer, read once as long as the file is the same: an evaluation looks at all of them."""
     return parquet.read_provenance(path)
-
-
-def published(lake: Lake) -> Made | None:
-    """From what the published database was made; None where there is none, or it is not known."""
-    if not lake.database.exists():
-        return None
-    try:
-        return Made(**json.loads(lake.publication.read_bytes()))
-    except FileNotFoundError:
-        return None

@@ -23,16 +23,17 @@ from pathlib import Path
 import pandas as pd
 
 from hnbc_assets.errors import FormatError, NotInLake, PublicationRefused
-from hnbc_assets.lake import atomic, checks, lineage, parquet
+from hnbc_assets.lake import atomic, checks, lineage, parquet, publications
 from hnbc_assets.lake.database import DICTIONARY, SPILL_SUFFIX, Content, build, summary
 from hnbc_assets.lake.hashing import content_hash, to_arrow
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
+from hnbc_assets.tables.changes import Publications
 from hnbc_assets.tables.database import CheckResults, Lineage, RawFiles
 from hnbc_assets.tables.schema import Table
 
 TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*")
-BUILT_HERE = ("lineage", "raw_files", "check_results", DICTIONARY)
+BUILT_HERE = ("lineage", "raw_files", "check_results", "publications", DICTIONARY)
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Published:
     """A publication: the database, its copy among the releases (None if none are kept), and what is in it.
 
     `sha256` is the file's, new each time; `data_version` follows the published tables alone: equal tables, equal word.
+    `inputs` are the data versions of everything that the tables rest on.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class Published:
     sha256: str
     data_version: str
     published_at: str
+    inputs: Mapping[str, str]
 
 
 def publish(
@@ -58,6 +61,8 @@ def publish(
     *,
     keep: int = 5,
     comment: str = "",
+    code_version: str = "",
+    study_hash: str = "",
     required_checks: Mapping[str, Collection[str]] | None = None,
     wait_seconds: float = 600.0,
 ) -> Published:
@@ -69,11 +74,13 @@ def publish(
     extra : further tables, given as frame and provenance (only its description and columns are used)
     keep : how many publications stay in the lake's `releases`
     comment : put before every table's comment, such as SIMULATED (DuckDB has no comment for a whole database)
+    code_version, study_hash : of who publishes, for the record
     required_checks : per asset, the blocking checks that must have passed on its present data. Without it, those that
         have been recorded as blocking; with it, recorded checks that it does not name no longer count
     wait_seconds : how long to wait while another process is publishing
 
-    `lineage`, `raw_files`, `check_results` and `column_dictionary` are added, about all that the tables rest on.
+    `lineage`, `raw_files`, `check_results` and `column_dictionary` are added, about all that the tables rest on, and
+    `publications`, this one and those before.
 
     Raises
     ------
@@ -90,18 +97,22 @@ def publish(
         outcomes = checks.outcomes(lake)
         outcomes = outcomes[outcomes.asset.isin(list(known))]
         _refuse_if(_objections(known, outcomes, required_checks))
-        temporary = atomic.temporary_beside(lake.database)
+        temporary, now = atomic.temporary_beside(lake.database), datetime.now(UTC)
+        version = _version(tables, extra, known)
+        record = publications.entry(lake, known, now, data_version=version, study_hash=study_hash)
         try:
             contents = _contents(lake, tables, extra, known, outcomes)
-            n_tables, n_rows = build(temporary, contents, comment=comment)
-            now = datetime.now(UTC)
+            n_tables, n_rows = build(temporary, [*contents, _described(Publications, record)], comment=comment)
             sha256, release = _put_in_place(lake, temporary, keep, now)
+            inputs = {asset: made.data_version for asset, made in known.items()}
+            publications.remember(lake, version, code_version, inputs, now)
         except (OSError, *_database_errors()) as error:
             raise PublicationRefused(f"The database could not be written; the old one is kept: {error}") from error
         finally:
             _remove(temporary)
-    version = _version(tables, extra, known)
-    return Published(lake.database, release, n_tables, n_rows, sha256, version, now.isoformat(timespec="seconds"))
+    return Published(
+        lake.database, release, n_tables, n_rows, sha256, version, now.isoformat(timespec="seconds"), inputs
+    )
 
 
 def _version(

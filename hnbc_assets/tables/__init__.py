@@ -17,7 +17,7 @@ from hnbc_assets.tables.changes import (
     SignatureChallengers,
     SignatureChanges,
 )
-from hnbc_assets.tables.cohorts import Cohorts, GeneMappings, Patients, Samples, SharedPatients
+from hnbc_assets.tables.cohorts import Cohorts, GeneMappings, IncludedPatients, Patients, Samples, SharedPatients
 from hnbc_assets.tables.database import CheckResults, ColumnDictionary, Lineage, Manifest, RawFiles, Truth
 from hnbc_assets.tables.drugs import DrugAssociations, DrugModels, DrugSensitivity
 from hnbc_assets.tables.genes import (
@@ -35,9 +35,11 @@ from hnbc_assets.tables.signature import (
     MultivariableCox,
     PrognosticPerformance,
     ProportionalHazards,
+    PublishedDescription,
     RiskScores,
     ScoreCoverage,
     Signature,
+    SignatureDescription,
     Signatures,
     SingleSampleSignature,
     SurvivalCurves,
@@ -65,6 +67,7 @@ __all__ = [
     "ImmuneAssociations",
     "ImmuneInfiltration",
     "ImmuneMethodUse",
+    "IncludedPatients",
     "LassoCoefficients",
     "LassoPath",
     "Lineage",
@@ -75,6 +78,7 @@ __all__ = [
     "PrognosticPerformance",
     "ProportionalHazards",
     "Publications",
+    "PublishedDescription",
     "RawFiles",
     "ReleaseChanges",
     "ReleaseReports",
@@ -86,6 +90,7 @@ __all__ = [
     "Signature",
     "SignatureChallengers",
     "SignatureChanges",
+    "SignatureDescription",
     "Signatures",
     "SingleSampleSignature",
     "SurvivalCurves",

@@ -93,23 +93,27 @@ class PerformanceChanges(Table):
 
 
 class SignatureChallengers(Table):
-    """A refit on the present data beside the published signature: Harrell's C of both on the same patients."""
+    """Another signature beside the published one: a refit on the present data, or one published before.
+
+    Harrell's C of both on the same patients, and the difference.
+    """
 
     key = ("challenger_id", "cohort_id")
-    challenger_id: str = column("signature_id of the refit")
+    challenger_id: str = column("signature_id of the other signature")
+    status: str = column("what the other one is: challenger, retired or passed_over")
     published_id: str = column("signature_id of the published signature")
     cohort_id: str = column("cohort that both scored")
     endpoint: str = column("survival endpoint")
     n_patients: int = column("patients with both scores and the endpoint", unit="patients", ge=0)
     n_events: int = column("events among them", unit="events", ge=0)
     c_published: float = column("Harrell's C of the published signature", ge=0, le=1, nullable=True)
-    c_challenger: float = column("Harrell's C of the challenger", ge=0, le=1, nullable=True)
-    difference: float = column("challenger minus published", nullable=True)
+    c_challenger: float = column("Harrell's C of the other one", ge=0, le=1, nullable=True)
+    difference: float = column("the other one minus the published", nullable=True)
     ci_lower: float = column("95 % limit of the difference", nullable=True)
     ci_upper: float = column("95 % limit of the difference", nullable=True)
     method: str = column("how the interval was made")
-    apparent: bool = column("whether the patients trained the challenger: then it is flattered")
-    independent: bool = column("whether no patient helped to choose genes or to fit either score")
+    apparent: bool = column("the cohort trained the two: both are flattered, the one fitted last the more")
+    independent: bool = column("no patient of this cohort helped choose the genes or fit the scores")
     reason: str = column("why there is no comparison", nullable=True)
 
 

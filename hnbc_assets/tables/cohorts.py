@@ -80,6 +80,14 @@ class Patients(Table):
     exclusion_reason: str = column("why not included", nullable=True)
 
 
+class IncludedPatients(Table):
+    """A patient who enters the analysis: HER2-negative by the rule, with expression."""
+
+    key = ("cohort_id", "patient_id")
+    cohort_id: str = column("the cohort's name in the study")
+    patient_id: str = column("the upstream's identifier; a 12-character barcode for TCGA")
+
+
 class Samples(Table):
     """An expression sample (aliquot) of a patient, and whether and why it was chosen."""
 

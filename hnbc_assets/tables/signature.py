@@ -85,7 +85,7 @@ class SingleSampleSignature(Table):
     sd: float = column("its standard deviation", unit="normal deviates", nullable=True, gt=0)
 
 
-class Signatures(Table):
+class SignatureDescription(Table):
     """A trained signature: how it was made and where its groups are cut. One row, also when nothing was selected."""
 
     key = ("signature_id",)
@@ -106,6 +106,24 @@ class Signatures(Table):
     single_sample_score_sd: float = column("standard deviation of the single-sample score in training", nullable=True)
     events_per_candidate: float = column("events for each gene that entered", nullable=True)
     note: str = column("what to mind, or why there is no signature", nullable=True)
+
+
+class PublishedDescription(SignatureDescription):
+    """The published signature's description, as scores need it."""
+
+    current: bool = column("a refit on the present data gives this very signature")
+
+
+class Signatures(SignatureDescription):
+    """A signature that was trained here: published (the first row), challenging it, retired, or passed over."""
+
+    status: str = column("what became of it", isin=("published", "challenger", "retired", "passed_over"))
+    trained_on: str = column("upstream releases that it was trained on")
+    trained_at: str = column("when it was trained first", unit="UTC, ISO 8601")
+    adopted_at: str = column("when it was published first; null if it never was", unit="UTC, ISO 8601", nullable=True)
+    promoted_by: str = column("who promoted it; null where the study's rule did", nullable=True)
+    code_version: str = column("version of code and settings that trained it")
+    run_id: str = column("Dagster run that trained it")
 
 
 class MultivariableCox(Table):

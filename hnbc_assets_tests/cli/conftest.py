@@ -58,7 +58,7 @@ def standin(monkeypatch):
     def forget():
         """Nothing made from one test's definitions meets another test: neither what is kept here nor by Dagster."""
         job.definitions.cache_clear()
-        job.study_job.cache_clear()
+        job.resolved_job.cache_clear()
         if remembered:
             type(remembered[0]).get_definition.cache_clear()
 

@@ -1,0 +1,104 @@
+"""Executing a job of the study against the lake's Dagster instance.
+
+Belongs here: running a job in this terminal, the exit status that belongs to what happened, runs whose process is gone.
+Does not: the jobs themselves (job), the lines while one runs (narration).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from hnbc_assets.commands.home import Home
+    from hnbc_assets.commands.narration import Told
+
+WORKER_TAG = "hnbc/worker"
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+)
+
+
+def execute(
+    home: Home,
+    instance: DagsterInstance,
+    name: str,
+    keys: list[Any] | None,
+    executor: str | None,
+    verbose: bool,
+    interruption: Any,
+) -> Told:
+    """Execute a job of the study in this process (or its own), telling what happens; `keys` are the assets, or all."""
+    from dagster import build_reconstructable_job, execute_job
+
+    from hnbc_assets.commands.narration import INVOCATION_TAG, Narrator
+
+    invocation = uuid.uuid4().hex
+    job = build_reconstructable_job("hnbc_assets.commands.job", "resolved_job", reconstructable_args=(name, executor))
+    with Narrator(instance, invocation, home.logs, interruption) as narrator:
+        result = execute_job(
+            job,
+            instance,
+            run_config={"loggers": {"console": {"config": {"log_level": "INFO" if verbose else "CRITICAL"}}}},
+            tags={
+                INVOCATION_TAG: invocation,
+                WORKER_TAG: f"{socket.gethostname()}:{os.getpid()}",
+            },
+            asset_selection=keys,
+            raise_on_error=False,
+        )
+    told = narrator.told
+    if not result.success and not told.failures and told.run_error is None:
+        told.run_error = "the run failed; its log in the UI says why"
+    return told
+
+
+def exit_status(tolds: Sequence[Told]) -> int:
+    """0 when all passed; of several reasons the one that most needs a person: fault, study, gate, network."""
+    statuses = {failure.exit_status for told in tolds for failure in told.failures}
+    if any(told.run_error for told in tolds):
+        statuses.add(1)
+    if not statuses and any(check.blocking for told in tolds for check in told.failed_checks):
+        statuses.add(1)
+    return next((status for status in (1, 2, 4, 3) if status in statuses), 0)
+
+
+def release_abandoned(instance: DagsterInstance) -> None:
+    """End the runs whose process on this machine is gone, so that nothing waits for them."""
+    from dagster import DagsterRunStatus, RunsFilter
+
+    under_way = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
+    for record in instance.get_run_records(RunsFilter(statuses=under_way)):
+        known = record.dagster_run
+        host, _, process = known.tags.get(WORKER_TAG, "").rpartition(":")
+        if host == socket.gethostname() and not _alive(int(process)):
+            instance.report_run_failed(known, "The process of this run ended without a word.")
+            instance.event_log_storage.free_concurrency_slots_for_run(known.run_id)
+
+
+def _alive(process: int) -> bool:
+    if process == os.getpid():  # the number of an earlier process, given to this one: in a container, as a rule
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def share_cores(steps_at_once: int) -> None:
+    """Numerical libraries' threads times Dagster's processes are no more than the cores."""
+    share = str(max(1, (os.cpu_count() or 1) // steps_at_once))
+    for variable in THREAD_VARIABLES:
+        os.environ.setdefault(variable, share)

@@ -1,0 +1,123 @@
+"""`hnbc refresh --dry-run`: what a refresh would fetch and make, with sizes, from the upstreams' indexes alone.
+
+Belongs here: asking, comparing with the archive, printing. Does not: fetching or keeping anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from hnbc_assets.errors import HnbcError, LakeBelongsElsewhere
+
+if TYPE_CHECKING:
+    from hnbc_assets.commands.home import Home
+    from hnbc_assets.defs.upstreams import Upstream
+    from hnbc_assets.lake.plan import Plan
+    from hnbc_assets.sources.archive import Archive
+    from hnbc_assets.sources.http import Client
+    from hnbc_assets.study import Study
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a look at one object gives: its release in use and upstream, files to download and their bytes.
+
+    `unsized` counts files whose size no one tells before they are fetched.
+    """
+
+    name: str
+    in_use: str
+    upstream: str
+    files: int = 0
+    size_bytes: int = 0
+    unsized: int = 0
+    problem: str = ""
+
+    @property
+    def news(self) -> bool:
+        """Whether the raw asset would be made."""
+        return not self.problem and self.upstream != self.in_use
+
+
+def tell(home: Home) -> int:
+    """Print it; the exit status: 0, or 3 when an upstream could not be asked.
+
+    Raises
+    ------
+    LakeBelongsElsewhere
+        If the lake was filled from another upstream.
+    """
+    from hnbc_assets.commands.job import definitions, study
+    from hnbc_assets.defs.graph import nodes
+    from hnbc_assets.defs.resources import open_archive, open_client
+    from hnbc_assets.defs.upstreams import upstreams
+    from hnbc_assets.lake.plan import examine
+
+    belongs = home.lake.upstream()
+    if belongs not in (None, home.place.upstream):
+        raise LakeBelongsElsewhere(f"{home.lake.root} holds results of {belongs!r}: set HNBC_UPSTREAM={belongs}.")
+    chosen_study = study()
+    plan = examine(home.lake, nodes(asset for asset in definitions().assets or [] if hasattr(asset, "specs")))
+    archive = open_archive(home.place)
+    with open_client(home.place, chosen_study) as client:
+        known = upstreams(chosen_study, simulated=home.place.simulated).values()
+        found = [foresee(chosen_study, upstream, plan, client, archive) for upstream in known]
+    _print(found)
+    _print_assets(plan, [f"raw/{one.name}" for one in found if one.news])
+    return 3 if any(one.problem for one in found) else 0
+
+
+def foresee(study: Study, upstream: Upstream, plan: Plan, client: Client, archive: Archive) -> Foreseen:
+    """Ask one object's release, and where that is news its index."""
+    from hnbc_assets.defs.upstreams import pinned
+    from hnbc_assets.sources.listing import size
+
+    made = plan.made.get(upstream.raw)
+    in_use = made.release if made else ""
+    try:
+        pin = pinned(study, upstream)
+        release = pin or upstream.release(client)
+        if pin or (release == in_use and upstream.raw not in plan.reasons):
+            return Foreseen(upstream.name, in_use, release)
+        listing = upstream.listing(client, archive)
+        wanted = archive.missing(listing)
+        sizes = [size(client, listing, one) for one in wanted]
+    except HnbcError as error:
+        return Foreseen(upstream.name, in_use, "", problem=str(error))
+    known = [one for one in sizes if one is not None]
+    return Foreseen(upstream.name, in_use, release, len(wanted), sum(known), len(sizes) - len(known))
+
+
+def _print(found: Sequence[Foreseen]) -> None:
+    from hnbc_assets.commands.status import print_table
+
+    rows = [
+        (
+            one.name,
+            one.in_use or "-",
+            one.upstream or "?",
+            f"{one.files:,}",
+            f"{one.size_bytes / 1e6:,.1f}",
+            one.problem or (f"{one.unsized} of unknown size" if one.unsized else ""),
+        )
+        for one in found
+    ]
+    print_table(("object", "in use", "upstream", "files to fetch", "MB", ""), rows, right={3, 4})
+
+
+def _print_assets(plan: Plan, news: Sequence[str]) -> None:
+    """What would be made for certain, and what would follow where contents really change."""
+    certain = sorted(set(plan.ready()) | set(news))
+    following = sorted((set(plan.descendants(certain)) | set(plan.reasons)) - set(certain))
+    if not certain and not following:
+        click.echo("\nEverything is current: nothing would be fetched, nothing made.")
+        return
+    click.echo(f"\nwould be made: {', '.join(certain)}")
+    if following:
+        click.echo(
+            f"and of these {len(following)} those whose inputs then have another content: {', '.join(following)}"
+        )

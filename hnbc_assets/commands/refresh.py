@@ -1,0 +1,203 @@
+"""`hnbc refresh`: looks at the upstreams once, and makes just what is behind.
+
+Belongs here: the command, its rounds, what is said of them. Does not: what is behind (lake/plan.py), what a release
+would bring (foresight), what people decide (verdicts).
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from hnbc_assets.commands.home import Home
+    from hnbc_assets.commands.narration import Told
+    from hnbc_assets.lake.plan import Node, Plan
+
+MOST_ROUNDS = 60
+WAIT_FOR_RUNS_SECONDS = 3600.0
+UNDER_WAY = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
+
+
+@click.command(short_help="Look at the upstreams and make just what is behind.")
+@click.option("--dry-run", is_flag=True, help="Say what would be fetched and made, with sizes; change nothing.")
+@click.option(
+    "--accept",
+    "accepted",
+    nargs=2,
+    multiple=True,
+    metavar="SOURCE RELEASE",
+    help="Let a release through that a gate holds up, such as: --accept gdc 46.0. It is recorded who did and when.",
+)
+@click.option(
+    "--promote",
+    "promoted",
+    metavar="SIGNATURE_ID",
+    help="Publish this signature of the table `signatures` (with challengers.promotion: approval in the study).",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Dagster's own log lines too.")
+def refresh(dry_run: bool, accepted: tuple[tuple[str, str], ...], promoted: str | None, verbose: bool) -> None:
+    """Look at every upstream's release once, fetch what is new, make what no longer is current, publish.
+
+    Nothing new: nothing is fetched and nothing made. What a stopped refresh has finished is kept, and the next one goes
+    on from there. A release that changes more than the study allows is held up: what is published stays.
+    """
+    from hnbc_assets.commands import foresight
+    from hnbc_assets.commands.home import look, prepare
+    from hnbc_assets.commands.interruption import Interruption
+
+    if dry_run:
+        if accepted or promoted:
+            raise click.UsageError("--dry-run decides nothing: leave --accept and --promote out.")
+        sys.exit(foresight.tell(look()))
+    with Interruption() as interruption:
+        try:
+            status = _refresh(prepare(), accepted, promoted, verbose, interruption)
+        except KeyboardInterrupt:
+            status = 128 + (interruption.received or signal.SIGINT)
+    if interruption.received:
+        click.echo("Stopped. What was finished is kept; the next refresh goes on from there.", err=True)
+        status = 128 + interruption.received
+    sys.exit(status)
+
+
+def _refresh(
+    home: Home, accepted: tuple[tuple[str, str], ...], promoted: str | None, verbose: bool, interruption: Any
+) -> int:
+    from hnbc_assets.commands import verdicts
+    from hnbc_assets.commands.execution import exit_status, release_abandoned, share_cores
+    from hnbc_assets.commands.job import study
+    from hnbc_assets.commands.run import opening
+    from hnbc_assets.errors import CommandError
+    from hnbc_assets.lake.atomic import locked
+
+    chosen_study = study()
+    _say(opening(home, chosen_study))
+    for source, release in accepted:
+        _say(verdicts.accept(home.lake, source, release))
+    if promoted:
+        _say(verdicts.promote(home.lake, chosen_study, promoted))
+    if chosen_study.execution.executor == "multiprocess":
+        share_cores(chosen_study.execution.max_concurrent)
+    try:
+        with locked(home.lake.refresh_lock, wait_seconds=0), home.instance() as instance:
+            release_abandoned(instance)
+            _wait_for_runs(instance)
+            tolds = _rounds(home, instance, verbose, interruption)
+    except TimeoutError as error:
+        raise CommandError(f"Another refresh of this lake is under way: {error}.") from error
+    if interruption.received:
+        return 128 + interruption.received
+    _close(home, tolds)
+    return exit_status(tolds)
+
+
+def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: Any) -> list[Told]:
+    """A look, then what is behind level by level, until nothing is that can be made."""
+    from hnbc_assets.commands.execution import execute
+    from hnbc_assets.commands.job import LOOK, STUDY, definitions
+    from hnbc_assets.defs.automation import settled_raw
+    from hnbc_assets.lake.plan import examine
+
+    nodes, tolds, failed = _nodes(definitions()), [], set()
+    tolds.append(execute(home, instance, LOOK, None, None, verbose, interruption))
+    while not interruption.received:
+        plan = examine(home.lake, nodes)
+        ready = [asset for asset in plan.ready(settled_raw(plan, failed)) if asset not in failed]
+        wave = plan.reasons.keys() if len(plan.reasons) == len(nodes) else ready  # an empty lake: all at once
+        wave = sorted(set(wave) - failed)
+        if not wave:
+            break
+        if len(tolds) > MOST_ROUNDS:
+            raise RuntimeError(
+                f"{', '.join(wave[:3])} stay behind however often they are made: {plan.reasons[wave[0]]}"
+            )
+        _say(_why(plan, wave))
+        told = execute(home, instance, STUDY, _keys(wave), None, verbose, interruption)
+        tolds.append(told)
+        failed |= set(wave) - set(told.rows)
+        if told.run_error:
+            break
+    return tolds
+
+
+def _nodes(definitions: Any) -> dict[str, Node]:
+    from hnbc_assets.defs.graph import nodes
+
+    return nodes(asset for asset in definitions.assets or [] if hasattr(asset, "specs"))
+
+
+def _keys(assets: list[str]) -> list[Any]:
+    from dagster import AssetKey
+
+    return [AssetKey(asset.split("/")) for asset in assets]
+
+
+def _why(plan: Plan, wave: list[str]) -> str:
+    first = next((asset for asset in wave if asset in plan.reasons), wave[0])
+    further = f" and {len(wave) - 1} more" if len(wave) > 1 else ""
+    return f"\n{first}{further}: {plan.reasons.get(first, 'made together')}"
+
+
+def _wait_for_runs(instance: DagsterInstance) -> None:
+    """Let runs that the daemon or the UI started finish first: both would make the same assets."""
+    from dagster import DagsterRunStatus, RunsFilter
+
+    statuses = [DagsterRunStatus[name] for name in UNDER_WAY]
+    deadline, told = time.monotonic() + WAIT_FOR_RUNS_SECONDS, False
+    while runs := instance.get_run_records(RunsFilter(statuses=statuses), limit=1):
+        run_id = runs[0].dagster_run.run_id
+        if not told:
+            _say(f"waiting for run {run_id} of the UI or the daemon …")
+            told = True
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"run {run_id} has not ended in an hour; end it in the UI")
+        time.sleep(1)
+
+
+def _close(home: Home, tolds: list[Told]) -> None:
+    """What came of it, in a few lines."""
+    from hnbc_assets.commands.run import DATABASE_ASSET, where
+
+    made = {asset for told in tolds for asset in told.rows}
+    failures = [failure for told in tolds for failure in told.failures]
+    if not made and not failures:
+        click.echo("Everything is current: nothing was fetched, nothing made.")
+        return
+    raw = sorted(asset.removeprefix("raw/") for asset in made if asset.startswith("raw/"))
+    words = [f"{len(made)} assets made"] + ([f"fetched: {', '.join(raw)}"] if raw else [])
+    words += [f"{len(failures)} step{'s' * (len(failures) != 1)} failed"] if failures else []
+    click.echo("\n" + " · ".join(words))
+    for line in _moved(home) if DATABASE_ASSET in made else ():
+        click.echo(line)
+    if DATABASE_ASSET in made:
+        _say(where(home))
+    elif failures:
+        _say("The published database stays as it was; hnbc status has the reasons.")
+
+
+def _moved(home: Home) -> list[str]:
+    """The latest report's figures, when this publication has one."""
+    from hnbc_assets.lake.publications import read_published
+
+    tables = read_published(home.lake, ["release_reports", "publications"])
+    reports, made = tables["release_reports"], tables["publications"].sort_values("published_at")
+    if len(made) < 2 or reports.empty:
+        return []
+    mine = reports[reports.previous_published_at == made.published_at.iloc[-2]]
+    return [
+        f"{row.releases or 'same releases'}: {row.n_file_changes} file changes, {row.n_patients_changed} patients "
+        f"changed; {'another signature' if row.signature_changed else 'the signature stays'}, "
+        f"{row.n_scores_moved} scores moved, {row.n_flipped} groups flipped\nreport    {home.lake.root / row.path}"
+        for row in mine.itertuples()
+    ]
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,131 @@
+"""Automation: what the daemon does by itself, without being asked.
+
+Belongs here: the daily look, the condition under which an asset is made again, freshness policies. Does not: what is
+behind (lake/plan.py), looking (looks.py), who is told of failures (alerts.py).
+
+The condition is level-triggered: it compares what is in the lake with what it was made from. Dagster's own
+`data_version_changed().since_last_handled()` counts a request as handled, so that a run killed half-way would leave its
+assets behind until the next change.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from hnbc_assets.defs.graph import nodes
+from hnbc_assets.defs.stage import STUDY_TAG
+from hnbc_assets.lake.atomic import is_locked
+from hnbc_assets.lake.io_manager import asset_name
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.lake.plan import Node, Plan, examine
+from hnbc_assets.study import Place, Study
+from hnbc_assets.study_operation import Freshness
+
+SENSOR, SCHEDULE = "refresh", "daily_look"
+SECONDS_OF_AN_EVALUATION = 1.0
+
+
+@dataclass
+class Due:
+    """What can be made now, evaluated once for all assets of a tick."""
+
+    lake: Lake
+    retry_hours: float
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    _found: frozenset[str] = frozenset()
+    _at: float = float("-inf")
+
+    def assets(self) -> frozenset[str]:
+        """The assets that are behind while nothing that they rest on is, and whose last attempt does not stand against
+        it. None before the first publication, which is a person's to ask for, nor while a refresh runs in a terminal.
+        """
+        now = time.monotonic()
+        if now - self._at > SECONDS_OF_AN_EVALUATION:
+            self._found, self._at = self._evaluate(), time.monotonic()
+        return self._found
+
+    def _evaluate(self) -> frozenset[str]:
+        if not self.lake.database.exists() or is_locked(self.lake.refresh_lock):
+            return frozenset()
+        plan = examine(self.lake, self.nodes)
+        resting = {asset for asset in plan.reasons if plan.resting(asset, self.retry_hours)}
+        return frozenset(set(plan.ready(settled_raw(plan, resting))) - resting)
+
+
+def settled_raw(plan: Plan, stopped: set[str]) -> set[str]:
+    """The raw assets among those that could not be made: what is there of them is whole, and others may go on."""
+    return {asset for asset in stopped if plan.nodes[asset].upstream}
+
+
+class Behind(dg.AutomationCondition):
+    """True for an asset that no longer is what would be made of what is in the lake now."""
+
+    def __init__(self, due: Due) -> None:
+        self._due = due
+
+    @property
+    def name(self) -> str:
+        """As the UI shows it."""
+        return "behind, with everything that it rests on made"
+
+    def evaluate(self, context: Any) -> dg.AutomationResult:
+        """The asset, if it can be made now."""
+        due = asset_name(context.key) in self._due.assets()
+        return dg.AutomationResult(context, context.candidate_subset if due else context.get_empty_subset())
+
+
+def automated(assets: Sequence[dg.AssetsDefinition], study: Study, place: Place) -> list[dg.AssetsDefinition]:
+    """The assets with their condition and their stage's freshness policy."""
+    due = Due(Lake(place.data_lake), study.refresh.retry_hours)
+    condition = Behind(due) & ~dg.AutomationCondition.in_progress()
+
+    def with_policies(spec: dg.AssetSpec) -> dg.AssetSpec:
+        policy = freshness(study.freshness, spec.group_name)
+        return spec.replace_attributes(automation_condition=condition, freshness_policy=policy)
+
+    found = list(dg.map_asset_specs(with_policies, assets))
+    due.nodes = nodes(found)
+    return found
+
+
+def freshness(settings: Freshness, stage: str | None) -> dg.FreshnessPolicy | None:
+    """Stale when nothing has made the asset anew for the stage's days; a warning from four fifths of them on."""
+    if stage is None or stage not in Freshness.model_fields:
+        return None
+    days = timedelta(days=settings.days(stage))
+    return dg.FreshnessPolicy.time_window(fail_window=days, warn_window=days * 0.8)
+
+
+def sensor(study: Study) -> dg.SensorDefinition:
+    """The sensor that evaluates the conditions every few seconds."""
+    with warnings.catch_warnings(action="ignore", category=dg.BetaWarning):  # conditions of our own are evaluated so
+        return dg.AutomationConditionSensorDefinition(
+            SENSOR,
+            target=dg.AssetSelection.all(),
+            use_user_code_server=True,
+            minimum_interval_seconds=study.refresh.tick_seconds,
+            run_tags={STUDY_TAG: study.hash},
+            default_status=dg.DefaultSensorStatus.RUNNING
+            if study.refresh.automatic
+            else dg.DefaultSensorStatus.STOPPED,
+            description="Makes again what is behind, level by level, and publishes the database when all is made.",
+        )
+
+
+def schedule(study: Study, look: Any) -> dg.ScheduleDefinition:
+    """The daily look at the upstreams."""
+    return dg.ScheduleDefinition(
+        name=SCHEDULE,
+        job=look,
+        cron_schedule=study.refresh.schedule,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Looks at every upstream's release; what is new makes the raw assets behind.",
+    )

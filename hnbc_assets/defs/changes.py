@@ -1,0 +1,203 @@
+"""Changes: what the present results are beside those of the published database, and a report of each release.
+
+Belongs here: comparing with the last publication, keeping what earlier comparisons found. Does not: how two tables
+are compared (science/signature/comparison.py), how a report looks (report/release.py), what a release brought
+(releases.py).
+
+These tables are a history: each comparison adds rows under the time of the publication that it compares with. Made
+again before the next publication, a comparison takes its own place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dagster as dg
+import pandas as pd
+
+from hnbc_assets.defs.publishing import Described, Publication
+from hnbc_assets.defs.stage import Stage
+from hnbc_assets.defs.upstreams import upstreams
+from hnbc_assets.lake import parquet, publications
+from hnbc_assets.lake.atomic import write_bytes
+from hnbc_assets.lake.decisions import decisions
+from hnbc_assets.tables import PerformanceChanges, ReleaseReports, RiskChanges, SignatureChanges, Table
+
+HISTORIES: dict[str, type[Table]] = {
+    "signature_changes": SignatureChanges,
+    "risk_changes": RiskChanges,
+    "performance_changes": PerformanceChanges,
+}
+COMPARED = ("signature", "risk_scores", "prognostic_performance")
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The publication that is compared with: its time, its tables, and the releases that differ from the present."""
+
+    published_at: str
+    tables: dict[str, pd.DataFrame]
+    moved: dict[str, tuple[str, str]]
+
+    @property
+    def releases(self) -> str | None:
+        """The releases that differ, as `gdc/TCGA-BRCA 45.0 → 46.0`."""
+        return "; ".join(f"{name} {old} → {new}" for name, (old, new) in sorted(self.moved.items())) or None
+
+    def mark(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows of a comparison, under this publication."""
+        return rows.assign(previous_published_at=self.published_at, releases=self.releases)
+
+
+def baseline(stage: Stage) -> Baseline | None:
+    """What is published now; None before the first publication."""
+    last = publications.latest(stage.lake)
+    if last is None:
+        return None
+    raw = {u.raw: parquet.read_provenance(stage.lake.table(u.raw)) for u in _upstreams(stage)}
+    old, new = publications.as_releases(last["releases"] or ""), publications.releases(raw)
+    moved = {name: (old[name], new[name]) for name in old.keys() & new.keys() if old[name] != new[name]}
+    tables = publications.read_published(stage.lake, [*COMPARED, *HISTORIES, "release_reports"])
+    return Baseline(str(last["published_at"]), tables, moved)
+
+
+def assets(stage: Stage) -> list[dg.AssetsDefinition]:
+    """The assets that say what moved."""
+    return [_moved(stage), _reports(stage)]
+
+
+def _moved(stage: Stage) -> dg.AssetsDefinition:
+    @stage.assets(
+        [
+            Described(
+                "signature_changes", SignatureChanges, "Genes in and out of the signature, publication by publication."
+            ),
+            Described("risk_changes", RiskChanges, "Patients whose score moved or whose group flipped."),
+            Described("performance_changes", PerformanceChanges, "Figures of merit that changed."),
+        ],
+        name="compare_with_published",
+    )
+    def compare_with_published(
+        signature: pd.DataFrame, risk_scores: pd.DataFrame, prognostic_performance: pd.DataFrame
+    ) -> dict[str, Publication | pd.DataFrame]:
+        """What the signature, the patients' scores and the figures of merit are beside the published database."""
+        from hnbc_assets.science.signature import comparison
+
+        before = baseline(stage)
+        if before is None or not set(COMPARED) <= set(before.tables):
+            return {name: table.empty() for name, table in HISTORIES.items()}
+        old = before.tables
+        found = {
+            "signature_changes": comparison.signature_changes(old["signature"], signature),
+            "risk_changes": comparison.risk_changes(old["risk_scores"], risk_scores),
+            "performance_changes": comparison.performance_changes(
+                old["prognostic_performance"], prognostic_performance
+            ),
+        }
+        return {
+            name: Publication(
+                _history(old.get(name), before.mark(rows), HISTORIES[name]), metadata={"changes": len(rows)}
+            )
+            for name, rows in found.items()
+        }
+
+    return compare_with_published
+
+
+def _history(known: pd.DataFrame | None, added: pd.DataFrame, table: type[Table]) -> pd.DataFrame:
+    """What was found before, and what was found now."""
+    frames = [table.conform(frame) for frame in (known, added) if frame is not None and len(frame)]
+    return pd.concat(frames, ignore_index=True) if frames else table.empty()
+
+
+def _reports(stage: Stage) -> dg.AssetsDefinition:
+    mark = "SIMULATED" if stage.place.simulated else None
+
+    @stage.asset(ReleaseReports)
+    def release_reports(
+        release_changes: pd.DataFrame,
+        signature_changes: pd.DataFrame,
+        risk_changes: pd.DataFrame,
+        performance_changes: pd.DataFrame,
+        signature_challengers: pd.DataFrame,
+        signature: pd.DataFrame,
+    ) -> Publication:
+        """What each release brought and what it did: a report in Markdown here, in HTML on disk."""
+        from hnbc_assets.report.release import release_report
+
+        before = baseline(stage)
+        if before is None:
+            return Publication(ReleaseReports.empty())
+        now = {
+            "signature_changes": signature_changes,
+            "risk_changes": risk_changes,
+            "performance_changes": performance_changes,
+        }
+        now = {name: frame[frame.previous_published_at == before.published_at] for name, frame in now.items()}
+        brought = _brought(release_changes, before)
+        known = before.tables.get("release_reports")
+        if not before.moved and not any(map(len, now.values())):
+            return Publication(_history(known, pd.DataFrame(), ReleaseReports))
+        report = release_report(
+            {
+                **now,
+                "release_changes": brought,
+                "signature_challengers": signature_challengers,
+                "signature": signature,
+                "accepted_releases": _accepted(stage, before),
+            },
+            title=f"{stage.study.title}: {before.releases or 'the same releases, other code or settings'}",
+            watermark=mark,
+        )
+        path = stage.lake.reports / f"{_slug(before)}.html"
+        write_bytes(path, report.html.encode())
+        row = _summary(brought, now) | {"path": path.relative_to(stage.lake.root).as_posix()}
+        table = _history(known, before.mark(pd.DataFrame([row])), ReleaseReports)
+        return Publication(table, metadata={"report": dg.MetadataValue.md(report.markdown), "html": str(path)})
+
+    return release_reports
+
+
+def _brought(release_changes: pd.DataFrame, before: Baseline) -> pd.DataFrame:
+    """The changes between the releases that differ."""
+    wanted = {(f"raw/{name}", new) for name, (_, new) in before.moved.items()}
+    reached = pd.Series(
+        zip(release_changes.asset, release_changes.to_release, strict=True), index=release_changes.index
+    )
+    return release_changes[reached.isin(wanted)]
+
+
+def _summary(brought: pd.DataFrame, now: dict[str, pd.DataFrame]) -> dict[str, object]:
+    files = brought.kind.str.startswith("file_")
+    patients = brought.kind.isin(["patient_added", "patient_removed", "value_changed"])
+    genes, scores = now["signature_changes"], now["risk_changes"]
+    return {
+        "n_file_changes": int(files.sum()),
+        "n_patients_changed": brought[patients].drop_duplicates(["asset", "entity"]).shape[0],
+        "signature_changed": bool(len(genes)),
+        "n_scores_moved": int((scores.change == "moved").sum()),
+        "n_flipped": int(scores.flipped.astype(bool).sum()),
+    }
+
+
+def _accepted(stage: Stage, before: Baseline) -> pd.DataFrame:
+    """The releases among these that a gate held and a person let through."""
+    new = {(name, release) for name, (_, release) in before.moved.items()}
+    new |= {(name.split("/")[0], release) for name, release in new}
+    rows = [
+        {"source": d.subject, "release": d.choice, "accepted_by": d.by, "accepted_at": d.at, "evidence": d.evidence}
+        for d in decisions(stage.lake, "accept")
+        if (d.subject, d.choice) in new
+    ]
+    return pd.DataFrame(rows, columns=["source", "release", "accepted_by", "accepted_at", "evidence"])
+
+
+def _slug(before: Baseline) -> str:
+    """A file name for a report: when what it compares with was published, and the releases that came."""
+    moved = "_".join(f"{name}-{new}" for name, (_, new) in sorted(before.moved.items())) or "results"
+    safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{before.published_at[:19]}_{moved}")
+    return safe[:120]
+
+
+def _upstreams(stage: Stage) -> list:
+    return list(upstreams(stage.study, simulated=stage.place.simulated).values())

@@ -1,0 +1,122 @@
+"""Gates: changes that are too large to be true stop before what is there is replaced, until a person accepts them.
+
+Belongs here: comparing a release that was fetched with the one in use, against what the study allows. Does not: the
+comparison of files and records (sources), of patients (science), who accepted what (lake/decisions.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+
+from hnbc_assets.defs.cohorts import harmonised
+from hnbc_assets.defs.ingest_checks import is_reply
+from hnbc_assets.defs.publishing import Check, Verdict
+from hnbc_assets.defs.resources import open_archive
+from hnbc_assets.defs.stage import Stage
+from hnbc_assets.defs.upstreams import Upstream
+from hnbc_assets.lake.decisions import decisions
+
+GUARDED = ("gdc", "geo", "cbioportal")
+Stored = Callable[[], pd.DataFrame | None]
+
+
+def plausible_release(stage: Stage, upstream: Upstream, stored: Stored) -> Check:
+    """A gate between a fetched release and the one in use."""
+
+    def plausible_release(manifest: pd.DataFrame) -> Verdict:
+        """The release loses no more files, patients, follow-up and events than the study allows; model and fields stay.
+
+        A release that is held up is accepted by name: hnbc refresh --accept. Until then the one before stays in use.
+        """
+        from hnbc_assets.sources.listing import fetched_release
+
+        before, release = stored(), fetched_release(upstream.kind, manifest)
+        allowed = _allowed(stage)
+        if before is None or before.empty:
+            return Verdict(True, "first release", allowed, "there is no release in use to compare with")
+        found = list(_losses(stage, upstream, before, manifest))
+        if not found:
+            return Verdict(True, "within the study's limits", allowed, f"{release} beside the release in use")
+        told = f"{upstream.kind} {release} ({upstream.name}) beside {fetched_release(upstream.kind, before)}: "
+        told += "; ".join(found) + "."
+        who = _accepted_by(stage, upstream, release)
+        if who:
+            return Verdict(True, "; ".join(found), allowed, f"{told} Accepted by {who}.")
+        told += f" The release in use is kept. To let it through: hnbc refresh --accept {upstream.kind} {release}"
+        return Verdict(False, "; ".join(found), allowed, told)
+
+    return Check(plausible_release, gate=True)
+
+
+def _accepted_by(stage: Stage, upstream: Upstream, release: str) -> str:
+    """Who accepted a release, and when; empty when no one did."""
+    names = (upstream.kind, upstream.name)
+    made = [d for d in decisions(stage.lake, "accept") if d.subject in names and d.choice == release]
+    return f"{made[-1].by} at {made[-1].at}" if made else ""
+
+
+def _allowed(stage: Stage) -> str:
+    limits = stage.study.gates
+    return (
+        f"at most {limits.files_removed:.0%} of files removed, {limits.patients_lost:.0%} of patients, "
+        f"{limits.survival_lost:.0%} of follow-up times and {limits.events_lost:.0%} of events lost"
+    )
+
+
+def _losses(stage: Stage, upstream: Upstream, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
+    """What the release loses beyond the study's limits, in words."""
+    from hnbc_assets.sources.release_changes import field_changes, release_changes
+
+    limits, archive = stage.study.gates, open_archive(stage.place)
+    changes = release_changes(archive, None, before, after)
+    removed, files = int((changes.kind == "file_removed").sum()), _data_files(before)
+    if removed > limits.files_removed * files:
+        yield f"{removed:,} of {files:,} files are gone ({removed / files:.0%}, allowed {limits.files_removed:.0%})"
+    if limits.fields:
+        vanished = field_changes(archive, upstream.source, before, after).vanished
+        if vanished:
+            yield f"clinical fields are gone: {', '.join(vanished)}"
+    if limits.gene_model and upstream.kind == "gdc":
+        yield from _another_gene_model(stage, before, after)
+    for cohort in upstream.cohorts:
+        yield from _lost_patients(stage, cohort, before, after)
+
+
+def _data_files(manifest: pd.DataFrame) -> int:
+    """Files of the upstream, without the replies of its index."""
+    return int((~is_reply(manifest)).sum())
+
+
+def _another_gene_model(stage: Stage, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
+    from hnbc_assets.sources.gdc_evidence import gene_models
+
+    archive = open_archive(stage.place)
+    old, new = (sorted(gene_models(archive, manifest)) for manifest in (before, after))
+    if new and old != new:
+        yield f"the gene model is {', '.join(new)}, it was {', '.join(old)}"
+
+
+def _lost_patients(stage: Stage, cohort: str, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
+    from hnbc_assets.science.cohorts.losses import losses
+
+    limits = stage.study.gates
+    allowed = {
+        "patients": limits.patients_lost,
+        "follow-up": limits.survival_lost,
+        "events": limits.events_lost,
+    }
+    lost = losses(_patients(stage, cohort, before), _patients(stage, cohort, after))
+    for row in lost.itertuples():
+        if row.n_lost > allowed[row.what] * row.n_before:
+            share = f"{row.n_lost / row.n_before:.0%}, allowed {allowed[row.what]:.0%}"
+            of = f" ({row.endpoint})" if row.endpoint else ""
+            yield f"{cohort} loses {row.n_lost:,} of {row.n_before:,} {row.what}{of} ({share}), as {row.example}"
+
+
+def _patients(stage: Stage, name: str, manifest: pd.DataFrame) -> pd.DataFrame:
+    """A cohort's patients as the study would read them from these files."""
+    from hnbc_assets.sources.cohort_files import CohortFiles
+
+    return harmonised(stage, name, CohortFiles(open_archive(stage.place), manifest, stage.study.cohorts[name].source))

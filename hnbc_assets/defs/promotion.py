@@ -1,0 +1,268 @@
+"""Promotion: which signature is published, and what becomes of the others.
+
+Belongs here: the rule that chooses, the published signature's tables, the table of all signatures, scores of those that
+are not published and how they compare. Does not: training (signature.py), keeping signatures (lake/registry.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+import pandas as pd
+
+from hnbc_assets.defs import checks
+from hnbc_assets.defs.cohort_data import apply_to_cohort, independence, scored, stacked, with_endpoint
+from hnbc_assets.defs.cohorts import expression_keys, patients_keys
+from hnbc_assets.defs.publishing import Check, Described, Publication
+from hnbc_assets.defs.stage import Stage
+from hnbc_assets.defs.upstreams import raw_key
+from hnbc_assets.errors import NotInLake
+from hnbc_assets.lake import parquet, registry
+from hnbc_assets.lake.decisions import Decision, decisions
+from hnbc_assets.lake.registry import Adoption, Registered
+from hnbc_assets.tables import (
+    ArchivedRiskScores,
+    ArchivedSignatures,
+    PublishedDescription,
+    Signature,
+    SignatureChallengers,
+    Signatures,
+    SingleSampleSignature,
+)
+
+Frames = dict[str, pd.DataFrame]
+NONE = "none"
+DESCRIPTION = "published/description"
+TIMES = ("trained_at", "adopted_at", "run_id")
+
+
+def choose(
+    policy: str, refit: str, before: str | None, adopted: Sequence[Adoption], promoted: Sequence[Decision]
+) -> str:
+    """The signature to be published: an id, or 'none' where nothing was selected.
+
+    Parameters
+    ----------
+    policy : automatic (the refit), approval (what a person promoted last, else what is published), never (what is
+        published)
+    refit : what training on the present data gives
+    before : what is published now; None before the first time, when the refit is published whatever the policy
+    adopted, promoted : what became published and what people decided, oldest first. A promotion counts until the next
+        adoption
+    """
+    if policy == "automatic" or before in (None, NONE):
+        return refit
+    since = adopted[-1].at if adopted else ""
+    wanted = [decision.choice for decision in promoted if decision.at > since]
+    return wanted[-1] if policy == "approval" and wanted else str(before)
+
+
+def assets(stage: Stage) -> list[dg.AssetsDefinition]:
+    """The assets that publish a signature and keep the others."""
+    return [_publish_signature(stage), _archived_scores(stage), _challengers(stage)]
+
+
+def _publish_signature(stage: Stage) -> dg.AssetsDefinition:
+    study, lake = stage.study, stage.lake
+    columns = list(PublishedDescription.columns)[:-1]
+
+    @stage.assets(
+        [
+            Described(
+                "signature",
+                Signature,
+                "The genes of the published signature with their LASSO coefficients, frozen.",
+                (Check(checks.signature_found), Check(checks.direction_agrees)),
+            ),
+            Described("signatures", Signatures, "Every signature trained here: how, on what, and what became of it."),
+            Described("single_sample_signature", SingleSampleSignature, "The rank-based form of the published score."),
+            Described(DESCRIPTION, PublishedDescription, "Where the published signature's groups are cut."),
+            Described("archived_signatures", ArchivedSignatures, "The genes of every signature trained here."),
+        ],
+        name="publish_signature",
+        inputs={
+            "refit_signature": "refit/signature",
+            "refit_single_sample": "refit/single_sample_signature",
+            "refit_description": "refit/description",
+        },
+        settings=study.challengers.model_dump(),
+        decided=True,
+    )
+    def publish_signature(
+        refit_signature: pd.DataFrame, refit_single_sample: pd.DataFrame, refit_description: pd.DataFrame
+    ) -> dict[str, Publication | pd.DataFrame]:
+        """The signature that the study's policy publishes: frozen under its id until another is promoted.
+
+        A refit on new data that differs is a challenger. Every signature stays in the registry and can score patients.
+        """
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        refit = str(refit_description.signature_id.iloc[0])
+        if refit != NONE:
+            registry.register(lake, _registered(stage, refit_signature, refit_single_sample, refit_description, now))
+        promoted = decisions(lake, "promote")
+        chosen = choose(study.challengers.promotion, refit, _before(stage), registry.adoptions(lake), promoted)
+        if chosen == refit:
+            rows, alone, described = refit_signature, refit_single_sample, refit_description
+        else:
+            rows, alone, described = registry.signature_of(lake, chosen).frames()
+        if chosen != NONE:
+            by = next((d.by for d in reversed(promoted) if d.choice == chosen), "")
+            registry.adopt(lake, Adoption(chosen, now, by if study.challengers.promotion == "approval" else ""))
+        table = _all_signatures(stage, chosen, refit, refit_description)
+        return {
+            "signature": rows if len(rows) else Signature.empty(),
+            "signatures": Publication(table, versioned_on=tuple(c for c in Signatures.columns if c not in TIMES)),
+            "single_sample_signature": alone if len(alone) else SingleSampleSignature.empty(),
+            DESCRIPTION: described[columns].assign(current=chosen == refit),
+            "archived_signatures": _archived(stage),
+        }
+
+    return publish_signature
+
+
+def _before(stage: Stage) -> str | None:
+    """What is published now; None before the first time."""
+    try:
+        return str(parquet.read(stage.lake.table(DESCRIPTION)).signature_id.iloc[0])
+    except NotInLake:
+        return None
+
+
+def _registered(
+    stage: Stage, signature: pd.DataFrame, single_sample: pd.DataFrame, description: pd.DataFrame, now: str
+) -> Registered:
+    made = parquet.read_provenance(stage.lake.table("refit/signature"))
+    return Registered(
+        signature_id=str(description.signature_id.iloc[0]),
+        signature=registry.records(signature),
+        single_sample=registry.records(single_sample),
+        description=registry.records(description)[0],
+        trained_on=_trained_on(stage),
+        trained_at=now,
+        code_version=made.code_version,
+        run_id=made.run_id,
+    )
+
+
+def _trained_on(stage: Stage) -> str:
+    """The releases of the cohorts that chose the genes and fitted the score."""
+    cohorts = (stage.study.discovery, stage.study.training)
+    keys = dict.fromkeys(raw_key(name, stage.study.cohorts[name].source) for name in cohorts)
+    made = {key: parquet.read_provenance(stage.lake.table(key)) for key in keys}
+    return "; ".join(f"{key.removeprefix('raw/')} {next(iter(p.observed.values()), '?')}" for key, p in made.items())
+
+
+def _all_signatures(stage: Stage, chosen: str, refit: str, refit_description: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `signatures`: the published one first, then the newest."""
+    adopted = {a.signature_id: a for a in reversed(registry.adoptions(stage.lake))}
+    rows = []
+    for one in reversed(registry.registered(stage.lake).values()):
+        first = adopted.get(one.signature_id)
+        status = "published" if one.signature_id == chosen else "challenger" if one.signature_id == refit else ""
+        rows.append(
+            one.description
+            | {
+                "status": status or ("retired" if first else "passed_over"),
+                "trained_on": one.trained_on,
+                "trained_at": one.trained_at,
+                "adopted_at": first.at if first else None,
+                "promoted_by": (first.by or None) if first else None,
+                "code_version": one.code_version,
+                "run_id": one.run_id,
+            }
+        )
+    if NONE in (chosen, refit):
+        made = parquet.read_provenance(stage.lake.table("refit/signature"))
+        rows.append(
+            registry.records(refit_description)[0]
+            | {"status": "published" if chosen == NONE else "challenger", "trained_on": _trained_on(stage)}
+            | {"trained_at": made.written_at, "code_version": made.code_version, "run_id": made.run_id}
+        )
+    rows.sort(key=lambda row: row["status"] != "published")
+    return Signatures.conform(pd.DataFrame(rows))
+
+
+def _archived(stage: Stage) -> pd.DataFrame:
+    frames = [pd.DataFrame(one.signature) for one in registry.registered(stage.lake).values()]
+    columns = list(ArchivedSignatures.columns)
+    return pd.concat([f[columns] for f in frames], ignore_index=True) if frames else ArchivedSignatures.empty()
+
+
+def _archived_scores(stage: Stage) -> dg.AssetsDefinition:
+    study = stage.study
+
+    @stage.asset(
+        ArchivedRiskScores,
+        inputs={"expression": expression_keys(study), "patients": patients_keys(study)},
+        settings=[study.signature.min_coefficient_share, study.inclusion.min_patients],
+    )
+    def archived_risk_scores(signatures: pd.DataFrame, expression: Frames, patients: Frames) -> pd.DataFrame:
+        """Every included patient scored by the signatures that are not published."""
+        known, rows = registry.registered(stage.lake), []
+        for signature_id in signatures.loc[signatures.status != "published", "signature_id"]:
+            if signature_id == NONE:
+                continue
+            signature, single_sample, description = known[signature_id].frames()
+            for name in study.cohorts:
+                made = apply_to_cohort(
+                    study, name, patients[name], expression[name], signature, description.iloc[0], single_sample
+                ).scores
+                rows.append(made[["signature_id", "cohort_id", "patient_id", "risk_score", "risk_group"]])
+        return stacked(rows, ArchivedRiskScores)
+
+    return archived_risk_scores
+
+
+def _challengers(stage: Stage) -> dg.AssetsDefinition:
+    study = stage.study
+
+    @stage.asset(
+        SignatureChallengers,
+        inputs={"patients": patients_keys(study)},
+        settings=[study.seed, study.signature.bootstraps],
+    )
+    def signature_challengers(
+        signatures: pd.DataFrame,
+        archived_risk_scores: pd.DataFrame,
+        risk_scores: pd.DataFrame,
+        patients: Frames,
+        shared_patients: pd.DataFrame,
+    ) -> pd.DataFrame:
+        """The refit, and what was published before, beside the published signature on the same patients.
+
+        Harrell's C of both and its difference with a 95 % interval by paired bootstrap.
+        """
+        from hnbc_assets.science.signature.challenge import concordance_difference
+
+        status, rows = signatures.set_index("signature_id").status, []
+        for (other, name), scores in archived_risk_scores.groupby(["signature_id", "cohort_id"], sort=False):
+            cohort = with_endpoint(study).get(name)
+            if cohort is None:
+                continue
+            mine = scored(risk_scores, patients[name], name, cohort.endpoint)
+            both = mine.merge(scores[["patient_id", "risk_score"]], on="patient_id", suffixes=("", "_other"))
+            both = both.dropna(subset=["risk_score", "risk_score_other"])
+            compared = concordance_difference(
+                both.time_days.to_numpy(),
+                both.event.to_numpy(),
+                both.risk_score.to_numpy(),
+                both.risk_score_other.to_numpy(dtype=float),
+                n_bootstrap=study.signature.bootstraps,
+                seed=study.seed,
+            )
+            rows.append(
+                pd.DataFrame([vars(compared)]).assign(
+                    challenger_id=other,
+                    status=status[other],
+                    published_id=signatures.signature_id.iloc[0],
+                    cohort_id=name,
+                    endpoint=cohort.endpoint,
+                    apparent=name == study.training,
+                    independent=independence(study, name, shared_patients)[0],
+                )
+            )
+        return stacked(rows, SignatureChallengers)
+
+    return signature_challengers

@@ -1,0 +1,114 @@
+"""Publications: what was published before, to go on from and to compare with.
+
+Belongs here: reading tables back from the published database, the record of each publication. Does not: building and
+replacing the database (snapshot), what is compared (defs).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from hnbc_assets.errors import FormatError
+from hnbc_assets.lake.atomic import write_bytes
+from hnbc_assets.lake.lineage import RAW_PREFIX
+from hnbc_assets.lake.parquet import Provenance, read
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.tables.changes import Publications
+
+SIGNATURE = "signature"
+
+
+def read_published(lake: Lake, names: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """These tables of the published database, those that it has; nothing where there is no database.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be opened: it is not a DuckDB database.
+    """
+    import duckdb
+
+    if not lake.database.exists():
+        return {}
+    try:
+        with duckdb.connect(str(lake.database), read_only=True) as database:
+            there = {name for (name,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+            return {name: database.table(name).df() for name in names if name in there}
+    except duckdb.Error as error:
+        raise FormatError(
+            f"{lake.database} cannot be read ({error}). Put one of {lake.releases} in its place, or remove it."
+        ) from error
+
+
+def latest(lake: Lake) -> dict[str, Any] | None:
+    """The row of `publications` that tells of the published database; None where there is none.
+
+    A database of a version that kept no record has its file's time and no releases.
+    """
+    if not lake.database.exists():
+        return None
+    known = read_published(lake, ["publications"]).get("publications")
+    if known is not None and len(known):
+        return dict(known.sort_values("published_at").iloc[-1])
+    moment = datetime.fromtimestamp(lake.database.stat().st_mtime, UTC).isoformat(timespec="milliseconds")
+    return {"published_at": moment, "releases": "", "signature_id": None}
+
+
+def releases(known: Mapping[str, Provenance | None]) -> dict[str, str]:
+    """The upstream releases among assets: object to release."""
+    return {
+        asset.removeprefix(RAW_PREFIX): next(iter(made.observed.values()), "")
+        for asset, made in known.items()
+        if made is not None and asset.startswith(RAW_PREFIX)
+    }
+
+
+def as_text(objects: Mapping[str, str]) -> str:
+    """Releases as `publications` has them."""
+    return "; ".join(f"{name} {release}" for name, release in sorted(objects.items()))
+
+
+def as_releases(text: str) -> dict[str, str]:
+    """What `as_text` wrote."""
+    pairs = (part.split(" ", 1) for part in text.split("; ") if " " in part)
+    return dict(pairs)
+
+
+def entry(
+    lake: Lake, known: Mapping[str, Provenance | None], now: datetime, *, data_version: str, study_hash: str
+) -> pd.DataFrame:
+    """Rows of `publications`: those of the database that is there, and one for that which is being made."""
+    before = read_published(lake, ["publications"]).get("publications", Publications.empty())
+    signature = (
+        read(lake.table(SIGNATURE)).signature_id if known.get(SIGNATURE) is not None else pd.Series(dtype=object)
+    )
+    row = {
+        "published_at": now.isoformat(timespec="milliseconds"),
+        "data_version": data_version,
+        "study_hash": study_hash,
+        "releases": as_text(releases(known)),
+        "signature_id": signature.iloc[0] if len(signature) else None,
+    }
+    return pd.concat([Publications.conform(before), Publications.conform(pd.DataFrame([row]))], ignore_index=True)
+
+
+def remember(lake: Lake, data_version: str, code_version: str, inputs: Mapping[str, str], now: datetime) -> None:
+    """Keep of what the database was made. If this is lost in a crash, the database is published once more."""
+    made = {"data_version": data_version, "code_version": code_version, "inputs": dict(inputs)}
+    made |= {"written_at": now.isoformat(timespec="seconds")}
+    write_bytes(lake.publication, json.dumps(made, indent=1).encode())
+
+
+def remembered(lake: Lake) -> dict[str, Any] | None:
+    """What `remember` kept of the database that is there; None where there is no database, or no record."""
+    if not lake.database.exists():
+        return None
+    try:
+        return json.loads(lake.publication.read_bytes())
+    except FileNotFoundError:
+        return None
