@@ -154,6 +154,20 @@ class Archive:
                 "Fetch them again: damaged files are replaced."
             )
 
+    def damaged(self, rows: pd.DataFrame) -> list[str]:
+        """Paths of files that are gone or changed, in no time: read again are only those whose time has changed."""
+        known: dict[tuple[str, str], dict[str, Row]] = {}
+        lost = []
+        for row in rows.to_dict("records"):
+            place = (row["source"], row["release"])
+            if place not in known:
+                known[place] = self._manifest(*place).rows()
+            recorded = known[place].get(row["file_id"], {})
+            as_recorded = all(recorded.get(name) == row[name] for name in ("path", "sha256", "size_bytes"))
+            if not (self._intact(recorded) if as_recorded else self._same_bytes(row)):
+                lost.append(row["path"])
+        return lost
+
     def _manifest(self, source: str, release: str) -> Manifest:
         for part in (source, release):
             check_path(part)

@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,15 @@ class Manifest:
                 file.seek(end - 1)
                 line = line if file.read(1) == b"\n" else b"\n" + line
             file.write(line)
+
+    def replace(self, rows: Iterable[Row]) -> None:
+        """Have exactly these lines, in one step; only while this source and release are held by `batch`."""
+        partial = self.path.with_name(f".{self.path.name}.part")
+        with partial.open("wb") as file:
+            file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, self.path)
 
     def sync(self) -> None:
         """Let the lines survive a crash of the machine."""
