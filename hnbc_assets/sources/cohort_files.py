@@ -6,7 +6,7 @@ a value means (science/cohorts).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,11 @@ def describe(source: Any) -> str:
     if source.kind == "cbioportal":
         return f"cBioPortal {source.study}"
     return f"table {source.expression.name}"
+
+
+def clinical_reader(source: Any) -> Callable[[Archive, pd.DataFrame], pd.DataFrame]:
+    """The function that reads an upstream's clinical records, of a whole series without a cohort's subset."""
+    return _reader(source.kind).read_clinical
 
 
 def _reader(kind: str) -> Any:
