@@ -83,7 +83,10 @@ class Failure:
     @property
     def text(self) -> str:
         """The whole message."""
-        return "\n".join([self.subject, *self._lines(), f"run {self.run_id} of {self.job} · lake {self.lake}"])
+        simulated = ["SIMULATED"] if self.simulated else []
+        return "\n".join(
+            [*simulated, *self._lines(), self.study, f"run {self.run_id} of {self.job} · lake {self.lake}"]
+        )
 
     def _lines(self) -> list[str]:
         lines, left = [entry.line for entry in self.entries[:MOST_ENTRIES]], len(self.entries) - MOST_ENTRIES

@@ -8,9 +8,10 @@ import shutil
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -20,12 +21,14 @@ from hnbc_assets.lake import atomic, parquet
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.study import Place, Study
 
+if TYPE_CHECKING:
+    from hnbc_assets.sources.archive_views import Pruned
+
 JOB = "housekeeping"
 SUNDAY_NIGHT = "0 3 * * 0"
 PAGE = 100
 # A part is what an interrupted download goes on from; a living one is written to all the time.
 PART_DAYS = 14
-WAIT_SECONDS = 60
 TERMINAL_LOGS = "hnbc_logs"  # where commands/home.py keeps the whole of errors that a terminal shows in short
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 Assets = Sequence[dg.AssetsDefinition | dg.SourceAsset]
@@ -42,10 +45,10 @@ class PrunedRuns:
 
 @dataclass(frozen=True)
 class Swept:
-    """Everything that one housekeeping removed. `archive_left` says why the archive was left alone, if it was."""
+    """Everything that one housekeeping removed. `archive_left` says why the archive was left alone, where it was."""
 
     runs: PrunedRuns
-    archive: dict[str, int] = field(default_factory=dict)
+    archive: "Pruned | None" = None
     archive_left: str = ""
     leftovers: int = 0
     leftover_bytes: int = 0
@@ -59,9 +62,14 @@ class Swept:
             "bytes of runs": self.runs.bytes,
             "leftovers removed": self.leftovers,
             "bytes of leftovers": self.leftover_bytes,
-            **{f"archive {name}": number for name, number in self.archive.items()},
         }
-        return figures | ({"archive left alone": self.archive_left} if self.archive_left else {})
+        if self.archive is None:
+            return figures | {"archive left alone": self.archive_left}
+        return figures | {
+            "releases removed": ", ".join(self.archive.releases) or "none",
+            "archived files removed": self.archive.files,
+            "bytes of archived files": self.archive.bytes,
+        }
 
 
 def housekeeping(study: Study, place: Place, assets: Assets) -> tuple[dg.JobDefinition, dg.ScheduleDefinition]:
@@ -98,8 +106,8 @@ def keep_house(
 ) -> Swept:
     """Throw away what the study's retention allows. `now` is the time of this call if it is not given.
 
-    The archive is left alone while a refresh in a terminal fetches into it, and while a release that the study pins
-    is not in use yet.
+    The archive is left alone while a refresh in a terminal is under way, and while a release that the study pins is
+    not in use yet.
     """
     keys = {key for a in assets for key in (a.keys if isinstance(a, dg.AssetsDefinition) else [a.key])}
     checks = {key for a in assets if isinstance(a, dg.AssetsDefinition) for key in a.check_keys}
@@ -177,21 +185,18 @@ def _storage(instance: dg.DagsterInstance, run_id: str) -> Path:
     return Path(instance.storage_directory()) / run_id
 
 
-def _prune_archive(lake: Lake, study: Study, place: Place) -> tuple[dict[str, int], str]:
-    """What was removed of the archive, and why nothing was if nothing could be."""
+def _prune_archive(lake: Lake, study: Study, place: Place) -> "tuple[Pruned | None, str]":
+    """What was removed of the archive, or why it was left alone."""
     from hnbc_assets.sources.archive_views import prune
 
+    if atomic.is_locked(lake.refresh_lock):  # pruning would wait for its downloads, and other runs for this one
+        return None, "a refresh is under way in a terminal"
     in_use = releases_in_use(lake)
     pins = {name: study.releases.pin.get(name) or study.releases.pin.get(name.split("/")[0]) for name in in_use}
     coming = [f"{name} {pin}" for name, pin in pins.items() if pin not in (None, in_use[name])]
     if coming:
-        return {}, f"pinned and not in use yet: {', '.join(coming)}"
-    try:
-        with atomic.locked(lake.refresh_lock, wait_seconds=WAIT_SECONDS):
-            pruned = prune(open_archive(place), keep=study.releases.keep, in_use=in_use)
-    except TimeoutError:
-        return {}, "a refresh is under way"
-    return {"releases removed": pruned.releases, "files removed": pruned.files, "bytes removed": pruned.bytes}, ""
+        return None, f"pinned and not in use yet: {', '.join(coming)}"
+    return prune(open_archive(place), keep=study.releases.keep, in_use=in_use), ""
 
 
 def releases_in_use(lake: Lake) -> dict[str, str]:

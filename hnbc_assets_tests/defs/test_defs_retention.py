@@ -3,7 +3,6 @@
 import os
 import shutil
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from hnbc_assets.lake.atomic import locked
 from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
+from hnbc_assets.sources import archive_views
+from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.manifest import COLUMNS
 from hnbc_assets.study import PACKAGED, Place, load_study
 from hnbc_assets.study_operation import Releases
@@ -194,26 +195,16 @@ def test_a_hundred_runs_go_in_seconds_page_by_page_past_those_that_stay(instance
 # The whole of housekeeping: archive and leftovers too.
 
 
-@dataclass(frozen=True)
-class Pruned:
-    releases: int
-    files: int
-    bytes: int
-
-
 @pytest.fixture
 def pruning(monkeypatch):
     """What `prune` of the archive is asked; what it does has its own tests."""
-    import sys
-    from types import SimpleNamespace
-
     asked = []
 
     def prune(archive, keep, in_use):
         asked.append((archive.root, keep, dict(in_use)))
-        return Pruned(1, 2, 300)
+        return archive_views.Pruned(("gdc/TCGA-BRCA 43.0",), 2, 300)
 
-    monkeypatch.setitem(sys.modules, "hnbc_assets.sources.archive_views", SimpleNamespace(prune=prune))
+    monkeypatch.setattr(archive_views, "prune", prune)
     return asked
 
 
@@ -242,8 +233,8 @@ def test_nothing_is_in_use_in_an_empty_lake(tmp_path):
 def test_the_archive_keeps_as_many_releases_as_the_study_says_and_those_in_use(instance, study, place, lake, pruning):
     swept = keep_house(instance, study, place, ASSETS)
     assert pruning == [(lake.raw, 3, {"gdc/TCGA-BRCA": "46.0", "geo/GSE25066": "2019-03-25"})]
-    assert swept.metadata["archive releases removed"] == 1
-    assert swept.metadata["archive bytes removed"] == 300
+    assert swept.metadata["releases removed"] == "gdc/TCGA-BRCA 43.0"
+    assert swept.metadata["bytes of archived files"] == 300
     assert "archive left alone" not in swept.metadata
 
 
@@ -258,11 +249,23 @@ def test_a_pinned_release_is_safe_before_it_is_in_use(instance, study, place, la
     assert len(pruning) == 1
 
 
-def test_the_archive_is_left_alone_during_a_refresh(instance, study, place, lake, pruning, monkeypatch):
-    monkeypatch.setattr(retention, "WAIT_SECONDS", 0.1)
+def test_the_archive_is_left_alone_during_a_refresh(instance, study, place, lake, pruning):
     with locked(lake.refresh_lock):
-        assert keep_house(instance, study, place, ASSETS).archive_left == "a refresh is under way"
+        assert "under way" in keep_house(instance, study, place, ASSETS).metadata["archive left alone"]
     assert pruning == []
+
+
+def test_old_releases_leave_the_disk_and_those_kept_or_in_use_stay_whole(instance, study, place, lake):
+    archive = Archive(lake.raw)
+    for number in range(1, 7):
+        row = archive.store("gdc", f"{number}.0", file_id="f", url="u", path="f.tsv", content=b"x" * number * 1_000)
+        archive_views.keep_view(archive, "gdc/TCGA-BRCA", f"{number}.0", row.to_frame().T)
+    put_manifest(lake, "gdc/TCGA-BRCA", {"source": "gdc", "release": "2.0"})
+    swept = keep_house(instance, study, place, ASSETS)
+    assert swept.archive.releases == ("gdc/TCGA-BRCA 1.0", "gdc/TCGA-BRCA 3.0")
+    assert swept.metadata["bytes of archived files"] == 4_000
+    assert sorted(path.parent.name for path in lake.raw.glob("gdc/*/f.tsv")) == ["2.0", "4.0", "5.0", "6.0"]
+    assert len(archive_views.recall(archive, "gdc/TCGA-BRCA", "2.0")) == 1
 
 
 def test_leftovers_go_and_what_a_download_or_a_writer_still_needs_stays(instance, study, place, lake, pruning):
@@ -315,7 +318,7 @@ def test_the_job_runs_with_the_lakes_io_manager_and_tells_what_it_removed(instan
     [output] = [event for event in done.all_events if event.event_type == dg.DagsterEventType.STEP_OUTPUT]
     told = output.event_specific_data.metadata
     assert told["runs deleted"].value == 0
-    assert told["archive bytes removed"].value == 300
+    assert told["bytes of archived files"].value == 300
 
 
 def test_the_schedule_runs_by_itself_on_sunday_nights(study, place):
