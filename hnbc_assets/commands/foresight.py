@@ -93,7 +93,7 @@ def foresee(study: Study, upstream: Upstream, plan: Plan, client: Client, archiv
 
 
 def _print(found: Sequence[Foreseen]) -> None:
-    from hnbc_assets.commands.status import print_table
+    from hnbc_assets.commands.printing import print_table
 
     rows = [
         (

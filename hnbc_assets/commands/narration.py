@@ -52,6 +52,7 @@ class Told:
     run_id: str | None = None
     planned: dict[str, list[str]] = field(default_factory=dict)  # step -> assets
     rows: dict[str, int | None] = field(default_factory=dict)  # asset made -> its rows, where they count
+    found: dict[str, str] = field(default_factory=dict)  # asset -> what its latest passed check says
     done: set[str] = field(default_factory=set)
     started: dict[str, float] = field(default_factory=dict)  # step -> time
     announced: set[str] = field(default_factory=set)
@@ -136,6 +137,7 @@ class Narrator:
 
     def _hear_check(self, evaluation: Any) -> None:
         if evaluation.passed:
+            self.told.found[evaluation.asset_key.to_user_string()] = evaluation.description or ""
             return
         check = FailedCheck(
             asset=evaluation.asset_key.to_user_string(),
@@ -161,7 +163,7 @@ class Narrator:
         assets = told.planned.get(step, [])  # none for a check's own step: it speaks only when it fails
         seconds = at - told.started.get(step, at)
         for number, asset in enumerate(assets):
-            rows = told.rows.get(asset, "not made")
+            rows = told.rows.get(asset, told.found.get(asset) or "not made")  # an observed source is not made
             rows = "" if rows is None else rows if isinstance(rows, str) else f"{rows:,} rows"
             end = f"  {seconds:6.1f} s  {self._place()}" if number == 0 else ""
             _say(f"  {'✓' if number == 0 else ' '} {asset:<44}{rows:>16}{end}".rstrip())

@@ -1,24 +1,26 @@
 """`hnbc status`: what the lake holds, how fresh it is, what its checks found.
 
-Belongs here: gathering that from the lake's own files, and printing it. Does not: changing anything, asking Dagster or
-an upstream.
+Belongs here: gathering that from the lake's own files, and printing it. Does not: upstreams and what failed (currency),
+changing anything, asking Dagster or an upstream.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
+from hnbc_assets.commands import currency
+from hnbc_assets.commands.printing import age, moment, print_table
 from hnbc_assets.errors import HnbcError
 
 if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
     from hnbc_assets.lake.parquet import Provenance
     from hnbc_assets.lake.paths import Lake
+    from hnbc_assets.study import Study
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,15 @@ def status() -> None:
     from hnbc_assets.commands.home import look
 
     home = look()
-    study_hash = _say_place(home)
+    study = _say_place(home)
     assets = gather(home.lake)
     if not assets:
         click.echo("\nNothing has been made here yet: hnbc run")
         return
     _say_database(home.lake, assets)
     _say_releases(releases(home.lake))
-    _say_assets(assets, study_hash)
+    currency.tell(home.lake, study)
+    _say_assets(assets, study)
     _say_checks(home.lake)
 
 
@@ -87,10 +90,10 @@ def releases(lake: Lake) -> list[Release]:
     ]
 
 
-def outdated(assets: dict[str, Asset], name: str, study_hash: str | None) -> str:
+def outdated(assets: dict[str, Asset], name: str, study: Study | None) -> str:
     """Why an asset no longer is what a run would make of what is in the lake now; empty if it is."""
     provenance = assets[name].provenance
-    if study_hash is not None and provenance.study_hash not in ("", study_hash):
+    if study is not None and provenance.study_hash not in ("", study.hash):
         return f"made with another study ({provenance.study_hash})"
     changed = [
         upstream
@@ -98,12 +101,12 @@ def outdated(assets: dict[str, Asset], name: str, study_hash: str | None) -> str
         if upstream in assets and assets[upstream].provenance.data_version != version
     ]
     if not changed:
-        return ""
+        return currency.aged(study, provenance)
     return f"older than {', '.join(changed[:2])}" + (f" and {len(changed) - 2} more" if len(changed) > 2 else "")
 
 
-def _say_place(home: Home) -> str | None:
-    """Print the first lines; the study's hash, or None when the study cannot be used (which is said)."""
+def _say_place(home: Home) -> Study | None:
+    """Print the first lines; the study, or None when the study cannot be used (which is said)."""
     from hnbc_assets.study import load_study
 
     belongs = home.lake.upstream()
@@ -118,7 +121,7 @@ def _say_place(home: Home) -> str | None:
     click.echo(f"{study.title}\nupstream {upstream} · study {study.hash} · lake {home.lake.root}")
     if belongs not in (None, home.place.upstream):
         click.echo(f"HNBC_UPSTREAM is {home.place.upstream}: a run here would be refused.")
-    return study.hash
+    return study
 
 
 def _say_database(lake: Lake, assets: dict[str, Asset]) -> None:
@@ -127,7 +130,7 @@ def _say_database(lake: Lake, assets: dict[str, Asset]) -> None:
         return
     found = lake.database.stat()
     published = datetime.fromtimestamp(found.st_mtime, UTC)
-    later = [n for n, a in assets.items() if _moment(a.provenance.written_at) > published]
+    later = [n for n, a in assets.items() if moment(a.provenance.written_at) > published]
     click.echo(f"\ndatabase  {lake.database} · {found.st_size / 1e6:.1f} MB · published {age(published)}")
     if later:
         click.echo(f"          {len(later)} assets are newer than it: {', '.join(later[:3])}{' …' * (len(later) > 3)}")
@@ -139,14 +142,14 @@ def _say_releases(found: list[Release]) -> None:
         print_table(("source", "release", "files", "MB", "retrieved"), rows, right={2, 3})
 
 
-def _say_assets(assets: dict[str, Asset], study_hash: str | None) -> None:
+def _say_assets(assets: dict[str, Asset], study: Study | None) -> None:
     rows = [
         (
             name,
             f"{asset.rows:,}",
-            age(_moment(asset.provenance.written_at)),
+            age(moment(asset.provenance.written_at)),
             asset.provenance.data_version[:12],
-            outdated(assets, name, study_hash),
+            outdated(assets, name, study),
         )
         for name, asset in assets.items()
     ]
@@ -163,29 +166,3 @@ def _say_checks(lake: Lake) -> None:
         mark = "✗ blocking" if check.blocking else "!"
         found = f"; found: {check.value}; allowed: {check.threshold}" if check.value is not None else ""
         click.echo(f"  {mark} {check.asset}: {check.check_name}: {check.description}{found}")
-
-
-def age(moment: datetime) -> str:
-    """How long ago, in the largest unit that says it."""
-    seconds = (datetime.now(UTC) - moment).total_seconds()
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= length:
-            count = int(seconds // length)
-            return f"{count} {unit}{'s' * (count > 1)} ago"
-    return "just now"
-
-
-def _moment(written_at: str) -> datetime:
-    if not written_at:
-        return datetime.fromtimestamp(0, UTC)
-    moment = datetime.fromisoformat(written_at)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: set[int]) -> None:
-    """A table without lines; the columns `right` are aligned there."""
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-    click.echo()
-    for row in (header, *rows):
-        cells = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
-        click.echo("  ".join(cells).rstrip())

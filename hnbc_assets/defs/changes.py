@@ -123,11 +123,11 @@ def _reports(stage: Stage) -> dg.AssetsDefinition:
         signature: pd.DataFrame,
     ) -> Publication:
         """What each release brought and what it did: a report in Markdown here, in HTML on disk."""
-        from hnbc_assets.report.release import release_report
-
         before = baseline(stage)
         if before is None:
             return Publication(ReleaseReports.empty())
+        from hnbc_assets.report.release import release_report
+
         now = {
             "signature_changes": signature_changes,
             "risk_changes": risk_changes,

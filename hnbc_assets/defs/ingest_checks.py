@@ -37,11 +37,11 @@ def compared_with_previous_release(archive: Archive, stored: Callable[[], pd.Dat
 
     def previous_release(manifest: pd.DataFrame) -> Verdict:
         """Against the release in use: files gone without a successor, sizes that changed by more than 10 %."""
-        from hnbc_assets.sources.release_changes import release_changes
-
         before, allowed = stored(), "none gone, sizes within 10 %"
         if before is None or before.empty:
             return Verdict(True, "first release", allowed, "there is no release in use to compare with")
+        from hnbc_assets.sources.release_changes import release_changes
+
         changes = release_changes(archive, None, before, manifest)
         gone = changes.entity[changes.kind == "file_removed"]
         old, new = (m[~is_reply(m)].set_index("file_id").size_bytes.astype(float) for m in (before, manifest))

@@ -22,7 +22,7 @@ def open_archive_to_fetch(place: Place, study: Study) -> Archive:
 
 
 def open_client(place: Place, study: Study) -> Client:
-    """A client of the study's upstream: live, a mirror, or the simulation of the study's settings and the lake's release."""
+    """A client of the study's upstream: live, a mirror, or the simulation at the release that the lake has it at."""
     if place.simulated:
         from hnbc_assets.sources.simulated import Simulation, transport
 

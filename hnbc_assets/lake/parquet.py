@@ -34,7 +34,7 @@ class Provenance:
 
     `inputs` maps each upstream asset to the data version that was read of it. `columns` lists, for each documented
     column, its `name`, `type`, `unit` and `description`. `content_hash` is filled in on writing. `observed` maps the
-    observed source of a raw asset (`gdc_release`) to the release that was fetched.
+    observed source of a raw asset (`gdc_release`) to the release that was fetched. `stage` is the asset's group.
     """
 
     asset: str
@@ -48,6 +48,7 @@ class Provenance:
     observed: Mapping[str, str] = field(default_factory=dict)
     table_description: str = ""
     columns: list[dict[str, str]] = field(default_factory=list)
+    stage: str = ""
     content_hash: str = ""
 
 

@@ -1,0 +1,89 @@
+"""Currency in `hnbc status`: what the upstreams were seen to have, what is held up, what failed, what is old.
+
+Belongs here: reading that from the lake's own records, and printing it. Does not: looking or making anything.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from hnbc_assets.commands.printing import age, moment, print_table
+
+if TYPE_CHECKING:
+    from hnbc_assets.lake.observations import Observation
+    from hnbc_assets.lake.parquet import Provenance
+    from hnbc_assets.lake.paths import Lake
+    from hnbc_assets.study import Study
+
+
+def tell(lake: Lake, study: Study | None) -> None:
+    """The upstreams as they were seen last, then what the latest attempts failed at."""
+    from hnbc_assets.lake.observations import all_observed
+
+    seen = all_observed(lake)
+    if seen:
+        rows = [
+            (name, in_use(lake, name) or "-", one.release or "?", _ago(one.looked_at), said(lake, study, one))
+            for name, one in seen.items()
+        ]
+        print_table(("upstream", "in use", "seen", "looked", ""), rows, right=set())
+    _tell_attempts(lake)
+
+
+def in_use(lake: Lake, name: str) -> str:
+    """The release that a raw asset holds; empty when it holds none."""
+    from hnbc_assets.errors import NotInLake
+    from hnbc_assets.lake.parquet import read_provenance
+
+    try:
+        return next(iter(read_provenance(lake.table(f"raw/{name}")).observed.values()), "")
+    except NotInLake:
+        return ""
+
+
+def said(lake: Lake, study: Study | None, seen: Observation) -> str:
+    """What is to be said of an upstream: a look that failed, a release that is not in use, a look too long ago."""
+    if seen.problem:
+        return f"✗ not reached since {seen.problem_since[:16]}: {seen.problem}"
+    if seen.release != in_use(lake, seen.name):
+        return "behind: hnbc refresh fetches it"
+    pin = study and (study.releases.pin.get(seen.name) or study.releases.pin.get(seen.name.split("/")[0]))
+    if pin:
+        return "pinned by the study"
+    days = (datetime.now(UTC) - moment(seen.looked_at)).total_seconds() / 86_400
+    if study is not None and days > study.freshness.looked:
+        return f"! not looked at for {days:.0f} days: does hnbc ui or a scheduled hnbc refresh run?"
+    return ""
+
+
+def aged(study: Study | None, made: Provenance) -> str:
+    """Whether an asset is older than its stage's freshness allows; empty if it is not."""
+    from hnbc_assets.study_operation import Freshness
+
+    if study is None or made.stage not in Freshness.model_fields:
+        return ""
+    allowed = study.freshness.days(made.stage)
+    days = (datetime.now(UTC) - moment(made.written_at)).total_seconds() / 86_400
+    return f"stale: older than {allowed:g} days" if days > allowed else ""
+
+
+def _tell_attempts(lake: Lake) -> None:
+    """Assets whose latest attempt did not succeed, a reason a line; those that failed alike together."""
+    from hnbc_assets.lake.attempts import Attempt, unsuccessful
+
+    alike: dict[tuple[str, str], list[Attempt]] = {}
+    for attempt in unsuccessful(lake).values():
+        alike.setdefault((attempt.run_id, attempt.reason), []).append(attempt)
+    for (run_id, reason), attempts in alike.items():
+        names = [attempt.asset for attempt in attempts]
+        further = f" and {len(names) - 2} more" if len(names) > 2 else ""
+        word = "held up" if attempts[0].held else "failed" if reason else "begun, and never ended"
+        told = f"✗ {', '.join(names[:2])}{further}: {word} {_ago(attempts[0].begun_at)} (run {run_id[:8]})"
+        click.echo(f"\n{told}" + (f"\n  {reason}" if reason else ""))
+
+
+def _ago(written_at: str) -> str:
+    return age(moment(written_at)) if written_at else "never"

@@ -1,0 +1,38 @@
+"""How times and tables look in the terminal.
+
+Belongs here: ages in words, plain tables. Does not: answers of the database (answers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import click
+
+
+def age(moment: datetime) -> str:
+    """How long ago, in the largest unit that says it."""
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' * (count > 1)} ago"
+    return "just now"
+
+
+def moment(written_at: str) -> datetime:
+    """A time as the lake writes it (ISO 8601, UTC); the beginning of time for an empty one."""
+    if not written_at:
+        return datetime.fromtimestamp(0, UTC)
+    found = datetime.fromisoformat(written_at)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: set[int]) -> None:
+    """A table without lines; the columns `right` are aligned there."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    click.echo()
+    for row in (header, *rows):
+        cells = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        click.echo("  ".join(cells).rstrip())
