@@ -235,15 +235,20 @@ def test_a_clinical_field_that_vanished_is_named_and_may_be_accepted():
 @pytest.mark.real
 def test_a_lost_field_that_was_accepted_is_missing_in_every_record(small_replica, tmp_path, monkeypatch):
     known = gdc.gdc_api.known_fields
-    gone = {"diagnoses.ajcc_pathologic_stage", "demographic.gender"}
-    monkeypatch.setattr(gdc.gdc_api, "known_fields", lambda client, endpoint: known(client, endpoint) - gone)
+    gone = {"diagnoses.ajcc_pathologic_stage", "demographic.sex_at_birth"}
     archive = Archive(tmp_path)
     with connect(small_replica.base) as client:
+        before = gdc.fetch(client, archive, "TCGA-BRCA", mutations=False)
+        small_replica.control(release="46.0")
+        monkeypatch.setattr(gdc.gdc_api, "known_fields", lambda client, endpoint: known(client, endpoint) - gone)
         with pytest.raises(FieldVanished) as caught:
             gdc.fetch(client, archive, "TCGA-BRCA", mutations=False)
         assert caught.value.fields == ("demographic.sex_at_birth", "diagnoses.ajcc_pathologic_stage")
-        assert not list(tmp_path.iterdir())
+        assert archive.manifest("gdc", "46.0").empty
         rows = gdc.fetch(client, archive, "TCGA-BRCA", mutations=False, accept_lost_fields=True)
     clinical = gdc.read_clinical(archive, rows)
     assert clinical[["ajcc_pathologic_stage", "sex"]].isna().all(axis=None)
     assert clinical["ajcc_pathologic_t"].notna().any()
+    assert field_changes(archive, BRCA, before, rows) == FieldChanges(
+        {}, ("demographic.gender", "diagnoses.ajcc_pathologic_stage")
+    )
