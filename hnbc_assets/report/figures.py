@@ -8,6 +8,7 @@ from __future__ import annotations
 from hnbc_assets.report.canvas import as_markdown, caption, empty
 from hnbc_assets.report.comparisons import drug_boxplots, immune_boxplots
 from hnbc_assets.report.genes import volcano
+from hnbc_assets.report.release_figure import scores_before_after
 from hnbc_assets.report.signature import coefficients, forest, lasso_path
 from hnbc_assets.report.survival import kaplan_meier
 
@@ -21,5 +22,6 @@ __all__ = [
     "immune_boxplots",
     "kaplan_meier",
     "lasso_path",
+    "scores_before_after",
     "volcano",
 ]

@@ -1,0 +1,132 @@
+"""Scores before and after: the figure of what a release did to patients.
+
+Belongs here: drawing it. Does not: which patients changed (science/signature/comparison), the report
+around it (release).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from hnbc_assets.report.canvas import FAINT, HIGH, INK, LOW, axes, caption, empty, finish, sheet, shortened
+from hnbc_assets.report.release_wording import flags
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_PANELS = 6
+LEGEND = 0.75  # inches below the axes
+MOVED, NEW, GONE = "#777777", "#009E73", "#CC79A7"
+TITLE = "Risk scores before and after"
+
+Cutoff = float | tuple[float, float] | None
+
+
+def scores_before_after(
+    risk_changes: pd.DataFrame,
+    *,
+    cohort_id: str | None = None,
+    cutoff: Cutoff = None,
+    watermark: str | None = None,
+) -> bytes:
+    """Old against new score of the patients whose score or group changed, a panel a cohort, flipped patients marked.
+
+    Patients scored anew are marks on the axis of scores after, those no longer scored on that of scores before. Where
+    more than six cohorts changed, the six with the most changes are drawn and the caption says so.
+
+    Parameters
+    ----------
+    risk_changes : table risk_changes; patients that are not in it did not change, and are not drawn
+    cohort_id : draw this cohort alone
+    cutoff : where the groups are cut, before and after, or the one value of both; drawn as dashed lines
+    """
+    if cohort_id is not None:
+        risk_changes = risk_changes[risk_changes["cohort_id"] == cohort_id]
+    drawn = risk_changes[risk_changes["old_score"].notna() | risk_changes["new_score"].notna()]
+    if drawn.empty:
+        return empty(TITLE, "No patient's score or risk group changed.", caption(cohort_id), watermark)
+    counts = drawn["cohort_id"].value_counts(sort=False)
+    shown = counts.sort_values(ascending=False, kind="stable").index[:MOST_PANELS]
+    cohorts = [name for name in drawn["cohort_id"].unique() if name in set(shown)]
+    n_columns = min(len(cohorts), 2)
+    n_rows = -(-len(cohorts) // n_columns)
+    width, height = (6.6, 6.6) if n_columns == 1 else (5.2, 5.9)
+    figure = sheet(width * n_columns, 0.75 + height * n_rows)
+    for i, name in enumerate(cohorts):
+        row, column = divmod(i, n_columns)
+        ax = axes(
+            figure,
+            left=column * width + 0.85,
+            bottom=(n_rows - 1 - row) * height + LEGEND + 0.55,
+            right=(n_columns - 1 - column) * width + 0.35,
+            top=0.75 + row * height + 0.45,
+        )
+        _panel(ax, drawn[drawn["cohort_id"] == name], str(name), cutoff)
+    said = "only patients whose score or group changed; marks on an axis are patients with a score on one side alone"
+    if len(counts) > len(cohorts):
+        said += f"; {len(cohorts)} of {len(counts)} cohorts, those with most changes"
+    return finish(figure, TITLE, said, watermark)
+
+
+def _panel(ax: Axes, changes: pd.DataFrame, cohort: str, cutoff: Cutoff) -> None:
+    """One cohort: both axes have the same limits, so that the diagonal is where nothing moves."""
+    old, new = (changes[name].to_numpy(dtype=float) for name in ("old_score", "new_score"))
+    both = ~np.isnan(old) & ~np.isnan(new)
+    flipped = flags(changes["flipped"]).to_numpy()
+    to_high = flipped & (changes["new_group"] == "high").to_numpy(dtype=bool)
+    low, high = _limits(np.concatenate([old, new]))
+    ax.set_xlim(low, high)
+    ax.set_ylim(low, high)
+    ax.plot([low, high], [low, high], color=FAINT, linewidth=1, zorder=1)
+    for at, line in zip(_pair(cutoff), (ax.axvline, ax.axhline), strict=True):
+        if at is not None:
+            line(at, color=INK, linestyle="--", linewidth=0.8, zorder=1)
+    looks = [
+        (both & ~flipped, MOVED, "o", 14, "moved, same group"),
+        (both & to_high, HIGH, "^", 40, "flipped to high"),
+        (both & flipped & ~to_high, LOW, "v", 40, "flipped to low"),
+    ]
+    for which, colour, marker, size, name in looks:
+        if which.any():
+            label = f"{name} ({int(which.sum()):,})"
+            look = {"facecolor": colour, "edgecolor": "white", "linewidth": 0.4, "alpha": 0.75 if size < 20 else 1}
+            ax.scatter(old[which], new[which], s=size, marker=marker, label=label, zorder=3, **look)
+    _marks(ax, old[~both & ~np.isnan(old)], new[~both & ~np.isnan(new)])
+    ax.set_xlabel("risk score before")
+    ax.set_ylabel("risk score after")
+    _, inches = (length / ax.figure.dpi for length in ax.get_window_extent().size)
+    place = {"loc": "upper left", "bbox_to_anchor": (-0.02, -0.5 / inches), "borderaxespad": 0.0}
+    ax.legend(ncols=2, fontsize=8.5, frameon=False, columnspacing=1.2, **place)
+    ax.set_title(_counts(cohort, both, flipped), loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=8)
+
+
+def _marks(ax: Axes, gone: np.ndarray, come: np.ndarray) -> None:
+    """Patients with one score only, on the axis that it belongs to."""
+    look = {"linestyle": "", "markeredgewidth": 1.2, "markersize": 12, "zorder": 2}
+    if len(come):
+        at = {"transform": ax.get_yaxis_transform(), "label": f"scored anew ({len(come):,})"}
+        ax.plot(np.full(len(come), 0.018), come, "_", color=NEW, **at, **look)
+    if len(gone):
+        at = {"transform": ax.get_xaxis_transform(), "label": f"no longer scored ({len(gone):,})"}
+        ax.plot(gone, np.full(len(gone), 0.018), "|", color=GONE, **at, **look)
+
+
+def _counts(cohort: str, both: np.ndarray, flipped: np.ndarray) -> str:
+    """ "tcga_brca · 271 changed, 4 flipped"."""
+    n = len(both)
+    n_flipped = int(flipped.sum())
+    return f"{shortened(cohort)} · {n:,} changed, {n_flipped or 'none'} flipped"
+
+
+def _limits(scores: np.ndarray) -> tuple[float, float]:
+    """Limits of both axes, with room for the marks at the edges."""
+    low, high = np.nanmin(scores), np.nanmax(scores)
+    margin = 0.08 * (high - low) or 0.5
+    return float(low - margin), float(high + margin)
+
+
+def _pair(cutoff: Cutoff) -> tuple[float | None, float | None]:
+    return cutoff if isinstance(cutoff, tuple) else (cutoff, cutoff)

@@ -1,0 +1,309 @@
+"""The report of a release: every number in it is that of its frames, and whatever a name holds is shown, not obeyed."""
+
+from __future__ import annotations
+
+import base64
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from hnbc_assets.report import figures
+from hnbc_assets.report.release import release_report
+from hnbc_assets.tables.changes import (
+    AcceptedReleases,
+    PerformanceChanges,
+    ReleaseChanges,
+    RiskChanges,
+    SignatureChallengers,
+    SignatureChanges,
+)
+from hnbc_assets.tables.signature import PrognosticPerformance, Signature
+
+NAN = float("nan")
+CAME = "gdc/TCGA-BRCA 45.0 → 46.0"
+MARKS = {"previous_published_at": "2026-03-01T06:00:00Z", "releases": CAME}
+CHANGES = (ReleaseChanges, SignatureChanges, RiskChanges, PerformanceChanges)
+EMPTY = (*CHANGES, SignatureChallengers, Signature, AcceptedReleases)
+
+
+def release_changes(*rows: tuple) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["kind", "entity", "field", "old_value", "new_value"])
+    one = {"source": "gdc", "asset": "raw/gdc/TCGA-BRCA", "from_release": "45.0", "to_release": "46.0"}
+    return ReleaseChanges.conform(frame.assign(**one))
+
+
+def risk_changes(*rows: tuple) -> pd.DataFrame:
+    """Rows of cohort, patient, change, old and new score, old and new group."""
+    columns = ["cohort_id", "patient_id", "change", "old_score", "new_score", "old_group", "new_group"]
+    frame = pd.DataFrame(rows, columns=columns).assign(**MARKS)
+    known = frame["old_group"].notna() & frame["new_group"].notna()
+    return RiskChanges.conform(frame.assign(flipped=known & (frame["old_group"] != frame["new_group"])))
+
+
+def performance_changes(*rows: tuple) -> pd.DataFrame:
+    columns = [name for name in PerformanceChanges.columns if name not in (*MARKS, "difference")]
+    return PerformanceChanges.conform(pd.DataFrame(rows, columns=columns).assign(**MARKS))
+
+
+@pytest.fixture
+def frames() -> dict[str, pd.DataFrame]:
+    """A release with a bit of everything; its numbers are counted by hand in the tests."""
+    genes = [("ENTERS", "entered", NAN, 0.25), ("LEAVES", "left", -0.125, NAN), ("STAYS", "coefficient", 0.5, 0.4375)]
+    challenged = {
+        "challenger_id": ["ccc"] * 3, "status": "challenger", "published_id": "bbb", "endpoint": "pfi", "method": "m",
+        "cohort_id": ["train", "val", "tiny"], "n_patients": [200, 100, 9], "n_events": [80, 40, 1],
+        "c_published": [0.70, 0.60, NAN], "c_challenger": [0.72, 0.65, NAN], "difference": [0.02, 0.05, NAN],
+        "ci_lower": [0.001, 0.01, NAN], "ci_upper": [0.04, 0.09, NAN], "apparent": [True, False, False],
+        "independent": [False, True, True], "reason": [None, None, "1 event; 2 are needed"],
+    }  # fmt: skip
+    accepted = {
+        "source": "gdc/TCGA-BRCA", "release": "46.0", "accepted_by": "M. Rossi", "accepted_at": "2026-03-02T09:14:00Z",
+        "evidence": "6 % of files removed, 5 % allowed",
+    }  # fmt: skip
+    return {
+        "release_changes": release_changes(
+            ("file_added", "f1", "star", None, None),
+            ("file_added", "f2", "star", None, None),
+            ("file_added", "f3", "maf", None, None),
+            ("file_superseded", "f4", "file_id", "f4", "f5"),
+            ("file_superseded", "f4", "md5", "aa", "bb"),
+            ("patient_added", "TCGA-01", None, None, None),
+            ("value_changed", "TCGA-02", "days_to_death", None, "900"),
+            ("value_changed", "TCGA-02", "vital_status", "Alive", "Dead"),
+            ("value_changed", "TCGA-03", "vital_status", "Alive", "Dead"),
+            ("field_renamed", None, "demographic.sex_at_birth", "gender", "sex_at_birth"),
+        ),
+        "signature_changes": SignatureChanges.conform(
+            pd.DataFrame(genes, columns=["gene", "change", "old_coefficient", "new_coefficient"]).assign(
+                from_signature_id="aaa", to_signature_id="bbb", **MARKS
+            )
+        ),
+        "risk_changes": risk_changes(
+            ("train", "TCGA-01", "entered", NAN, 0.3, None, "high"),
+            ("train", "TCGA-04", "left", 0.2, NAN, "high", None),
+            ("train", "TCGA-05", "moved", -0.1, 0.1, "low", "high"),
+            ("train", "TCGA-06", "moved", 0.5, 0.75, "high", "high"),
+            ("val", "V1", "moved", 1.0, -1.0, "high", "low"),
+            ("val", "V2", "moved", 0.4, 0.4, "high", None),
+        ),
+        "performance_changes": performance_changes(
+            ("val", "pfi", "hazard_ratio_per_sd", NAN, 1.5, 1.1, 2.04, 1.25, 0.94, 1.66),
+            ("val", "pfi", "c_index_uno", 3000.0, 0.61, 0.5, 0.7, NAN, NAN, NAN),
+            ("val", "pfi", "c_index_uno", 3100.0, NAN, NAN, NAN, 0.65, 0.55, 0.75),
+            ("val", "pfi", "auc", 365.25, 0.7, 0.6, 0.8, 0.71, 0.6, 0.8),
+        ),
+        "signature_challengers": SignatureChallengers.conform(pd.DataFrame(challenged)),
+        "signature": pd.DataFrame({"signature_id": "bbb", "gene": ["ENTERS", "STAYS"], "coefficient": [0.25, 0.4375]}),
+        "accepted_releases": pd.DataFrame([accepted]),
+    }
+
+
+def markdown(frames, watermark=None) -> str:
+    """The report without its figure's bytes."""
+    text = release_report(frames, title="A study", watermark=watermark).markdown
+    return re.sub(r"base64,[\w+/=]+", "base64,…", text)
+
+
+def cells(text: str, first: str) -> list[str]:
+    """The cells of the table's row that begins so."""
+    [row] = [line for line in text.splitlines() if line.startswith(f"| {first} |")]
+    return [cell.strip() for cell in row.strip("|").split(" | ")]
+
+
+class Page(HTMLParser):
+    """Every tag with its attributes, and the text between."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_what_came_is_counted_by_kind(frames):
+    said = markdown(frames)
+    assert f"- {CAME}\n" in said
+    assert cells(said, "gdc/TCGA-BRCA") == ["gdc/TCGA-BRCA", "3", "0", "1", "1", "0"]
+    assert "Files added: 1 maf and 2 star." in said
+    assert "**1 release came, with 4 files and 3 patients that came, went or changed." in said
+
+
+def test_changed_values_are_counted_and_the_first_patients_named(frames):
+    said = markdown(frames)
+    assert "2 patients have another value than before." in said
+    assert "| vital_status | 2 |" in said
+    assert "| TCGA-02 | days_to_death | – | 900 |" in said
+    assert "1 field is named otherwise" in said
+    assert "- gender → sex_at_birth (gdc/TCGA-BRCA)" in said
+
+
+def test_of_many_patients_the_first_ten_are_named():
+    rows = [("value_changed", f"P{i:02d}", f"field{j}", "1", "2") for i in range(25) for j in range(6)]
+    said = markdown({"release_changes": release_changes(*rows)})
+    assert "The first 10 of 25 patients, by name; release_changes has all" in said
+    assert "P09" in said
+    assert "P10" not in said
+    assert said.count("and 2 more") == 10
+
+
+def test_genes_in_and_out_stand_with_their_coefficients(frames):
+    said = markdown(frames)
+    assert "Another signature is published: bbb, 2 genes; it was aaa." in said
+    assert "1 gene entered, 1 gene left and 1 gene changed coefficient." in said
+    assert cells(said, "LEAVES")[1:] == ["left", "−0.1250", "–"]
+    assert cells(said, "STAYS")[1:] == ["other coefficient", "+0.5000", "+0.4375"]
+
+
+def test_a_signature_that_stayed_began_or_ended_is_said_to_have(frames):
+    stayed = markdown({**frames, "signature_changes": SignatureChanges.empty()})
+    assert "The signature stayed: bbb, 2 genes." in stayed
+    assert "The signature stayed; " in stayed
+    changes = frames["signature_changes"]
+    assert "A signature is published, where there was none: bbb, 2 genes." in markdown(
+        {**frames, "signature_changes": changes.assign(from_signature_id="none")}
+    )
+    ended = {"signature_changes": changes.assign(to_signature_id="none"), "signature": Signature.empty()}
+    assert "No signature is published any more; before it was aaa." in markdown({**frames, **ended})
+
+
+def test_the_challenger_stands_beside_it_apparent_or_independent(frames):
+    said = markdown(frames)
+    assert "Beside it stands ccc (a refit on the present data), scored on the same patients." in said
+    assert "| ccc | train PFI | apparent | 200 / 80 | 0.700 | 0.720 | +0.020 (+0.001 to +0.040) |" in said
+    assert "|  | val PFI | independent | 100 / 40 | 0.600 | 0.650 | +0.050 (+0.010 to +0.090) |" in said
+    assert "ccc orders patients better in 1 of 1 independent cohort, worse in 0" in said  # the apparent one not counted
+    assert "No comparison of ccc in tiny: 1 event; 2 are needed." in said
+
+
+def test_a_signature_published_before_is_told_from_a_challenger(frames):
+    before = frames["signature_challengers"].iloc[:1].assign(challenger_id="aaa", status="retired", apparent=False)
+    both = pd.concat([frames["signature_challengers"], before], ignore_index=True)
+    said = markdown({**frames, "signature_challengers": both})
+    assert "Beside it stand ccc (a refit on the present data) and aaa (published before)" in said
+    assert "No independent cohort could compare aaa." in said
+    assert "| aaa | train PFI | not independent |" in said
+
+
+def test_patients_are_counted_by_cohort_and_the_largest_moves_named(frames):
+    said = markdown(frames)
+    assert "3 scores moved; 2 patients are in the other risk group." in said
+    assert cells(said, "train")[1:] == ["1", "1", "2", "2", "1", "0.225"]
+    assert cells(said, "val")[1:] == ["0", "0", "1", "0", "1", "2.000"]
+    assert cells(said, "V1")[1:] == ["val", "+1.000 → −1.000", "−2.000", "high → low"]
+    assert "1 patient with a score lost a risk group." in said
+    assert said.index("| V1 |") < said.index("| TCGA-06 |") < said.index("| TCGA-05 |")
+
+
+def test_figures_of_merit_stand_before_and_after_and_uno_is_one_figure(frames):
+    said = markdown(frames)
+    assert cells(said, "val PFI")  # challenger's table; the figures' one follows
+    assert "| hazard ratio per sd | 1.50 (1.10–2.04) | 1.25 (0.94–1.66) | −0.250 |" in said
+    assert "| Uno's C, day 3,000 → 3,100 | 0.61 (0.50–0.70) | 0.65 (0.55–0.75) | +0.040 |" in said
+    assert "1 other figure changed; performance_changes lists them all." in said
+    assert "3 figures of merit changed.**" in said
+
+
+def test_figures_are_labelled_where_the_published_ones_are_given(frames):
+    given = pd.DataFrame({"cohort_id": "val", "endpoint": "pfi", "apparent": [True], "independent": [False]})
+    assert "| val PFI (apparent) | hazard" in markdown({**frames, PrognosticPerformance.table_name(): given})
+    given["apparent"] = False
+    assert "| val PFI (not independent) | hazard" in markdown({**frames, PrognosticPerformance.table_name(): given})
+
+
+def test_gates_say_who_accepted_when_and_why_they_held(frames):
+    said = markdown(frames)
+    assert "1 release held by a gate and accepted by a person" in said
+    row = cells(said, "gdc/TCGA-BRCA 46.0")
+    assert row[1:] == ["M. Rossi", "2026-03-02T09:14:00Z", "6 % of files removed, 5 % allowed"]
+
+
+@pytest.mark.parametrize("none", [{}, {t.table_name(): t.empty() for t in EMPTY}, {"signature": pd.DataFrame()}])
+def test_nothing_changed_is_said_where_nothing_did(none):
+    said = markdown(none)
+    for sentence in (
+        "No release came. Nothing changed in the signature, in patients' scores or in the figures of merit.",
+        "No upstream release came.",
+        "No value of a clinical record changed.",
+        "No signature is published, as before.",
+        "No patient's score or risk group changed.",
+        "No figure of merit changed.",
+        "No gate had to be opened",
+    ):
+        assert sentence in said
+    assert "![" not in said
+
+
+def test_frames_with_other_types_or_columns_of_their_callers_are_read(frames):
+    """As they come from DuckDB: nulls of other kinds, plain booleans; and as the comparisons give them, unmarked."""
+    as_read = {name: frame.astype(object).where(frame.notna(), None) for name, frame in frames.items()}
+    assert markdown(as_read) == markdown(frames)
+    unmarked = {**frames, "risk_changes": frames["risk_changes"].drop(columns=list(MARKS))}
+    assert markdown(unmarked) == markdown(frames)
+
+
+def test_simulated_stands_on_top_of_both_and_across_the_figure(frames):
+    report = release_report(frames, title="A study", watermark="SIMULATED")
+    assert report.markdown.split("\n\n")[1].startswith("> **SIMULATED. Planted effects in invented patients")
+    assert Page(report.html).text.split("Planted effects")[0].count("SIMULATED") == 1
+    drawn = base64.b64encode(figures.scores_before_after(frames["risk_changes"], watermark="SIMULATED")).decode()
+    assert drawn in report.html
+    assert drawn in report.markdown
+    real = release_report(frames, title="A study", watermark=None)
+    assert "SIMULATED" not in real.markdown + real.html
+    assert drawn not in real.html
+
+
+def test_the_words_claim_association_only(frames):
+    said = markdown(frames)
+    assert "Associations only" in said
+    assert not re.search(r"\bpredictive\b|\bpredictor\b|\bbenefits? from the\b|\bcaus", said)
+
+
+def test_the_page_stands_alone(frames):
+    """No script, nothing loaded from elsewhere, one figure inside, every tag closed."""
+    report = release_report(frames, title="A study", watermark="SIMULATED")
+    page = Page(report.html)
+    assert page.open == []
+    names = [name for name, _ in page.tags]
+    assert names.count("img") == 1
+    assert not {"script", "link", "iframe", "object", "a", "base", "form"} & set(names)
+    images = [attributes["src"] for name, attributes in page.tags if name == "img"]
+    assert base64.b64decode(images[0].removeprefix("data:image/png;base64,")).startswith(b"\x89PNG\r\n")
+    assert not [key for _, attributes in page.tags for key in attributes if key.startswith("on")]
+    style = report.html.split("<style>")[1].split("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "http" not in re.sub(r"base64,[\w+/=]+|http-equiv", "", report.html)
+
+
+def test_what_names_hold_is_shown_and_never_obeyed(frames):
+    evil = "<script>alert(1)</script>|*b*[x](javascript:1)`c`&amp;\n# d\x00"
+    frames["release_changes"] = release_changes(("value_changed", evil, evil, evil, evil))
+    frames["accepted_releases"] = frames["accepted_releases"].assign(accepted_by=evil, evidence=evil)
+    frames["risk_changes"] = frames["risk_changes"].assign(patient_id=evil)
+    report = release_report(frames, title=evil, watermark=evil.replace("\x00", ""))
+    page = Page(report.html)
+    assert page.open == []
+    assert not {"script", "a", "b"} & {name for name, _ in page.tags}
+    shown = "<script>alert(1)</script>|*b*[x](javascript:1)`c`&amp; # d"
+    assert page.text.count(shown) >= 8
+    assert "<script" not in report.markdown
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\|\\*b\\*\\[x\\](javascript:1)\\`c\\`&amp;amp; # d" in report.markdown
+    assert "\n# d" not in report.markdown
+    tables = [line for line in report.markdown.splitlines() if line.startswith("| ")]
+    for line in tables:
+        assert line.endswith(" |")

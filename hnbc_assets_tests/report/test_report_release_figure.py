@@ -1,0 +1,82 @@
+"""Scores before and after: who moved, flipped, came and went is counted on the sheet, and nothing drawn says so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hnbc_assets.report import canvas, figures, release_figure
+from hnbc_assets.tables.changes import RiskChanges
+
+NAN = float("nan")
+
+
+def risk_changes(*rows: tuple) -> pd.DataFrame:
+    """Rows of cohort, patient, change, old and new score, old and new group."""
+    columns = ["cohort_id", "patient_id", "change", "old_score", "new_score", "old_group", "new_group"]
+    frame = pd.DataFrame(rows, columns=columns).assign(previous_published_at="2026-03-01T06:00:00Z")
+    known = frame["old_group"].notna() & frame["new_group"].notna()
+    return RiskChanges.conform(frame.assign(flipped=known & (frame["old_group"] != frame["new_group"])))
+
+
+CHANGED = risk_changes(
+    ("train", "TCGA-01", "entered", NAN, 0.3, None, "high"),
+    ("train", "TCGA-04", "left", 0.2, NAN, "high", None),
+    ("train", "TCGA-05", "moved", -0.1, 0.1, "low", "high"),
+    ("train", "TCGA-06", "moved", 0.5, 0.75, "high", "high"),
+    ("val", "V1", "moved", 1.0, -1.0, "high", "low"),
+    ("val", "V2", "moved", 0.4, 0.4, "high", None),
+)
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """All texts of the figure last drawn, joined."""
+    texts: list[str] = []
+    original = canvas.finish
+
+    def finish(figure, *rest):
+        from matplotlib.text import Text
+
+        png = original(figure, *rest)
+        texts[:] = [t.get_text() for t in figure.findobj(Text) if t.get_text()]
+        return png
+
+    monkeypatch.setattr(canvas, "finish", finish)
+    monkeypatch.setattr(release_figure, "finish", finish)
+    return lambda: "\n".join(texts)
+
+
+def test_the_figure_counts_who_flipped_came_and_went(written):
+    png = figures.scores_before_after(CHANGED, cutoff=(0.0, 0.05))
+    assert png.startswith(b"\x89PNG\r\n")
+    for text in (
+        "train · 4 changed, 1 flipped", "val · 2 changed, 1 flipped", "flipped to high (1)", "flipped to low (1)",
+        "scored anew (1)", "no longer scored (1)", "moved, same group (1)",
+    ):  # fmt: skip
+        assert text in written()
+    figures.scores_before_after(CHANGED, cohort_id="val")
+    assert "train" not in written()
+
+
+def test_the_figure_is_no_wider_than_a_dialog_and_draws_six_cohorts_at_most(written):
+    rng = np.random.default_rng(20250101)
+    rows = [(f"c{i}", f"P{j}", "moved", *rng.normal(size=2), "high", "high") for i in range(8) for j in range(i + 2)]
+    png = figures.scores_before_after(risk_changes(*rows), watermark="SIMULATED")
+    assert int.from_bytes(png[16:20], "big") <= canvas.WIDEST_PIXELS
+    assert "6 of 8 cohorts, those with most changes" in written()
+    assert "c2 · 4 changed, none flipped" in written()
+    assert "c1 ·" not in written()
+
+
+@pytest.mark.parametrize("changes", [RiskChanges.empty(), risk_changes(("a", "P", "entered", NAN, NAN, None, None))])
+def test_a_figure_of_nothing_says_so(changes, written):
+    assert figures.scores_before_after(changes, watermark="SIMULATED").startswith(b"\x89PNG\r\n")
+    assert "No patient's score or risk group changed." in written()
+    assert "SIMULATED" in written()
+
+
+def test_one_patient_alone_can_be_drawn(written):
+    figures.scores_before_after(risk_changes(("a", "P", "left", 0.0, NAN, "low", None)))
+    assert "no longer scored (1)" in written()
