@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
     from hnbc_assets.commands.narration import Told
     from hnbc_assets.lake.plan import Node, Plan
+    from hnbc_assets.study import Study
 
 MOST_ROUNDS = 60
 WAIT_FOR_RUNS_SECONDS = 3600.0
@@ -90,6 +91,8 @@ def _refresh(
             release_abandoned(instance)
             _wait_for_runs(instance)
             tolds = _rounds(home, instance, verbose, interruption)
+            if not interruption.received:
+                _alert(home, instance, chosen_study, tolds)
     except TimeoutError as error:
         raise CommandError(f"Another refresh of this lake is under way: {error}.") from error
     if interruption.received:
@@ -159,6 +162,21 @@ def _wait_for_runs(instance: DagsterInstance) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"run {run_id} has not ended in an hour; end it in the UI")
         time.sleep(1)
+
+
+def _alert(home: Home, instance: DagsterInstance, chosen_study: Study, tolds: list[Told]) -> None:
+    """Tell whom the study names of each run that failed. The daemon does not see runs of a terminal."""
+    from hnbc_assets.defs.alerts import AlertFailed, failure_of, notify
+
+    for told in tolds:
+        if told.run_id is None or not (told.failures or told.run_error):
+            continue
+        failure = failure_of(instance, told.run_id, chosen_study, home.place)
+        try:
+            if failure is not None:
+                notify(chosen_study.alerts, failure)
+        except AlertFailed as error:
+            _say(f"The failure could not be told: {error}")
 
 
 def _close(home: Home, tolds: list[Told]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dagster as dg
 
 from hnbc_assets.defs import (
+    alerts,
     automation,
     changes,
     cohorts,
@@ -19,6 +20,7 @@ from hnbc_assets.defs import (
     microenvironment,
     promotion,
     releases,
+    retention,
     scores,
     signature,
 )
@@ -35,22 +37,30 @@ def code_of(stage: str, *, simulated: bool) -> tuple[str, ...]:
 
     The simulator belongs to what is fetched, and only where it is what answers: mending it makes no real cohort stale.
     """
-    readers = modules_in("sources", but="simulated")
-    figures = modules_in("report", but="headline.py")
+    readers = modules_in("sources", but=("simulated",))
+    report = sorted(path.name for path in (PACKAGE / "report").glob("release*.py"))
+    figures = modules_in("report", but=("headline.py", *report))
     fdr, groups = "science/multiple_testing.py", "science/group_comparison.py"
     symbols = ("science/cohorts/symbols.py", "science/cohorts/symbol_aliases.tsv")
-    gene_sets = ("sources/gene_sets.py", "sources/archived.py")
+    gene_sets = ("sources/gene_sets.py", "sources/listing.py", "sources/archived.py")
     own = {
         "releases": (
-            "defs/ingest_checks.py",
-            "defs/gates.py",
-            "defs/upstreams.py",
+            *("defs/ingest_checks.py", "defs/gates.py", "defs/upstreams.py", "science/cohorts"),
             *(("sources",) if simulated else readers),
-            "tables/database.py",
+            *("tables/database.py", "tables/changes.py"),
         ),
         "cohorts": ("defs/ingest_checks.py", "defs/checks.py", "science/cohorts", *readers),
         "genes": ("defs/checks.py", "science/genes", fdr, *symbols, *gene_sets, *figures),
-        "signature": ("defs/checks.py", "defs/cohort_data.py", "defs/scores.py", "science/signature", fdr, *figures),
+        "signature": ("defs/checks.py", "defs/cohort_data.py", "science/signature", fdr, *figures),
+        "promotion": (
+            *("defs/checks.py", "defs/cohort_data.py", "science/signature", fdr, "lake/registry.py"),
+            *("tables/signature.py", "tables/changes.py"),
+        ),
+        "scores": (
+            *("defs/checks.py", "defs/cohort_data.py", "science/signature", fdr, "tables/signature.py"),
+            *figures,
+        ),
+        "changes": ("science/signature/comparison.py", *(f"report/{name}" for name in report), *figures),
         "microenvironment": (
             *("defs/genes.py", "science/microenvironment", groups, fdr),
             *(*symbols, *gene_sets, *figures),
@@ -58,7 +68,8 @@ def code_of(stage: str, *, simulated: bool) -> tuple[str, ...]:
         "drugs": (
             *("defs/microenvironment.py", "science/drugs", groups, fdr),
             *("science/microenvironment/confounders.py", "science/microenvironment/mean_z.py"),
-            *("science/cohorts/expression.py", *symbols, "sources/gdsc.py", "sources/archived.py", *figures),
+            *("science/cohorts/expression.py", *symbols),
+            *("sources/gdsc.py", "sources/listing.py", "sources/archived.py", *figures),
         ),
         "database": ("lake", "tables", *(("sources/simulated",) if simulated else ())),
     }
@@ -66,26 +77,26 @@ def code_of(stage: str, *, simulated: bool) -> tuple[str, ...]:
     return (f"defs/{stage}.py", *own[stage], *((described,) if (PACKAGE / described).is_file() else ()))
 
 
-def modules_in(folder: str, *, but: str) -> tuple[str, ...]:
-    """The modules and folders of a folder of the package, without one."""
+def modules_in(folder: str, *, but: tuple[str, ...]) -> tuple[str, ...]:
+    """The modules and folders of a folder of the package, without some."""
     found = sorted(p.name for p in (PACKAGE / folder).iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file())
-    return tuple(f"{folder}/{name}" for name in found if name != but)
+    return tuple(f"{folder}/{name}" for name in found if name not in but)
 
 
 def build_definitions(study: Study, place: Place | None = None) -> dg.Definitions:
     """Everything Dagster needs for one study in one place; without a place, that of the environment."""
     place = place or Place.from_environment()
 
-    def stage(name: str) -> Stage:
-        return Stage(name, study, place, code_of(name, simulated=place.simulated))
+    def stage(name: str, group: str | None = None) -> Stage:
+        return Stage(group or name, study, place, code_of(name, simulated=place.simulated))
 
     results = [
         *cohorts.assets(stage("cohorts")),
         *genes.assets(stage("genes")),
         *signature.assets(stage("signature")),
-        *promotion.assets(stage("signature")),
-        *scores.assets(stage("signature")),
-        *changes.assets(stage("signature")),
+        *promotion.assets(stage("promotion", group="signature")),
+        *scores.assets(stage("scores", group="signature")),
+        *changes.assets(stage("changes", group="signature")),
         *microenvironment.assets(stage("microenvironment")),
     ]
     if study.drugs:
@@ -99,8 +110,10 @@ def build_definitions(study: Study, place: Place | None = None) -> dg.Definition
     tags = {STUDY_TAG: study.hash}
     look = looks.job(observed, tags)
     made = {asset.op.name: asset for asset in [*raw, *results, *published]}
+    assets = [*observed, *automation.automated(list(made.values()), study, place)]
+    house, weekly = retention.housekeeping(study, place, assets)
     return dg.Definitions(
-        assets=[*observed, *automation.automated(list(made.values()), study, place)],
+        assets=assets,
         jobs=[
             dg.define_asset_job(
                 JOB,
@@ -109,9 +122,10 @@ def build_definitions(study: Study, place: Place | None = None) -> dg.Definition
                 tags=tags,
             ),
             look,
+            house,
         ],
-        schedules=[automation.schedule(study, look)],
-        sensors=[automation.sensor(study)],
+        schedules=[automation.schedule(study, look), weekly],
+        sensors=[automation.sensor(study), *alerts.sensors(study, place)],
         executor=_executor(study),
         resources={
             "io_manager": LakeIOManager(root=str(place.data_lake), study_hash=study.hash, upstream=place.upstream)

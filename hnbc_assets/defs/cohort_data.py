@@ -40,12 +40,6 @@ def cohort_set(
     return analysis_set(patients, expression, cohort.endpoint, scale=cohort.expression_scale, rank=rank)
 
 
-def of_included(expression: pd.DataFrame, included: pd.DataFrame) -> pd.DataFrame:
-    """genes × included patients."""
-    wanted = set(included.patient_id)
-    return expression[[p for p in expression.columns if p in wanted]]
-
-
 def apply_to_cohort(
     study: Study,
     name: str,

@@ -40,6 +40,12 @@ def included_keys(study: Study) -> dict[str, str]:
     return {name: f"included_patients/{name}" for name in study.cohorts}
 
 
+def of_included(expression: pd.DataFrame, included: pd.DataFrame) -> pd.DataFrame:
+    """genes × included patients."""
+    wanted = set(included.patient_id)
+    return expression[[p for p in expression.columns if p in wanted]]
+
+
 def assets(stage: Stage) -> list[dg.AssetsDefinition]:
     """The cohorts stage of the study."""
     return [*(_cohort(stage, name) for name in stage.study.cohorts), *_over_all(stage)]

@@ -8,8 +8,7 @@ from __future__ import annotations
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets.defs.cohort_data import of_included
-from hnbc_assets.defs.cohorts import expression_keys, included_keys
+from hnbc_assets.defs.cohorts import expression_keys, included_keys, of_included
 from hnbc_assets.defs.microenvironment import risk_groups
 from hnbc_assets.defs.publishing import Described, Publication
 from hnbc_assets.defs.releases import GDSC

@@ -8,9 +8,12 @@ from hnbc_assets.defs import code_of
 from hnbc_assets.defs.stage import PACKAGE
 from hnbc_assets_tests.test_house import imports, modules
 
-STAGES = ("releases", "cohorts", "genes", "signature", "microenvironment", "drugs", "database")
+STAGES = (
+    *("releases", "cohorts", "genes", "signature", "promotion", "scores", "changes"),
+    *("microenvironment", "drugs", "database"),
+)
 ROOMS = ("science", "report", "sources")
-BESIDE = {f"hnbc_assets.defs.{name}" for name in ("checks", "cohort_data", "ingest_checks")}
+BESIDE = {f"hnbc_assets.defs.{name}" for name in ("checks", "cohort_data", "gates", "ingest_checks")}
 TRANSPORT = {
     f"hnbc_assets.sources.{name}" for name in ("archive", "download", "http", "http_answers", "manifest", "progress")
 }
