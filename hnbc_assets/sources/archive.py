@@ -107,13 +107,21 @@ class Archive:
         return lacking
 
     def store(self, source: str, release: str, *, file_id: str, url: str, path: str, content: bytes) -> pd.Series:
-        """Keep a reply as a raw file; the same bytes again leave file and row as they are. Returns its manifest row."""
+        """Keep a reply as a raw file; the same bytes again leave file and row as they are. Returns its manifest row.
+
+        Other bytes under the same id take over the row, not the place: those that were there stay, for what was made
+        from them (views, the gate's comparison) names them.
+        """
         check_path(path)
         manifest = self._manifest(source, release)
-        target = self.root / source / release / path
         sha256 = hashlib.sha256(content).hexdigest()
         with manifest.batch():
             row = manifest.rows().get(file_id)
+            target = self.root / source / release / path
+            if row is not None and row["sha256"] == sha256:
+                target = self.root / row["path"]
+            elif target.is_file() and digests(target)[1] != sha256:
+                target = target.with_name(f"{target.stem}.{sha256[:12]}{target.suffix}")
             unchanged = row is not None and row["sha256"] == sha256 and row["url"] == url
             if row is None or not unchanged or not self._intact(row):
                 target.parent.mkdir(parents=True, exist_ok=True)
