@@ -19,7 +19,7 @@ STATUS = {
     "retired": "published before",
     "passed_over": "a refit that was passed over",
 }
-HEADINGS = ("signature", "cohort", "patients are", "patients / events", "C published", "C other", "difference")
+HEADINGS = ("signature", "cohort", "patients are", "n / events", "published", "other", "difference")
 
 
 def challengers(frames: Frames) -> list[Block]:

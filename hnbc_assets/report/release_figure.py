@@ -118,7 +118,7 @@ def _counts(cohort: str, both: np.ndarray, flipped: np.ndarray) -> str:
     """ "tcga_brca · 271 changed, 4 flipped"."""
     n = len(both)
     n_flipped = int(flipped.sum())
-    return f"{shortened(cohort)} · {n:,} changed, {n_flipped or 'none'} flipped"
+    return f"{shortened(cohort, 20)} · {n:,} changed, {n_flipped or 'none'} flipped"
 
 
 def _limits(scores: np.ndarray) -> tuple[float, float]:
