@@ -46,10 +46,13 @@ def in_use(lake: Lake, name: str) -> str:
 
 def said(lake: Lake, study: Study | None, seen: Observation) -> str:
     """What is to be said of an upstream: a look that failed, a release that is not in use, a look too long ago."""
+    from hnbc_assets.lake.attempts import latest
+
     if seen.problem:
         return f"✗ not reached since {seen.problem_since[:16]}: {seen.problem}"
     if seen.release != in_use(lake, seen.name):
-        return "behind: hnbc refresh fetches it"
+        attempt = latest(lake, f"raw/{seen.name}")
+        return "✗ held up: see below" if attempt is not None and attempt.held else "behind: hnbc refresh fetches it"
     pin = study and (study.releases.pin.get(seen.name) or study.releases.pin.get(seen.name.split("/")[0]))
     if pin:
         return "pinned by the study"

@@ -172,11 +172,13 @@ class Narrator:
         told = self.told
         told.done.add(step)
         name = self._name(step)
-        blocked = any(c.blocking and c.asset in told.planned.get(step, []) for c in told.failed_checks)
+        stopping = [c for c in told.failed_checks if c.blocking and c.asset in told.planned.get(step, [])]
         message, status = self._explain(name, error)
         told.failures.append(Failure(name, message, status))
         seconds = at - told.started.get(step, at)
-        said = "stopped by its blocking check" if blocked and "AssetCheck" in message else message
+        # A check that stopped the step has said why already.
+        repeated = any("AssetCheck" in message or message in c.description for c in stopping)
+        said = f"stopped by {', '.join(c.name for c in stopping)}" if repeated else message
         if said == STOPPED:
             _say(f"  ✗ {name} stopped after {seconds:.1f} s")
         else:
@@ -219,7 +221,7 @@ def _found(evaluation: Any) -> str:
     said = [evaluation.description] if evaluation.description else []
     for name, word in (("value", "found"), ("threshold", "allowed")):
         given = evaluation.metadata.get(name)
-        if given is not None:
+        if given is not None and str(given.value) not in (evaluation.description or ""):
             said.append(f"{word}: {given.value}")
     return "; ".join(said)
 

@@ -121,6 +121,7 @@ def _reports(stage: Stage) -> dg.AssetsDefinition:
         performance_changes: pd.DataFrame,
         signature_challengers: pd.DataFrame,
         signature: pd.DataFrame,
+        prognostic_performance: pd.DataFrame,
     ) -> Publication:
         """What each release brought and what it did: a report in Markdown here, in HTML on disk."""
         before = baseline(stage)
@@ -144,6 +145,7 @@ def _reports(stage: Stage) -> dg.AssetsDefinition:
                 "release_changes": brought,
                 "signature_challengers": signature_challengers,
                 "signature": signature,
+                "prognostic_performance": prognostic_performance,
                 "accepted_releases": _accepted(stage, before),
             },
             title=f"{stage.study.title}: {before.releases or 'the same releases, other code or settings'}",
@@ -172,10 +174,10 @@ def _summary(brought: pd.DataFrame, now: dict[str, pd.DataFrame]) -> dict[str, o
     patients = brought.kind.isin(["patient_added", "patient_removed", "value_changed"])
     genes, scores = now["signature_changes"], now["risk_changes"]
     return {
-        "n_file_changes": int(files.sum()),
+        "n_file_changes": brought[files].drop_duplicates(["asset", "entity"]).shape[0],
         "n_patients_changed": brought[patients].drop_duplicates(["asset", "entity"]).shape[0],
         "signature_changed": bool(len(genes)),
-        "n_scores_moved": int((scores.change == "moved").sum()),
+        "n_scores_moved": int(((scores.change == "moved") & scores.old_score.notna() & scores.new_score.notna()).sum()),
         "n_flipped": int(scores.flipped.astype(bool).sum()),
     }
 

@@ -19,6 +19,7 @@ from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.lake.decisions import decisions
 
 GUARDED = ("gdc", "geo", "cbioportal")
+KEPT = "The release in use is kept."
 Stored = Callable[[], pd.DataFrame | None]
 
 
@@ -44,7 +45,7 @@ def plausible_release(stage: Stage, upstream: Upstream, stored: Stored) -> Check
         who = _accepted_by(stage, upstream, release)
         if who:
             return Verdict(True, "; ".join(found), allowed, f"{told} Accepted by {who}.")
-        told += f" The release in use is kept. To let it through: hnbc refresh --accept {upstream.kind} {release}"
+        told += f" {KEPT} To let it through: hnbc refresh --accept {upstream.kind} {release}"
         return Verdict(False, "; ".join(found), allowed, told)
 
     return Check(plausible_release, gate=True)
