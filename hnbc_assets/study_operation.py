@@ -82,13 +82,13 @@ class Freshness(Section):
     """
 
     looked: float = Field(2, gt=0)
-    releases: float = Field(400, gt=0)
-    cohorts: float = Field(400, gt=0)
-    genes: float = Field(400, gt=0)
-    signature: float = Field(400, gt=0)
-    microenvironment: float = Field(400, gt=0)
-    drugs: float = Field(400, gt=0)
-    database: float = Field(400, gt=0)
+    releases: float = Field(365, gt=0)
+    cohorts: float = Field(365, gt=0)
+    genes: float = Field(365, gt=0)
+    signature: float = Field(365, gt=0)
+    microenvironment: float = Field(365, gt=0)
+    drugs: float = Field(365, gt=0)
+    database: float = Field(365, gt=0)
 
     def days(self, stage: Stage) -> float:
         """The days of one stage."""

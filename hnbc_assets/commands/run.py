@@ -10,8 +10,8 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +79,7 @@ def _run(home: Home, selections: Sequence[str], executor: str | None, verbose: b
     if chosen_study.execution.executor == "multiprocess":
         share_cores(chosen_study.execution.max_concurrent)
     keys = choose(definitions(executor), selections) if selections else None
-    with home.instance() as instance:
+    with _automation_waiting(home), home.instance() as instance:
         release_abandoned(instance)
         told = execute(home, instance, STUDY, keys, executor, verbose, interruption)
     if interruption.received:
@@ -91,6 +91,17 @@ def _run(home: Home, selections: Sequence[str], executor: str | None, verbose: b
     elif keys is not None and not told.failures:
         _say(f"The database was not published anew: hnbc run --select {DATABASE_ASSET} does it.")
     return exit_status([told])
+
+
+@contextmanager
+def _automation_waiting(home: Home) -> Iterator[None]:
+    """Let the daemon's automation wait while assets are made here; another command may hold it back already."""
+    from hnbc_assets.lake.atomic import locked
+
+    with ExitStack() as held:
+        with suppress(TimeoutError):
+            held.enter_context(locked(home.lake.refresh_lock, wait_seconds=0))
+        yield
 
 
 def opening(home: Home, chosen_study: Study) -> str:

@@ -21,11 +21,12 @@ import dagster as dg
 
 from hnbc_assets.defs.graph import nodes
 from hnbc_assets.defs.stage import STUDY_TAG
+from hnbc_assets.errors import StudyError
 from hnbc_assets.lake.atomic import is_locked
 from hnbc_assets.lake.io_manager import asset_name
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.lake.plan import Node, Plan, examine
-from hnbc_assets.study import Place, Study
+from hnbc_assets.study import Place, Study, load_study
 from hnbc_assets.study_operation import Freshness
 
 SENSOR, SCHEDULE = "refresh", "daily_look"
@@ -36,15 +37,21 @@ SECONDS_OF_AN_EVALUATION = 1.0
 class Due:
     """What can be made now, evaluated once for all assets of a tick."""
 
-    lake: Lake
-    retry_hours: float
+    study: Study
+    place: Place
     nodes: Mapping[str, Node] = field(default_factory=dict)
     _found: frozenset[str] = frozenset()
     _at: float = float("-inf")
+    _edited: bool = False
+    _checked: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        self._checked = self._stamp()
 
     def assets(self) -> frozenset[str]:
         """The assets that are behind while nothing that they rest on is, and whose last attempt does not stand against
-        it. None before the first publication, which is a person's to ask for, nor while a refresh runs in a terminal.
+        it. None before the first publication, which is a person's to ask for, nor while a command in a terminal makes
+        assets, nor while the study file is not the study of these definitions: they wait to be reloaded.
         """
         now = time.monotonic()
         if now - self._at > SECONDS_OF_AN_EVALUATION:
@@ -52,11 +59,30 @@ class Due:
         return self._found
 
     def _evaluate(self) -> frozenset[str]:
-        if not self.lake.database.exists() or is_locked(self.lake.refresh_lock):
+        lake = Lake(self.place.data_lake)
+        if not lake.database.exists() or is_locked(lake.refresh_lock) or self._study_edited():
             return frozenset()
-        plan = examine(self.lake, self.nodes)
-        resting = {asset for asset in plan.reasons if plan.resting(asset, self.retry_hours)}
+        plan = examine(lake, self.nodes)
+        resting = {asset for asset in plan.reasons if plan.resting(asset, self.study.refresh.retry_hours)}
         return frozenset(set(plan.ready(settled_raw(plan, resting))) - resting)
+
+    def _study_edited(self) -> bool:
+        """Whether a step would see another study than these definitions were made of."""
+        stamp = self._stamp()
+        if stamp != self._checked:
+            try:
+                self._edited = load_study(self.place.study_file).hash != self.study.hash
+            except StudyError:
+                self._edited = True
+            self._checked = stamp
+        return self._edited
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            found = self.place.study_file.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino
 
 
 def settled_raw(plan: Plan, stopped: set[str]) -> set[str]:
@@ -83,7 +109,7 @@ class Behind(dg.AutomationCondition):
 
 def automated(assets: Sequence[dg.AssetsDefinition], study: Study, place: Place) -> list[dg.AssetsDefinition]:
     """The assets with their condition and their stage's freshness policy."""
-    due = Due(Lake(place.data_lake), study.refresh.retry_hours)
+    due = Due(study, place)
     condition = Behind(due) & ~dg.AutomationCondition.in_progress()
 
     def with_policies(spec: dg.AssetSpec) -> dg.AssetSpec:

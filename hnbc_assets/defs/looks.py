@@ -95,8 +95,9 @@ def _observed(name: str, upstreams: list[Upstream], study: Study, place: Place) 
                 except HnbcError as error:
                     problems.append(error)
         if not problems and data_version(seen) != _observed_before(context.instance, key):
-            releases = {name: observation.release for name, observation in seen.items()}
-            yield dg.ObserveResult(asset_key=key, data_version=dg.DataVersion(data_version(seen)), metadata=releases)
+            told = {name: observation.release for name, observation in seen.items()}
+            told |= {"upstream": "SIMULATED" if place.simulated else place.upstream}
+            yield dg.ObserveResult(asset_key=key, data_version=dg.DataVersion(data_version(seen)), metadata=told)
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=REACHABLE,

@@ -52,7 +52,7 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
                 told = ConsoleProgress(upstream.raw)
                 manifest = upstream.fetch(client, archive, progress=told, previous=previous)
         release = fetched_release(upstream.kind, manifest)
-        said = {"files": len(manifest), "bytes": int(manifest.size_bytes.sum()), "release": release}
+        said = {"files": len(manifest), "archived_bytes": int(manifest.size_bytes.sum()), "release": release}
         return Publication(manifest, versioned_on=VERSIONED_ON, release=release, metadata=said)
 
     raw.__doc__ = upstream.description

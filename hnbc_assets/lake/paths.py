@@ -103,7 +103,7 @@ class Lake:
 
     @property
     def refresh_lock(self) -> Path:
-        """Held by a refresh in a terminal; the automation waits meanwhile."""
+        """Held by a command in a terminal that makes assets; the automation waits meanwhile."""
         return self.root / ".refresh.lock"
 
     def observed_objects(self) -> list[str]:

@@ -18,7 +18,7 @@ KINDS = (
 )
 PUBLISHED_BEFORE = "when the database was published that this is compared with"
 RELEASES = (
-    "upstream releases that differ between the two, as 'gdc/TCGA-BRCA 45.0 → 46.0'; empty when only code or settings do"
+    "upstream releases that differ between the two, as 'gdc/TCGA-BRCA 45.0 → 46.0'; null when only code or settings do"
 )
 
 
