@@ -51,8 +51,7 @@ def tell(home: Home) -> int:
     LakeBelongsElsewhere
         If the lake was filled from another upstream.
     """
-    from hnbc_assets.commands.job import definitions, study
-    from hnbc_assets.defs.graph import nodes
+    from hnbc_assets.commands.job import graph, study
     from hnbc_assets.defs.resources import open_archive, open_client
     from hnbc_assets.defs.upstreams import upstreams
     from hnbc_assets.lake.plan import examine
@@ -61,7 +60,7 @@ def tell(home: Home) -> int:
     if belongs not in (None, home.place.upstream):
         raise LakeBelongsElsewhere(f"{home.lake.root} holds results of {belongs!r}: set HNBC_UPSTREAM={belongs}.")
     chosen_study = study()
-    plan = examine(home.lake, nodes(asset for asset in definitions().assets or [] if hasattr(asset, "specs")))
+    plan = examine(home.lake, graph())
     archive = open_archive(home.place)
     with open_client(home.place, chosen_study) as client:
         known = upstreams(chosen_study, simulated=home.place.simulated).values()

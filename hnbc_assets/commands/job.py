@@ -21,6 +21,7 @@ PLAIN_NAME = re.compile(r"(\d*\+)?([A-Za-z0-9_./*-]+)(\+\d*)?")
 if TYPE_CHECKING:
     from dagster import AssetKey, Definitions, JobDefinition
 
+    from hnbc_assets.lake.plan import Node
     from hnbc_assets.study import Study
 
 
@@ -46,6 +47,13 @@ def definitions(executor: str | None = None) -> Definitions:
 def resolved_job(name: str, executor: str | None = None) -> JobDefinition:
     """A job of the study; each process of a multiprocess run calls this."""
     return definitions(executor).resolve_job_def(name)
+
+
+def graph() -> dict[str, Node]:
+    """The study's assets as the plan of the lake knows them."""
+    from hnbc_assets.defs.graph import nodes
+
+    return nodes(definitions().assets or [])
 
 
 def choose(known: Definitions, selections: Sequence[str]) -> list[AssetKey]:

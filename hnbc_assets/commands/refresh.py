@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hnbc_assets.commands.home import Home
     from hnbc_assets.commands.narration import Told
-    from hnbc_assets.lake.plan import Node, Plan
+    from hnbc_assets.lake.plan import Plan
     from hnbc_assets.study import Study
 
 MOST_ROUNDS = 60
@@ -104,11 +104,11 @@ def _refresh(
 def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: Any) -> list[Told]:
     """A look, then what is behind level by level, until nothing is that can be made."""
     from hnbc_assets.commands.execution import execute
-    from hnbc_assets.commands.job import LOOK, STUDY, definitions
+    from hnbc_assets.commands.job import LOOK, STUDY, graph
     from hnbc_assets.defs.automation import settled_raw
     from hnbc_assets.lake.plan import examine
 
-    nodes, tolds, failed = _nodes(definitions()), [], set()
+    nodes, tolds, failed = graph(), [], set()
     tolds.append(execute(home, instance, LOOK, None, None, verbose, interruption))
     while not interruption.received:
         plan = examine(home.lake, nodes)
@@ -128,12 +128,6 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
         if told.run_error:
             break
     return tolds
-
-
-def _nodes(definitions: Any) -> dict[str, Node]:
-    from hnbc_assets.defs.graph import nodes
-
-    return nodes(asset for asset in definitions.assets or [] if hasattr(asset, "specs"))
 
 
 def _keys(assets: list[str]) -> list[Any]:

@@ -16,9 +16,10 @@ from hnbc_assets.lake.plan import Node
 DATABASE = "hnbc_database"
 
 
-def nodes(assets: Iterable[dg.AssetsDefinition]) -> dict[str, Node]:
+def nodes(assets: Iterable[object]) -> dict[str, Node]:
     """The materialised assets by name; observed sources are none."""
-    made = [(definition, spec) for definition in assets for spec in definition.specs if definition.is_materializable]
+    definitions = [a for a in assets if isinstance(a, dg.AssetsDefinition) and a.is_materializable]
+    made = [(definition, spec) for definition in definitions for spec in definition.specs]
     known = {asset_name(spec.key) for _, spec in made}
     found = {}
     for definition, spec in made:

@@ -112,9 +112,9 @@ def _publish_signature(stage: Stage) -> dg.AssetsDefinition:
             registry.adopt(lake, Adoption(chosen, now, by if study.challengers.promotion == "approval" else ""))
         table = _all_signatures(stage, chosen, refit, refit_description)
         return {
-            "signature": rows if len(rows) else Signature.empty(),
+            "signature": rows,
             "signatures": Publication(table, versioned_on=tuple(c for c in Signatures.columns if c not in TIMES)),
-            "single_sample_signature": alone if len(alone) else SingleSampleSignature.empty(),
+            "single_sample_signature": alone,
             DESCRIPTION: described[columns].assign(current=chosen == refit),
             "archived_signatures": _archived(stage),
         }
@@ -185,7 +185,7 @@ def _all_signatures(stage: Stage, chosen: str, refit: str, refit_description: pd
 
 
 def _archived(stage: Stage) -> pd.DataFrame:
-    frames = [pd.DataFrame(one.signature) for one in registry.registered(stage.lake).values()]
+    frames = [one.frames()[0] for one in registry.registered(stage.lake).values()]
     columns = list(ArchivedSignatures.columns)
     return pd.concat([f[columns] for f in frames], ignore_index=True) if frames else ArchivedSignatures.empty()
 

@@ -20,6 +20,7 @@ import pandas as pd
 from hnbc_assets.errors import NotInLake
 from hnbc_assets.lake.atomic import write_bytes
 from hnbc_assets.lake.paths import Lake
+from hnbc_assets.tables.signature import Signature, SignatureDescription, SingleSampleSignature
 
 SIGNATURE_ID = re.compile(r"[0-9a-f]{6,64}")
 Rows = list[dict[str, Any]]
@@ -41,8 +42,12 @@ class Registered:
     run_id: str
 
     def frames(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-        """Signature, single-sample form and description as frames."""
-        return pd.DataFrame(self.signature), pd.DataFrame(self.single_sample), pd.DataFrame([self.description])
+        """Signature, single-sample form and description as frames of their tables, missing numbers being NaN."""
+        return (
+            Signature.conform(pd.DataFrame(self.signature)),
+            SingleSampleSignature.conform(pd.DataFrame(self.single_sample)),
+            SignatureDescription.conform(pd.DataFrame([self.description])),
+        )
 
 
 @dataclass(frozen=True)
