@@ -175,7 +175,7 @@ def _alert(home: Home, instance: DagsterInstance, chosen_study: Study, tolds: li
 
 def _close(home: Home, tolds: list[Told]) -> None:
     """What came of it, in a few lines."""
-    from hnbc_assets.commands.run import DATABASE_ASSET, where
+    from hnbc_assets.commands.run import DATABASE_ASSET, published_headline, where
 
     made = {asset for told in tolds for asset in told.rows}
     failures = [failure for told in tolds for failure in told.failures]
@@ -186,23 +186,24 @@ def _close(home: Home, tolds: list[Told]) -> None:
     words = [f"{len(made)} assets made"] + ([f"fetched: {', '.join(raw)}"] if raw else [])
     words += [f"{len(failures)} step{'s' * (len(failures) != 1)} failed"] if failures else []
     click.echo("\n" + " · ".join(words))
-    for line in _moved(home) if DATABASE_ASSET in made else ():
-        click.echo(line)
     if DATABASE_ASSET in made:
+        click.echo("\n".join(_moved(home) or [published_headline(home)]))
         _say(where(home))
     elif failures:
         _say("The published database stays as it was; hnbc status has the reasons.")
 
 
 def _moved(home: Home) -> list[str]:
-    """The latest report's figures, when this publication has one."""
+    """What the latest report counts, when this publication has one; otherwise that the results are the same."""
     from hnbc_assets.lake.publications import read_published
 
     tables = read_published(home.lake, ["release_reports", "publications"])
     reports, made = tables["release_reports"], tables["publications"].sort_values("published_at")
-    if len(made) < 2 or reports.empty:
+    if len(made) < 2:
         return []
     mine = reports[reports.previous_published_at == made.published_at.iloc[-2]]
+    if mine.empty:
+        return ["No signature, score or figure of merit moved."]
     return [
         f"{row.releases or 'same releases'}: {row.n_file_changes} file changes, {row.n_patients_changed} patients "
         f"changed; {'another signature' if row.signature_changed else 'the signature stays'}, "

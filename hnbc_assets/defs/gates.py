@@ -15,7 +15,7 @@ from hnbc_assets.defs.ingest_checks import is_reply
 from hnbc_assets.defs.publishing import Check, Verdict
 from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import Stage
-from hnbc_assets.defs.upstreams import Upstream
+from hnbc_assets.defs.upstreams import Upstream, pinned
 from hnbc_assets.lake.decisions import decisions
 
 GUARDED = ("gdc", "geo", "cbioportal")
@@ -29,7 +29,8 @@ def plausible_release(stage: Stage, upstream: Upstream, stored: Stored) -> Check
     def plausible_release(manifest: pd.DataFrame) -> Verdict:
         """The release loses no more files, patients, follow-up and events than the study allows; model and fields stay.
 
-        A release that is held up is accepted by name: hnbc refresh --accept. Until then the one before stays in use.
+        A release that is held up is accepted by name: hnbc refresh --accept. Until then the one before stays in use. One
+        that the study pins was chosen by a person.
         """
         from hnbc_assets.sources.listing import fetched_release
 
@@ -42,6 +43,8 @@ def plausible_release(stage: Stage, upstream: Upstream, stored: Stored) -> Check
             return Verdict(True, "within the study's limits", allowed, f"{release} beside the release in use")
         told = f"{upstream.kind} {release} ({upstream.name}) beside {fetched_release(upstream.kind, before)}: "
         told += "; ".join(found) + "."
+        if pinned(stage.study, upstream):
+            return Verdict(True, "; ".join(found), allowed, f"{told} The study pins {upstream.name} to {release}.")
         who = _accepted_by(stage, upstream, release)
         if who:
             return Verdict(True, "; ".join(found), allowed, f"{told} Accepted by {who}.")
@@ -71,6 +74,10 @@ def _losses(stage: Stage, upstream: Upstream, before: pd.DataFrame, after: pd.Da
     from hnbc_assets.sources.release_changes import field_changes, release_changes
 
     limits, archive = stage.study.gates, open_archive(stage.place)
+    lost = archive.damaged(before)
+    if lost:
+        yield f"nothing can be compared: {len(lost):,} files of the release in use are gone from the archive, as {lost[0]}"
+        return
     changes = release_changes(archive, None, before, after)
     removed, files = int((changes.kind == "file_removed").sum()), _data_files(before)
     if removed > limits.files_removed * files:

@@ -17,7 +17,7 @@ from hnbc_assets.defs.resources import open_archive, open_archive_to_fetch, open
 from hnbc_assets.defs.stage import Stage
 from hnbc_assets.defs.step import Fetched
 from hnbc_assets.defs.upstreams import Upstream, pinned, upstreams
-from hnbc_assets.errors import NotInLake
+from hnbc_assets.errors import ChecksumMismatch, NotInLake
 from hnbc_assets.lake import parquet
 from hnbc_assets.tables import Manifest, ReleaseChanges
 
@@ -97,18 +97,24 @@ def _release_changes(stage: Stage, known: dict[str, Upstream]) -> dg.AssetsDefin
         from hnbc_assets.sources.listing import fetched_release
         from hnbc_assets.sources.release_changes import release_changes as compare
 
-        archive, found, counted = open_archive(stage.place), [], {}
+        archive, found = open_archive(stage.place), []
+        counted: dict[str, int | str] = {}
         for name, manifest in manifests.items():
             release = fetched_release(known[name].kind, manifest)
             keep_view(archive, name, release, manifest)
             order = [view.release for view in views(archive, name)]
             order = order[: order.index(release) + 1]
             for before, after in pairwise(order):
-                rows = compare(
-                    archive, known[name].source, recall(archive, name, before), recall(archive, name, after)
-                ).assign(asset=known[name].raw, from_release=before, to_release=after)
+                step = f"{name} {before} → {after}"
+                try:
+                    both = recall(archive, name, before), recall(archive, name, after)
+                except ChecksumMismatch as damage:  # of the past alone: the files in use were verified
+                    counted[step] = f"cannot be told any more: {damage}"
+                    continue
+                rows = compare(archive, known[name].source, *both)
+                rows = rows.assign(asset=known[name].raw, from_release=before, to_release=after)
                 found.append(ReleaseChanges.conform(rows))
-                counted[f"{name} {before} → {after}"] = len(rows)
+                counted[step] = len(rows)
         table = pd.concat(found, ignore_index=True) if found else ReleaseChanges.empty()
         return Publication(table, metadata=counted)
 
