@@ -29,8 +29,8 @@ def plausible_release(stage: Stage, upstream: Upstream, stored: Stored) -> Check
     def plausible_release(manifest: pd.DataFrame) -> Verdict:
         """The release loses no more files, patients, follow-up and events than the study allows; model and fields stay.
 
-        A release that is held up is accepted by name: hnbc refresh --accept. Until then the one before stays in use. One
-        that the study pins was chosen by a person.
+        A release that is held up is accepted by name: hnbc refresh --accept. Until then the one before stays in use.
+        One that the study pins was chosen by a person.
         """
         from hnbc_assets.sources.listing import fetched_release
 
@@ -76,7 +76,7 @@ def _losses(stage: Stage, upstream: Upstream, before: pd.DataFrame, after: pd.Da
     limits, archive = stage.study.gates, open_archive(stage.place)
     lost = archive.damaged(before)
     if lost:
-        yield f"nothing can be compared: {len(lost):,} files of the release in use are gone from the archive, as {lost[0]}"
+        yield f"nothing can be compared: {len(lost):,} archived files of the release in use are gone, as {lost[0]}"
         return
     changes = release_changes(archive, None, before, after)
     removed, files = int((changes.kind == "file_removed").sum()), _data_files(before)
