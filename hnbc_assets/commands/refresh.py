@@ -183,7 +183,7 @@ def _close(home: Home, tolds: list[Told]) -> None:
         click.echo("Everything is current: nothing was fetched, nothing made.")
         return
     raw = sorted(asset.removeprefix("raw/") for asset in made if asset.startswith("raw/"))
-    words = [f"{len(made)} assets made"] + ([f"fetched: {', '.join(raw)}"] if raw else [])
+    words = [f"{len(made)} assets made"] + ([f"up to date with: {', '.join(raw)}"] if raw else [])
     words += [f"{len(failures)} step{'s' * (len(failures) != 1)} failed"] if failures else []
     click.echo("\n" + " · ".join(words))
     if DATABASE_ASSET in made:

@@ -112,7 +112,7 @@ def _lost_patients(stage: Stage, cohort: str, before: pd.DataFrame, after: pd.Da
     limits = stage.study.gates
     allowed = {
         "patients": limits.patients_lost,
-        "follow-up": limits.survival_lost,
+        "follow-up times": limits.survival_lost,
         "events": limits.events_lost,
     }
     lost = losses(_patients(stage, cohort, before), _patients(stage, cohort, after))

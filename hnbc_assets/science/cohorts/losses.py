@@ -21,7 +21,7 @@ def losses(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    what ("patients", "follow-up", "events"), endpoint (empty for patients), n_before, n_lost, example (a patient id,
+    what ("patients", "follow-up times", "events"), endpoint (empty for patients), n_before, n_lost, example (a patient id,
     empty when none is lost); one row for patients and two for each endpoint that `before` has times or events of.
     """
     columns = ["what", "endpoint", "n_before", "n_lost", "example"]
@@ -34,7 +34,7 @@ def _rows(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, str,
         days, event = f"{endpoint}_days", f"{endpoint}_event"
         had, have = before.index[before[days].notna()], after.index[after[days].notna()]
         if len(had):
-            yield _row("follow-up", endpoint, had, have)
+            yield _row("follow-up times", endpoint, had, have)
         died, dead = (frame.index[frame[event].eq(True).fillna(False).astype(bool)] for frame in (before, after))
         if len(died):
             yield _row("events", endpoint, died, dead)
