@@ -174,7 +174,7 @@ def fields(model: type[BaseModel], prefix: str) -> dict[str, object]:
         sections = [kind for kind in _kinds(field.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
         if prefix == "" and sections and name != "cohorts":
             found |= fields(sections[0], f"{name}[]." if typing.get_origin(field.annotation) is list else f"{name}.")
-        elif name != "cohorts":
+        elif prefix or name != "cohorts":
             found[prefix + name] = None if field.is_required() else field.get_default(call_default_factory=True)
     return found
 

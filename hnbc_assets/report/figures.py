@@ -1,6 +1,7 @@
-"""Every figure by name: tables in, PNG bytes out.
+"""Every figure of the stages by name: tables in, PNG bytes out.
 
-Belongs here: the list. Does not: the drawing, which is a file a stage beside this one.
+Belongs here: the list. Does not: the drawing, which is a file a stage beside this one; the release report's own figure
+(release_figure): an edit of it would make every stage stale.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 from hnbc_assets.report.canvas import as_markdown, caption, empty
 from hnbc_assets.report.comparisons import drug_boxplots, immune_boxplots
 from hnbc_assets.report.genes import volcano
-from hnbc_assets.report.release_figure import scores_before_after
 from hnbc_assets.report.signature import coefficients, forest, lasso_path
 from hnbc_assets.report.survival import kaplan_meier
 
@@ -22,6 +22,5 @@ __all__ = [
     "immune_boxplots",
     "kaplan_meier",
     "lasso_path",
-    "scores_before_after",
     "volcano",
 ]

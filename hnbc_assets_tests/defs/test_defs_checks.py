@@ -64,7 +64,8 @@ def scored():
     nothing = pd.DataFrame({"gene": [], "coefficient": [], "mean": [], "sd": []})
     return rows, {
         "signature": signature, "single_sample_signature": nothing, "expression": {"t": expression},
-        "patients": {"t": patients}, "signatures": pd.DataFrame({"cutoff": [score.median()]}),
+        "patients": {"t": patients},
+        "description": pd.DataFrame({"cutoff": [score.median()], "n_patients": [40], "current": [True]}),
     }  # fmt: skip
 
 
@@ -82,10 +83,26 @@ def test_a_cut_off_that_is_not_the_training_median_fails(scored):
     rows, known = scored
     check = checks.cutoff_from_training("t", "os")
     assert check.judge(rows, known).passed
-    assert not check.judge(rows, known | {"signatures": known["signatures"] + 0.01}).passed
-    swapped = rows.assign(risk_group=rows.risk_group.where(rows.patient_id != "P3").fillna("high"))
+    moved = known["description"].assign(cutoff=known["description"].cutoff + 0.01)
+    assert not check.judge(rows, known | {"description": moved}).passed
+    assert not check.judge(with_p3_on_the_other_side(rows), known).passed
+
+
+def test_the_cut_off_of_a_frozen_signature_is_its_own_and_the_sides_must_still_be_right(scored):
+    rows, known = scored
+    check = checks.cutoff_from_training("t", "os")
+    between = float(np.sort(rows.risk_score)[24:26].mean())  # the median of other patients than these
+    frozen = known | {"description": known["description"].assign(cutoff=between, current=False)}
+    sides = rows.assign(risk_group=np.where(rows.risk_score > between, "high", "low"))
+    assert check.judge(sides, frozen).passed
+    assert not check.judge(sides, frozen | {"description": frozen["description"].assign(current=True)}).passed
+    assert not check.judge(with_p3_on_the_other_side(sides), frozen).passed
+
+
+def with_p3_on_the_other_side(rows):
+    swapped = rows.copy()
     swapped.loc[3, "risk_group"] = "low" if rows.risk_group[3] == "high" else "high"
-    assert not check.judge(swapped, known).passed
+    return swapped
 
 
 def test_shared_patients_between_roles_are_told():

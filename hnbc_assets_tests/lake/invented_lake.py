@@ -86,7 +86,8 @@ def fill(lake: Lake, generation: int = 1, n: int = 50) -> None:
     put(lake, "patients", patients, ("raw/gdc/all",))
     put(lake, "cohorts/one", expression + generation, ("raw/gdc/all",))
     put(lake, "cohorts/two", expression - generation, ("raw/geo/all",))
-    put(lake, "signature", pd.DataFrame({"gene": ["A", "B"], "generation": generation}), ("cohorts/one", "patients"))
+    genes = pd.DataFrame({"signature_id": "0a1b2c", "gene": ["A", "B"], "generation": generation})
+    put(lake, "signature", genes, ("cohorts/one", "patients"))
     scores = patients.assign(cohort_id="two", risk_score=1.5)
     put(lake, "risk_scores", scores, ("signature", "cohorts/two"))
 

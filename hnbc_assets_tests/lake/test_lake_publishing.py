@@ -30,7 +30,7 @@ def query(lake, sql, *parameters):
 def test_the_database_holds_real_tables_with_their_values(filled_lake):
     published = publish(filled_lake, TABLES)
     kinds = dict(query(filled_lake, "SELECT table_name, table_type FROM information_schema.tables"))
-    assert set(kinds) == {*TABLES, "lineage", "raw_files", "check_results", "column_dictionary"}
+    assert set(kinds) == {*TABLES, "lineage", "raw_files", "check_results", "column_dictionary", "publications"}
     assert set(kinds.values()) == {"BASE TABLE"}
     assert published.n_tables == len(kinds)
     assert published.n_rows == sum(query(filled_lake, f"SELECT count(*) FROM {t}")[0][0] for t in kinds)

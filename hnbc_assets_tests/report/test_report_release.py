@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from hnbc_assets.report import figures
+from hnbc_assets.report import release_figure
 from hnbc_assets.report.release import release_report
 from hnbc_assets.tables.changes import (
     AcceptedReleases,
@@ -259,7 +259,7 @@ def test_simulated_stands_on_top_of_both_and_across_the_figure(frames):
     report = release_report(frames, title="A study", watermark="SIMULATED")
     assert report.markdown.split("\n\n")[1].startswith("> **SIMULATED. Planted effects in invented patients")
     assert Page(report.html).text.split("Planted effects")[0].count("SIMULATED") == 1
-    drawn = base64.b64encode(figures.scores_before_after(frames["risk_changes"], watermark="SIMULATED")).decode()
+    drawn = base64.b64encode(release_figure.scores_before_after(frames["risk_changes"], watermark="SIMULATED")).decode()
     assert drawn in report.html
     assert drawn in report.markdown
     real = release_report(frames, title="A study", watermark=None)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hnbc_assets.report import canvas, figures, release_figure
+from hnbc_assets.report import canvas, release_figure
 from hnbc_assets.tables.changes import RiskChanges
 
 NAN = float("nan")
@@ -49,21 +49,21 @@ def written(monkeypatch):
 
 
 def test_the_figure_counts_who_flipped_came_and_went(written):
-    png = figures.scores_before_after(CHANGED, cutoff=(0.0, 0.05))
+    png = release_figure.scores_before_after(CHANGED, cutoff=(0.0, 0.05))
     assert png.startswith(b"\x89PNG\r\n")
     for text in (
         "train · 4 changed, 1 flipped", "val · 2 changed, 1 flipped", "flipped to high (1)", "flipped to low (1)",
         "scored anew (1)", "no longer scored (1)", "moved, same group (1)",
     ):  # fmt: skip
         assert text in written()
-    figures.scores_before_after(CHANGED, cohort_id="val")
+    release_figure.scores_before_after(CHANGED, cohort_id="val")
     assert "train" not in written()
 
 
 def test_the_figure_is_no_wider_than_a_dialog_and_draws_six_cohorts_at_most(written):
     rng = np.random.default_rng(20250101)
     rows = [(f"c{i}", f"P{j}", "moved", *rng.normal(size=2), "high", "high") for i in range(8) for j in range(i + 2)]
-    png = figures.scores_before_after(risk_changes(*rows), watermark="SIMULATED")
+    png = release_figure.scores_before_after(risk_changes(*rows), watermark="SIMULATED")
     assert int.from_bytes(png[16:20], "big") <= canvas.WIDEST_PIXELS
     assert "6 of 8 cohorts, those with most changes" in written()
     assert "c2 · 4 changed, none flipped" in written()
@@ -72,11 +72,11 @@ def test_the_figure_is_no_wider_than_a_dialog_and_draws_six_cohorts_at_most(writ
 
 @pytest.mark.parametrize("changes", [RiskChanges.empty(), risk_changes(("a", "P", "entered", NAN, NAN, None, None))])
 def test_a_figure_of_nothing_says_so(changes, written):
-    assert figures.scores_before_after(changes, watermark="SIMULATED").startswith(b"\x89PNG\r\n")
+    assert release_figure.scores_before_after(changes, watermark="SIMULATED").startswith(b"\x89PNG\r\n")
     assert "No patient's score or risk group changed." in written()
     assert "SIMULATED" in written()
 
 
 def test_one_patient_alone_can_be_drawn(written):
-    figures.scores_before_after(risk_changes(("a", "P", "left", 0.0, NAN, "low", None)))
+    release_figure.scores_before_after(risk_changes(("a", "P", "left", 0.0, NAN, "low", None)))
     assert "no longer scored (1)" in written()
