@@ -6,6 +6,7 @@ Does not: the jobs themselves (job), the lines while one runs (narration).
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import uuid
@@ -13,12 +14,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
+    from dagster import DagsterInstance, DagsterRun
 
     from hnbc_assets.commands.home import Home
     from hnbc_assets.commands.narration import Told
 
 WORKER_TAG = "hnbc/worker"
+CODE_SERVER_TAG = ".dagster/grpc_info"  # where Dagster keeps the address of the code server that started a run
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -73,16 +75,42 @@ def exit_status(tolds: Sequence[Told]) -> int:
 
 
 def release_abandoned(instance: DagsterInstance) -> None:
-    """End the runs whose process on this machine is gone, so that nothing waits for them."""
+    """End the runs whose process on this machine is gone, so that nothing waits for them.
+
+    Dagster's own monitoring ends a run of the daemon whose process was killed, but not one whose code server was killed
+    with it: that would fill the queue for ever.
+    """
     from dagster import DagsterRunStatus, RunsFilter
 
     under_way = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
     for record in instance.get_run_records(RunsFilter(statuses=under_way)):
-        known = record.dagster_run
-        host, _, process = known.tags.get(WORKER_TAG, "").rpartition(":")
-        if host == socket.gethostname() and not _alive(int(process)):
+        if not _gone(record.dagster_run):
+            continue
+        known = instance.get_run_by_id(record.dagster_run.run_id)
+        if known is not None and known.status in under_way:  # it could have ended well since it was read
             instance.report_run_failed(known, "The process of this run ended without a word.")
             instance.event_log_storage.free_concurrency_slots_for_run(known.run_id)
+
+
+def _gone(run: DagsterRun) -> bool:
+    """Whether the process that executes a run, or the code server that is its parent, is known to be gone."""
+    host, _, process = run.tags.get(WORKER_TAG, "").rpartition(":")
+    if host:
+        return host == socket.gethostname() and not _alive(int(process))
+    server = json.loads(run.tags.get(CODE_SERVER_TAG, "{}")).get("socket")
+    return server is not None and not _listens(server)
+
+
+def _listens(path: str) -> bool:
+    """Whether a process listens at a socket of this machine; a code server does as long as it has runs."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except OSError:
+            return True
+    return True
 
 
 def _alive(process: int) -> bool:

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 READY_SECONDS = 120.0
+ABANDONED_SECONDS = 30.0  # between looks for runs whose process is gone
 
 
 class UiEnded(HnbcError):
@@ -58,8 +60,11 @@ def _serve(home: Home, port: int) -> None:
     from hnbc_assets.commands.execution import release_abandoned
     from hnbc_assets.commands.processes import Program, adopt_orphans, stop
 
-    with home.instance() as instance:
-        release_abandoned(instance)
+    def release() -> None:
+        with home.instance() as instance:
+            release_abandoned(instance)
+
+    release()
     adopt_orphans()
     workspace = ["--workspace", str(home.workspace)]
     web = [*_script("dagster-webserver"), "--host", LOOPBACK, "--port", str(port), *workspace]
@@ -71,11 +76,23 @@ def _serve(home: Home, port: int) -> None:
         _await(programs, port)
         click.echo(f"The study is at http://{LOOPBACK}:{port}")
         click.echo(f"lake {home.lake.root} · logs {home.logs} · Ctrl-C ends it", err=True)
+        checked = time.monotonic()
         while True:
             _all_run(programs)
             time.sleep(0.5)
+            if time.monotonic() - checked > ABANDONED_SECONDS:
+                _go_on(release)
+                checked = time.monotonic()
     finally:
         stop(programs)
+
+
+def _go_on(task: Callable[[], None]) -> None:
+    """Do a task whose failure (a storage that is busy) must not end what people are watching, but is said."""
+    try:
+        task()
+    except Exception as error:
+        click.echo(f"Runs whose process is gone could not be looked for: {error}", err=True)
 
 
 def _await(programs: list[Program], port: int) -> None:
