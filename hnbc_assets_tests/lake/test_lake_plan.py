@@ -1,0 +1,308 @@
+"""The plan: what is behind, what can be made now, what is left alone, over an invented graph and real parquet files."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from hnbc_assets.lake import attempts, parquet, publications
+from hnbc_assets.lake.attempts import begin, fail
+from hnbc_assets.lake.decisions import Decision, decide
+from hnbc_assets.lake.observations import record_problem, record_release
+from hnbc_assets.lake.parquet import Provenance
+from hnbc_assets.lake.plan import KILLED_TRIES, Node, examine
+
+NOW = "2026-03-01T06:00:00+00:00"
+
+
+def graph(*nodes):
+    return {node.asset: node for node in nodes}
+
+
+def node(asset, *inputs, step="", **more):
+    return Node(asset, step or asset, inputs, more.pop("code", "c1"), **more)
+
+
+# two raw objects -> a cohort each -> genes and model (one step) -> scores (promotions) -> the database
+GRAPH = graph(
+    node("raw/gdc/one", upstream="gdc/one"),
+    node("raw/geo/two", upstream="geo/two"),
+    node("cohorts/one", "raw/gdc/one"),
+    node("cohorts/two", "raw/geo/two"),
+    node("model", "cohorts/one", "cohorts/two", step="train"),
+    node("path", "cohorts/one", "cohorts/two", step="train"),
+    node("scores", "model", decided=True),
+    node("hnbc_database", "scores", "path", published=True),
+)
+
+
+def make(lake, asset, content="1", *, nodes=GRAPH, release="r1", code=None):
+    """Make an asset as its step would, of what is in the lake now; `content` is its data version."""
+    made, code = nodes[asset], code or nodes[asset].code_version
+    inputs = {name: parquet.read_provenance(lake.table(name)).data_version for name in made.inputs}
+    if made.published:
+        lake.database.write_bytes(b"a database")
+        publications.remember(lake, content, code, inputs, datetime.now(UTC))
+        return
+    provenance = Provenance(
+        asset,
+        f"{asset}={content}",
+        code_version=code,
+        inputs=inputs,
+        observed={"a_look": release} if made.upstream else {},
+        written_at=NOW,
+    )
+    parquet.write(lake.table(asset), pd.DataFrame({"value": [content]}), provenance)
+
+
+def make_all(lake, nodes=GRAPH):
+    for asset in nodes:
+        make(lake, asset, nodes=nodes)
+
+
+@pytest.fixture
+def made(lake):
+    """A lake in which everything has been made, and looked at."""
+    make_all(lake)
+    for name in ("gdc/one", "geo/two"):
+        record_release(lake, name, "r1", NOW)
+    return lake
+
+
+def behind(lake, nodes=GRAPH):
+    return dict(examine(lake, nodes).reasons)
+
+
+def ready(lake, nodes=GRAPH, settled=()):
+    return examine(lake, nodes).ready(settled)
+
+
+# --- what is behind ---------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_lake_is_behind_in_everything_and_only_the_first_level_can_be_made(lake):
+    assert set(behind(lake)) == set(GRAPH)
+    assert set(behind(lake).values()) == {"not made yet"}
+    assert ready(lake) == ["raw/gdc/one", "raw/geo/two"]
+
+
+def test_nothing_is_behind_after_everything_was_made(made):
+    assert behind(made) == {}
+    assert ready(made) == []
+
+
+def test_another_content_of_an_input_makes_what_rests_on_it_behind_one_level_at_a_time(made):
+    make(made, "cohorts/one", "2")
+    assert behind(made) == {"model": "cohorts/one changed", "path": "cohorts/one changed"}
+    make(made, "model", "2")
+    make(made, "path")
+    assert behind(made) == {"scores": "model changed"}
+    make(made, "scores", "2")
+    assert behind(made) == {"hnbc_database": "scores changed"}
+    make(made, "hnbc_database", "2")
+    assert behind(made) == {}
+
+
+def test_the_same_content_made_again_leaves_nothing_behind(made):
+    for asset in ("raw/gdc/one", "cohorts/one", "model"):
+        make(made, asset)
+    assert behind(made) == {}
+
+
+def test_three_changed_inputs_are_told_in_short(lake):
+    nodes = graph(node("a"), node("b"), node("c"), node("d", "a", "b", "c"))
+    make_all(lake, nodes)
+    for asset in "abc":
+        make(lake, asset, "2", nodes=nodes)
+    assert behind(lake, nodes) == {"d": "a, b and others changed"}
+
+
+def test_another_code_version_makes_that_asset_behind_and_no_other(made):
+    nodes = GRAPH | {"cohorts/two": dataclasses.replace(GRAPH["cohorts/two"], code_version="c2")}
+    assert behind(made, nodes) == {"cohorts/two": "code or settings have changed"}
+
+
+def test_a_new_input_that_an_asset_was_not_made_from_makes_it_behind(made):
+    nodes = GRAPH | {"scores": dataclasses.replace(GRAPH["scores"], inputs=("cohorts/two", "model"))}
+    assert behind(made, nodes) == {"scores": "cohorts/two changed"}
+
+
+def test_an_input_that_is_gone_makes_what_rests_on_it_wait(made):
+    made.table("cohorts/one").unlink()
+    assert behind(made)["cohorts/one"] == "not made yet"
+    assert ready(made) == ["cohorts/one"]
+
+
+def test_another_release_seen_upstream_makes_the_raw_asset_behind(made):
+    record_release(made, "gdc/one", "r2", NOW)
+    assert behind(made) == {"raw/gdc/one": "upstream is at r2, this is r1"}
+    make(made, "raw/gdc/one", "2", release="r2")
+    assert set(behind(made)) == {"cohorts/one"}
+
+
+def test_an_object_that_was_never_looked_at_or_whose_look_failed_is_not_behind(lake):
+    make_all(lake)
+    assert behind(lake) == {}
+    record_release(lake, "gdc/one", "r1", NOW)
+    record_problem(lake, "gdc/one", "no answer", NOW)
+    assert behind(lake) == {}
+
+
+def test_a_promotion_makes_behind_what_follows_promotions_and_an_acceptance_does_not(made):
+    decide(made, Decision("accept", "gdc", "r2", "me", "2026-03-02T00:00:00+00:00"))
+    assert behind(made) == {}
+    decide(made, Decision("promote", "signature", "0a1b2c", "me", "2026-02-28T00:00:00+00:00"))
+    assert behind(made) == {}, "decided before it was made"
+    decide(made, Decision("promote", "signature", "0a1b2c", "me", "2026-03-02T00:00:00+00:00"))
+    assert behind(made) == {"scores": "a promotion was decided"}
+
+
+# --- the database: no parquet file, but what was remembered of its making ---------------------------------------------
+
+
+def test_the_database_is_behind_when_it_is_gone_or_what_it_was_made_of_is_not_known(made):
+    made.publication.unlink()
+    assert behind(made) == {"hnbc_database": "not made yet"}
+    make(made, "hnbc_database")
+    assert behind(made) == {}
+    made.database.unlink()
+    assert behind(made) == {"hnbc_database": "not made yet"}
+
+
+def test_the_database_is_behind_when_a_table_of_it_changed(made):
+    make(made, "path", "2")
+    assert behind(made) == {"hnbc_database": "path changed"}
+    assert ready(made) == ["hnbc_database"]
+
+
+# --- what can be made now ---------------------------------------------------------------------------------------------
+
+
+def test_assets_of_one_step_are_made_together_even_if_one_alone_is_behind(made):
+    made.table("path").unlink()
+    assert set(behind(made)) == {"path", "hnbc_database"}
+    assert ready(made) == ["model", "path"]
+
+
+def test_nothing_that_rests_on_what_is_behind_is_made_however_far_above_it_is(made):
+    record_release(made, "gdc/one", "r2", NOW)
+    nodes = GRAPH | {"scores": dataclasses.replace(GRAPH["scores"], code_version="c2")}
+    assert set(behind(made, nodes)) == {"raw/gdc/one", "scores"}
+    assert ready(made, nodes) == ["raw/gdc/one"]
+
+
+def test_an_upstream_apart_does_not_wait(made):
+    record_release(made, "gdc/one", "r2", NOW)
+    nodes = GRAPH | {"cohorts/two": dataclasses.replace(GRAPH["cohorts/two"], code_version="c2")}
+    assert ready(made, nodes) == ["cohorts/two", "raw/gdc/one"]
+
+
+def test_a_settled_raw_asset_lets_what_rests_on_it_go_on_and_is_not_made_itself(made):
+    record_release(made, "gdc/one", "r2", NOW)
+    make(made, "cohorts/two", "2")
+    assert ready(made) == ["raw/gdc/one"]
+    assert ready(made, settled=["raw/gdc/one"]) == ["model", "path"]
+
+
+def test_a_diamond_is_made_in_three_waves_each_asset_once(lake):
+    nodes = graph(node("top"), node("left", "top"), node("right", "top"), node("bottom", "left", "right"))
+    make_all(lake, nodes)
+    make(lake, "top", "2", nodes=nodes)
+    waves = []
+    while wave := ready(lake, nodes):
+        waves.append(wave)
+        for asset in wave:
+            make(lake, asset, "2", nodes=nodes)
+    assert waves == [["left", "right"], ["bottom"]]
+
+
+def test_a_step_whose_parts_read_one_another_does_not_wait_for_itself(lake):
+    nodes = graph(node("a"), node("b", "a", step="both"), node("c", "a", "b", step="both"), node("d", "c"))
+    make(lake, "a", nodes=nodes)
+    assert ready(lake, nodes) == ["b", "c"]
+
+
+def test_descendants_and_ancestors_reach_through_all_stages(made):
+    plan = examine(made, GRAPH)
+    assert plan.ancestors("scores") == {"model", "cohorts/one", "cohorts/two", "raw/gdc/one", "raw/geo/two"}
+    assert plan.descendants(["cohorts/two"]) == ["hnbc_database", "model", "path", "scores"]
+
+
+# --- what is left alone for a while -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tried(made):
+    """The raw asset is behind and was tried once, an hour ago."""
+    record_release(made, "gdc/one", "r2", NOW)
+    begin(made, "raw/gdc/one", examine(made, GRAPH).basis("raw/gdc/one"), "run", hours_ago(1))
+    return made
+
+
+def hours_ago(hours):
+    return (datetime.now(UTC) - timedelta(hours=hours)).isoformat(timespec="seconds")
+
+
+def resting(lake, asset="raw/gdc/one", retry_hours=20.0, **when):
+    return examine(lake, GRAPH).resting(asset, retry_hours, **when)
+
+
+def test_what_was_never_tried_does_not_rest(made):
+    assert resting(made) == ""
+
+
+def test_what_failed_rests_with_its_reason_until_it_is_time(tried):
+    fail(tried, "raw/gdc/one", "no answer")
+    assert resting(tried) == "no answer"
+    begun = datetime.fromisoformat(attempts.latest(tried, "raw/gdc/one").begun_at)
+    assert resting(tried, now=begun + timedelta(hours=20, seconds=-1)) == "no answer"
+    assert resting(tried, now=begun + timedelta(hours=20)) == ""
+
+
+def test_what_failed_does_not_rest_on_another_release(tried):
+    fail(tried, "raw/gdc/one", "no answer")
+    record_release(tried, "gdc/one", "r3", NOW)
+    assert resting(tried) == ""
+
+
+def test_what_a_gate_held_does_not_rest_once_a_person_decided(tried):
+    fail(tried, "raw/gdc/one", "loses half", held=True)
+    assert resting(tried) == "loses half"
+    decide(tried, Decision("accept", "gdc", "r2", "me", NOW))
+    assert resting(tried) == ""
+
+
+def test_what_failed_does_not_rest_on_another_content_of_its_input_nor_by_other_code(made):
+    begin(made, "cohorts/one", examine(made, GRAPH).basis("cohorts/one"), "run", hours_ago(1))
+    fail(made, "cohorts/one", "too few events")
+    assert resting(made, "cohorts/one") == "too few events"
+    nodes = GRAPH | {"cohorts/one": dataclasses.replace(GRAPH["cohorts/one"], code_version="c2")}
+    assert examine(made, nodes).resting("cohorts/one", 20.0) == ""
+    make(made, "raw/gdc/one", "2")
+    assert resting(made, "cohorts/one") == ""
+
+
+def test_what_was_killed_is_tried_again_at_once_but_not_for_ever(tried):
+    for tries in range(1, KILLED_TRIES):
+        assert attempts.latest(tried, "raw/gdc/one").tries == tries
+        assert resting(tried) == ""
+        begin(tried, "raw/gdc/one", examine(tried, GRAPH).basis("raw/gdc/one"), "run", hours_ago(1))
+    assert resting(tried) == f"its process ended {KILLED_TRIES} times without a word"
+    assert resting(tried, retry_hours=0.5) == ""
+    record_release(tried, "gdc/one", "r3", NOW)
+    assert resting(tried) == ""
+
+
+def test_an_evaluation_reads_a_footer_again_only_when_its_file_is_another(made, monkeypatch):
+    examine(made, GRAPH)
+    read, real = [], parquet.read_provenance
+    monkeypatch.setattr(parquet, "read_provenance", lambda path: read.append(path) or real(path))
+    examine(made, GRAPH)
+    assert read == []
+    make(made, "cohorts/one", "2")
+    read.clear()
+    assert set(behind(made)) == {"model", "path"}
+    assert read == [made.table("cohorts/one")]
