@@ -1,0 +1,244 @@
+"""The gate before a release: each limit by itself, at it and just above it, and who may open it.
+
+Twenty STAR files, or forty patients of whom twenty died: with limits of 5 % one file, two patients, two times and one
+event may go.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from hnbc_assets.defs.gates import plausible_release
+from hnbc_assets.defs.resources import open_archive
+from hnbc_assets.defs.stage import Stage
+from hnbc_assets.defs.upstreams import Upstream, upstreams
+from hnbc_assets.lake.decisions import Decision, decide
+from hnbc_assets.study import PACKAGED, Place, load_study
+
+METABRIC = "cbioportal/brca_metabric"
+OLD, NEW = "2026-01-01", "2026-02-01"
+N_PATIENTS, N_DEATHS, N_FILES = 40, 20, 20
+
+
+class Gate:
+    """The gate of one object over an archive of its own."""
+
+    def __init__(self, folder, **limits):
+        study = load_study(PACKAGED)
+        self.study = study.model_copy(update={"gates": study.gates.model_copy(update=limits)})
+        self.stage = Stage("releases", self.study, Place("http://localhost:9", folder / "lake", PACKAGED))
+        self.archive = open_archive(self.stage.place)
+
+    def portal(self, release, patients):
+        """A study's clinical tables in a release; patients without a row in the sample table have no expression."""
+        text = {
+            "data_clinical_patient": patients.to_csv(sep="\t", index=False, na_rep="NA"),
+            "data_clinical_sample": "PATIENT_ID\tSAMPLE_ID\n" + "".join(f"{p}\t{p}-1\n" for p in patients.PATIENT_ID),
+        }
+        return self.kept("cbioportal", release, {f"brca_metabric/{name}.txt": body for name, body in text.items()})
+
+    def gdc(self, release, files, model="v36"):
+        """A project's STAR files by id, each with its own content."""
+        bodies = {f"f{n}": f"# gene-model: GENCODE {model}\ngene_id\tunstranded\nG{n}\t1\n" for n in files}
+        return self.kept("gdc", release, bodies, folder="TCGA-BRCA/star/")
+
+    def kept(self, source, release, bodies, folder=""):
+        rows = [
+            self.archive.store(
+                source,
+                release,
+                file_id=name,
+                url=f"https://x.org/{name}",
+                path=f"{folder}{name}" + (".tsv" if folder else ""),
+                content=body.encode(),
+            )
+            for name, body in bodies.items()
+        ]
+        return pd.DataFrame(rows).reset_index(drop=True)
+
+    def judge(self, before, after):
+        """The verdict on `after` beside what is in use."""
+        upstream = upstreams(self.study, simulated=False)[METABRIC]
+        if len(after) and after.source.iloc[0] == "gdc":  # files alone: no clinical records are read
+            upstream = Upstream("gdc/TCGA-BRCA", "", upstream.release, upstream.listing, upstream.fetch)
+        return plausible_release(self.stage, upstream, lambda: before).judge(after, {})
+
+
+def records(n=N_PATIENTS, **changed):
+    """Clinical rows of n patients, the first twenty deceased; a column may be given anew."""
+    dead = [i < N_DEATHS for i in range(n)]
+    frame = pd.DataFrame(
+        {
+            "PATIENT_ID": [f"MB-{i:04d}" for i in range(n)],
+            "AGE_AT_DIAGNOSIS": "61.0",
+            "OS_MONTHS": [str(12 + i) for i in range(n)],
+            "OS_STATUS": ["1:DECEASED" if d else "0:LIVING" for d in dead],
+        }
+    )
+    return frame.assign(**changed)
+
+
+@pytest.fixture
+def gate(tmp_path):
+    return Gate(tmp_path)
+
+
+def without_times(count):
+    """The last patients, who live, have no follow-up time any more."""
+    return ["NA" if i >= N_PATIENTS - count else str(12 + i) for i in range(N_PATIENTS)]
+
+
+def deaths_undone(count):
+    """The first deaths are none any more; the times stay."""
+    return ["0:LIVING" if i < count or i >= N_DEATHS else "1:DECEASED" for i in range(N_PATIENTS)]
+
+
+def test_the_first_release_is_let_through(gate):
+    now = gate.portal(NEW, records(3))
+    assert gate.judge(None, now).value == "first release"
+    assert gate.judge(None, now).passed
+    assert gate.judge(now.iloc[:0], now).passed
+
+
+def test_a_release_that_loses_nothing_passes_and_says_within_which_limits(gate):
+    verdict = gate.judge(gate.portal(OLD, records()), gate.portal(NEW, records(N_PATIENTS + 5)))
+    assert (verdict.passed, verdict.value) == (True, "within the study's limits")
+    assert verdict.threshold == (
+        "at most 5% of files removed, 5% of patients, 5% of follow-up times and 5% of events lost"
+    )
+    assert NEW in verdict.description
+
+
+AT_AND_ABOVE = [
+    # what is lost at the limit, and just above it; what is then said
+    pytest.param(
+        records().iloc[:-2], records().iloc[:-3], "brca_metabric loses 3 of 40 patients (8%, allowed 5%), as MB-0037",
+        id="patients",
+    ),
+    pytest.param(
+        records(OS_MONTHS=without_times(2)), records(OS_MONTHS=without_times(3)),
+        "brca_metabric loses 3 of 40 follow-up times (os) (8%, allowed 5%), as MB-0037", id="follow-up",
+    ),
+    pytest.param(
+        records(OS_STATUS=deaths_undone(1)), records(OS_STATUS=deaths_undone(2)),
+        "brca_metabric loses 2 of 20 events (os) (10%, allowed 5%), as MB-0000", id="events",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("at", "above", "said"), AT_AND_ABOVE)
+def test_what_is_lost_may_reach_the_limit_and_not_pass_it(gate, at, above, said):
+    before = gate.portal(OLD, records())
+    assert gate.judge(before, gate.portal("at", at)).passed
+    held = gate.judge(before, gate.portal(NEW, above))
+    assert not held.passed
+    assert said in held.description
+    assert f"cbioportal {NEW} ({METABRIC}) beside {OLD}" in held.description
+    assert f"hnbc refresh --accept cbioportal {NEW}" in held.description
+
+
+LIMITS = {"patients": "patients_lost", "follow-up": "survival_lost", "events": "events_lost"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "above", "said"),
+    [
+        pytest.param(limit, case.values[1], case.values[2].split(" (")[0], id=limit)
+        for limit, case in zip(LIMITS.values(), AT_AND_ABOVE, strict=True)
+    ],
+)
+def test_each_limit_is_the_study_s_and_speaks_for_itself_alone(tmp_path, limit, above, said):
+    everything = dict.fromkeys([*LIMITS.values(), "files_removed"], 1.0)
+    open_gate, one_limit = Gate(tmp_path / "open", **everything), Gate(tmp_path / "one", **everything | {limit: 0.05})
+    for gate, passes in ((open_gate, True), (one_limit, False)):
+        verdict = gate.judge(gate.portal(OLD, records()), gate.portal(NEW, above))
+        assert verdict.passed is passes
+        assert (said in verdict.value) is not passes
+
+
+def test_a_limit_of_zero_lets_nothing_go(tmp_path):
+    gate = Gate(tmp_path, patients_lost=0.0)
+    before = gate.portal(OLD, records())
+    assert gate.judge(before, gate.portal("same", records())).passed
+    assert not gate.judge(before, gate.portal(NEW, records().iloc[:-1])).passed
+
+
+def test_files_may_go_up_to_the_limit(gate):
+    before = gate.gdc("45.0", range(N_FILES))
+    assert gate.judge(before, gate.gdc("at", range(N_FILES - 1))).passed
+    held = gate.judge(before, gate.gdc("46.0", range(N_FILES - 2)))
+    assert not held.passed
+    assert "2 of 20 files are gone (10%, allowed 5%)" in held.description
+    assert "hnbc refresh --accept gdc 46.0" in held.description
+
+
+def test_replies_of_the_index_are_no_files(gate):
+    """With forty pages of an index two of twenty files would be 3 %."""
+    pages = {f"TCGA-BRCA/index/cases-{n:04d}": "{}" for n in range(40)}
+    before = pd.concat([gate.gdc("45.0", range(N_FILES)), gate.kept("gdc", "45.0", pages)], ignore_index=True)
+    assert "2 of 20 files are gone" in gate.judge(before, gate.gdc("46.0", range(N_FILES - 2))).value
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_another_gene_model_is_held_where_the_study_wants_that(tmp_path, held):
+    gate = Gate(tmp_path, gene_model=held)
+    verdict = gate.judge(gate.gdc("45.0", range(N_FILES)), gate.gdc("46.0", range(N_FILES), model="v44"))
+    assert verdict.passed is not held
+    assert ("the gene model is GENCODE v44, it was GENCODE v36" in verdict.value) is held
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_clinical_field_that_is_gone_is_held_where_the_study_wants_that(tmp_path, held):
+    gate = Gate(tmp_path, fields=held)
+    before = gate.portal(OLD, records())
+    verdict = gate.judge(before, gate.portal(NEW, records().drop(columns="AGE_AT_DIAGNOSIS")))
+    assert verdict.passed is not held
+    assert ("clinical fields are gone: AGE_AT_DIAGNOSIS" in verdict.value) is held
+
+
+def test_all_reasons_are_told_together(gate):
+    held = gate.judge(gate.portal(OLD, records()), gate.portal(NEW, records(15).drop(columns="AGE_AT_DIAGNOSIS")))
+    for said in ("clinical fields are gone", "25 of 40 patients", "25 of 40 follow-up times", "5 of 20 events"):
+        assert said in held.value
+
+
+def test_a_release_cannot_be_compared_with_one_whose_files_are_gone(gate):
+    before, after = gate.portal(OLD, records()), gate.portal(NEW, records())
+    gate.archive.locate(before.iloc[0]).unlink()
+    held = gate.judge(before, after)
+    assert not held.passed
+    assert "nothing can be compared: 1 archived files of the release in use are gone" in held.description
+
+
+@pytest.mark.parametrize(
+    ("subject", "release", "passes"),
+    [
+        ("cbioportal", NEW, True),
+        (METABRIC, NEW, True),
+        ("cbioportal", OLD, False),
+        ("gdc", NEW, False),
+        ("cbioportal/another", NEW, False),
+    ],
+)
+def test_a_person_lets_one_release_of_one_upstream_through_and_is_named(gate, subject, release, passes):
+    before, after = gate.portal(OLD, records()), gate.portal(NEW, records(20))
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    decide(gate.stage.lake, Decision("accept", subject, release, "ada@lab", now))
+    verdict = gate.judge(before, after)
+    assert verdict.passed is passes
+    assert (f"Accepted by ada@lab at {now}" in verdict.description) is passes
+    assert "20 of 40 patients" in verdict.value
+
+
+def test_the_release_that_the_study_pins_is_let_through(gate):
+    before, after = gate.portal(OLD, records()), gate.portal(NEW, records(20))
+    assert not gate.judge(before, after).passed
+    pinned = gate.study.releases.model_copy(update={"pin": {METABRIC: NEW}})
+    gate.study = gate.study.model_copy(update={"releases": pinned})
+    gate.stage = Stage("releases", gate.study, gate.stage.place)
+    verdict = gate.judge(before, after)
+    assert verdict.passed
+    assert f"The study pins {METABRIC} to {NEW}" in verdict.description
