@@ -1,0 +1,308 @@
+"""Automation: what the daemon asks for, tick by tick, over a small graph and a real lake.
+
+raw/gene_sets -> one -> two, and three beside them: matrices, whose contents a test sets.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from hnbc_assets.defs import automation, build_definitions
+from hnbc_assets.defs.stage import Stage
+from hnbc_assets.defs.step import Fetched
+from hnbc_assets.lake.atomic import locked
+from hnbc_assets.lake.io_manager import LakeIOManager
+from hnbc_assets.lake.observations import record_release
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.study import PACKAGED, Place, load_study
+from hnbc_assets.study_operation import Freshness
+
+NOW = "2026-03-01T06:00:00+00:00"
+RAW = "raw/gene_sets"
+
+
+def matrix(value):
+    return pd.DataFrame({"P1": [float(value)]}, index=pd.Index(["A"], name="gene"))
+
+
+class Daemon:
+    """A small study, its lake and instance; `tick` says what is asked for now."""
+
+    def __init__(self, folder, instance):
+        self.file = shutil.copy(PACKAGED, folder / "study.yaml")
+        self.study = load_study(folder / "study.yaml")
+        self.place = Place("simulated", folder / "lake", folder / "study.yaml")
+        self.lake, self.instance = Lake(self.place.data_lake), instance
+        self.values = {RAW: 1, "one": 1, "two": 1, "three": 1}
+        self.release, self.cursor = "r1", None
+        self.definitions = self._definitions()
+
+    def _definitions(self):
+        from hnbc_assets.defs.publishing import Publication
+
+        stage = Stage("genes", self.study, self.place, ("tables/genes.py",))
+
+        def raw():
+            return Publication(matrix(self.values[RAW]), release=self.release)
+
+        def one(below):
+            return matrix(self.values["one"])
+
+        def two(below):
+            return matrix(self.values["two"])
+
+        def three():
+            return matrix(self.values["three"])
+
+        made = [
+            stage.asset(key=RAW, fetches=Fetched("gene_sets", "gene_set_releases"))(raw),
+            stage.asset(key="one", inputs={"below": RAW})(one),
+            stage.asset(key="two", inputs={"below": "one"})(two),
+            stage.asset(key="three")(three),
+        ]
+        manager = LakeIOManager(
+            root=str(self.place.data_lake), study_hash=self.study.hash, upstream=self.place.upstream
+        )
+        return dg.Definitions(
+            assets=automation.automated(made, self.study, self.place), resources={"io_manager": manager}
+        )
+
+    def make(self, *names):
+        """Make assets, as a run would: in the lake and for Dagster."""
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        chosen = [dg.AssetKey(name.split("/")) for name in names or self.values]
+        result = job.execute_in_process(instance=self.instance, asset_selection=chosen, raise_on_error=False)
+        return result.success
+
+    def publish(self):
+        self.lake.database.write_bytes(b"a database")
+
+    def begin(self, *names):
+        """A run of these assets that is under way."""
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        chosen = {dg.AssetKey(name.split("/")) for name in names}
+        return self.instance.create_run_for_job(
+            job.get_subset(asset_selection=chosen), status=dg.DagsterRunStatus.STARTED, asset_selection=chosen
+        )
+
+    def tick(self):
+        """What this evaluation asks for."""
+        result = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.cursor)
+        self.cursor = result.cursor
+        keys = self.definitions.resolve_asset_graph().materializable_asset_keys
+        return sorted(key.to_user_string() for key in keys if result.get_num_requested(key))
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+@pytest.fixture
+def daemon(tmp_path, instance, monkeypatch):
+    """Everything made and published; an evaluation is not kept for the next."""
+    monkeypatch.setattr(automation, "SECONDS_OF_AN_EVALUATION", -1.0)
+    made = Daemon(tmp_path, instance)
+    assert made.make()
+    made.publish()
+    return made
+
+
+def test_nothing_is_asked_for_while_all_is_current(daemon):
+    assert [daemon.tick() for _ in range(3)] == [[], [], []]
+
+
+def test_nothing_is_asked_for_before_the_first_publication(daemon):
+    daemon.lake.database.unlink()
+    record_release(daemon.lake, "gene_sets", "r2", NOW)
+    daemon.lake.table("three").unlink()
+    assert daemon.tick() == []
+    daemon.publish()
+    assert daemon.tick() == [RAW, "three"]
+
+
+def test_a_release_is_followed_a_level_a_tick(daemon):
+    daemon.release = "r2"
+    record_release(daemon.lake, "gene_sets", "r2", NOW)
+    daemon.values |= {RAW: 2, "one": 2}
+    waves = []
+    while wave := daemon.tick():
+        waves.append(wave)
+        assert daemon.make(*wave)
+    assert waves == [[RAW], ["one"], ["two"]]
+
+
+def test_what_is_made_with_the_same_content_ends_the_wave(daemon):
+    daemon.release = "r2"
+    record_release(daemon.lake, "gene_sets", "r2", NOW)
+    daemon.values[RAW] = 2
+    assert daemon.tick() == [RAW]
+    daemon.make(RAW)
+    assert daemon.tick() == ["one"]
+    daemon.make("one")
+    assert daemon.tick() == []
+
+
+def test_what_is_under_way_is_not_asked_for_again(daemon):
+    daemon.lake.table("three").unlink()
+    assert daemon.tick() == ["three"]
+    run = daemon.begin("three")
+    assert [daemon.tick() for _ in range(3)] == [[], [], []]
+    daemon.instance.report_run_failed(run)
+    assert daemon.tick() == ["three"]
+
+
+def test_a_killed_run_s_asset_is_asked_for_at_the_next_tick(daemon):
+    daemon.values[RAW] = 2
+    daemon.make(RAW)
+    assert daemon.tick() == ["one"]
+    daemon.instance.report_run_failed(daemon.begin("one"))
+    assert daemon.tick() == ["one"]
+
+
+def test_dagster_s_own_condition_does_not_ask_again_for_an_asset_whose_run_was_killed(instance):
+    """The reason for a condition of our own: the request counts as handled, so the asset stays behind in silence."""
+    condition = dg.AutomationCondition.any_deps_match(
+        dg.AutomationCondition.data_version_changed()
+    ).since_last_handled()
+    content = {"version": "1"}
+
+    @dg.asset
+    def upstream():
+        return dg.MaterializeResult(data_version=dg.DataVersion(content["version"]))
+
+    @dg.asset(deps=[upstream], automation_condition=condition)
+    def downstream():
+        return dg.MaterializeResult(data_version=dg.DataVersion("d"))
+
+    definitions = dg.Definitions(assets=[upstream, downstream])
+    job = definitions.resolve_implicit_global_asset_job_def()
+    cursor = None
+
+    def tick():
+        nonlocal cursor
+        result = dg.evaluate_automation_conditions(definitions, instance, cursor=cursor)
+        cursor = result.cursor
+        return result.total_requested
+
+    job.execute_in_process(instance=instance)
+    assert tick() == 0
+    content["version"] = "2"
+    job.execute_in_process(instance=instance, asset_selection=[upstream.key])
+    assert tick() == 1
+    chosen = {downstream.key}
+    killed = instance.create_run_for_job(
+        job.get_subset(asset_selection=chosen), status=dg.DagsterRunStatus.STARTED, asset_selection=chosen
+    )
+    instance.report_run_failed(killed)
+    assert [tick() for _ in range(5)] == [0] * 5
+
+
+def test_what_failed_is_left_alone_until_its_basis_is_another(daemon):
+    daemon.values[RAW] = 2
+    daemon.make(RAW)
+    daemon.values["one"] = float("inf")
+    assert not daemon.make("one")
+    assert daemon.tick() == []
+    daemon.values |= {RAW: 3, "one": 3}
+    daemon.make(RAW)
+    assert daemon.tick() == ["one"]
+
+
+def test_a_raw_asset_that_failed_lets_what_rests_on_the_old_one_go_on(daemon):
+    record_release(daemon.lake, "gene_sets", "r2", NOW)
+    daemon.values[RAW] = float("inf")
+    assert not daemon.make(RAW)
+    daemon.lake.table("one").unlink()
+    assert daemon.tick() == ["one"]
+
+
+def hold(lock, held, enough):
+    with locked(lock, wait_seconds=10):
+        held.set()
+        enough.wait(60)
+
+
+def test_nothing_is_asked_for_while_another_process_refreshes(daemon):
+    daemon.lake.table("three").unlink()
+    context = multiprocessing.get_context("fork")
+    held, enough = context.Event(), context.Event()
+    terminal = context.Process(target=hold, args=(daemon.lake.refresh_lock, held, enough))
+    terminal.start()
+    try:
+        assert held.wait(30)
+        assert daemon.tick() == []
+    finally:
+        enough.set()
+        terminal.join(30)
+    assert daemon.tick() == ["three"]
+
+
+def test_a_killed_refresh_holds_nothing_up(daemon):
+    daemon.lake.table("three").unlink()
+    context = multiprocessing.get_context("fork")
+    held, enough = context.Event(), context.Event()
+    terminal = context.Process(target=hold, args=(daemon.lake.refresh_lock, held, enough))
+    terminal.start()
+    assert held.wait(30)
+    terminal.kill()
+    terminal.join(30)
+    assert daemon.tick() == ["three"]
+
+
+def test_nothing_is_asked_for_while_the_study_file_is_another_study(daemon):
+    daemon.lake.table("three").unlink()
+    text = daemon.place.study_file.read_text()
+    daemon.place.study_file.write_text(text.replace("seed: 20250101", "seed: 7"))
+    assert daemon.tick() == []
+    daemon.place.study_file.write_text("cohorts: [")
+    assert daemon.tick() == []
+    daemon.place.study_file.write_text(text + "\n# a remark\n")
+    assert daemon.tick() == ["three"]
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory):
+    """The packaged study with another number of days for every stage."""
+    study = load_study(PACKAGED)
+    days = {name: float(10 * n) for n, name in enumerate(Freshness.model_fields, start=1)}
+    study = study.model_copy(update={"freshness": Freshness(**days)})
+    return study, build_definitions(study, Place("simulated", tmp_path_factory.mktemp("lake"), PACKAGED))
+
+
+def test_every_asset_is_stale_after_its_stage_s_days_and_warns_from_four_fifths_on(definitions):
+    study, made = definitions
+    stages = set()
+    for asset in made.assets:
+        for spec in asset.specs if asset.is_materializable else ():
+            stages.add(spec.group_name)
+            policy, days = spec.freshness_policy, study.freshness.days(spec.group_name)
+            assert policy.fail_window.to_timedelta().days == days, spec.key
+            assert policy.warn_window.to_timedelta().total_seconds() == pytest.approx(days * 0.8 * 86_400), spec.key
+    assert stages == set(Freshness.model_fields) - {"looked"}
+
+
+def test_every_asset_that_is_made_is_automated_and_looks_are_not(definitions):
+    _, made = definitions
+    for asset in made.assets:
+        for spec in asset.specs:
+            assert (spec.automation_condition is not None) is asset.is_materializable, spec.key
+
+
+@pytest.mark.parametrize("automatic", [True, False])
+def test_schedule_and_sensor_are_the_study_s(automatic):
+    study = load_study(PACKAGED)
+    refresh = study.refresh.model_copy(update={"schedule": "30 4 * * 1", "automatic": automatic, "tick_seconds": 7})
+    study = study.model_copy(update={"refresh": refresh})
+    sensor = automation.sensor(study)
+    running = sensor.default_status == dg.DefaultSensorStatus.RUNNING
+    assert (running, sensor.minimum_interval_seconds) == (automatic, 7)
+    schedule = automation.schedule(study, dg.define_asset_job("look"))
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 4 * * 1", "UTC")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
