@@ -154,7 +154,7 @@ def small_run(_small_replica, tmp_path_factory):
 
 @pytest.fixture
 def small(small_run, small_replica, tmp_path):
-    """A copy of the small lake for this test; `sections` change its study, `_` keeps the upstream at its start."""
+    """Make a copy of the small lake for this test, the replica at the older release; `sections` change the study."""
 
     def copy(**sections: Any) -> Evidence:
         lake = small_run.copy(tmp_path, cut_down(tmp_path, **sections))
