@@ -1,0 +1,206 @@
+"""Refreshes of the small simulated study: its lake at release 45.0 and at 46.0, each made once, and what they hold.
+
+Belongs here: lakes to start from, processes of `hnbc` with something changed in them, the content of a lake as plain
+values. Does not: what a refresh must give (the tests).
+
+The lakes `first` and `second` are shared by the tests, and by the processes that run them side by side: tests work on
+copies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from hnbc_assets.lake import parquet
+from hnbc_assets.lake.atomic import locked
+from hnbc_assets.lake.paths import Lake as Paths
+from hnbc_assets.sources.manifest import Manifest
+from hnbc_assets_tests.main_line.conftest import Lake, small_study
+
+GDC, RAW = "gdc/TCGA-BRCA", "raw/gdc/TCGA-BRCA"
+CHANGE = ("signature_changes", "risk_changes", "performance_changes", "release_reports")
+# Columns that tell when, or in which run, something was made.
+WHEN = {
+    "lineage": ("run_id",),
+    "raw_files": ("retrieved_at",),
+    "check_results": ("evaluated_at",),
+    "publications": ("published_at",),
+    "signatures": ("trained_at", "adopted_at", "run_id"),
+}
+# What a manifest and a view tell of the moment in which a file came.
+WRITTEN = ("retrieved_at", "kept_at", "mtime_ns")
+# Every request of the process, a line each: method, host and path.
+COUNTED = """
+import os
+from hnbc_assets.sources.simulated.transport import SimulatedTransport
+answer = SimulatedTransport.handle_request
+def counting(self, request):
+    with open(os.environ["HNBC_TEST_REQUESTS"], "a") as log:
+        log.write(f"{request.method} {request.url.host}{request.url.path}\\n")
+    return answer(self, request)
+SimulatedTransport.handle_request = counting
+"""
+MAIN = "\nfrom hnbc_assets.cli import main\nmain()\n"
+
+
+def environment(lake: Lake) -> dict[str, str]:
+    """The variables that `hnbc` is given."""
+    named = {"HNBC_UPSTREAM": lake.upstream, "HNBC_STUDY": str(lake.study), "HNBC_DATA_LAKE": str(lake.path)}
+    return os.environ | named | {"DAGSTER_HOME": ""}
+
+
+def counted(lake: Lake, *arguments: str, change: str = "") -> tuple[subprocess.CompletedProcess, list[str]]:
+    """Run a command of `hnbc` whose requests are counted; `change` is code that the process begins with.
+
+    Returns the ended process, and its requests: 'GET api.gdc.cancer.gov/status'.
+    """
+    log = lake.path.parent / "requests.txt"
+    log.write_text("")
+    variables = environment(lake) | {"HNBC_TEST_REQUESTS": str(log)}
+    command = [sys.executable, "-c", COUNTED + change + MAIN, *arguments]
+    ended = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=900, check=False)
+    return ended, log.read_text().splitlines()
+
+
+def downloads(requests: list[str]) -> list[str]:
+    """The requests for files of the GDC."""
+    return [one for one in requests if "api.gdc.cancer.gov/data/" in one]
+
+
+def succeeded(ended: subprocess.CompletedProcess) -> str:
+    """What a command printed that ended well."""
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def versions(lake: Lake) -> dict[str, str]:
+    """Every asset's data version, after making sure that its values are those that were written."""
+    paths = Paths(lake.path)
+    return {asset: parquet.verify(paths.table(asset)).data_version for asset in paths.assets()}
+
+
+def values(lake: Lake) -> dict[str, str]:
+    """Every asset's content hash, but for tables that tell times: manifests and the list of signatures."""
+    paths = Paths(lake.path)
+    told = [asset for asset in paths.assets() if asset != "signatures" and not asset.startswith("raw/")]
+    return {asset: parquet.read_provenance(paths.table(asset)).content_hash for asset in told}
+
+
+def made_in(lake: Lake) -> dict[str, str]:
+    """The run that made each asset."""
+    paths = Paths(lake.path)
+    return {asset: parquet.read_provenance(paths.table(asset)).run_id for asset in paths.assets()}
+
+
+def archived(lake: Lake) -> dict[str, str]:
+    """The sha256 of every file of the archive by its path; of manifests and views the rows, times aside.
+
+    A manifest is a journal: of a file that was kept twice the last line counts, and a line that was torn does not.
+    """
+    root, found = lake.path / "raw", {}
+    for path in sorted(p for p in root.rglob("*") if p.is_file() and p.name != ".lock"):
+        content = path.read_bytes()
+        if path.name == "manifest.jsonl":
+            content = _timeless(Manifest(path.parent).rows().values())
+        elif root / "views" in path.parents:
+            content = _timeless(map(json.loads, content.splitlines()))
+        found[path.relative_to(root).as_posix()] = hashlib.sha256(content).hexdigest()
+    for row in lake.ask("SELECT path, sha256 FROM raw_files").itertuples():
+        assert found[row.path] == row.sha256, row.path
+    return found
+
+
+def _timeless(rows: Iterable[dict[str, object]]) -> bytes:
+    told = [{name: value for name, value in row.items() if name not in WRITTEN} for row in rows]
+    return "\n".join(sorted(json.dumps(row) for row in told)).encode()
+
+
+def differing(one: Path, other: Path) -> dict[str, int]:
+    """By table, the rows that only one of two published databases has; times and runs aside."""
+    with duckdb.connect() as connection:
+        names = {}
+        for alias, path in (("one", one), ("other", other)):
+            connection.execute(f"ATTACH '{path}' AS {alias} (READ_ONLY)")
+            told = "SELECT table_name FROM duckdb_tables() WHERE database_name = ?"
+            names[alias] = {name for (name,) in connection.execute(told, [alias]).fetchall()}
+        assert names["one"] == names["other"]
+        found = {}
+        for name in sorted(names["one"]):
+            told = f"EXCLUDE ({', '.join(WHEN[name])})" if name in WHEN else ""
+            rows = [f"SELECT * {told} FROM {alias}.{name}" for alias in ("one", "other")]
+            question = " UNION ALL ".join(f"(FROM ({a}) EXCEPT ALL FROM ({b}))" for a, b in (rows, rows[::-1]))
+            found[name] = connection.execute(f"SELECT count(*) FROM ({question})").fetchone()[0]
+        return {name: number for name, number in found.items() if number}
+
+
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first of the test processes that run side by side makes, and all of them read."""
+    root = factory.getbasetemp()
+    root = root.parent if os.environ.get("PYTEST_XDIST_WORKER") else root
+    folder = root / f"refresh_{name}"
+    with locked(root / f".refresh_{name}.lock"):
+        if not (folder / "made").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            (folder / "made").touch()
+    return folder
+
+
+def at(folder: Path) -> Lake:
+    """The lake in a folder, with the study beside it."""
+    return Lake(folder / "lake", folder / "study.yaml")
+
+
+@pytest.fixture(scope="session")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The small study at release 45.0."""
+
+    def make(folder: Path) -> None:
+        small_study(folder)
+        succeeded(at(folder).hnbc("run"))
+
+    return at(_once(tmp_path_factory, "first", make))
+
+
+@pytest.fixture(scope="session")
+def second(tmp_path_factory: pytest.TempPathFactory, first: Lake) -> Lake:
+    """The same after one refresh to release 46.0; what it printed is in said.txt."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(first.path.parent, folder, dirs_exist_ok=True)
+        (folder / "made").unlink()
+        succeeded(at(folder).hnbc("simulate-release", "46.0"))
+        ended, requests = counted(at(folder), "refresh")
+        (folder / "said.txt").write_text(succeeded(ended))
+        (folder / "asked.txt").write_text("\n".join(requests))
+
+    return at(_once(tmp_path_factory, "second", make))
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Iterator[Callable[..., Lake]]:
+    """Copies a lake with its study, to be changed at will; `changes` are merged into the study's sections."""
+    made = []
+
+    def of(lake: Lake, name: str = "copy", **changes: object) -> Lake:
+        folder = tmp_path / name
+        shutil.copytree(lake.path.parent, folder)
+        made.append(folder)
+        if changes:
+            small_study(folder, **changes)
+        return at(folder)
+
+    yield of
+    for folder in made:
+        shutil.rmtree(folder)

@@ -1,0 +1,177 @@
+"""A release that was in use once can be had again from the archive alone, as long as the study keeps it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.archive_views import keep_view, recall, views
+from hnbc_assets_tests.main_line.conftest import small_study
+from hnbc_assets_tests.refresh_simulated.conftest import (
+    CHANGE,
+    GDC,
+    RAW,
+    counted,
+    downloads,
+    succeeded,
+    values,
+    versions,
+)
+
+# What a lake has once, as it goes back and forth: who was compared with whom, which signatures there were.
+HISTORY = {*CHANGE, "signatures", "archived_signatures", "archived_risk_scores", "signature_challengers"}
+PIN_45 = {"pin": {GDC: "45.0"}}
+
+
+def of_data(told):
+    """Without the assets that tell a lake's history."""
+    return {asset: word for asset, word in told.items() if asset not in HISTORY}
+
+
+def asked_gdc(requests):
+    return [one for one in requests if "api.gdc.cancer.gov" in one]
+
+
+@pytest.fixture
+def archive():
+    return lambda lake: Archive(lake.path / "raw")
+
+
+def test_a_pinned_release_is_derived_again_without_asking_the_gdc_and_let_go_of_without_downloads(first, second, copy):
+    lake = copy(second, releases=PIN_45)
+    ended, requests = counted(lake, "refresh")
+    succeeded(ended)
+    assert asked_gdc(requests) == []
+    assert of_data(versions(lake)) == of_data(versions(first))
+    assert of_data(values(lake)) == of_data(values(first))
+    for table in ("patients", "signature", "risk_scores", "prognostic_performance", "drug_associations"):
+        assert lake.ask(f"SELECT * FROM {table} ORDER BY ALL").equals(first.ask(f"SELECT * FROM {table} ORDER BY ALL"))
+    assert f"{GDC} 45.0" in lake.ask("SELECT arg_max(releases, published_at) AS r FROM publications").r[0]
+    gate = lake.ask("SELECT * FROM check_results WHERE asset = ? AND check_name = 'plausible_release'", RAW).iloc[0]
+    assert gate.passed
+    assert f"The study pins {GDC} to 45.0" in gate.description, "it loses files, and a person wanted that"
+    assert "pinned by the study" in lake.hnbc("status").stdout
+
+    ended, requests = counted(lake, "refresh")
+    assert "nothing was fetched, nothing made" in succeeded(ended)
+    assert asked_gdc(requests) == []
+
+    small_study(lake.path.parent)
+    ended, requests = counted(lake, "refresh")
+    succeeded(ended)
+    assert asked_gdc(requests), "it is followed again"
+    assert downloads(requests) == []
+    assert of_data(versions(lake)) == of_data(versions(second))
+    assert of_data(values(lake)) == of_data(values(second))
+
+
+def test_a_pin_to_a_release_that_is_not_in_the_archive_says_which_are_and_keeps_the_results(second, copy):
+    lake = copy(second, releases={"pin": {GDC: "44.0"}})
+    before = lake.database.read_bytes()
+    ended, requests = counted(lake, "refresh")
+    assert ended.returncode in (1, 2), ended.stdout + ended.stderr
+    said = " ".join((ended.stdout + ended.stderr).split())
+    assert f"{GDC}: release '44.0' is not in the archive, which has: 45.0, 46.0." in said
+    assert "Traceback" not in said
+    assert asked_gdc(requests) == []
+    assert lake.database.read_bytes() == before
+    assert versions(lake) == versions(second)
+
+
+# -- housekeeping -----------------------------------------------------------------------------------------------------
+def add_a_third_view(lake, archive):
+    """A release 47.0 as if it had come and been left again: what 46.0 has without three files, and one of its own."""
+    rows = recall(archive, GDC, "46.0")
+    own = archive.store("gdc", "47.0", file_id="index/own", url="u", path="index/own.json", content=b"{}")
+    files = rows[rows.path.str.contains("/star/")]
+    keep_view(archive, GDC, "47.0", pd.concat([rows.drop(files.index[:3]), own.to_frame().T]).reset_index(drop=True))
+
+
+def named_by(lake, *releases):
+    """The files that views name, by reading the views."""
+    found = set()
+    for release in releases:
+        lines = (lake.path / "raw" / "views" / GDC / f"{release}.json").read_text().splitlines()
+        found |= {json.loads(line)["path"] for line in lines[1:]}
+    return found
+
+
+def stored(lake):
+    """Every file of the archive that is no bookkeeping, with its sha256."""
+    root = lake.path / "raw"
+    files = (p for p in root.rglob("*") if p.is_file() and p.name not in (".lock", "manifest.jsonl"))
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if root / "views" not in path.parents
+    }
+
+
+def keep_house(lake, monkeypatch):
+    """Execute the job `housekeeping` of this lake's definitions; what it told."""
+    from hnbc_assets.defs import build_definitions
+    from hnbc_assets.study import load_study
+
+    home = lake.path / "dagster"
+    for name, value in (
+        ("HNBC_UPSTREAM", lake.upstream),
+        ("HNBC_STUDY", str(lake.study)),
+        ("HNBC_DATA_LAKE", str(lake.path)),
+        ("DAGSTER_HOME", str(home)),
+    ):
+        monkeypatch.setenv(name, value)
+    job = build_definitions(load_study(lake.study)).resolve_job_def("housekeeping")
+    with dg.DagsterInstance.from_config(str(home), "terminal.yaml") as instance:
+        done = job.execute_in_process(instance=instance)
+    assert done.success
+    [output] = [event for event in done.all_events if event.event_type == dg.DagsterEventType.STEP_OUTPUT]
+    return {name: told.value for name, told in output.event_specific_data.metadata.items()}
+
+
+def test_housekeeping_removes_what_no_kept_release_needs_and_nothing_else(second, copy, archive, monkeypatch):
+    lake = copy(second, releases={"keep": 2})
+    add_a_third_view(lake, archive(lake))
+    before = stored(lake)
+    only_old = named_by(lake, "45.0") - named_by(lake, "46.0", "47.0")
+    assert len(only_old) > 8, "replies of the index, superseded files, one that was removed"
+
+    told = keep_house(lake, monkeypatch)
+    assert told["releases removed"] == f"{GDC} 45.0"
+    assert told["archived files removed"] == len(only_old)
+    after = stored(lake)
+    assert before.keys() - after.keys() == only_old
+    assert all(before[path] == sha256 for path, sha256 in after.items())
+    assert [view.release for view in views(archive(lake), GDC)] == ["46.0", "47.0"]
+    for row in lake.ask("SELECT path, sha256 FROM raw_files").itertuples():
+        assert after[row.path] == row.sha256, "the published database still walks back to its bytes"
+
+    ended, requests = counted(lake, "refresh")
+    assert downloads(requests) == []
+    succeeded(ended)
+    assert of_data(versions(lake)) == of_data(versions(second))
+    assert keep_house(lake, monkeypatch)["archived files removed"] == 0
+
+
+def test_a_release_in_use_stays_however_old_and_can_be_made_again(first, second, copy, archive, monkeypatch):
+    lake = copy(second, releases=PIN_45 | {"keep": 2})
+    add_a_third_view(lake, archive(lake))
+    before = stored(lake)
+    told = keep_house(lake, monkeypatch)
+    assert f"pinned and not in use yet: {GDC} 45.0" in told["archive left alone"]
+    assert stored(lake) == before
+
+    ended, requests = counted(lake, "refresh")
+    succeeded(ended)
+    assert asked_gdc(requests) == []
+    assert keep_house(lake, monkeypatch)["releases removed"] == "none"
+    assert stored(lake) == before
+    assert of_data(versions(lake)) == of_data(versions(first))
+    rows = recall(archive(lake), GDC, "46.0")
+    archive(lake).verify(rows)
+    assert all((Path(lake.path) / "raw" / path).is_file() for path in rows.path)
