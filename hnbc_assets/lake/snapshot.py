@@ -273,7 +273,8 @@ def _sweep(lake: Lake) -> None:
     """Remove what killed processes left. No one else is publishing now, so every unfinished database is abandoned."""
     for leftover in lake.root.glob(f".{lake.database.name}.*{atomic.TEMPORARY_SUFFIX}*"):
         _remove(leftover)
-    for folder in (lake.tables, lake.releases):
+    records = (lake.root / name for name in ("observations", "attempts"))
+    for folder in (lake.tables, lake.releases, lake.signatures, lake.reports, *records):
         atomic.sweep(folder)
 
 
