@@ -74,7 +74,7 @@ def _refresh(
     from hnbc_assets.commands import verdicts
     from hnbc_assets.commands.execution import exit_status, release_abandoned, share_cores
     from hnbc_assets.commands.job import study
-    from hnbc_assets.commands.run import opening
+    from hnbc_assets.commands.run import A_MOMENT, opening
     from hnbc_assets.errors import CommandError
     from hnbc_assets.lake.atomic import locked
 
@@ -87,7 +87,7 @@ def _refresh(
     if chosen_study.execution.executor == "multiprocess":
         share_cores(chosen_study.execution.max_concurrent)
     try:
-        with locked(home.lake.refresh_lock, wait_seconds=0), home.instance() as instance:
+        with locked(home.lake.refresh_lock, wait_seconds=A_MOMENT), home.instance() as instance:
             release_abandoned(instance)
             _wait_for_runs(instance)
             tolds = _rounds(home, instance, verbose, interruption)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hnbc_assets.study import Study
 
 DATABASE_ASSET = "hnbc_database"
+A_MOMENT = 1.0  # seconds; who only asks whether a lock is held holds it for a blink
 # Tables that the headline never reads and that grow with patients × features.
 LONG_TABLES = {
     "immune_infiltration",
@@ -100,7 +101,7 @@ def _automation_waiting(home: Home) -> Iterator[None]:
 
     with ExitStack() as held:
         with suppress(TimeoutError):
-            held.enter_context(locked(home.lake.refresh_lock, wait_seconds=0))
+            held.enter_context(locked(home.lake.refresh_lock, wait_seconds=A_MOMENT))
         yield
 
 

@@ -2,12 +2,17 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
+
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.study import PACKAGED
 
 STANDIN = Path(__file__).parent / "standin"
 HNBC = Path(sys.executable).with_name("hnbc")
@@ -53,6 +58,7 @@ def standin(monkeypatch):
     """Put the stand-in study in place of the definitions in this process; it behaves in the way that is named."""
     import dagster
 
+    from hnbc_assets import cli
     from hnbc_assets.commands import job
 
     def forget():
@@ -69,19 +75,56 @@ def standin(monkeypatch):
     )
     forget()
 
-    def install(way=""):
+    def install(way="", release="45.0"):
         monkeypatch.setenv("STANDIN", way)
+        monkeypatch.setenv("STANDIN_RELEASE", release)
         for name, file in (
             ("hnbc_assets.defs", "standin_defs.py"),
             ("hnbc_assets.report.headline", "standin_headline.py"),
         ):
-            spec = importlib.util.spec_from_file_location(name, STANDIN / file)
+            package = [str(Path(cli.__file__).parent / "defs")] if file == "standin_defs.py" else None
+            spec = importlib.util.spec_from_file_location(name, STANDIN / file, submodule_search_locations=package)
             module = importlib.util.module_from_spec(spec)
             monkeypatch.setitem(sys.modules, name, module)
             spec.loader.exec_module(module)
 
     yield install
     forget()
+
+
+@pytest.fixture
+def own_lake(lake_path):
+    return Lake(lake_path)
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory):
+    """A lake that a refresh filled at release 45.0."""
+    folder = tmp_path_factory.mktemp("filled")
+    variables = {"HNBC_DATA_LAKE": str(folder / "lake"), "PYTHONPATH": str(STANDIN), "XDG_STATE_HOME": str(folder)}
+    variables |= dict.fromkeys(("HNBC_STUDY", "DAGSTER_HOME", "HNBC_UPSTREAM", "STANDIN"), "")
+    subprocess.run([sys.executable, str(HNBC), "refresh"], env=os.environ | variables, cwd=folder, check=True)
+    return folder / "lake"
+
+
+@pytest.fixture
+def published(filled, standin, own_lake):
+    """That lake, as this test's own; the stand-in can then be set to behave otherwise."""
+    standin()
+    shutil.copytree(filled, own_lake.root)
+    return own_lake
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    """Name the packaged study with other sections for the commands that follow."""
+
+    def name(**sections):
+        file = tmp_path / "own.yaml"
+        file.write_text(yaml.safe_dump(yaml.safe_load(PACKAGED.read_text()) | sections))
+        monkeypatch.setenv("HNBC_STUDY", str(file))
+
+    return name
 
 
 @pytest.fixture

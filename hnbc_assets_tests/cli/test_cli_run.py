@@ -41,7 +41,7 @@ def test_a_run_tells_each_asset_with_its_rows(hnbc, standin):
 def test_a_run_ends_with_the_headline_and_says_where_the_database_is(hnbc, standin, lake_path):
     standin()
     ended = hnbc("run")
-    assert ended.out.strip() == "HEADLINE of signature"
+    assert ended.out.strip() == "HEADLINE of publications, release_reports, signature"
     assert str(lake_path / "hnbc.duckdb") in ended.err
     assert "upstream SIMULATED" in ended.err
 

@@ -17,9 +17,11 @@ class StandIns:
 
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if name in REPLACED:
-            return importlib.util.spec_from_file_location(name, HERE / REPLACED[name])
-        return None
+        if name not in REPLACED:
+            return None
+        beside = [str(Path(sys.modules["hnbc_assets"].__file__).parent / "defs")]  # the real modules of defs stay
+        package = beside if name == "hnbc_assets.defs" else None
+        return importlib.util.spec_from_file_location(name, HERE / REPLACED[name], submodule_search_locations=package)
 
 
 sys.meta_path.insert(0, StandIns)
