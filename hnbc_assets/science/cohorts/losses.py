@@ -21,8 +21,8 @@ def losses(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    what ("patients", "follow-up times", "events"), endpoint (empty for patients), n_before, n_lost, example (a patient id,
-    empty when none is lost); one row for patients and two for each endpoint that `before` has times or events of.
+    what ("patients", "follow-up times", "events"), endpoint (empty for patients), n_before, n_lost, example (a patient
+    id, empty when none is lost); one row for patients and two for each endpoint that `before` has times or events of.
     """
     columns = ["what", "endpoint", "n_before", "n_lost", "example"]
     return pd.DataFrame(list(_rows(before.set_index("patient_id"), after.set_index("patient_id"))), columns=columns)
