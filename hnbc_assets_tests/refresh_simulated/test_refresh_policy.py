@@ -204,6 +204,7 @@ def test_what_cannot_be_promoted_is_refused_before_anything_happens(approval, ch
     assert (versions(lake), (lake.path / "decisions.jsonl").exists()) == before
 
 
+@pytest.mark.full
 def test_the_policy_never_keeps_the_signature_and_so_does_a_change_to_approval(first, copy):
     lake = refreshed(first, copy, "never", challengers={"promotion": "never"})
     assert ids(lake) == ids(first)
@@ -228,6 +229,7 @@ def test_changing_the_policy_to_automatic_publishes_the_refit(approval, challeng
     cutoff_holds(lake, current=True)
 
 
+@pytest.mark.full
 def test_a_study_without_a_signature_is_refreshed_without_one(tmp_path):
     small_study(tmp_path, simulation={"variant": "no_overlap"})
     lake = at(tmp_path)
