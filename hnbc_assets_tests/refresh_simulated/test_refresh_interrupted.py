@@ -199,6 +199,7 @@ def test_a_refresh_killed_at_moments_spread_over_its_time_is_finished_by_the_nex
         shutil.rmtree(lake.path)
 
 
+@pytest.mark.full
 def test_a_refresh_that_is_terminated_says_so_and_the_next_one_goes_on(ready, second):
     lake = ready("terminated")
     before = lake.database.read_bytes()

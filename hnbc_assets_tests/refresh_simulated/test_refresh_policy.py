@@ -220,6 +220,7 @@ def test_the_policy_never_keeps_the_signature_and_so_does_a_change_to_approval(f
     cutoff_holds(lake, current=False)
 
 
+@pytest.mark.full
 def test_changing_the_policy_to_automatic_publishes_the_refit(approval, challenger, copy, first):
     lake = copy(approval, challengers={"promotion": "automatic"})
     succeeded(lake.hnbc("refresh"))
