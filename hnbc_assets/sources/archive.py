@@ -1,7 +1,7 @@
 """The raw archive: every byte that came from upstream, kept by source and release, each file with its checksum.
 
-Belongs here: batches of downloads, replies worth keeping, and what is kept already. Does not: a single download
-(download.py), what a file holds (the source's module).
+Belongs here: having files, replies worth keeping, and what is kept already. Does not: downloads (download.py, several
+at once: batch.py), what a file holds (the source's module).
 
     ROOT/SOURCE/RELEASE/manifest.jsonl      one line per verified file
     ROOT/SOURCE/RELEASE/<path>              the files, exactly as upstream sent them
@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from hnbc_assets.errors import ChecksumMismatch, DownloadsIncomplete, HnbcError, UpstreamChanged, UpstreamUnreachable
-from hnbc_assets.sources.download import Interrupted, Landed, Wanted, check_path, digests, download
+from hnbc_assets.errors import ChecksumMismatch, UpstreamChanged
+from hnbc_assets.sources.batch import download_all
+from hnbc_assets.sources.download import Landed, Wanted, check_path, digests
 from hnbc_assets.sources.http import Client
 from hnbc_assets.sources.manifest import COLUMNS, Manifest, Row, as_frame
 from hnbc_assets.sources.progress import Progress, Silent
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Archive", "Wanted"]
 
-UNREACHABLE_IN_A_ROW = 8
 WORKERS = 12
 VIEWS = "views"  # the folder beside the sources' that archive_views keeps
 
@@ -79,12 +78,25 @@ class Archive:
         if len({w.file_id for w in wanted}) < len(wanted) or len({w.path for w in wanted}) < len(wanted):
             raise ValueError("a batch names a file id or a path twice")
         manifest = self._manifest(source, release)
+        folder = self.root / source / release
         with manifest.batch():
             rows = self._kept(manifest, source, release, wanted, adopt=manifest.append)
             missing = [w for w in wanted if w.file_id not in rows]
             if missing:
-                at_once = workers or self.workers
-                self._download_all(client, manifest, source, release, missing, rows, progress or Silent(), at_once)
+
+                def landed(one: Wanted, got: Landed) -> Row:
+                    row = self._row(source, release, one.file_id, one.url, folder / one.path, got)
+                    manifest.append(row)
+                    return row
+
+                rows |= download_all(
+                    client,
+                    f"{source} {release}",
+                    {one: folder / one.path for one in missing},
+                    landed,
+                    progress=progress or Silent(),
+                    workers=workers or self.workers,
+                )
         return as_frame([rows[w.file_id] for w in wanted])
 
     def missing(self, listing: Listing) -> list[Wanted]:
@@ -253,61 +265,6 @@ class Archive:
         values += (landed.size_bytes, landed.md5, landed.sha256, datetime.now(UTC).isoformat(timespec="seconds"))
         return dict(zip(COLUMNS, values, strict=True)) | {"mtime_ns": target.stat().st_mtime_ns}
 
-    def _download_all(
-        self,
-        client: Client,
-        manifest: Manifest,
-        source: str,
-        release: str,
-        missing: Sequence[Wanted],
-        rows: dict[str, Row],
-        progress: Progress,
-        workers: int,
-    ) -> None:
-        """Download the missing files, adding a row to `rows` and the manifest for each that lands."""
-        stop = threading.Event()
-        out_of_reach: list[str] = []
-
-        def one(wanted: Wanted) -> Row:
-            if stop.is_set():
-                raise Interrupted(wanted.file_id)
-            target = self.root / source / release / wanted.path
-            try:
-                landed = download(client, wanted, target, advance=lambda n: progress.advance(bytes=n), stop=stop)
-            except UpstreamUnreachable:
-                out_of_reach.append(wanted.file_id)
-                if len(out_of_reach) >= UNREACHABLE_IN_A_ROW:
-                    stop.set()
-                raise
-            out_of_reach.clear()
-            row = self._row(source, release, wanted.file_id, wanted.url, target, landed)
-            manifest.append(row)
-            return row
-
-        sizes = [w.size_bytes for w in missing]
-        progress.start(len(missing), None if None in sizes else sum(size for size in sizes if size is not None))
-        failures: dict[str, Exception] = {}
-        with ThreadPoolExecutor(workers, thread_name_prefix="download") as pool:
-            futures: dict[Future[Row], Wanted] = {pool.submit(one, w): w for w in missing}
-            try:
-                for future in as_completed(futures):
-                    try:
-                        row = future.result()
-                    except (HnbcError, Interrupted) as error:
-                        failures[futures[future].file_id] = error
-                    else:
-                        rows[row["file_id"]] = row
-                        progress.advance(files=1)
-            except BaseException:
-                stop.set()
-                client.interrupt()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-            finally:
-                progress.done()
-        if failures:
-            raise DownloadsIncomplete(summary(source, release, failures, len(missing)), failures)
-
 
 def is_wanted(row: Row, wanted: Wanted) -> bool:
     """Whether a kept file is the one wanted: by upstream's md5 and size where the index has them, else by address."""
@@ -316,13 +273,3 @@ def is_wanted(row: Row, wanted: Wanted) -> bool:
     if wanted.md5 is not None:
         return row["md5"] == wanted.md5.lower()
     return row["url"] == wanted.url
-
-
-def summary(source: str, release: str, failures: Mapping[str, Exception], n_missing: int) -> str:
-    """What failed and why, the first few by name, and what to do."""
-    causes = [str(error) for error in failures.values() if not isinstance(error, Interrupted)]
-    untried = len(failures) - len(causes)
-    said = f"{source} {release}: {len(failures)} of {n_missing} files could not be fetched, the others are kept. "
-    said += " ".join(causes[:3]) + (f" (and {len(causes) - 3} more)" if len(causes) > 3 else "")
-    said += f" {untried} were not tried, because upstream was out of reach." if untried else ""
-    return said + " Run again: only the missing files are fetched."

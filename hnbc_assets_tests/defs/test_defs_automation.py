@@ -6,96 +6,16 @@ raw/gene_sets -> one -> two, and three beside them: matrices, whose contents a t
 from __future__ import annotations
 
 import multiprocessing
-import shutil
 
 import dagster as dg
-import pandas as pd
 import pytest
 
 from hnbc_assets.defs import automation, build_definitions
-from hnbc_assets.defs.stage import Stage
-from hnbc_assets.defs.step import Fetched
 from hnbc_assets.lake.atomic import locked
-from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.lake.observations import record_release
-from hnbc_assets.lake.paths import Lake
 from hnbc_assets.study import PACKAGED, Place, load_study
 from hnbc_assets.study_operation import Freshness
-
-NOW = "2026-03-01T06:00:00+00:00"
-RAW = "raw/gene_sets"
-
-
-def matrix(value):
-    return pd.DataFrame({"P1": [float(value)]}, index=pd.Index(["A"], name="gene"))
-
-
-class Daemon:
-    """A small study, its lake and instance; `tick` says what is asked for now."""
-
-    def __init__(self, folder, instance):
-        self.file = shutil.copy(PACKAGED, folder / "study.yaml")
-        self.study = load_study(folder / "study.yaml")
-        self.place = Place("simulated", folder / "lake", folder / "study.yaml")
-        self.lake, self.instance = Lake(self.place.data_lake), instance
-        self.values = {RAW: 1, "one": 1, "two": 1, "three": 1}
-        self.release, self.cursor = "r1", None
-        self.definitions = self._definitions()
-
-    def _definitions(self):
-        from hnbc_assets.defs.publishing import Publication
-
-        stage = Stage("genes", self.study, self.place, ("tables/genes.py",))
-
-        def raw():
-            return Publication(matrix(self.values[RAW]), release=self.release)
-
-        def one(below):
-            return matrix(self.values["one"])
-
-        def two(below):
-            return matrix(self.values["two"])
-
-        def three():
-            return matrix(self.values["three"])
-
-        made = [
-            stage.asset(key=RAW, fetches=Fetched("gene_sets", "gene_set_releases"))(raw),
-            stage.asset(key="one", inputs={"below": RAW})(one),
-            stage.asset(key="two", inputs={"below": "one"})(two),
-            stage.asset(key="three")(three),
-        ]
-        manager = LakeIOManager(
-            root=str(self.place.data_lake), study_hash=self.study.hash, upstream=self.place.upstream
-        )
-        return dg.Definitions(
-            assets=automation.automated(made, self.study, self.place), resources={"io_manager": manager}
-        )
-
-    def make(self, *names):
-        """Make assets, as a run would: in the lake and for Dagster."""
-        job = self.definitions.resolve_implicit_global_asset_job_def()
-        chosen = [dg.AssetKey(name.split("/")) for name in names or self.values]
-        result = job.execute_in_process(instance=self.instance, asset_selection=chosen, raise_on_error=False)
-        return result.success
-
-    def publish(self):
-        self.lake.database.write_bytes(b"a database")
-
-    def begin(self, *names):
-        """A run of these assets that is under way."""
-        job = self.definitions.resolve_implicit_global_asset_job_def()
-        chosen = {dg.AssetKey(name.split("/")) for name in names}
-        return self.instance.create_run_for_job(
-            job.get_subset(asset_selection=chosen), status=dg.DagsterRunStatus.STARTED, asset_selection=chosen
-        )
-
-    def tick(self):
-        """What this evaluation asks for."""
-        result = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.cursor)
-        self.cursor = result.cursor
-        keys = self.definitions.resolve_asset_graph().materializable_asset_keys
-        return sorted(key.to_user_string() for key in keys if result.get_num_requested(key))
+from hnbc_assets_tests.defs.invented_daemon import NOW, RAW, Daemon
 
 
 @pytest.fixture

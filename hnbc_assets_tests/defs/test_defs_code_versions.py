@@ -15,7 +15,8 @@ STAGES = (
 ROOMS = ("science", "report", "sources")
 BESIDE = {f"hnbc_assets.defs.{name}" for name in ("checks", "cohort_data", "gates", "ingest_checks")}
 TRANSPORT = {
-    f"hnbc_assets.sources.{name}" for name in ("archive", "download", "http", "http_answers", "manifest", "progress")
+    f"hnbc_assets.sources.{name}"
+    for name in ("archive", "batch", "download", "http", "http_answers", "manifest", "progress")
 }
 
 

@@ -5,62 +5,14 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime, timedelta
 
-import pandas as pd
 import pytest
 
-from hnbc_assets.lake import attempts, parquet, publications
+from hnbc_assets.lake import attempts, parquet
 from hnbc_assets.lake.attempts import begin, fail
 from hnbc_assets.lake.decisions import Decision, decide
 from hnbc_assets.lake.observations import record_problem, record_release
-from hnbc_assets.lake.parquet import Provenance
-from hnbc_assets.lake.plan import KILLED_TRIES, Node, examine
-
-NOW = "2026-03-01T06:00:00+00:00"
-
-
-def graph(*nodes):
-    return {node.asset: node for node in nodes}
-
-
-def node(asset, *inputs, step="", **more):
-    return Node(asset, step or asset, inputs, more.pop("code", "c1"), **more)
-
-
-# two raw objects -> a cohort each -> genes and model (one step) -> scores (promotions) -> the database
-GRAPH = graph(
-    node("raw/gdc/one", upstream="gdc/one"),
-    node("raw/geo/two", upstream="geo/two"),
-    node("cohorts/one", "raw/gdc/one"),
-    node("cohorts/two", "raw/geo/two"),
-    node("model", "cohorts/one", "cohorts/two", step="train"),
-    node("path", "cohorts/one", "cohorts/two", step="train"),
-    node("scores", "model", decided=True),
-    node("hnbc_database", "scores", "path", published=True),
-)
-
-
-def make(lake, asset, content="1", *, nodes=GRAPH, release="r1", code=None):
-    """Make an asset as its step would, of what is in the lake now; `content` is its data version."""
-    made, code = nodes[asset], code or nodes[asset].code_version
-    inputs = {name: parquet.read_provenance(lake.table(name)).data_version for name in made.inputs}
-    if made.published:
-        lake.database.write_bytes(b"a database")
-        publications.remember(lake, content, code, inputs, datetime.now(UTC))
-        return
-    provenance = Provenance(
-        asset,
-        f"{asset}={content}",
-        code_version=code,
-        inputs=inputs,
-        observed={"a_look": release} if made.upstream else {},
-        written_at=NOW,
-    )
-    parquet.write(lake.table(asset), pd.DataFrame({"value": [content]}), provenance)
-
-
-def make_all(lake, nodes=GRAPH):
-    for asset in nodes:
-        make(lake, asset, nodes=nodes)
+from hnbc_assets.lake.plan import KILLED_TRIES, examine
+from hnbc_assets_tests.lake.invented_graph import GRAPH, NOW, graph, make, make_all, node
 
 
 @pytest.fixture

@@ -8,10 +8,7 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +18,8 @@ import pytest
 
 from hnbc_assets_tests.conftest import Replica
 from hnbc_assets_tests.defs.listeners import webhook_listener
-from hnbc_assets_tests.main_line.conftest import HNBC
 from hnbc_assets_tests.refresh.conftest import GDC, Evidence, cut_down
+from hnbc_assets_tests.refresh.daemon import end_all, ids, looks, making, processes, publications, ui, wait_for
 
 pytestmark = [
     pytest.mark.real,
@@ -44,88 +41,6 @@ class Followed:
     lake: Evidence
     before: dict[str, str]
     runs: set[str]
-
-
-@contextmanager
-def ui(lake: Evidence) -> Iterator[subprocess.Popen]:
-    """`hnbc ui` on a lake, ready; nothing of it is left running afterwards."""
-    environment = os.environ | {
-        "HNBC_UPSTREAM": lake.upstream,
-        "HNBC_STUDY": str(lake.study),
-        "HNBC_DATA_LAKE": str(lake.path),
-        "DAGSTER_HOME": "",
-    }
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [str(HNBC), "ui", "--port", str(port)],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        assert f"http://127.0.0.1:{port}" in process.stdout.readline(), process.stderr.read()
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.communicate(timeout=60)
-        finally:
-            end_all(lake)
-
-
-def processes(lake: Evidence) -> set[int]:
-    """The living processes that work for this lake."""
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            mine = f"HNBC_DATA_LAKE={lake.path}".encode() in (folder / "environ").read_bytes().split(b"\0")
-            alive = (folder / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-        except OSError:
-            continue
-        if mine and alive:
-            found.add(int(folder.name))
-    return found - {os.getpid()}
-
-
-def end_all(lake: Evidence) -> None:
-    """SIGKILL to every process that works for this lake."""
-    for number in processes(lake):
-        try:
-            os.kill(number, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-
-
-def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Wait until something is so; returns it."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
-        time.sleep(1)
-    return found
-
-
-def publications(lake: Evidence) -> int:
-    return len(lake.ask("SELECT * FROM publications"))
-
-
-def looks(lake: Evidence, known: set[str]) -> list[Any]:
-    """Finished looks that are not among the known runs."""
-    return [run for run in lake.runs() if run.job_name == "look" and run.is_finished and run.run_id not in known]
-
-
-def making(lake: Evidence, known: set[str]) -> list[Any]:
-    """Runs that make assets and are not among the known ones."""
-    return [run for run in lake.runs() if run.job_name != "look" and run.run_id not in known]
-
-
-def ids(lake: Evidence) -> set[str]:
-    return {run.run_id for run in lake.runs()}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,95 @@
+"""A batch of downloads: several at the same time, all tried, and one error that says what could not be had.
+
+Belongs here: threads, progress, giving up when upstream is out of reach. Does not: a single download (download.py),
+which files are missing and how they are remembered (archive.py).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from hnbc_assets.errors import DownloadsIncomplete, HnbcError, UpstreamUnreachable
+from hnbc_assets.sources.download import Interrupted, Landed, Wanted, download
+from hnbc_assets.sources.http import Client
+from hnbc_assets.sources.manifest import Row
+from hnbc_assets.sources.progress import Progress
+
+UNREACHABLE_IN_A_ROW = 8
+
+
+def download_all(
+    client: Client,
+    title: str,
+    targets: Mapping[Wanted, Path],
+    landed: Callable[[Wanted, Landed], Row],
+    *,
+    progress: Progress,
+    workers: int,
+) -> dict[str, Row]:
+    """Download files to their targets; rows by file id.
+
+    Parameters
+    ----------
+    title : whose files, for the error
+    landed : remembers a file that is there, in the thread that downloaded it, and gives its row
+    workers : downloads at the same time
+
+    Raises
+    ------
+    DownloadsIncomplete
+        Some could not be had. All were tried, unless upstream was out of reach for many in a row.
+    """
+    stop = threading.Event()
+    out_of_reach: list[str] = []
+
+    def one(wanted: Wanted) -> Row:
+        if stop.is_set():
+            raise Interrupted(wanted.file_id)
+        try:
+            got = download(client, wanted, targets[wanted], advance=lambda n: progress.advance(bytes=n), stop=stop)
+        except UpstreamUnreachable:
+            out_of_reach.append(wanted.file_id)
+            if len(out_of_reach) >= UNREACHABLE_IN_A_ROW:
+                stop.set()
+            raise
+        out_of_reach.clear()
+        return landed(wanted, got)
+
+    sizes = [wanted.size_bytes for wanted in targets]
+    progress.start(len(targets), None if None in sizes else sum(size for size in sizes if size is not None))
+    rows: dict[str, Row] = {}
+    failures: dict[str, Exception] = {}
+    with ThreadPoolExecutor(workers, thread_name_prefix="download") as pool:
+        futures: dict[Future[Row], Wanted] = {pool.submit(one, wanted): wanted for wanted in targets}
+        try:
+            for future in as_completed(futures):
+                try:
+                    row = future.result()
+                except (HnbcError, Interrupted) as error:
+                    failures[futures[future].file_id] = error
+                else:
+                    rows[row["file_id"]] = row
+                    progress.advance(files=1)
+        except BaseException:
+            stop.set()
+            client.interrupt()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        finally:
+            progress.done()
+    if failures:
+        raise DownloadsIncomplete(summary(title, failures, len(targets)), failures)
+    return rows
+
+
+def summary(title: str, failures: Mapping[str, Exception], n_missing: int) -> str:
+    """What failed and why, the first few by name, and what to do."""
+    causes = [str(error) for error in failures.values() if not isinstance(error, Interrupted)]
+    untried = len(failures) - len(causes)
+    said = f"{title}: {len(failures)} of {n_missing} files could not be fetched, the others are kept. "
+    said += " ".join(causes[:3]) + (f" (and {len(causes) - 3} more)" if len(causes) > 3 else "")
+    said += f" {untried} were not tried, because upstream was out of reach." if untried else ""
+    return said + " Run again: only the missing files are fetched."

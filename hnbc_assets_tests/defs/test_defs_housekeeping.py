@@ -1,0 +1,154 @@
+"""Housekeeping: which archived releases and leftovers go, and the weekly job that does it."""
+
+import os
+import time
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from hnbc_assets.defs.retention import housekeeping, keep_house, releases_in_use
+from hnbc_assets.lake import parquet
+from hnbc_assets.lake.atomic import locked
+from hnbc_assets.lake.io_manager import LakeIOManager
+from hnbc_assets.lake.parquet import Provenance
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.sources import archive_views
+from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.manifest import COLUMNS
+from hnbc_assets.study_operation import Releases
+from hnbc_assets_tests.defs.old_runs import ASSETS
+
+
+@pytest.fixture
+def pruning(monkeypatch):
+    """What `prune` of the archive is asked; what it does has its own tests."""
+    asked = []
+
+    def prune(archive, keep, in_use):
+        asked.append((archive.root, keep, dict(in_use)))
+        return archive_views.Pruned(("gdc/TCGA-BRCA 43.0",), 2, 300)
+
+    monkeypatch.setattr(archive_views, "prune", prune)
+    return asked
+
+
+def put_manifest(lake, name, *rows):
+    frame = pd.DataFrame([dict.fromkeys(COLUMNS, "x") | {"size_bytes": 1} | row for row in rows], columns=list(COLUMNS))
+    made = Provenance(asset=f"raw/{name}", data_version="1", code_version="1")
+    parquet.write(lake.table(f"raw/{name}"), frame, made)
+
+
+@pytest.fixture
+def lake(place):
+    lake = Lake(place.data_lake)
+    put_manifest(lake, "gdc/TCGA-BRCA", {"source": "gdc", "release": "46.0"})
+    put_manifest(lake, "geo/GSE25066", {"source": "geo", "release": "2019-03-25"})
+    return lake
+
+
+def test_releases_in_use_are_those_that_the_tables_were_made_from(lake):
+    assert releases_in_use(lake) == {"gdc/TCGA-BRCA": "46.0", "geo/GSE25066": "2019-03-25"}
+
+
+def test_nothing_is_in_use_in_an_empty_lake(tmp_path):
+    assert releases_in_use(Lake(tmp_path / "empty")) == {}
+
+
+def test_the_archive_keeps_as_many_releases_as_the_study_says_and_those_in_use(instance, study, place, lake, pruning):
+    swept = keep_house(instance, study, place, ASSETS)
+    assert pruning == [(lake.raw, 3, {"gdc/TCGA-BRCA": "46.0", "geo/GSE25066": "2019-03-25"})]
+    assert swept.metadata["releases removed"] == "gdc/TCGA-BRCA 43.0"
+    assert swept.metadata["bytes of archived files"] == 300
+    assert "archive left alone" not in swept.metadata
+
+
+@pytest.mark.parametrize("name", ["gdc/TCGA-BRCA", "gdc"])
+def test_a_pinned_release_is_safe_before_it_is_in_use(instance, study, place, lake, pruning, name):
+    pinned = study.model_copy(update={"releases": Releases(pin={name: "45.0"})})
+    swept = keep_house(instance, pinned, place, ASSETS)
+    assert pruning == []
+    assert "gdc/TCGA-BRCA 45.0" in swept.archive_left
+    put_manifest(lake, "gdc/TCGA-BRCA", {"source": "gdc", "release": "45.0"})
+    keep_house(instance, pinned, place, ASSETS)
+    assert len(pruning) == 1
+
+
+def test_the_archive_is_left_alone_during_a_refresh(instance, study, place, lake, pruning):
+    with locked(lake.refresh_lock):
+        assert "under way" in keep_house(instance, study, place, ASSETS).metadata["archive left alone"]
+    assert pruning == []
+
+
+def test_old_releases_leave_the_disk_and_those_kept_or_in_use_stay_whole(instance, study, place, lake):
+    archive = Archive(lake.raw)
+    for number in range(1, 7):
+        row = archive.store("gdc", f"{number}.0", file_id="f", url="u", path="f.tsv", content=b"x" * number * 1_000)
+        archive_views.keep_view(archive, "gdc/TCGA-BRCA", f"{number}.0", row.to_frame().T)
+    put_manifest(lake, "gdc/TCGA-BRCA", {"source": "gdc", "release": "2.0"})
+    swept = keep_house(instance, study, place, ASSETS)
+    assert swept.archive.releases == ("gdc/TCGA-BRCA 1.0", "gdc/TCGA-BRCA 3.0")
+    assert swept.metadata["bytes of archived files"] == 4_000
+    assert sorted(path.parent.name for path in lake.raw.glob("gdc/*/f.tsv")) == ["2.0", "4.0", "5.0", "6.0"]
+    assert len(archive_views.recall(archive, "gdc/TCGA-BRCA", "2.0")) == 1
+
+
+def test_leftovers_go_and_what_a_download_or_a_writer_still_needs_stays(instance, study, place, lake, pruning):
+    def put(path: Path, days=0, size=10):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x" * size)
+        then = time.time() - days * 86_400
+        os.utime(path, (then, then))
+        return path
+
+    abandoned = put(lake.tables / "cohorts" / ".a.parquet.0123456789ab.part", size=7)
+    old = put(lake.raw / "gdc" / "45.0" / ".counts.tsv.part", days=30, size=20)
+    notes = put(lake.raw / "gdc" / "45.0" / ".counts.tsv.part.json", days=30)
+    resumable = put(lake.raw / "gdc" / "46.0" / ".counts.tsv.part", days=3)
+    whole = put(lake.raw / "gdc" / "45.0" / "counts.tsv", days=30)
+    with parquet_writer(lake) as held:
+        swept = keep_house(instance, study, place, ASSETS)
+        assert held.exists()
+    assert (swept.leftovers, swept.leftover_bytes) == (2, 27)
+    assert [path.exists() for path in (abandoned, old, notes, resumable, whole)] == [False, False, False, True, True]
+
+
+def parquet_writer(lake):
+    """Somebody who is writing a table: the temporary file is theirs."""
+    from contextlib import contextmanager
+
+    from hnbc_assets.lake.atomic import replacing
+
+    @contextmanager
+    def writing():
+        with replacing(lake.table("patients")) as file:
+            yield Path(file.name)
+
+    return writing()
+
+
+def test_the_job_runs_with_the_lakes_io_manager_and_tells_what_it_removed(instance, study, place, lake, pruning):
+    job, schedule = housekeeping(study, place, ASSETS)
+    definitions = dg.Definitions(
+        assets=ASSETS,
+        jobs=[job],
+        schedules=[schedule],
+        resources={"io_manager": LakeIOManager(root=str(lake.root))},
+        executor=dg.multiprocess_executor,
+    )
+    resolved = definitions.resolve_job_def("housekeeping")
+    assert resolved.executor_def.name == "in_process"
+    done = resolved.execute_in_process(instance=instance)
+    assert done.success
+    [output] = [event for event in done.all_events if event.event_type == dg.DagsterEventType.STEP_OUTPUT]
+    told = output.event_specific_data.metadata
+    assert told["runs deleted"].value == 0
+    assert told["bytes of archived files"].value == 300
+
+
+def test_the_schedule_runs_by_itself_on_sunday_nights(study, place):
+    _, schedule = housekeeping(study, place, ASSETS)
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 3 * * 0", "UTC")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    assert schedule.job_name == "housekeeping"
