@@ -74,6 +74,10 @@ class Releases(Section):
     keep: int = Field(3, ge=2)
     pin: dict[str, str] = Field(default_factory=dict)
 
+    def pinned(self, name: str) -> str | None:
+        """The release that an object (`gdc/TCGA-BRCA`) is held at, by its own name or its upstream's; None for none."""
+        return self.pin.get(name) or self.pin.get(name.split("/")[0])
+
 
 class Freshness(Section):
     """Days after which a stage's assets count as stale when nothing has made them anew, whatever upstream does.

@@ -39,7 +39,7 @@ def in_use(lake: Lake, name: str) -> str:
     from hnbc_assets.lake.parquet import read_provenance
 
     try:
-        return next(iter(read_provenance(lake.table(f"raw/{name}")).observed.values()), "")
+        return read_provenance(lake.table(f"raw/{name}")).release
     except NotInLake:
         return ""
 
@@ -53,8 +53,7 @@ def said(lake: Lake, study: Study | None, seen: Observation) -> str:
     if seen.release != in_use(lake, seen.name):
         attempt = latest(lake, f"raw/{seen.name}")
         return "✗ held up: see below" if attempt is not None and attempt.held else "behind: hnbc refresh fetches it"
-    pin = study and (study.releases.pin.get(seen.name) or study.releases.pin.get(seen.name.split("/")[0]))
-    if pin:
+    if study is not None and study.releases.pinned(seen.name):
         return "pinned by the study"
     days = (datetime.now(UTC) - moment(seen.looked_at)).total_seconds() / 86_400
     if study is not None and days > study.freshness.looked:

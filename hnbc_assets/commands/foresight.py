@@ -72,13 +72,12 @@ def tell(home: Home) -> int:
 
 def foresee(study: Study, upstream: Upstream, plan: Plan, client: Client, archive: Archive) -> Foreseen:
     """Ask one object's release, and where that is news its index."""
-    from hnbc_assets.defs.upstreams import pinned
     from hnbc_assets.sources.listing import size
 
     made = plan.made.get(upstream.raw)
     in_use = made.release if made else ""
     try:
-        pin = pinned(study, upstream)
+        pin = study.releases.pinned(upstream.name)
         release = pin or upstream.release(client)
         if pin or (release == in_use and upstream.raw not in plan.reasons):
             return Foreseen(upstream.name, in_use, release)

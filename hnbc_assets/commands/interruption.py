@@ -1,14 +1,18 @@
 """Signals that end a command, told apart.
 
-Belongs here: noticing SIGINT and SIGTERM whoever handles them. Does not: what is done about them.
+Belongs here: noticing SIGINT and SIGTERM whoever handles them, and the exit status of what they stop. Does not: what
+is done about them.
 """
 
 from __future__ import annotations
 
 import signal
 import socket
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
+
+import click
 
 
 class Interruption:
@@ -50,3 +54,16 @@ class Interruption:
             if self._first is None and number in self._handlers:
                 self._first = number
         return self._first
+
+
+def until_stopped(work: Callable[[Interruption], int], advice: str) -> int:
+    """The exit status of work that a signal may stop: its own, or the signal's, with a word of advice."""
+    with Interruption() as interruption:
+        try:
+            status = work(interruption)
+        except KeyboardInterrupt:
+            status = 128 + (interruption.received or signal.SIGINT)
+    if interruption.received:
+        click.echo(f"Stopped. What was finished is kept; {advice}", err=True)
+        status = 128 + interruption.received
+    return status

@@ -6,7 +6,6 @@ would bring (foresight), what people decide (verdicts).
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -51,21 +50,18 @@ def refresh(dry_run: bool, accepted: tuple[tuple[str, str], ...], promoted: str 
     """
     from hnbc_assets.commands import foresight
     from hnbc_assets.commands.home import look, prepare
-    from hnbc_assets.commands.interruption import Interruption
+    from hnbc_assets.commands.interruption import until_stopped
 
     if dry_run:
         if accepted or promoted:
             raise click.UsageError("--dry-run decides nothing: leave --accept and --promote out.")
         sys.exit(foresight.tell(look()))
-    with Interruption() as interruption:
-        try:
-            status = _refresh(prepare(), accepted, promoted, verbose, interruption)
-        except KeyboardInterrupt:
-            status = 128 + (interruption.received or signal.SIGINT)
-    if interruption.received:
-        click.echo("Stopped. What was finished is kept; the next refresh goes on from there.", err=True)
-        status = 128 + interruption.received
-    sys.exit(status)
+    sys.exit(
+        until_stopped(
+            lambda interruption: _refresh(prepare(), accepted, promoted, verbose, interruption),
+            "the next refresh goes on from there.",
+        )
+    )
 
 
 def _refresh(

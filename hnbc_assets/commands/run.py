@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -58,17 +57,14 @@ def run(selections: tuple[str, ...], executor: str | None, verbose: bool) -> Non
     kept: the next run completes it.
     """
     from hnbc_assets.commands.home import prepare
-    from hnbc_assets.commands.interruption import Interruption
+    from hnbc_assets.commands.interruption import until_stopped
 
-    with Interruption() as interruption:
-        try:
-            status = _run(prepare(), selections, executor, verbose, interruption)
-        except KeyboardInterrupt:
-            status = 128 + (interruption.received or signal.SIGINT)
-    if interruption.received:
-        click.echo("Stopped. What was finished is kept; the next run completes it.", err=True)
-        status = 128 + interruption.received
-    sys.exit(status)
+    sys.exit(
+        until_stopped(
+            lambda interruption: _run(prepare(), selections, executor, verbose, interruption),
+            "the next run completes it.",
+        )
+    )
 
 
 def _run(home: Home, selections: Sequence[str], executor: str | None, verbose: bool, interruption: Any) -> int:

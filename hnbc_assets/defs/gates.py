@@ -15,7 +15,7 @@ from hnbc_assets.defs.ingest_checks import is_reply
 from hnbc_assets.defs.publishing import Check, Verdict
 from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import Stage
-from hnbc_assets.defs.upstreams import Upstream, pinned
+from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.lake.decisions import decisions
 
 GUARDED = ("gdc", "geo", "cbioportal")
@@ -43,7 +43,7 @@ def plausible_release(stage: Stage, upstream: Upstream, stored: Stored) -> Check
             return Verdict(True, "within the study's limits", allowed, f"{release} beside the release in use")
         told = f"{upstream.kind} {release} ({upstream.name}) beside {fetched_release(upstream.kind, before)}: "
         told += "; ".join(found) + "."
-        if pinned(stage.study, upstream):
+        if stage.study.releases.pinned(upstream.name):
             return Verdict(True, "; ".join(found), allowed, f"{told} The study pins {upstream.name} to {release}.")
         who = _accepted_by(stage, upstream, release)
         if who:

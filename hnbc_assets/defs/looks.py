@@ -16,7 +16,7 @@ import dagster as dg
 
 from hnbc_assets.defs.resources import open_client
 from hnbc_assets.defs.stage import OWNERS, guard
-from hnbc_assets.defs.upstreams import LOOKS, Upstream, pinned
+from hnbc_assets.defs.upstreams import LOOKS, Upstream
 from hnbc_assets.errors import HnbcError
 from hnbc_assets.lake.observations import Observation, record_problem, record_release
 from hnbc_assets.lake.paths import Lake
@@ -46,7 +46,7 @@ def look(place: Place, study: Study, upstream: Upstream, client: Client) -> Obse
     """
     lake = Lake(place.data_lake)
     try:
-        release = pinned(study, upstream) or upstream.release(client)
+        release = study.releases.pinned(upstream.name) or upstream.release(client)
     except HnbcError as error:
         record_problem(lake, upstream.name, str(error), _now())
         raise

@@ -151,7 +151,7 @@ def _trained_on(stage: Stage) -> str:
     cohorts = (stage.study.discovery, stage.study.training)
     keys = dict.fromkeys(raw_key(name, stage.study.cohorts[name].source) for name in cohorts)
     made = {key: parquet.read_provenance(stage.lake.table(key)) for key in keys}
-    return "; ".join(f"{key.removeprefix('raw/')} {next(iter(p.observed.values()), '?')}" for key, p in made.items())
+    return "; ".join(f"{key.removeprefix('raw/')} {p.release or '?'}" for key, p in made.items())
 
 
 def _all_signatures(stage: Stage, chosen: str, refit: str, refit_description: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from hnbc_assets.defs.publishing import Check, Publication
 from hnbc_assets.defs.resources import open_archive, open_archive_to_fetch, open_client
 from hnbc_assets.defs.stage import Stage
 from hnbc_assets.defs.step import Fetched
-from hnbc_assets.defs.upstreams import Upstream, pinned, upstreams
+from hnbc_assets.defs.upstreams import Upstream, upstreams
 from hnbc_assets.errors import ChecksumMismatch, NotInLake
 from hnbc_assets.lake import parquet
 from hnbc_assets.tables import Manifest, ReleaseChanges
@@ -34,7 +34,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
 
 
 def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
-    pin = pinned(stage.study, upstream)
+    pin = stage.study.releases.pinned(upstream.name)
 
     def raw() -> Publication:
         from hnbc_assets.sources.archive_views import keep_view, recall

@@ -192,7 +192,7 @@ def _prune_archive(lake: Lake, study: Study, place: Place) -> "tuple[Pruned | No
     if atomic.is_locked(lake.refresh_lock):  # pruning would wait for its downloads, and other runs for this one
         return None, "a refresh is under way in a terminal"
     in_use = releases_in_use(lake)
-    pins = {name: study.releases.pin.get(name) or study.releases.pin.get(name.split("/")[0]) for name in in_use}
+    pins = {name: study.releases.pinned(name) for name in in_use}
     coming = [f"{name} {pin}" for name, pin in pins.items() if pin not in (None, in_use[name])]
     if coming:
         return None, f"pinned and not in use yet: {', '.join(coming)}"

@@ -95,11 +95,6 @@ def upstreams(study: Study, *, simulated: bool) -> dict[str, Upstream]:
     return found
 
 
-def pinned(study: Study, upstream: Upstream) -> str | None:
-    """The release that the study holds an object at, or None when it follows its upstream."""
-    return study.releases.pin.get(upstream.name) or study.releases.pin.get(upstream.kind)
-
-
 def gene_set_files(study: Study, simulated: bool) -> dict[str, LocalOrRemote]:
     """Every gene-set file that the study needs, by what it is for."""
     named = study.gene_sets(simulated)

@@ -51,6 +51,11 @@ class Provenance:
     stage: str = ""
     content_hash: str = ""
 
+    @property
+    def release(self) -> str:
+        """The upstream's release that a raw asset holds; empty for any other asset."""
+        return next(iter(self.observed.values()), "")
+
 
 @dataclass(frozen=True)
 class Stored:

@@ -167,8 +167,7 @@ def _made(lake: Lake, node: Node) -> Made | None:
         found = _provenance(path, stamp.st_mtime_ns, stamp.st_ino)
     except (FileNotFoundError, NotInLake):
         return None
-    release = next(iter(found.observed.values()), "")
-    return Made(found.data_version, found.code_version, found.inputs, release, found.written_at)
+    return Made(found.data_version, found.code_version, found.inputs, found.release, found.written_at)
 
 
 @lru_cache(maxsize=1024)

@@ -62,7 +62,7 @@ def latest(lake: Lake) -> dict[str, Any] | None:
 def releases(known: Mapping[str, Provenance | None]) -> dict[str, str]:
     """The upstream releases among assets: object to release."""
     return {
-        asset.removeprefix(RAW_PREFIX): next(iter(made.observed.values()), "")
+        asset.removeprefix(RAW_PREFIX): made.release
         for asset, made in known.items()
         if made is not None and asset.startswith(RAW_PREFIX)
     }
