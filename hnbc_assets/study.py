@@ -16,13 +16,14 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from hnbc_assets.addresses import KNOWN, wrong_with
 from hnbc_assets.errors import StudyError
 from hnbc_assets.study_operation import Alerts, Database, Execution, Freshness, Gates, Refresh, Releases, Retention
 from hnbc_assets.study_sources import Cohort, LocalOrRemote, Section
 
 PACKAGED = Path(__file__).with_name("study.yaml")
 # Settings that no result depends on: they are no part of a study's identity.
-OPERATION = ("refresh", "gates", "releases", "freshness", "alerts", "retention", "database", "execution")
+OPERATION = ("addresses", "refresh", "gates", "releases", "freshness", "alerts", "retention", "database", "execution")
 
 
 class GeneList(Section):
@@ -147,6 +148,7 @@ class Study(Section):
     challengers: Challengers = Challengers()
     microenvironment: Microenvironment
     drugs: Drugs | None = Drugs()
+    addresses: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     refresh: Refresh = Refresh()
     gates: Gates = Gates()
     releases: Releases = Releases()
@@ -172,6 +174,16 @@ class Study(Section):
             if len(named) != 1:
                 raise ValueError(f"exactly one {role} cohort is needed; found {named or 'none'}")
         return cohorts
+
+    @field_validator("addresses")
+    @classmethod
+    def _addresses_are_known(cls, addresses: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for name, own in addresses.items():
+            if name not in KNOWN:
+                raise ValueError(f"{name} is no address that is asked; those are {', '.join(KNOWN)}")
+            if wrong := wrong_with(name, own):
+                raise ValueError(f"{name}: {wrong}")
+        return addresses
 
     @property
     def folder(self) -> Path:

@@ -20,7 +20,7 @@ OWN_PYTHON = ("hnbc_assets", "hnbc_assets_tests", "benchmarks")
 
 # Each floor stands on those below it; rooms of one floor do not know each other.
 FLOORS = [
-    {"errors", "hnbc_assets"},
+    {"addresses", "errors", "hnbc_assets"},
     {"science", "sources", "tables", "study", "study_operation", "study_sources"},
     {"lake", "report"},
     {"defs"},
@@ -31,7 +31,17 @@ ONE_ROOM = [
     {"cli", "commands"},
     {"study", "study_operation", "study_sources"},
 ]  # a command and its group; a study and its sections
-WITHOUT_DAGSTER = {"errors", "science", "sources", "tables", "study", "study_operation", "study_sources", "report"}
+WITHOUT_DAGSTER = {
+    "addresses",
+    "errors",
+    "science",
+    "sources",
+    "tables",
+    "study",
+    "study_operation",
+    "study_sources",
+    "report",
+}
 HEAVY = {
     "gseapy", "lifelines", "matplotlib", "numba", "openpyxl", "pandera", "polars", "python_calamine", "scipy",
     "sklearn", "sksurv", "statsmodels",

@@ -114,3 +114,22 @@ def test_one_cohort_finds_the_genes_and_one_trains(study, role, found):
 def test_an_upstream_that_is_none_is_refused():
     with pytest.raises(StudyError, match="HNBC_UPSTREAM is 'lve'"):
         Place.from_environment({"HNBC_UPSTREAM": "lve"})
+
+
+def test_a_host_that_moved_needs_no_other_study(study):
+    moved = study(addresses={"gdsc.models": ["https://mirror.example/models.csv"]})
+    assert moved.addresses == {"gdsc.models": ("https://mirror.example/models.csv",)}
+    assert moved.hash == study().hash
+
+
+@pytest.mark.parametrize(
+    ("addresses", "said"),
+    [
+        ({"gdsc.model": ["https://mirror.example/x"]}, "gdsc.models"),
+        ({"gdsc.models": ["ftp://mirror.example/x"]}, "only https"),
+        ({"gdsc.models": []}, "at least one address"),
+    ],
+)
+def test_an_address_that_no_upstream_has_is_refused_in_words(study, addresses, said):
+    with pytest.raises(StudyError, match=said):
+        study(addresses=addresses)

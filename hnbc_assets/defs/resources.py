@@ -5,6 +5,7 @@ Belongs here: making them from the place and the study. Does not: what is asked 
 
 from __future__ import annotations
 
+from hnbc_assets.addresses import Addresses
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.http import Client, connect
@@ -28,5 +29,6 @@ def open_client(place: Place, study: Study) -> Client:
 
         release = Lake(place.data_lake).simulated_release()
         moved = {"release": release} if release else {}
-        return connect("simulated", transport=transport(Simulation(**study.simulation.model_dump(), **moved)))
-    return connect(place.upstream)
+        simulation = Simulation(**study.simulation.model_dump(), **moved)
+        return connect("simulated", transport=transport(simulation), addresses=Addresses(study.addresses))
+    return connect(place.upstream, addresses=Addresses(study.addresses))

@@ -6,7 +6,8 @@ at once: batch.py), what a file holds (the source's module).
     ROOT/SOURCE/RELEASE/manifest.jsonl      one line per verified file
     ROOT/SOURCE/RELEASE/<path>              the files, exactly as upstream sent them
 
-A file that a later release has unchanged (same id, same md5) is not stored twice: its row points to the first's path.
+A file that a later release has unchanged (same id, same checksum) is not stored twice: its row points to the first's
+path.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Archive:
             if missing:
 
                 def landed(one: Wanted, got: Landed) -> Row:
-                    row = self._row(source, release, one.file_id, one.url, folder / one.path, got)
+                    row = self._row(source, release, one.file_id, folder / one.path, got)
                     manifest.append(row)
                     return row
 
@@ -142,7 +143,7 @@ class Archive:
                     file.write(content)
                     os.fsync(file.fileno())
                 os.replace(partial, target)
-                row = self._row(source, release, file_id, url, target, Landed(len(content), None, sha256))
+                row = self._row(source, release, file_id, target, Landed(len(content), None, sha256, url))
                 manifest.append(row)
         return as_frame([row]).iloc[0]
 
@@ -215,10 +216,10 @@ class Archive:
                 kept[one.file_id] = row
                 continue
             row = None
-            if one.md5 is not None:
+            if stated := one.md5 or one.sha256:
                 if elsewhere is None:
                     elsewhere = self._other_releases(source, release)
-                row = self._adopt(source, release, one, elsewhere.get((one.file_id, one.md5.lower())))
+                row = self._adopt(source, release, one, elsewhere.get((one.file_id, stated.lower())))
             if row is not None:
                 if adopt is not None:
                     adopt(row)
@@ -231,20 +232,21 @@ class Archive:
             return other | {"release": release}
         target = self.root / source / release / wanted.path
         if target.is_file() and target.stat().st_size == wanted.size_bytes:
-            md5, sha256 = digests(target, with_md5=True)
-            if md5 == str(wanted.md5).lower():
-                landed = Landed(target.stat().st_size, md5, sha256)
-                return self._row(source, release, wanted.file_id, wanted.url, target, landed)
+            md5, sha256 = digests(target, with_md5=wanted.md5 is not None)
+            if (md5 if wanted.md5 is not None else sha256) == str(wanted.md5 or wanted.sha256).lower():
+                landed = Landed(target.stat().st_size, md5, sha256, wanted.url)
+                return self._row(source, release, wanted.file_id, target, landed)
         return None
 
     def _other_releases(self, source: str, release: str) -> dict[tuple[str, str], Row]:
-        rows = (
+        """Rows of the source's other releases by file id and checksum: md5 and sha256 both."""
+        rows = [
             row
             for path in sorted(self.root.glob(f"{source}/*/manifest.jsonl"))
             if path.parent.name != release
             for row in Manifest(path.parent).rows().values()
-        )
-        return {(row["file_id"], row["md5"]): row for row in rows if row["md5"]}
+        ]
+        return {(row["file_id"], row[name]): row for name in ("md5", "sha256") for row in rows if row[name]}
 
     def _intact(self, row: Row) -> bool:
         """Whether a row's file is as it was when verified; it is read again only if its time has changed."""
@@ -260,16 +262,18 @@ class Archive:
         path = self.locate(row)
         return path.is_file() and digests(path)[1] == row["sha256"]
 
-    def _row(self, source: str, release: str, file_id: str, url: str, target: Path, landed: Landed) -> Row:
-        values = (source, release, file_id, url, target.relative_to(self.root).as_posix())
+    def _row(self, source: str, release: str, file_id: str, target: Path, landed: Landed) -> Row:
+        values = (source, release, file_id, landed.url, target.relative_to(self.root).as_posix())
         values += (landed.size_bytes, landed.md5, landed.sha256, datetime.now(UTC).isoformat(timespec="seconds"))
         return dict(zip(COLUMNS, values, strict=True)) | {"mtime_ns": target.stat().st_mtime_ns}
 
 
 def is_wanted(row: Row, wanted: Wanted) -> bool:
-    """Whether a kept file is the one wanted: by upstream's md5 and size where the index has them, else by address."""
+    """Whether a kept file is the one wanted: by upstream's checksum and size where it states them, else by address."""
     if wanted.size_bytes is not None and row["size_bytes"] != wanted.size_bytes:
         return False
     if wanted.md5 is not None:
         return row["md5"] == wanted.md5.lower()
-    return row["url"] == wanted.url
+    if wanted.sha256 is not None:
+        return row["sha256"] == wanted.sha256.lower()
+    return row["url"] in wanted.urls

@@ -21,13 +21,20 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import httpx
 
-from hnbc_assets.errors import ChecksumMismatch, DamagedDownload, UpstreamChanged, UpstreamUnreachable
+from hnbc_assets.errors import (
+    ChecksumMismatch,
+    DamagedDownload,
+    HnbcError,
+    UpstreamChanged,
+    UpstreamRefused,
+    UpstreamUnreachable,
+)
 from hnbc_assets.sources.http import Client
 from hnbc_assets.sources.http_answers import TemporaryFailure, describe, is_web_page
 
@@ -44,7 +51,8 @@ class Wanted:
     file_id : what upstream calls it, or a name of our own; unique within source and release
     url : its real address, https://HOST/PATH
     path : where it is kept inside SOURCE/RELEASE/, relative
-    size_bytes, md5 : what upstream's index says, where it says so
+    size_bytes, md5, sha256 : what upstream's index says, where it says so
+    others : further addresses of the same file, asked in this order when the first does not give it
     content : what the bytes must be, examined before they are taken for whole
     """
 
@@ -54,6 +62,13 @@ class Wanted:
     size_bytes: int | None = None
     md5: str | None = None
     content: Literal["gzip", "text", "json", "xlsx", "zip"] = "text"
+    sha256: str | None = None
+    others: tuple[str, ...] = ()
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All its addresses, in the order to try."""
+        return (self.url, *self.others)
 
     def __post_init__(self) -> None:
         check_path(self.path)
@@ -61,11 +76,12 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Landed:
-    """A file that is in place: its size, checksums (md5 only where upstream stated one)."""
+    """A file that is in place: its size, checksums (md5 only where upstream stated one), the address that gave it."""
 
     size_bytes: int
     md5: str | None
     sha256: str
+    url: str
 
 
 class Interrupted(Exception):
@@ -96,6 +112,7 @@ class Part:
         self.notes = {
             "url": wanted.url,
             "md5": wanted.md5,
+            "sha256": wanted.sha256,
             "stated_md5": header_md5(response.headers.get("content-md5")),
             "size": int(length) if length.isdigit() else None,
             "validator": validator if validator and not validator.startswith("W/") and self._begun_here else None,
@@ -107,7 +124,10 @@ class Part:
         """Whether the bytes here surely begin the content now wanted."""
         if not self.size or self.notes.get("url") != wanted.url:
             return False
-        same_content = wanted.md5 is not None and self.notes.get("md5") == wanted.md5
+        same_content = any(
+            stated is not None and self.notes.get(name) == stated
+            for name, stated in (("md5", wanted.md5), ("sha256", wanted.sha256))
+        )
         return same_content or bool(self.notes.get("validator")) or self._begun_here
 
     def discard(self) -> None:
@@ -127,7 +147,7 @@ class Part:
 def download(
     client: Client, wanted: Wanted, target: Path, *, advance: Advance = lambda _: None, stop: threading.Event
 ) -> Landed:
-    """Fetch one file to `target`: resumed when cut, once more when damaged.
+    """Fetch one file to `target`: resumed when cut, once more when damaged, then from its other addresses.
 
     Parameters
     ----------
@@ -137,10 +157,26 @@ def download(
     Raises
     ------
     UpstreamUnreachable, UpstreamRefused
-        Upstream kept failing, or will not give the file.
+        Upstream kept failing, or will not give the file; says so of every address.
     DamagedDownload, ChecksumMismatch
         What came is not the file, twice.
     """
+    failed: list[HnbcError] = []
+    for url in wanted.urls:
+        try:
+            return download_from(client, replace(wanted, url=url, others=()), target, advance=advance, stop=stop)
+        except (UpstreamRefused, UpstreamUnreachable, DamagedDownload) as error:
+            failed.append(error)
+    if len(failed) == 1:
+        raise failed[0]
+    # What may yet succeed decides: an address that was out of reach, then one whose answer was damaged.
+    worst = min(failed, key=lambda e: (isinstance(e, UpstreamRefused), isinstance(e, DamagedDownload)))
+    told = f"none of its {len(failed)} addresses gave {wanted.file_id}: " + " ".join(map(str, failed))
+    raise type(worst)(told) from worst
+
+
+def download_from(client: Client, wanted: Wanted, target: Path, *, advance: Advance, stop: threading.Event) -> Landed:
+    """Fetch one file from its first address alone (see `download`)."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Part(target)
     for attempt in (1, 2):
@@ -221,7 +257,7 @@ def examine(wanted: Wanted, part: Part) -> Landed:
     Raises
     ------
     ChecksumMismatch
-        Size or md5 differ from upstream's index (or, without one, from its headers).
+        Size or a checksum differ from upstream's index (or, without one, from its headers).
     DamagedDownload
         Empty, a web page, or content that is cut off.
     """
@@ -240,9 +276,11 @@ def examine(wanted: Wanted, part: Part) -> Landed:
     found_md5, sha256 = digests(part.path, with_md5=stated_md5 is not None)
     if found_md5 != stated_md5:
         raise ChecksumMismatch(f"{name}: md5 {found_md5} came, upstream states {stated_md5}.")
-    if wanted.md5 is None:
+    if wanted.sha256 is not None and sha256 != wanted.sha256.lower():
+        raise ChecksumMismatch(f"{name}: sha256 {sha256} came, upstream states {wanted.sha256}.")
+    if wanted.md5 is None and wanted.sha256 is None:
         examine_content(wanted.content, part.path, name)
-    return Landed(size, stated_md5, sha256)
+    return Landed(size, stated_md5, sha256, wanted.url)
 
 
 def examine_content(content: str, path: Path, name: str) -> None:

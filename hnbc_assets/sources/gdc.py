@@ -18,7 +18,7 @@ import pandas as pd
 from hnbc_assets.errors import StudyError, UpstreamChanged
 from hnbc_assets.sources import gdc_api, gdc_history
 from hnbc_assets.sources.archive import Archive, Wanted
-from hnbc_assets.sources.gdc_api import HOST, all_of, equals, release
+from hnbc_assets.sources.gdc_api import addresses, all_of, equals, release
 from hnbc_assets.sources.gdc_clinical import read_clinical
 from hnbc_assets.sources.gdc_index import CDR_FILE_ID, read_index, read_samples
 from hnbc_assets.sources.gdc_maf import read_mutations
@@ -130,7 +130,8 @@ def listing(
     pages = gdc_api.search(client, "cases", of_project, fields, sort="submitter_id", limit=limit)
     patients = [case["submitter_id"] for case in hits_of("cases", pages)]
     if not patients:
-        raise StudyError(f"GDC {version} has no cases of a project {project!r}. Its projects are listed at {HOST}.")
+        asked = addresses(client, "projects")[0]
+        raise StudyError(f"GDC {version} has no cases of a project {project!r}. Its projects are listed at {asked}.")
 
     file_fields = gdc_api.choose_fields(
         "files", gdc_api.known_fields(client, "files"), FILE_FIELDS_REQUIRED, FILE_FIELDS_OPTIONAL
@@ -143,10 +144,11 @@ def listing(
         chosen = [hit for hit in hits if hit["access"] == "open" and is_of_kind(kind, project, hit)]
         if not chosen and limit is None and (kind == "star" or project in BIOTAB_FILE_IDS):
             raise UpstreamChanged(f"GDC {version}: its index has no open {kind} file of {project}.")
-        wanted += [wanted_file(kind, project, hit) for hit in chosen]
+        wanted += [wanted_file(client, kind, project, hit) for hit in chosen]
     if endpoints == "tcga_cdr":
         path = f"{project}/cdr/{CDR_FILE_ID}.xlsx"
-        wanted.append(Wanted(CDR_FILE_ID, f"{HOST}/data/{CDR_FILE_ID}", path, content="xlsx"))
+        url, *others = addresses(client, f"data/{CDR_FILE_ID}")
+        wanted.append(Wanted(CDR_FILE_ID, url, path, content="xlsx", others=tuple(others)))
     if previous is not None:
         present = {one.file_id for one in wanted}
         replies += gdc_history.superseded(client, archive, version, folder, previous, present)
@@ -237,12 +239,14 @@ def is_of_kind(kind: str, project: str, hit: Mapping[str, Any]) -> bool:
     return kind != "biotab" or project in BIOTAB_FILE_IDS or hit["file_name"] == patients
 
 
-def wanted_file(kind: str, project: str, hit: Mapping[str, Any]) -> Wanted:
+def wanted_file(client: Client, kind: str, project: str, hit: Mapping[str, Any]) -> Wanted:
     """A hit of the index as a file to be had, verified by the index' size and md5."""
     file_id = str(hit["file_id"])
+    url, *others = addresses(client, f"data/{file_id}")
     return Wanted(
         file_id=file_id,
-        url=f"{HOST}/data/{file_id}",
+        url=url,
+        others=tuple(others),
         path=f"{project}/{kind}/{file_id}.{SUFFIXES[kind]}",
         size_bytes=int(hit["file_size"]),
         md5=str(hit["md5sum"]),

@@ -17,8 +17,17 @@ from typing import Any
 from hnbc_assets.errors import FieldVanished, UpstreamChanged
 from hnbc_assets.sources.http import Client, Reply
 
-HOST = "https://api.gdc.cancer.gov"
 Filter = dict[str, Any]
+
+
+def addresses(client: Client, path: str) -> tuple[str, ...]:
+    """The addresses of a path of the API, as "status" or "data/ID", in the order to try."""
+    return tuple(f"{root}/{path}" for root in client.addresses.of("gdc.api"))
+
+
+def address(client: Client, path: str) -> str:
+    """The address where the API itself is asked: the first."""
+    return addresses(client, path)[0]
 
 
 def release(client: Client) -> str:
@@ -29,17 +38,18 @@ def release(client: Client) -> str:
     UpstreamChanged
         The status reply names no release.
     """
-    status = client.get_json(f"{HOST}/status")
+    url = address(client, "status")
+    status = client.get_json(url)
     said = str(status.get("data_release", "")) if isinstance(status, dict) else ""
     match = re.search(r"Data Release (\d+(?:\.\d+)+)", said)
     if match is None:
-        raise UpstreamChanged(f"{HOST}/status: 'data_release' is {said!r}, which names no release like '45.0'.")
+        raise UpstreamChanged(f"{url}: 'data_release' is {said!r}, which names no release like '45.0'.")
     return match[1]
 
 
 def known_fields(client: Client, endpoint: str) -> frozenset[str]:
     """The fields that an endpoint ("files", "cases") lists in its `_mapping`."""
-    url = f"{HOST}/{endpoint}/_mapping"
+    url = address(client, f"{endpoint}/_mapping")
     mapping = client.get_json(url)
     fields = mapping.get("fields") if isinstance(mapping, dict) else None
     if not fields:
@@ -118,7 +128,7 @@ def search(
         GDC warned about a field, a page is not shaped as known, or the pages do not add up to the total.
     """
     page_size = page_size if limit is None else min(page_size, limit)
-    url, pages, ids = f"{HOST}/{endpoint}", [], set()
+    url, pages, ids = address(client, endpoint), [], set()
     while True:
         size = page_size if limit is None else min(page_size, limit - len(ids))
         params = {"filters": json.dumps(filters, separators=(",", ":")), "fields": ",".join(fields), "format": "JSON"}

@@ -15,7 +15,7 @@ import pandas as pd
 
 from hnbc_assets.errors import UpstreamChanged
 from hnbc_assets.sources.archive import Archive
-from hnbc_assets.sources.gdc_api import HOST
+from hnbc_assets.sources.gdc_api import address
 from hnbc_assets.sources.http import Client
 from hnbc_assets.sources.listing import InHand
 
@@ -49,11 +49,11 @@ def superseded(
     gone = sorted(set(files) - set(present))
     answers = []
     for number, start in enumerate(range(0, len(gone), IDS_A_REQUEST)):
-        reply = client.ask(f"{HOST}/files/versions", body={"ids": gone[start : start + IDS_A_REQUEST]})
+        reply = client.ask(address(client, "files/versions"), body={"ids": gone[start : start + IDS_A_REQUEST]})
         name = f"{folder}/versions-{number:04}"
         answers.append(InHand(version, name, reply.url, f"{name}.json", reply.content))
         for old in sorted(_replaced(reply.value, reply.url)):
-            history = client.ask(f"{HOST}/history/{old}")
+            history = client.ask(address(client, f"history/{old}"))
             name = f"{folder}/history-{old}"
             answers.append(InHand(version, name, history.url, f"{name}.json", history.content))
     return answers

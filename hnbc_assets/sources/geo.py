@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from hnbc_assets.sources.http import Client
     from hnbc_assets.sources.progress import Progress
 
-FTP = "https://ftp.ncbi.nlm.nih.gov/geo"
-PROBE = "https://www.ncbi.nlm.nih.gov/geo/query/acc.cgi"
 MATRIX = r"GSE\d+(-GPL\d+)?_series_matrix\.txt\.gz"
 ANNOTATION = r"GPL\d+\.annot\.gz"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -42,15 +40,14 @@ def release(client: Client, series: str) -> str:
         If GEO answers with something else than the record, twice.
     """
     params = {"acc": series, "targ": "self", "form": "text", "view": "brief"}
+    url = client.addresses.of("geo.record")[0]
     for _ in range(2):
-        text = client.get(PROBE, params=params).text
+        text = client.get(url, params=params).text
         fields = dict(re.findall(r"^!Series_(\w+)\s*=\s*(.*?)\s*$", text, flags=re.M))
         if "last_update_date" in fields:
             break
     else:
-        raise DamagedDownload(
-            f"GEO's record of {series} ({PROBE}) has no last update date: a web page? Try again later."
-        )
+        raise DamagedDownload(f"GEO's record of {series} ({url}) has no last update date: a web page? Try again later.")
     if not fields.get("status", "").startswith("Public"):
         raise UpstreamRefused(f"GEO says that {series} is {fields.get('status') or 'without status'!r}: withdrawn?")
     return iso_date(fields["last_update_date"])
@@ -73,17 +70,17 @@ def listing(client: Client, archive: Archive, series: str, platform: str) -> Lis
     from hnbc_assets.sources.archive import Wanted
 
     version = release(client, series)
-    folder = f"{FTP}/series/{_stub(series)}/{series}/matrix"
-    annotation = f"{platform}.annot.gz"
-    url = f"{FTP}/platforms/{_stub(platform)}/{platform}/annot/{annotation}"
-    wanted_annotation = Wanted(file_id=annotation, url=url, path=annotation, content="gzip")
+
+    def wanted(name: str, file: str, **parts: str) -> Wanted:
+        url, *others = client.addresses.of(name, file=file, **parts)
+        return Wanted(file_id=file, url=url, path=file, content="gzip", others=tuple(others))
+
+    annotation = wanted("geo.annotation", f"{platform}.annot.gz", platform=platform, stub=_stub(platform))
     plain, of_platform = (
-        Wanted(file_id=name, url=f"{folder}/{name}", path=name, content="gzip")
-        for name in (f"{series}_series_matrix.txt.gz", f"{series}-{platform}_series_matrix.txt.gz")
+        wanted("geo.matrix", f"{name}_series_matrix.txt.gz", series=series, stub=_stub(series))
+        for name in (series, f"{series}-{platform}")
     )
-    return Listing(
-        "geo", version, ((version, plain), (version, wanted_annotation)), instead={plain.file_id: of_platform}
-    )
+    return Listing("geo", version, ((version, plain), (version, annotation)), instead={plain.file_id: of_platform})
 
 
 def fetch(

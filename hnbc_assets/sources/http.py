@@ -20,6 +20,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from hnbc_assets.addresses import Addresses
 from hnbc_assets.errors import DamagedDownload, StudyError, UpstreamRefused, UpstreamUnreachable
 from hnbc_assets.sources.http_answers import (
     TemporaryFailure,
@@ -31,6 +32,7 @@ from hnbc_assets.sources.http_answers import (
 )
 
 RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+GONE_STATUSES = frozenset({404, 410})
 LONGEST_PAUSE_SECONDS = 120.0
 LARGEST_REPLY_BYTES = 256 * 2**20
 MOST_REDIRECTS = 5
@@ -51,13 +53,22 @@ class Client:
     Attributes
     ----------
     upstream : "simulated", "live" or the base address of a mirror (without any user name or password in it)
+    addresses : where each upstream is asked
     retries : how often a failed request is repeated
     """
 
     def __init__(
-        self, http: httpx.Client, upstream: str, *, mirror: str | None, retries: int, backoff_seconds: float
+        self,
+        http: httpx.Client,
+        upstream: str,
+        *,
+        mirror: str | None,
+        addresses: Addresses,
+        retries: int,
+        backoff_seconds: float,
     ) -> None:
         self.upstream = upstream
+        self.addresses = addresses
         self.retries = retries
         self._http = http
         self._mirror = mirror
@@ -94,10 +105,14 @@ class Client:
     def size(self, url: str) -> int | None:
         """Bytes of a file by HEAD, without its content; None where the host does not say.
 
+        A host may refuse HEAD as such (GEO's does, with 403): only 404 and 410 tell that the file is not there.
+
         Raises
         ------
-        UpstreamRefused, UpstreamUnreachable
-            As `get`: so this also tells whether the file is there.
+        UpstreamRefused
+            The host has not got the file: 404 or 410.
+        UpstreamUnreachable
+            As `get`.
         """
         response = self._repeat("HEAD", url, headers={"Accept-Encoding": "identity"})
         length = response.headers.get("content-length", "")
@@ -193,8 +208,8 @@ class Client:
         try:
             response = self._send(method, url, **request)
             try:
-                if method == "HEAD" and response.status_code in (405, 501):
-                    return httpx.Response(200, request=response.request)  # it knows no HEAD, so it says nothing
+                if method == "HEAD" and self._refuses_head(response.status_code):
+                    return httpx.Response(200, request=response.request)  # it answers no HEAD, so it says nothing
                 self._judge(url, response)
                 body = bytearray()
                 for chunk in response.iter_bytes():
@@ -239,6 +254,11 @@ class Client:
         return url.startswith(self._mirror + "/")
 
     @staticmethod
+    def _refuses_head(status: int) -> bool:
+        """Whether a status to HEAD says nothing of the file; 500 may be a host's way to refuse, others may pass."""
+        return status >= 400 and status not in GONE_STATUSES | (RETRIED_STATUSES - {500})
+
+    @staticmethod
     def _judge(url: str, response: httpx.Response) -> None:
         status = response.status_code
         if status in RETRIED_STATUSES:
@@ -253,6 +273,7 @@ def connect(
     upstream: str,
     *,
     transport: httpx.BaseTransport | None = None,
+    addresses: Addresses | None = None,
     retries: int = 5,
     timeout: float = 60.0,
     backoff_seconds: float = 0.4,
@@ -262,6 +283,7 @@ def connect(
     Parameters
     ----------
     upstream : "live", "simulated" (then `transport` answers `https://HOST/PATH` itself) or a mirror's base address
+    addresses : where each upstream is asked; those that the package knows by default
     retries : how often a failed request is repeated
     timeout : seconds without any byte before a request counts as failed; connecting gets at most 15
 
@@ -292,4 +314,11 @@ def connect(
         headers={"User-Agent": "hnbc_assets"},
         follow_redirects=False,
     )
-    return Client(http, upstream, mirror=mirror, retries=retries, backoff_seconds=backoff_seconds)
+    return Client(
+        http,
+        upstream,
+        mirror=mirror,
+        addresses=addresses or Addresses(),
+        retries=retries,
+        backoff_seconds=backoff_seconds,
+    )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hnbc_assets.errors import DownloadsIncomplete, UpstreamRefused
+from hnbc_assets.errors import DownloadsIncomplete, UpstreamRefused, UpstreamUnreachable
 from hnbc_assets.sources.manifest import as_frame
 
 if TYPE_CHECKING:
@@ -91,21 +91,23 @@ def fetch_listing(
 
 
 def size(client: Client, listing: Listing, wanted: Wanted) -> int | None:
-    """Bytes of a wanted file: as the index has it, else as its host says; None where neither does.
+    """Bytes of a wanted file: as the index has it, else as the first host says that has it; None where neither does.
 
     Raises
     ------
     UpstreamRefused
-        The host has neither the file nor the one instead of it. Also the other errors of a request.
+        No host has the file, nor the one instead of it. Also the other errors of a request.
     """
     if wanted.size_bytes is not None:
         return wanted.size_bytes
-    try:
-        return client.size(wanted.url)
-    except UpstreamRefused:
-        if wanted.file_id not in listing.instead:
-            raise
-        return client.size(listing.instead[wanted.file_id].url)
+    instead = listing.instead.get(wanted.file_id)
+    *further, last = (*wanted.urls, *(instead.urls if instead else ()))
+    for url in further:
+        try:
+            return client.size(url)
+        except (UpstreamRefused, UpstreamUnreachable):
+            continue
+    return client.size(last)
 
 
 def digest(pairs: Iterable[tuple[str, str]]) -> str:

@@ -1,0 +1,114 @@
+"""A file that several hosts have: the first that gives it is recorded, and the others are asked when it does not."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+
+import httpx
+import pytest
+
+from hnbc_assets.addresses import KNOWN, Addresses, wrong_with
+from hnbc_assets.errors import DownloadsIncomplete, UpstreamRefused, UpstreamUnreachable
+from hnbc_assets.sources.archive import Wanted
+from hnbc_assets.sources.download import download
+from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.listing import Listing, size
+from hnbc_assets_tests.sources.conftest import FILES, Upstream
+
+WHOLE = FILES["f1.txt"]
+OFFICIAL, LEGACY = "https://official.example/f0.txt", "https://legacy.example/f1.txt"
+
+
+def either(**stated):
+    return Wanted("f", OFFICIAL, "files/f", others=(LEGACY,), **stated)
+
+
+def test_the_address_that_answered_is_recorded(archive):
+    upstream = Upstream({"f1.txt": WHOLE})
+    (row,) = archive.fetch(upstream.client, "host", "1.0", [either()]).to_dict("records")
+    assert row["url"] == LEGACY
+    assert archive.locate(row).read_bytes() == WHOLE
+
+
+def test_the_first_address_that_has_the_file_is_the_only_one_asked(archive):
+    upstream = Upstream({"f0.txt": WHOLE, "f1.txt": WHOLE})
+    rows = archive.fetch(upstream.client, "host", "1.0", [either()])
+    assert list(rows["url"]) == [OFFICIAL]
+    assert [name for name, _ in upstream.asked] == ["f0.txt"]
+
+
+def test_a_file_that_another_address_gave_is_not_fetched_again(archive):
+    upstream = Upstream({"f1.txt": WHOLE})
+    archive.fetch(upstream.client, "host", "1.0", [either()])
+    upstream.asked.clear()
+    archive.fetch(upstream.client, "host", "1.0", [either()])
+    assert upstream.asked == []
+
+
+def test_when_no_address_gives_the_file_each_is_named_with_its_reason(archive):
+    with pytest.raises(DownloadsIncomplete) as caught:
+        archive.fetch(Upstream({}).client, "host", "1.0", [either()])
+    assert isinstance(caught.value.failures["f"], UpstreamRefused)
+    assert f"{OFFICIAL}: HTTP status 404" in str(caught.value)
+    assert f"{LEGACY}: HTTP status 404" in str(caught.value)
+
+
+def test_of_two_failures_the_one_that_may_pass_is_told(tmp_path):
+    """An address that was out of reach may answer tomorrow: the file is not gone."""
+
+    def answer(request):
+        return httpx.Response(404 if request.url.host == "official.example" else 503)
+
+    client = connect("simulated", transport=httpx.MockTransport(answer), retries=0)
+    with pytest.raises(UpstreamUnreachable, match="none of its 2 addresses"):
+        download(client, either(), tmp_path / "f", stop=threading.Event())
+
+
+def test_other_bytes_than_the_stated_sha256_are_refused_and_those_of_the_next_address_taken(archive):
+    upstream = Upstream({"f0.txt": b"another edition\n", "f1.txt": WHOLE})
+    rows = archive.fetch(upstream.client, "host", "1.0", [either(sha256=hashlib.sha256(WHOLE).hexdigest())])
+    assert list(rows["url"]) == [LEGACY]
+
+
+def test_a_file_of_the_stated_sha256_is_taken_over_from_another_release(archive):
+    upstream, stated = Upstream({"f1.txt": WHOLE}), either(sha256=hashlib.sha256(WHOLE).hexdigest())
+    first = archive.fetch(upstream.client, "host", "1.0", [stated])
+    upstream.asked.clear()
+    second = archive.fetch(upstream.client, "host", "2.0", [stated])
+    assert upstream.asked == []
+    assert list(second["path"]) == list(first["path"])
+    assert list(second["release"]) == ["2.0"]
+
+
+def test_the_size_is_that_of_the_first_address_that_has_the_file():
+    upstream = Upstream({"f1.txt": WHOLE})
+    assert size(upstream.client, Listing("host", "1.0"), either()) == len(WHOLE)
+    with pytest.raises(UpstreamRefused):
+        size(Upstream({}).client, Listing("host", "1.0"), either())
+
+
+def test_a_study_puts_its_own_addresses_in_the_place_of_those_known():
+    own = Addresses({"gdsc.models": ("https://mirror.example/models.csv",)})
+    assert own.of("gdsc.models") == ("https://mirror.example/models.csv",)
+    assert own.of("cbioportal.tar", study="brca_metabric") == (
+        "https://datahub.assets.cbioportal.org/brca_metabric.tar.gz",
+    )
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_the_addresses_known_here_are_ones_that_a_study_could_give(name):
+    assert wrong_with(name, KNOWN[name]) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://mirror.example/x", "only https"),
+        ("https://mirror.example/{studdy}", "{studdy} is not known; cbioportal.tar may have {study}"),
+        ("https://mirror.example/{", "mirror.example"),
+        ("https://mirror.example/{0}", "the name of a part"),
+    ],
+)
+def test_an_address_that_cannot_be_filled_is_named(address, said):
+    assert said in str(wrong_with("cbioportal.tar", (address,)))
