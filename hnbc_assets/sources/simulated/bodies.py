@@ -29,6 +29,11 @@ class Bodies:
     def __contains__(self, name: str) -> bool:
         return name in self._renderers
 
+    def names(self) -> list[str]:
+        """Every name that can be rendered, sorted."""
+        with self._lock:
+            return sorted(self._renderers)
+
     def add(self, name: str, render: Callable[[], bytes]) -> None:
         """Let `name` be rendered by `render`; a name that is known stays as it is."""
         with self._lock:

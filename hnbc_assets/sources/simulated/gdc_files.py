@@ -5,12 +5,10 @@ Belongs here: their formats. Does not: what they say (gdc_clinic), expression (g
 
 from __future__ import annotations
 
-import gzip
-
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.sources.simulated.delimited import workbook
+from hnbc_assets.sources.simulated.delimited import gzipped, workbook
 from hnbc_assets.sources.simulated.names import stable_uuid
 from hnbc_assets.sources.simulated.world import World
 
@@ -128,4 +126,4 @@ def maf(world: World, patient: int, barcode: str) -> bytes:
                  alt, 40,
                  "PASS", stable_uuid(barcode)]  # fmt: skip
         lines.append("\t".join(map(str, cells)))
-    return gzip.compress(("\n".join(lines) + "\n").encode(), compresslevel=1, mtime=0)
+    return gzipped(("\n".join(lines) + "\n").encode())

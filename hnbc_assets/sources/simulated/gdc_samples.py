@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hnbc_assets.sources.simulated.arithmetic import exp2
 from hnbc_assets.sources.simulated.delimited import prepared, tab_separated
 from hnbc_assets.sources.simulated.simulation import Simulation
 from hnbc_assets.sources.simulated.world import Cohort, World
@@ -87,7 +88,7 @@ class StarFiles:
             again = self.world.simulation.rng("tcga", "file", aliquot, f"version {version}")
             log2 = log2 + RECOUNT_NOISE * again.standard_normal(len(log2))
         linear = np.concatenate(
-            [np.exp2(log2), np.zeros(N_COPIES_ON_Y), rng.gamma(0.5, 1.0, self.n_extra - N_COPIES_ON_Y)]
+            [exp2(log2), np.zeros(N_COPIES_ON_Y), rng.gamma(0.5, 1.0, self.n_extra - N_COPIES_ON_Y)]
         )
         depth = rng.uniform(6.0, 16.0)
         counts = np.rint(linear * self.kilobases * depth).astype(np.int64)

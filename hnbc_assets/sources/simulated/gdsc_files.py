@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hnbc_assets.sources.simulated.arithmetic import exp
 from hnbc_assets.sources.simulated.delimited import matrix, packed, workbook
 from hnbc_assets.sources.simulated.world import World
 
@@ -47,7 +48,7 @@ def dose_response(world: World) -> bytes:
         "MIN_CONC": [0.0001] * n,
         "MAX_CONC": [10.0] * n,
         "LN_IC50": np.round(ln_ic50, 6).tolist(),
-        "AUC": np.round(1 / (1 + np.exp(-(ln_ic50 - 1.0) / 1.5)), 6).tolist(),
+        "AUC": np.round(1 / (1 + exp(-(ln_ic50 - 1.0) / 1.5)), 6).tolist(),
         "RMSE": np.round(fitted, 6).tolist(),
         "Z_SCORE": np.round((ln_ic50 - np.nanmean(drawn.ln_ic50, axis=0)[drug]) / 1.3, 6).tolist(),
     }})  # fmt: skip
@@ -71,4 +72,4 @@ def expression(world: World) -> bytes:
     ids = [*drawn.lines["cosmic_id"].to_numpy()[columns], 9_999_999]
     header = "\t".join(["GENE_SYMBOLS", "GENE_title", *(f"DATA.{i}" for i in ids)]) + "\n"
     labels = {"symbol": symbols, "title": [f"simulated gene {i}" for i in rows]}
-    return packed({EXPRESSION_MEMBER: header.encode() + matrix(labels, values, 5)}, deflate=False)
+    return packed({EXPRESSION_MEMBER: header.encode() + matrix(labels, values, 5)})

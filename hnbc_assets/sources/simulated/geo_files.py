@@ -5,13 +5,13 @@ Belongs here: series matrix, platform annotation, probe replies. Does not: what 
 
 from __future__ import annotations
 
-import gzip
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.sources.simulated.delimited import matrix
+from hnbc_assets.sources.simulated.arithmetic import normal32
+from hnbc_assets.sources.simulated.delimited import gzipped, matrix
 from hnbc_assets.sources.simulated.roster import OUTDATED
 from hnbc_assets.sources.simulated.world import Cohort, World
 
@@ -92,7 +92,7 @@ class GeoFiles:
         values[rng.random(values.shape, dtype=np.float32) < MISSING_SHARE] = np.nan
         body = matrix({"probe": list(self.probes["probe"])}, values, 4).replace(b"\t\t", b"\tnull\t", 50)
         text = "\n".join(lines).encode() + b"\n" + body + b"!series_matrix_table_end\n"
-        return gzip.compress(text, compresslevel=1, mtime=0)
+        return gzipped(text)
 
     def annotation(self) -> bytes:
         genes = self.world.roster.genes
@@ -110,9 +110,7 @@ class GeoFiles:
             f"{probe}\t\t{symbol}\t{number}{blank}"
             for probe, symbol, number in zip(self.probes["probe"], symbols, entrez, strict=True)
         ]
-        return gzip.compress(
-            ("\n".join([*head, *rows, "!platform_table_end"]) + "\n").encode(), compresslevel=1, mtime=0
-        )
+        return gzipped(("\n".join([*head, *rows, "!platform_table_end"]) + "\n").encode())
 
     def accession(self, accession: str) -> bytes | None:
         """The brief text record of the series, as the accession viewer gives it; None for another accession."""
@@ -130,7 +128,7 @@ class GeoFiles:
         slope = self.probes["slope"].to_numpy(np.float32)[:, None]
         values = middle + slope * (values - middle) + self.probes["lift"].to_numpy(np.float32)[:, None]
         values[rows < 0] = 9.0
-        return values + np.float32(0.12) * rng.standard_normal(values.shape, dtype=np.float32)
+        return values + np.float32(0.12) * normal32(rng, values.shape)
 
     def _described(self, cohort: Cohort, part: str) -> pd.DataFrame:
         """The characteristics of a part's samples, in GEO's words."""

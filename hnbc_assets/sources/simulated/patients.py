@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hnbc_assets.sources.simulated.arithmetic import FloatArray, exp
 from hnbc_assets.sources.simulated.roster import (
     CELL_TYPE_RISK_CORRELATION,
     N_OTHER_MECHANISMS,
@@ -18,8 +19,6 @@ from hnbc_assets.sources.simulated.roster import (
     Roster,
 )
 from hnbc_assets.sources.simulated.simulation import Simulation
-
-FloatArray = NDArray[np.float64]
 
 # ER is binary; it enters as (positive − centre) / scale, the same in every cohort, whatever its case mix.
 ER_CENTRE, ER_SCALE = 0.7, 0.46
@@ -72,7 +71,7 @@ def draw_patients(simulation: Simulation, roster: Roster, mix: Mix, n: int, rng:
     table["death_years"] = table["progression_years"] + rng.exponential(1.8, n)
     other_death = rng.exponential(60.0, n)
     low, high = mix.follow_up_years
-    seen = rng.uniform(low, high, n) * np.exp(-0.2 * factors["risk"])  # patients at risk are followed for shorter
+    seen = rng.uniform(low, high, n) * exp(-0.2 * factors["risk"])  # patients at risk are followed for shorter
     table["other_death_years"] = other_death
     table["follow_up_years"] = seen
     return Patients(table, factors, own)
@@ -135,8 +134,8 @@ def progress(
     """Years to progression: an exponential clock, faster with risk and stage, and early on with proliferation."""
     live = simulation.variant != "null"
     log_hazard = live * (LOG_HAZARD["risk"] * factors["risk"] + LOG_HAZARD["stage"] * (stage - 2.0))
-    needed = rng.exponential(1.0, len(stage)) / (yearly * np.exp(log_hazard))
-    pace = np.exp(live * EARLY_PROLIFERATION * factors["proliferation"])
+    needed = rng.exponential(1.0, len(stage)) / (yearly * exp(log_hazard))
+    pace = exp(live * EARLY_PROLIFERATION * factors["proliferation"])
     early = needed / pace
     return np.where(early < EARLY_YEARS, early, EARLY_YEARS + needed - EARLY_YEARS * pace)
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hnbc_assets.sources.simulated.arithmetic import exp
 from hnbc_assets.sources.simulated.patients import (
     CELL_TYPE_RISK_CORRELATION,
     RISK_CORRELATION,
@@ -30,6 +31,7 @@ from hnbc_assets.sources.simulated.simulation import Simulation
 from hnbc_assets.sources.simulated.world import MIXES, observe
 
 POPULATION = 100_000
+DECIMALS = 9  # far more than the population bears, fewer than machines agree on
 GRID = (0.0, 0.25, 0.45, 0.65, 0.85)
 RESPONSE_FACTORS = ("resistance", "er", "proliferation", "immune")
 ADJUSTMENT = {"confounded_by_er": "er", "confounded_by_purity": "purity"}
@@ -89,6 +91,7 @@ def truth(simulation: Simulation) -> pd.DataFrame:
         frames += [_tissue(simulation, kind, row.entity, row.entity_class) for row in frame.itertuples()]
     frames += [_drug(simulation, row) for row in roster.drugs.itertuples()]
     table = pd.concat(frames, ignore_index=True)
+    table["effect"] = table["effect"].round(DECIMALS)
     table["holds"] = (table["effect"].abs() > 1e-12).astype("boolean").mask(table["effect"].isna())
     table["anoikis_gene"] = table["anoikis_gene"].eq(True)
     return table[list(COLUMNS)]
@@ -173,8 +176,9 @@ def _population(simulation: Simulation) -> Population:
     complete = respond(factors, rng)
     live = {name: factors[name] for name in RESPONSE_FACTORS}
     plain = {name: float(values[~complete].mean() - values[complete].mean()) for name, values in live.items()}
-    held = np.column_stack([np.ones(POPULATION), ~complete, factors["er"]])
-    adjusted = {name: float(np.linalg.lstsq(held, values, rcond=None)[0][1]) for name, values in live.items()}
+    er, residual = factors["er"] - factors["er"].mean(), ~complete - (~complete).mean()
+    alone = residual - (residual * er).sum() / (er * er).sum() * er  # of residual disease, what does not follow ER
+    adjusted = {name: float((alone * values).sum() / (alone * alone).sum()) for name, values in live.items()}
     adjusted["er"] = 0.0
     patients = draw_patients(simulation, draw_roster(simulation), MIXES["tcga"], POPULATION, rng)
     seen = observe(patients.table)
@@ -201,7 +205,7 @@ def _cox(x: FloatArray, time: FloatArray, event: FloatArray) -> float:
     x, event = x[order], event[order]
     beta = 0.0
     for _ in range(6):
-        weight = np.exp(beta * x)
+        weight = exp(beta * x)
         total, first, second = (np.cumsum(weight * x**power) for power in (0, 1, 2))
         mean = first / total
         score = (x - mean)[event].sum()

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hnbc_assets.sources.simulated.arithmetic import add_products, normal32, orthonormal
 from hnbc_assets.sources.simulated.patients import FloatArray, Mix, Patients, draw_patients
 from hnbc_assets.sources.simulated.roster import FACTORS, N_OTHER_MECHANISMS, Roster, draw_roster
 from hnbc_assets.sources.simulated.simulation import FIRST_RELEASE, Simulation
@@ -161,9 +162,9 @@ def standardised_expression(
     genes = roster.genes
     loadings = genes[list(FACTORS)].to_numpy(np.float32)
     rest = np.sqrt(np.clip(1.0 - (loadings**2).sum(axis=1) - genes["own_loading"].to_numpy() ** 2, 0.05, 1.0))
-    z = rng.standard_normal((len(genes), len(factors["risk"])), dtype=np.float32)
+    z = normal32(rng, (len(genes), len(factors["risk"])))
     z *= rest.astype(np.float32)[:, None]
-    z += loadings @ np.stack([factors[name] for name in FACTORS]).astype(np.float32)
+    add_products(z, loadings, (factors[name].astype(np.float32) for name in FACTORS))
     for name, values in own.items():
         carriers = np.flatnonzero(genes["own_factor"] == name)
         z[carriers] += np.outer(genes["own_loading"].to_numpy()[carriers], values).astype(np.float32)
@@ -182,12 +183,10 @@ def on_platform(
 
 def plate_shifts(simulation: Simulation, n_genes: int, n_plates: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """(n_genes, n_plates) shifts in sd; in the batch variant one direction per plate moves four genes in ten."""
-    shifts = PLATE_SHIFT * rng.standard_normal((n_genes, n_plates), dtype=np.float32)
+    shifts = PLATE_SHIFT * normal32(rng, (n_genes, n_plates))
     if simulation.variant == "batch":
         moved = rng.random(n_genes) < 0.4
-        shifts[moved] += np.float32(BATCH_VARIANT_SHIFT) * rng.standard_normal(
-            (moved.sum(), n_plates), dtype=np.float32
-        )
+        shifts[moved] += np.float32(BATCH_VARIANT_SHIFT) * normal32(rng, (int(moved.sum()), n_plates))
     return shifts
 
 
@@ -201,7 +200,7 @@ def draw_lines(simulation: Simulation, roster: Roster) -> Lines:
     n, drugs = simulation.n_lines, roster.drugs
     varying = ("er", "proliferation", "pan_drug", "mechanism")
     drawn = rng.standard_normal((n, len(varying) + N_OTHER_MECHANISMS))
-    balanced = np.linalg.qr(drawn - drawn.mean(axis=0))[0].T * np.sqrt(n)
+    balanced = orthonormal(drawn - drawn.mean(axis=0)).T * np.sqrt(n)
     factors = {name: np.zeros(n) for name in FACTORS} | dict(zip(varying, balanced, strict=False))
     own = {f"mechanism:{i}": balanced[len(varying) + i] for i in range(N_OTHER_MECHANISMS)}
     z = standardised_expression(roster, factors, own, rng)
