@@ -20,7 +20,7 @@ from hnbc_assets.tables.schema import Table
 if TYPE_CHECKING:
     import duckdb
 
-STORAGE_VERSION = "v1.5.0"  # so that clients one version behind read it too
+STORAGE_VERSION = "v1.2.0"  # so that every client from that version on reads it
 SPILL_SUFFIX = ".spill"
 DICTIONARY = "column_dictionary"
 

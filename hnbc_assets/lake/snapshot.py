@@ -72,7 +72,8 @@ def publish(
     ----------
     tables : published table name to the asset that it is
     extra : further tables, given as frame and provenance (only its description and columns are used)
-    keep : how many publications stay in the lake's `releases`
+    keep : how many publications stay in the lake's `releases`. One that is the same as that before it, made of the same
+        versions, takes its place there, so that it pushes no older one out
     comment : put before every table's comment, such as SIMULATED (DuckDB has no comment for a whole database)
     code_version, study_hash : of who publishes, for the record
     required_checks : per asset, the blocking checks that must have passed on its present data. Without it, those that
@@ -99,12 +100,13 @@ def publish(
         _refuse_if(_objections(known, outcomes, required_checks))
         temporary, now = atomic.temporary_beside(lake.database), datetime.now(UTC)
         version = _version(tables, extra, known)
+        inputs = {asset: made.data_version for asset, made in known.items()}
+        twin = _twin(lake, version, inputs)
         record = publications.entry(lake, known, now, data_version=version, study_hash=study_hash)
         try:
             contents = _contents(lake, tables, extra, known, outcomes)
             n_tables, n_rows = build(temporary, [*contents, _described(Publications, record)], comment=comment)
-            sha256, release = _put_in_place(lake, temporary, keep, now)
-            inputs = {asset: made.data_version for asset, made in known.items()}
+            sha256, release = _put_in_place(lake, temporary, keep, now, twin)
             publications.remember(lake, version, code_version, inputs, now)
         except (OSError, *_database_errors()) as error:
             raise PublicationRefused(f"The database could not be written; the old one is kept: {error}") from error
@@ -237,11 +239,20 @@ def _described(table: type[Table], frame: pd.DataFrame) -> Content:
     return Content(table.table_name(), to_arrow(table.conform(frame)), summary(table), table.dictionary())
 
 
-def _put_in_place(lake: Lake, temporary: Path, keep: int, now: datetime) -> tuple[str, Path | None]:
-    """Bring the new database to the disk, rename it over the old one, keep a copy; returns its sha256 and the copy."""
+def _twin(lake: Lake, version: str, inputs: Mapping[str, str]) -> Path | None:
+    """The copy among the releases of the database that is published now, where that is what is being made again."""
+    before = publications.remembered(lake)
+    if before is None or (before["data_version"], before["inputs"]) != (version, inputs):
+        return None
+    return next(lake.releases.glob(f"hnbc-*-{_sha256(lake.database)[:8]}.duckdb"), None)
+
+
+def _put_in_place(lake: Lake, temporary: Path, keep: int, now: datetime, twin: Path | None) -> tuple[str, Path | None]:
+    """Bring the new database to the disk, rename it over the old one, keep a copy (instead of its twin); returns its
+    sha256 and the copy.
+    """
     atomic.sync_file(temporary)
-    with open(temporary, "rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    sha256 = _sha256(temporary)
     release = lake.releases / f"hnbc-{now:%Y%m%dT%H%M%S%fZ}-{sha256[:8]}.duckdb" if keep > 0 else None
     copy = _copied(temporary, release) if release else None
     # A log that someone left who opened the old file for writing would be taken for the new file's.
@@ -250,10 +261,17 @@ def _put_in_place(lake: Lake, temporary: Path, keep: int, now: datetime) -> tupl
     atomic.sync_folder(lake.root)
     if release:
         os.replace(copy, release)
+        if twin is not None:
+            twin.unlink(missing_ok=True)
         for old in sorted(lake.releases.glob("hnbc-*.duckdb"))[:-keep]:
             old.unlink()
         atomic.sync_folder(lake.releases)
     return sha256, release
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _copied(source: Path, target: Path) -> Path:

@@ -38,17 +38,17 @@ def raw_bytes(source: str) -> bytes:
     return f"bytes of {source}".encode()
 
 
-def manifest(source: str) -> pd.DataFrame:
+def manifest(source: str, release: str = "45.0") -> pd.DataFrame:
     """The manifest of one archived file."""
     content = raw_bytes(source)
     return pd.DataFrame(
         [
             {
                 "source": source,
-                "release": "45.0",
+                "release": release,
                 "file_id": f"{source}-1",
                 "url": f"https://{source}.example/1",
-                "path": f"{source}/45.0/1.txt",
+                "path": f"{source}/{release}/1.txt",
                 "size_bytes": len(content),
                 "md5": hashlib.md5(content).hexdigest(),
                 "sha256": hashlib.sha256(content).hexdigest(),
@@ -75,10 +75,10 @@ def put(lake: Lake, asset: str, frame: pd.DataFrame, inputs: tuple[str, ...] = (
     return version
 
 
-def fill(lake: Lake, generation: int = 1, n: int = 50) -> None:
+def fill(lake: Lake, generation: int = 1, n: int = 50, release: str = "45.0") -> None:
     """Materialise everything once; `generation` is in every table, so that a mixture would show."""
     for source in ("gdc", "geo"):
-        put(lake, f"raw/{source}/all", manifest(source))
+        put(lake, f"raw/{source}/all", manifest(source, release))
     patients = pd.DataFrame({"patient_id": [f"p{i}" for i in range(n)], "generation": generation})
     expression = pd.DataFrame(
         {f"p{i}": [0.5 * i, 1.0, None] for i in range(n)}, index=pd.Index(["A", "B", "C"], name="gene")

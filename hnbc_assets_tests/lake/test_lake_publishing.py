@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import resource
 import subprocess
 import sys
@@ -93,10 +94,32 @@ def test_a_further_table_can_be_published_beside_those_of_the_lake(filled_lake):
     assert query(filled_lake, "FROM truth") == [('it\'s "A"',)]
 
 
-def test_clients_one_version_behind_can_read_it(filled_lake):
+def test_it_has_the_format_that_every_client_from_1_2_on_reads(filled_lake):
+    """What DuckDB says of the file, and the number in its header: 1.2 and 1.3 write 65, 1.4 writes 67, 1.5 68."""
     publish(filled_lake, TABLES)
     sql = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE path = ?"
-    assert query(filled_lake, sql, str(filled_lake.database)) == [("v1.5.0+",)]
+    assert query(filled_lake, sql, str(filled_lake.database)) == [("v1.2.0+",)]
+    header = filled_lake.database.read_bytes()[:20]
+    assert (header[8:12], int.from_bytes(header[12:20], "little")) == (b"DUCK", 65)
+
+
+def test_older_clients_read_every_value_of_it(filled_lake):
+    """HNBC_DUCKDB_CLIENTS names Pythons that have an older duckdb, separated by `:`."""
+    clients = os.environ.get("HNBC_DUCKDB_CLIENTS", "").split(":")
+    if clients == [""]:
+        pytest.skip("no Python with an older duckdb is named in HNBC_DUCKDB_CLIENTS")
+    publish(filled_lake, TABLES)
+    code = (
+        "import duckdb, sys; database = duckdb.connect(sys.argv[1], read_only=True); "
+        "print({name: database.execute(f'FROM {name}').fetchall() for name in sys.argv[2:]})"
+    )
+    tables = sorted(name for (name,) in query(filled_lake, "SELECT table_name FROM duckdb_tables()"))
+    values = {name: query(filled_lake, f"FROM {name}") for name in tables}
+    for client in clients:
+        read = subprocess.run(
+            [client, "-c", code, str(filled_lake.database), *tables], capture_output=True, text=True, check=True
+        )
+        assert read.stdout.strip() == str(values), client
 
 
 @pytest.mark.parametrize("name", ["Risk", "risk-scores", 'x"; DROP TABLE y', "", "1st", "lineage"])
@@ -105,12 +128,40 @@ def test_a_table_name_that_is_none_is_not_let_into_sql(filled_lake, name):
         publish(filled_lake, {name: "patients"})
 
 
+def kept(lake):
+    """The checksums of the publications that are kept, the oldest first."""
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(lake.releases.iterdir())]
+
+
 def test_only_the_last_publications_are_kept(filled_lake):
-    shas = [publish(filled_lake, TABLES, keep=3).sha256 for _ in range(5)]
-    kept = sorted(filled_lake.releases.iterdir())
-    assert [hashlib.sha256(path.read_bytes()).hexdigest() for path in kept] == shas[-3:]
-    assert kept[-1].read_bytes() == filled_lake.database.read_bytes()
+    shas = []
+    for generation in range(1, 6):
+        fill(filled_lake, generation)
+        shas.append(publish(filled_lake, TABLES, keep=3).sha256)
+    assert kept(filled_lake) == shas[-3:]
+    assert sorted(filled_lake.releases.iterdir())[-1].read_bytes() == filled_lake.database.read_bytes()
     assert publish(filled_lake, TABLES, keep=0).release is None
+
+
+def test_the_same_published_again_pushes_no_older_database_out(filled_lake):
+    older = []
+    for generation in (1, 2):
+        fill(filled_lake, generation)
+        older.append(publish(filled_lake, TABLES, keep=3).sha256)
+    fill(filled_lake, 3)
+    again = [publish(filled_lake, TABLES, keep=3).sha256 for _ in range(4)]
+    assert kept(filled_lake) == [*older, again[-1]]
+    fill(filled_lake, 1)
+    other = publish(filled_lake, TABLES, keep=3).sha256
+    assert kept(filled_lake) == [older[1], again[-1], other], "it was published before, but not just before"
+
+
+def test_the_same_tables_of_other_raw_files_are_another_publication(filled_lake):
+    first = publish(filled_lake, TABLES)
+    fill(filled_lake, release="46.0")
+    second = publish(filled_lake, TABLES)
+    assert first.data_version == second.data_version
+    assert kept(filled_lake) == [first.sha256, second.sha256]
 
 
 def test_equal_tables_give_an_equal_data_version(filled_lake):
