@@ -6,11 +6,14 @@ answer looks (answers).
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hnbc_assets.errors import CommandError
+
+LOCK_HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<process>\d+)\)")
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -24,7 +27,7 @@ def connect(lake: Lake) -> DuckDBPyConnection:
     Raises
     ------
     CommandError
-        If it has not been published yet.
+        If it has not been published yet, or another program has it open for writing.
     """
     import duckdb
 
@@ -35,10 +38,21 @@ def connect(lake: Lake) -> DuckDBPyConnection:
     try:
         database = duckdb.connect(str(lake.database), read_only=True, config={"enable_external_access": "false"})
     except duckdb.Error as error:
-        raise CommandError(f"{lake.database} cannot be opened: {error}") from error
+        raise CommandError(_not_opened(lake, str(error))) from error
     database.execute("SET enable_progress_bar = false")
     database.execute("SET lock_configuration = true")
     return database
+
+
+def _not_opened(lake: Lake, reason: str) -> str:
+    """Why the database cannot be opened, in one line."""
+    if "Could not set lock" not in reason:
+        return f"{lake.database} cannot be opened: {' '.join(reason.split())}"
+    holder = LOCK_HOLDER.search(reason)
+    who = f"{Path(holder['program']).name}, process {holder['process']}," if holder else "another program"
+    return (
+        f"{who} has {lake.database} open for writing, which keeps all others out. Close it there, or open it read-only."
+    )
 
 
 def parse(database: DuckDBPyConnection, text: str) -> list[str]:
