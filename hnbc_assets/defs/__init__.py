@@ -45,7 +45,7 @@ def code_of(stage: str, *, simulated: bool) -> tuple[str, ...]:
     gene_sets = ("sources/gene_sets.py", "sources/listing.py", "sources/archived.py")
     own = {
         "releases": (
-            *("defs/ingest_checks.py", "defs/gates.py", "defs/upstreams.py", "science/cohorts"),
+            *("defs/ingest_checks.py", "defs/gates.py", "defs/in_use.py", "defs/upstreams.py", "science/cohorts"),
             *(("sources",) if simulated else readers),
             *("tables/database.py", "tables/changes.py"),
         ),

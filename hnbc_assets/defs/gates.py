@@ -6,11 +6,12 @@ comparison of files and records (sources), of patients (science), who accepted w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pandas as pd
 
 from hnbc_assets.defs.cohorts import harmonised
+from hnbc_assets.defs.in_use import InUse
 from hnbc_assets.defs.ingest_checks import is_reply
 from hnbc_assets.defs.publishing import Check, Verdict
 from hnbc_assets.defs.resources import open_archive
@@ -20,10 +21,9 @@ from hnbc_assets.lake.decisions import decisions
 
 GUARDED = ("gdc", "geo", "cbioportal")
 KEPT = "The release in use is kept."
-Stored = Callable[[], pd.DataFrame | None]
 
 
-def plausible_release(stage: Stage, upstream: Upstream, stored: Stored) -> Check:
+def plausible_release(stage: Stage, upstream: Upstream, in_use: InUse) -> Check:
     """A gate between a fetched release and the one in use."""
 
     def plausible_release(manifest: pd.DataFrame) -> Verdict:
@@ -34,13 +34,13 @@ def plausible_release(stage: Stage, upstream: Upstream, stored: Stored) -> Check
         """
         from hnbc_assets.sources.listing import fetched_release
 
-        before, release = stored(), fetched_release(upstream.kind, manifest)
+        before, release = in_use.before(manifest), fetched_release(upstream.kind, manifest)
         allowed = _allowed(stage)
         if before is None or before.empty:
-            return Verdict(True, "first release", allowed, "there is no release in use to compare with")
+            return Verdict(True, "first release", allowed, "there is no release before it to compare with")
         found = list(_losses(stage, upstream, before, manifest))
         if not found:
-            return Verdict(True, "within the study's limits", allowed, f"{release} beside the release in use")
+            return Verdict(True, "within the study's limits", allowed, f"{release} beside the release before it")
         told = f"{upstream.kind} {release} ({upstream.name}) beside {fetched_release(upstream.kind, before)}: "
         told += "; ".join(found) + "."
         if stage.study.releases.pinned(upstream.name):
@@ -48,6 +48,8 @@ def plausible_release(stage: Stage, upstream: Upstream, stored: Stored) -> Check
         who = _accepted_by(stage, upstream, release)
         if who:
             return Verdict(True, "; ".join(found), allowed, f"{told} Accepted by {who}.")
+        if in_use.is_this(manifest):  # under wider limits: what is in use is not held up
+            return Verdict(True, "; ".join(found), allowed, f"{told} It is in use.")
         told += f" {KEPT} To let it through: hnbc refresh --accept {upstream.kind} {release}"
         return Verdict(False, "; ".join(found), allowed, told)
 

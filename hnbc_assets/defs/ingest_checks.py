@@ -32,14 +32,16 @@ def archive_verified(archive: Archive) -> Check:
     return Check(files_intact, blocking=True)
 
 
-def compared_with_previous_release(archive: Archive, stored: Callable[[], pd.DataFrame | None]) -> Check:
-    """A check of a raw asset against the release in use, which `stored` gives."""
+def compared_with_previous_release(
+    archive: Archive, release_before: Callable[[pd.DataFrame], pd.DataFrame | None]
+) -> Check:
+    """A check of a raw asset against the release before it, which `release_before` gives."""
 
     def previous_release(manifest: pd.DataFrame) -> Verdict:
-        """Against the release in use: files gone without a successor, sizes that changed by more than 10 %."""
-        before, allowed = stored(), "none gone, sizes within 10 %"
+        """Against the release before it: files gone without a successor, sizes that changed by more than 10 %."""
+        before, allowed = release_before(manifest), "none gone, sizes within 10 %"
         if before is None or before.empty:
-            return Verdict(True, "first release", allowed, "there is no release in use to compare with")
+            return Verdict(True, "first release", allowed, "there is no release before it to compare with")
         from hnbc_assets.sources.release_changes import release_changes
 
         changes = release_changes(archive, None, before, manifest)

@@ -63,7 +63,7 @@ class Publication:
     """What an asset's function returns: a frame, and what to show beside it in the UI.
 
     `versioned_on` names the columns whose content makes the data version; all of them when empty. `release` is that of
-    the upstream, of a raw asset.
+    the upstream, of a raw asset, and `replaces` the release whose place it takes.
     """
 
     frame: pd.DataFrame
@@ -71,6 +71,7 @@ class Publication:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     versioned_on: tuple[str, ...] = ()
     release: str = ""
+    replaces: str = ""
 
 
 @dataclass(frozen=True)

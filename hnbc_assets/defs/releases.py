@@ -12,18 +12,17 @@ import dagster as dg
 import pandas as pd
 
 from hnbc_assets.defs import gates, ingest_checks
+from hnbc_assets.defs.in_use import VERSIONED_ON, InUse
 from hnbc_assets.defs.publishing import Check, Publication
 from hnbc_assets.defs.resources import open_archive, open_archive_to_fetch, open_client
 from hnbc_assets.defs.stage import Stage
 from hnbc_assets.defs.step import Fetched
 from hnbc_assets.defs.upstreams import Upstream, upstreams
-from hnbc_assets.errors import ChecksumMismatch, NotInLake
-from hnbc_assets.lake import parquet
+from hnbc_assets.errors import ChecksumMismatch
 from hnbc_assets.tables import Manifest, ReleaseChanges
 
 GENE_SETS = "raw/gene_sets"
 GDSC = "raw/gdsc"
-VERSIONED_ON = ("source", "release", "file_id", "sha256")
 Frames = dict[str, pd.DataFrame]
 
 
@@ -42,7 +41,8 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
         from hnbc_assets.sources.progress import ConsoleProgress
 
         archive = open_archive_to_fetch(stage.place, stage.study)
-        previous = stored_manifest(stage, upstream)
+        in_use = InUse(stage, upstream)
+        previous = in_use.manifest()
         if previous is not None and len(previous):
             keep_view(archive, upstream.name, fetched_release(upstream.kind, previous), previous)
         if pin:
@@ -53,7 +53,13 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
                 manifest = upstream.fetch(client, archive, progress=told, previous=previous)
         release = fetched_release(upstream.kind, manifest)
         said = {"files": len(manifest), "archived_bytes": int(manifest.size_bytes.sum()), "release": release}
-        return Publication(manifest, versioned_on=VERSIONED_ON, release=release, metadata=said)
+        return Publication(
+            manifest,
+            versioned_on=tuple(VERSIONED_ON),
+            release=release,
+            replaces=in_use.replaced_by(manifest),
+            metadata=said,
+        )
 
     raw.__doc__ = upstream.description
     return stage.asset(
@@ -66,23 +72,15 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
     )(raw)
 
 
-def stored_manifest(stage: Stage, upstream: Upstream) -> pd.DataFrame | None:
-    """What the raw asset holds now; None before its first fetch."""
-    try:
-        return parquet.read(stage.lake.table(upstream.raw))
-    except NotInLake:
-        return None
-
-
 def _checks(stage: Stage, upstream: Upstream) -> tuple[Check, ...]:
     """Bytes are verified everywhere; where patients come from, too large a change is held up."""
-    archive = open_archive(stage.place)
+    archive, in_use = open_archive(stage.place), InUse(stage, upstream)
     checks = [ingest_checks.archive_verified(archive)]
     if upstream.kind == "gdc":
         checks.append(ingest_checks.warnings_empty(archive))
     if upstream.kind in gates.GUARDED:
-        checks.append(ingest_checks.compared_with_previous_release(archive, lambda: stored_manifest(stage, upstream)))
-        checks.append(gates.plausible_release(stage, upstream, lambda: stored_manifest(stage, upstream)))
+        checks.append(ingest_checks.compared_with_previous_release(archive, in_use.before))
+        checks.append(gates.plausible_release(stage, upstream, in_use))
     return tuple(checks)
 
 

@@ -218,6 +218,7 @@ class Stage:
             written_at=datetime.now(UTC).isoformat(timespec="seconds"),
             inputs=dict(read),
             observed={step.fetches.look: p.publication.release} if step.fetches else {},
+            replaces=p.publication.replaces,
             stage=self.name,
             table_description=p.described.table.description() if p.described.table else p.described.description,
             columns=p.described.table.dictionary() if p.described.table else [],

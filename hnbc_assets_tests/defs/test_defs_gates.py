@@ -12,10 +12,15 @@ import pandas as pd
 import pytest
 
 from hnbc_assets.defs.gates import plausible_release
+from hnbc_assets.defs.in_use import InUse
+from hnbc_assets.defs.ingest_checks import compared_with_previous_release
 from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import Stage
 from hnbc_assets.defs.upstreams import Upstream, upstreams
+from hnbc_assets.lake import parquet
 from hnbc_assets.lake.decisions import Decision, decide
+from hnbc_assets.lake.parquet import Provenance
+from hnbc_assets.sources.archive_views import keep_view
 from hnbc_assets.study import PACKAGED, Place, load_study
 
 METABRIC = "cbioportal/brca_metabric"
@@ -61,10 +66,24 @@ class Gate:
 
     def judge(self, before, after):
         """The verdict on `after` beside what is in use."""
+        if before is not None:
+            self.use(before)
+        upstream = self.upstream(after)
+        return plausible_release(self.stage, upstream, InUse(self.stage, upstream)).judge(after, {})
+
+    def use(self, manifest, replaces=""):
+        """Have a release in use, as its raw asset does; the archive remembers what it consisted of."""
+        upstream, release = self.upstream(manifest), str(manifest.release.iloc[0]) if len(manifest) else ""
+        made = Provenance(upstream.raw, release, observed={upstream.look: release}, replaces=replaces)
+        parquet.write(self.stage.lake.table(upstream.raw), manifest, made)
+        if release:
+            keep_view(self.archive, upstream.name, release, manifest)
+
+    def upstream(self, manifest):
         upstream = upstreams(self.study, simulated=False)[METABRIC]
-        if len(after) and after.source.iloc[0] == "gdc":  # files alone: no clinical records are read
+        if len(manifest) and manifest.source.iloc[0] == "gdc":  # files alone: no clinical records are read
             upstream = Upstream("gdc/TCGA-BRCA", "", upstream.release, upstream.listing, upstream.fetch)
-        return plausible_release(self.stage, upstream, lambda: before).judge(after, {})
+        return upstream
 
 
 def records(n=N_PATIENTS, **changed):
@@ -138,6 +157,39 @@ def test_what_is_lost_may_reach_the_limit_and_not_pass_it(gate, at, above, said)
     assert said in held.description
     assert f"cbioportal {NEW} ({METABRIC}) beside {OLD}" in held.description
     assert f"hnbc refresh --accept cbioportal {NEW}" in held.description
+
+
+def test_a_release_that_is_fetched_once_more_is_judged_as_it_was_the_first_time(gate):
+    """A run that was stopped fetches what is in use again: the verdict is the data's, not the number of attempts'."""
+    old, new = gate.portal(OLD, records()), gate.portal(NEW, records().iloc[:-2])
+    first = gate.judge(None, old)
+    gate.use(old)
+    assert InUse(gate.stage, gate.upstream(old)).replaced_by(old) == ""
+    assert gate.judge(None, old) == first
+    later = gate.judge(None, new)
+    replaced = InUse(gate.stage, gate.upstream(new)).replaced_by(new)
+    assert replaced == OLD
+    gate.use(new, replaces=replaced)
+    assert InUse(gate.stage, gate.upstream(new)).replaced_by(new) == OLD
+    assert gate.judge(None, new) == later
+    sizes = compared_with_previous_release(gate.archive, InUse(gate.stage, gate.upstream(new)).before)
+    assert f"against {OLD}" in sizes.judge(new, {}).description
+
+
+def test_what_is_in_use_is_not_held_up_by_limits_that_became_narrower(gate):
+    old, new = gate.portal(OLD, records()), gate.portal(NEW, records(20))
+    gate.use(old)
+    gate.use(new, replaces=OLD)
+    again = gate.judge(None, new)
+    assert again.passed
+    assert "20 of 40 patients" in again.value
+    assert "It is in use." in again.description
+
+
+def test_a_release_before_that_housekeeping_let_go_of_is_not_missed(gate):
+    new = gate.portal(NEW, records())
+    gate.use(new, replaces="2024-01-01")
+    assert gate.judge(None, new).value == "first release"
 
 
 LIMITS = {"patients": "patients_lost", "follow-up": "survival_lost", "events": "events_lost"}

@@ -1,0 +1,72 @@
+"""What is in use of an upstream object: the release that its raw asset holds, and the one that it took the place of.
+
+Belongs here: which release a fetched one is compared with. Does not: the comparison (gates.py, ingest_checks.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from hnbc_assets.defs.resources import open_archive
+from hnbc_assets.defs.stage import Stage
+from hnbc_assets.defs.upstreams import Upstream
+from hnbc_assets.errors import ChecksumMismatch, NotInLake, StudyError
+from hnbc_assets.lake import parquet
+from hnbc_assets.lake.hashing import content_hash
+
+VERSIONED_ON = ["source", "release", "file_id", "sha256"]
+
+
+@dataclass(frozen=True)
+class InUse:
+    """The release in use of an object, as the raw asset has it before what was fetched takes its place."""
+
+    stage: Stage
+    upstream: Upstream
+
+    def manifest(self) -> pd.DataFrame | None:
+        """What the raw asset holds now; None before its first fetch."""
+        try:
+            return parquet.read(self._table)
+        except NotInLake:
+            return None
+
+    def is_this(self, fetched: pd.DataFrame) -> bool:
+        """Whether what was fetched is what is in use already: a run that was stopped fetches it once more."""
+        held = self.manifest()
+        return held is not None and _version(held) == _version(fetched)
+
+    def replaced_by(self, fetched: pd.DataFrame) -> str:
+        """The release whose place is taken by what was fetched; empty for the first one."""
+        try:
+            held = parquet.read_provenance(self._table)
+        except NotInLake:
+            return ""
+        return held.replaces if self.is_this(fetched) else held.release
+
+    def before(self, fetched: pd.DataFrame) -> pd.DataFrame | None:
+        """The release that what was fetched is compared with; None for the first one.
+
+        It is the release in use. Where that is what was fetched, it is the one whose place that took: what a comparison
+        finds follows from the data, however often a stopped run fetches them again.
+        """
+        if not self.is_this(fetched):
+            return self.manifest()
+        from hnbc_assets.sources.archive_views import recall
+
+        earlier = self.replaced_by(fetched)
+        try:
+            return recall(open_archive(self.stage.place), self.upstream.name, earlier) if earlier else None
+        except (StudyError, ChecksumMismatch):  # housekeeping let go of it, or it is damaged: nothing is lost by that
+            return None
+
+    @property
+    def _table(self) -> Path:
+        return self.stage.lake.table(self.upstream.raw)
+
+
+def _version(manifest: pd.DataFrame) -> str:
+    return content_hash(manifest[VERSIONED_ON])
