@@ -6,11 +6,19 @@ that `hnbc` gives for it. Does not: anything that handles them.
 
 from __future__ import annotations
 
+from hnbc_assets.redaction import redacted_text
+
 
 class HnbcError(Exception):
-    """Anything this package raises on purpose. `exit_status` is what the command line returns for it."""
+    """Anything this package raises on purpose. `exit_status` is what the command line returns for it.
+
+    Messages reach logs and databases: addresses in them are shown without what may be secret.
+    """
 
     exit_status = 1
+
+    def __init__(self, *told: object) -> None:
+        super().__init__(*(redacted_text(one) if isinstance(one, str) else one for one in told))
 
 
 class CommandError(HnbcError):

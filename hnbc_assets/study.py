@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from pydantic import Field, PrivateAttr, ValidationError, field_validator, model
 
 from hnbc_assets.addresses import KNOWN, wrong_with
 from hnbc_assets.errors import StudyError
+from hnbc_assets.redaction import redacted
 from hnbc_assets.study_operation import Alerts, Database, Execution, Freshness, Gates, Refresh, Releases, Retention
 from hnbc_assets.study_sources import Cohort, LocalOrRemote, Section
 
@@ -220,11 +221,20 @@ def digest(settings: Any) -> str:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a process works: the upstream, the lake and the study file, each absolute."""
+    """Where a process works: the upstream, the lake and the study file, each absolute.
+
+    `upstream` has no user name or password in it and may be shown; a mirror is asked at `address`, which may have both.
+    """
 
     upstream: str
     data_lake: Path
     study_file: Path
+    with_secrets: str = field(default="", repr=False)
+
+    @property
+    def address(self) -> str:
+        """Where the upstream is asked: never to be shown or kept."""
+        return self.with_secrets or self.upstream
 
     @property
     def simulated(self) -> bool:
@@ -244,10 +254,12 @@ class Place:
         upstream = environment.get("HNBC_UPSTREAM", "").strip().rstrip("/") or "simulated"
         if upstream not in ("simulated", "live") and not upstream.startswith(("http://", "https://")):
             raise StudyError(
-                f"HNBC_UPSTREAM is '{upstream}': set it to simulated, live, or the http(s) base address of a mirror."
+                f"HNBC_UPSTREAM is '{redacted(upstream)}': set it to simulated, live, or the http(s) base address of a "
+                "mirror."
             )
         return cls(
-            upstream=upstream,
+            upstream=redacted(upstream),
+            with_secrets=upstream,
             data_lake=Path(environment.get("HNBC_DATA_LAKE") or "data_lake").absolute(),
             study_file=Path(environment.get("HNBC_STUDY") or PACKAGED).absolute(),
         )

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from hnbc_assets.redaction import redacted
+
 Endpoint = Literal["os", "dss", "pfi", "drfs"]
 Role = Literal["discovery", "training", "validation", "descriptive"]
 Scale = Literal["log2_tpm", "log2_cpm", "log2_intensity", "zscore", "probe_scaled"]
@@ -50,8 +52,13 @@ class LocalOrRemote(Section):
 
     @property
     def location(self) -> str:
-        """What the file is known by: its address, or `file:` and its path as written."""
+        """Where the file is: its address, or `file:` and its path as written."""
         return self.url if self.url is not None else f"file:{self.file.as_posix()}"
+
+    @property
+    def shown(self) -> str:
+        """What the file is known by, in the archive and in messages: its location without secrets."""
+        return redacted(self.location)
 
 
 class GeoSource(Section):

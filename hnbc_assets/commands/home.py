@@ -103,7 +103,7 @@ def prepare() -> Home:
     home = look()
     home.lake.claim(home.place.upstream)
     os.environ.update(
-        HNBC_UPSTREAM=home.place.upstream,
+        HNBC_UPSTREAM=home.place.address,
         HNBC_DATA_LAKE=str(home.place.data_lake),
         HNBC_STUDY=str(home.place.study_file),
         DAGSTER_HOME=str(home.path),

@@ -118,7 +118,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
 
 def gene_set_path(stage: Stage, manifest: pd.DataFrame, file: LocalOrRemote):  # noqa: ANN201
     """Where a gene-set file of the study lies in the archive."""
-    return open_archive(stage.place).locate(manifest.set_index("file_id", drop=False).loc[file.location])
+    return open_archive(stage.place).locate(manifest.set_index("file_id", drop=False).loc[file.shown])
 
 
 def read_sets(stage: Stage, manifest: pd.DataFrame, file: LocalOrRemote) -> dict[str, list[str]]:
@@ -139,7 +139,7 @@ def _anoikis_list(stage: Stage, manifest: pd.DataFrame, given) -> dict[str, list
     lost = [name for name in given.sets if name not in sets]
     if lost:
         raise StudyError(
-            f"anoikis_genes '{given.name}': {given.gmt.location} has no set {lost}. "
+            f"anoikis_genes '{given.name}': {given.gmt.shown} has no set {lost}. "
             f"It has {len(sets)} sets, among them {list(sets)[:3]}."
         )
     return {f"{given.name}: {name}": sets[name] for name in given.sets or sets}

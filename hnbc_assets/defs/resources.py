@@ -31,4 +31,4 @@ def open_client(place: Place, study: Study) -> Client:
         moved = {"release": release} if release else {}
         simulation = Simulation(**study.simulation.model_dump(), **moved)
         return connect("simulated", transport=transport(simulation), addresses=Addresses(study.addresses))
-    return connect(place.upstream, addresses=Addresses(study.addresses))
+    return connect(place.address, addresses=Addresses(study.addresses))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hnbc_assets.errors import LakeBelongsElsewhere, StudyError
 from hnbc_assets.lake.atomic import locked, write_bytes
+from hnbc_assets.redaction import redacted
 
 ASSET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 _CHECKS_SUFFIX = ".checks.json"
@@ -124,7 +125,8 @@ class Lake:
 
     def upstream(self) -> str | None:
         """The upstream that this lake belongs to, or None when it is new."""
-        return self._owned().get("upstream")
+        owner = self._owned().get("upstream")
+        return None if owner is None else redacted(owner)
 
     def simulated_release(self) -> str | None:
         """The GDC release that a simulated upstream is at, where it was moved; None where it was not."""
@@ -158,13 +160,14 @@ class Lake:
         StudyError
             If the lake cannot be made there.
         """
-        upstream = upstream.rstrip("/")
+        upstream = redacted(upstream.rstrip("/"))
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with locked(self.root / ".upstream.lock", wait_seconds=60):
                 owner = self.upstream()
                 known = self._owned()
                 kept = {"upstream": upstream} | ({"simulation": simulation} if simulation else {}) | known
+                kept |= {} if owner is None else {"upstream": owner}
                 if kept != known and owner in (None, upstream):
                     write_bytes(self._owner, json.dumps(kept).encode())
         except OSError as error:

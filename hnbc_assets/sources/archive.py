@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from hnbc_assets.errors import ChecksumMismatch, UpstreamChanged
+from hnbc_assets.redaction import redacted
 from hnbc_assets.sources.batch import download_all
 from hnbc_assets.sources.download import Landed, Wanted, check_path, digests
 from hnbc_assets.sources.http import Client
@@ -128,6 +129,7 @@ class Archive:
         check_path(path)
         manifest = self._manifest(source, release)
         sha256 = hashlib.sha256(content).hexdigest()
+        url = redacted(url)
         with manifest.batch():
             row = manifest.rows().get(file_id)
             target = self.root / source / release / path
@@ -234,7 +236,7 @@ class Archive:
         if target.is_file() and target.stat().st_size == wanted.size_bytes:
             md5, sha256 = digests(target, with_md5=wanted.md5 is not None)
             if (md5 if wanted.md5 is not None else sha256) == str(wanted.md5 or wanted.sha256).lower():
-                landed = Landed(target.stat().st_size, md5, sha256, wanted.url)
+                landed = Landed(target.stat().st_size, md5, sha256, redacted(wanted.url))
                 return self._row(source, release, wanted.file_id, target, landed)
         return None
 
@@ -276,4 +278,4 @@ def is_wanted(row: Row, wanted: Wanted) -> bool:
         return row["md5"] == wanted.md5.lower()
     if wanted.sha256 is not None:
         return row["sha256"] == wanted.sha256.lower()
-    return row["url"] in wanted.urls
+    return row["url"] in map(redacted, wanted.urls)

@@ -35,6 +35,7 @@ from hnbc_assets.errors import (
     UpstreamRefused,
     UpstreamUnreachable,
 )
+from hnbc_assets.redaction import redacted
 from hnbc_assets.sources.http import Client
 from hnbc_assets.sources.http_answers import TemporaryFailure, describe, is_web_page
 
@@ -76,7 +77,9 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Landed:
-    """A file that is in place: its size, checksums (md5 only where upstream stated one), the address that gave it."""
+    """A file that is in place: its size, checksums (md5 only where upstream stated one), the address that gave it,
+    without secrets.
+    """
 
     size_bytes: int
     md5: str | None
@@ -110,7 +113,7 @@ class Part:
         length = response.headers.get("content-length", "") if self._begun_here else ""
         validator = response.headers.get("etag") or response.headers.get("last-modified")
         self.notes = {
-            "url": wanted.url,
+            "url": redacted(wanted.url),
             "md5": wanted.md5,
             "sha256": wanted.sha256,
             "stated_md5": header_md5(response.headers.get("content-md5")),
@@ -122,7 +125,7 @@ class Part:
 
     def resumable(self, wanted: Wanted) -> bool:
         """Whether the bytes here surely begin the content now wanted."""
-        if not self.size or self.notes.get("url") != wanted.url:
+        if not self.size or self.notes.get("url") != redacted(wanted.url):
             return False
         same_content = any(
             stated is not None and self.notes.get(name) == stated
@@ -280,7 +283,7 @@ def examine(wanted: Wanted, part: Part) -> Landed:
         raise ChecksumMismatch(f"{name}: sha256 {sha256} came, upstream states {wanted.sha256}.")
     if wanted.md5 is None and wanted.sha256 is None:
         examine_content(wanted.content, part.path, name)
-    return Landed(size, stated_md5, sha256, wanted.url)
+    return Landed(size, stated_md5, sha256, redacted(wanted.url))
 
 
 def examine_content(content: str, path: Path, name: str) -> None:

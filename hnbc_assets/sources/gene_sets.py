@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from hnbc_assets.errors import DamagedDownload, FormatError, StudyError, UpstreamUnreachable
+from hnbc_assets.redaction import redacted
 from hnbc_assets.sources import archived
 from hnbc_assets.sources.http_answers import is_web_page
 from hnbc_assets.sources.listing import InHand, Listing, digest, fetch_listing
@@ -60,7 +61,7 @@ def release(client: Client | None, locations: Iterable[str], *, folder: Path | N
 def listing(
     client: Client | None, archive: Archive, locations: Iterable[str], *, folder: Path | None = None
 ) -> Listing:
-    """The lists as they are now, each once; their location is file id and address.
+    """The lists as they are now, each once; their location, without secrets, is file id and address.
 
     A list whose address names a version is fetched once. One whose address names none (a repository's latest) is asked
     for in every run: its release is its content's, so that what changed is another release and what did not is the
@@ -75,7 +76,7 @@ def listing(
     Raises
     ------
     StudyError
-        A local list cannot be read.
+        A local list cannot be read, or two addresses differ in nothing but secrets.
     UpstreamUnreachable, UpstreamRefused, DamagedDownload
         An address without version could not be had.
     """
@@ -84,6 +85,13 @@ def listing(
 
 def _listing(client: Client | None, archive: Archive | None, locations: Iterable[str], folder: Path | None) -> Listing:
     locations = tuple(dict.fromkeys(locations))
+    order = tuple(redacted(location) for location in locations)
+    if len(set(order)) < len(order):
+        twice = next(one for one in order if order.count(one) > 1)
+        raise StudyError(
+            f"Two gene lists have the address {twice}: they differ only in what is kept secret, so that the archive "
+            "cannot tell them apart. Save one and name it as a `file`."
+        )
     wanted: list[tuple[str, Wanted]] = []
     replies: list[InHand] = []
     for location in locations:
@@ -97,7 +105,7 @@ def _listing(client: Client | None, archive: Archive | None, locations: Iterable
         else:
             replies.append(_in_hand(location, _place(location), _latest(client, archive, location)))
     states = [(one.file_id, version) for version, one in wanted] + [(one.file_id, one.release) for one in replies]
-    return Listing(SOURCE, digest(states), tuple(wanted), tuple(replies), order=locations)
+    return Listing(SOURCE, digest(states), tuple(wanted), tuple(replies), order=order)
 
 
 def fetch(
@@ -187,9 +195,10 @@ def read_marker_table(path: Path) -> dict[str, list[str]]:
 
 
 def _place(address: str) -> str:
-    """Where a list is kept inside its release: HOST/PATH."""
-    parts = urlsplit(address)
-    return f"{parts.netloc}{parts.path}"
+    """Where a list is kept inside its release: HOST/PATH, and a few digits of the query where it has one."""
+    parts = urlsplit(redacted(address))
+    query = f".{hashlib.sha256(parts.query.encode()).hexdigest()[:8]}" if parts.query else ""
+    return f"{parts.netloc.replace(':', '_')}{parts.path}{query}"
 
 
 def _wanted(address: str) -> Wanted:
@@ -197,7 +206,7 @@ def _wanted(address: str) -> Wanted:
     from hnbc_assets.sources.archive import Wanted
 
     content: Literal["gzip", "text"] = "gzip" if urlsplit(address).path.endswith(".gz") else "text"
-    return Wanted(file_id=address, url=address, path=_place(address), content=content)
+    return Wanted(file_id=redacted(address), url=address, path=_place(address), content=content)
 
 
 def _latest(client: Client, archive: Archive | None, address: str) -> bytes:
@@ -218,7 +227,7 @@ def _latest(client: Client, archive: Archive | None, address: str) -> bytes:
 def _kept(archive: Archive, address: str) -> str:
     """How to go on with the copy that was fetched last, where there is one."""
     kept = archive.manifest(SOURCE)
-    kept = kept[kept["file_id"] == address].sort_values("retrieved_at")
+    kept = kept[kept["file_id"] == redacted(address)].sort_values("retrieved_at")
     if kept.empty:
         return ""
     last = kept.iloc[-1]
@@ -227,7 +236,7 @@ def _kept(archive: Archive, address: str) -> str:
 
 def _in_hand(location: str, path: str, content: bytes) -> InHand:
     """A list that was read, under its content's release."""
-    return InHand(release_of(content), location, location, path, content)
+    return InHand(release_of(content), redacted(location), redacted(location), path, content)
 
 
 def _read_delimited(path: Path) -> pd.DataFrame:

@@ -16,19 +16,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 
 from hnbc_assets.addresses import Addresses
 from hnbc_assets.errors import DamagedDownload, StudyError, UpstreamRefused, UpstreamUnreachable
+from hnbc_assets.redaction import redacted, without_secrets_of
 from hnbc_assets.sources.http_answers import (
     TemporaryFailure,
     address,
     describe,
     is_web_page,
     retry_after,
-    without_query,
 )
 
 RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -40,7 +40,7 @@ MOST_REDIRECTS = 5
 
 @dataclass(frozen=True)
 class Reply:
-    """An API's answer: its bytes as they came, the value that they hold, and the real address asked."""
+    """An API's answer: its bytes as they came, the value that they hold, and the address asked, without secrets."""
 
     url: str
     content: bytes
@@ -135,7 +135,7 @@ class Client:
             else:
                 response = self._repeat("POST", url, params=params, json=body)
             try:
-                return Reply(address(url, params), response.content, json.loads(response.content))
+                return Reply(redacted(address(url, params)), response.content, json.loads(response.content))
             except ValueError as error:
                 if attempt == 2:
                     what = "a web page" if is_web_page(response.content) else "no valid JSON"
@@ -237,7 +237,7 @@ class Client:
             asked = urljoin(str(response.request.url), response.headers["location"])
             request.pop("params", None)
             if not self._allowed(asked):
-                raise UpstreamRefused(f"{url}: redirects to {without_query(asked)}, which is not followed.")
+                raise UpstreamRefused(f"{url}: redirects to {redacted(asked)}, which is not followed.")
         raise UpstreamRefused(f"{url}: redirects more than {MOST_REDIRECTS} times.")
 
     def _located(self, url: str) -> str:
@@ -246,7 +246,8 @@ class Client:
             raise StudyError(f"{url}: an upstream address begins with https:// and a host.")
         if self._mirror is None:
             return url
-        return f"{self._mirror}/{parts.netloc}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+        host = parts.netloc.rpartition("@")[2]
+        return f"{self._mirror}/{host}{parts.path}" + (f"?{parts.query}" if parts.query else "")
 
     def _allowed(self, url: str) -> bool:
         if self._mirror is None:
@@ -265,7 +266,7 @@ class Client:
             raise TemporaryFailure(f"HTTP status {status}", retry_after(response.headers.get("retry-after")))
         if status not in (200, 206):
             start = next(response.iter_bytes(), b"")[:200]
-            said = "" if is_web_page(start) else start.decode("utf-8", "replace").strip()
+            said = "" if is_web_page(start) else without_secrets_of(url, start.decode("utf-8", "replace").strip())
             raise UpstreamRefused(f"{url}: HTTP status {status}" + (f": {said}" if said else "") + ".")
 
 
@@ -297,10 +298,10 @@ def connect(
         parts = urlsplit(upstream)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise StudyError(
-                f"HNBC_UPSTREAM is {upstream!r}. Give simulated, live, or a mirror's base address (http://HOST:PORT)."
+                f"HNBC_UPSTREAM is {redacted(upstream)!r}. Give simulated, live, or a mirror's base address (http://HOST:PORT)."
             )
         if parts.username:
-            auth = (parts.username, parts.password or "")
+            auth = (unquote(parts.username), unquote(parts.password or ""))
         upstream = mirror = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
         trust_env = parts.hostname not in ("localhost", "127.0.0.1", "::1")
     if (upstream == "simulated") != (transport is not None):

@@ -33,11 +33,6 @@ def is_web_page(start: bytes) -> bool:
     return start[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(WEB_PAGE_STARTS)
 
 
-def without_query(url: str) -> str:
-    """An address without what may be secret in it."""
-    return url.partition("?")[0]
-
-
 def retry_after(value: str | None) -> float:
     """Seconds that a Retry-After header asks to wait: a number of seconds or a date; 0 when absent or unreadable."""
     if not value:
