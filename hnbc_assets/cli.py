@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 
+from hnbc_assets.commands.doctor import doctor
 from hnbc_assets.commands.refresh import refresh
 from hnbc_assets.commands.run import run
 from hnbc_assets.commands.simulate import simulate_release
@@ -54,7 +55,7 @@ def hnbc() -> None:
     """
 
 
-for command in (run, refresh, ui, sql, status, simulate_release):
+for command in (run, refresh, ui, sql, status, doctor, simulate_release):
     hnbc.add_command(command)
 
 

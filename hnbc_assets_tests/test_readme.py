@@ -57,8 +57,9 @@ def typed(line: str) -> tuple[dict[str, str], list[str]]:
 
 
 def is_typed_here(line: str) -> bool:
+    """Not what never ends, what made the lake, and what asks the world outside."""
     variables, words = typed(line)
-    return not variables and words != ["ui"] and words != ["run"]
+    return not variables and words not in (["ui"], ["run"]) and "--live" not in words
 
 
 @pytest.fixture(scope="module")

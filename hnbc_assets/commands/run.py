@@ -76,6 +76,8 @@ def _run(home: Home, selections: Sequence[str], executor: str | None, verbose: b
     if chosen_study.execution.executor == "multiprocess":
         share_cores(chosen_study.execution.max_concurrent)
     keys = choose(definitions(executor), selections) if selections else None
+    if not home.place.simulated:
+        _ask_first(home, chosen_study, keys)
     with _automation_waiting(home), home.instance() as instance:
         release_abandoned(instance)
         told = execute(home, instance, STUDY, keys, executor, verbose, interruption)
@@ -88,6 +90,15 @@ def _run(home: Home, selections: Sequence[str], executor: str | None, verbose: b
     elif keys is not None and not told.failures:
         _say(f"The database was not published anew: hnbc run --select {DATABASE_ASSET} does it.")
     return exit_status([told])
+
+
+def _ask_first(home: Home, chosen_study: Study, keys: Sequence[Any] | None) -> None:
+    """Find out that an address is dead in seconds, before gigabytes are fetched from others."""
+    from hnbc_assets.commands.addresses_asked import ask_first
+
+    fetched = None if keys is None else ["/".join(key.path[1:]) for key in keys if key.path[0] == "raw"]
+    if fetched is None or fetched:
+        ask_first(home.place, chosen_study, fetched)
 
 
 @contextmanager

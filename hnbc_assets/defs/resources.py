@@ -5,6 +5,8 @@ Belongs here: making them from the place and the study. Does not: what is asked 
 
 from __future__ import annotations
 
+from typing import Any
+
 from hnbc_assets.addresses import Addresses
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.sources.archive import Archive
@@ -22,13 +24,17 @@ def open_archive_to_fetch(place: Place, study: Study) -> Archive:
     return Archive(Lake(place.data_lake).raw, workers=study.execution.download_workers)
 
 
-def open_client(place: Place, study: Study) -> Client:
-    """A client of the study's upstream: live, a mirror, or the simulation at the release that the lake has it at."""
+def open_client(place: Place, study: Study, **patience: Any) -> Client:
+    """A client of the study's upstream: live, a mirror, or the simulation at the release that the lake has it at.
+
+    `patience` are the retries and timeout of `connect`.
+    """
+    addresses = Addresses(study.addresses)
     if place.simulated:
         from hnbc_assets.sources.simulated import Simulation, transport
 
         release = Lake(place.data_lake).simulated_release()
         moved = {"release": release} if release else {}
         simulation = Simulation(**study.simulation.model_dump(), **moved)
-        return connect("simulated", transport=transport(simulation), addresses=Addresses(study.addresses))
-    return connect(place.address, addresses=Addresses(study.addresses))
+        return connect("simulated", transport=transport(simulation), addresses=addresses, **patience)
+    return connect(place.address, addresses=addresses, **patience)

@@ -6,11 +6,11 @@ formats and network (sources), the assets (releases.py, looks.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, user_table
+from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, probes, user_table
 from hnbc_assets.study import Study
 from hnbc_assets.study_sources import CbioportalSource, GdcSource, GeoSource, LocalOrRemote, TableSource
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive
     from hnbc_assets.sources.http import Client
     from hnbc_assets.sources.listing import Listing
+    from hnbc_assets.sources.probing import Ask
 
 GENE_SETS, GDSC = "gene_sets", "gdsc"
 LOOKS = {
@@ -39,7 +40,8 @@ class Upstream:
 
     `release` asks for the release that it is at; `listing` for its index, without keeping anything; `fetch` has its
     files in the archive (client, archive, and by name progress and previous: the manifest of the release before).
-    `settings` decide what is fetched. `source` is the first cohort's, where cohorts are read from it.
+    `asks` are the addresses that all this needs. `settings` decide what is fetched. `source` is the first cohort's,
+    where cohorts are read from it.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Upstream:
     release: Callable[[Client], str]
     listing: Callable[[Client, Archive], Listing]
     fetch: Callable[..., pd.DataFrame]
+    asks: Callable[[Client], Iterable[Ask]]
     settings: Any = None
     source: Source | None = None
     cohorts: tuple[str, ...] = ()
@@ -138,6 +141,7 @@ def _gdc(name: str, source: GdcSource, given: dict[str, Any]) -> Upstream:
             # With a release before there is a gate, which holds up what has lost a field.
             accept_lost_fields=previous is not None,
         ),
+        asks=lambda client: probes.of_gdc(client, source.project, **wanted),
         **given,
     )
 
@@ -151,6 +155,7 @@ def _geo(name: str, source: GeoSource, given: dict[str, Any]) -> Upstream:
         fetch=lambda client, archive, *, progress, previous: geo.fetch(
             client, archive, source.series, source.platform, progress=progress
         ),
+        asks=lambda client: probes.of_geo(client, source.series, source.platform),
         **given,
     )
 
@@ -165,6 +170,7 @@ def _cbioportal(name: str, source: CbioportalSource, given: dict[str, Any]) -> U
         fetch=lambda client, archive, *, progress, previous: cbioportal.fetch(
             client, archive, source.study, **wanted, progress=progress
         ),
+        asks=lambda client: (),
         **given,
     )
 
@@ -179,6 +185,7 @@ def _table(name: str, cohort_id: str, source: TableSource, study: Study, given: 
         fetch=lambda client, archive, *, progress, previous: user_table.fetch(
             archive, cohort_id, *files, folder=study.folder
         ),
+        asks=lambda client: (),
         **given,
     )
 
@@ -194,8 +201,23 @@ def _gene_sets(study: Study, simulated: bool) -> Upstream:
         fetch=lambda client, archive, *, progress, previous: gene_sets.fetch(
             client, archive, locations, folder=study.folder, progress=progress
         ),
+        asks=lambda client: probes.of_gene_sets(client, _purposes(study, simulated)),
         settings={name: file.model_dump(mode="json") for name, file in files.items()},
     )
+
+
+def _purposes(study: Study, simulated: bool) -> list[tuple[str, str, probes.GeneSetFormat]]:
+    """What each gene-set file is for in the study's words, where it is, and its format."""
+    found: list[tuple[str, str, probes.GeneSetFormat]] = [
+        (name, file.location, "markers" if name == "markers" else "gmt")
+        for name, file in study.gene_sets(simulated).items()
+    ]
+    for genes in study.anoikis_genes:
+        if genes.gmt:
+            found.append((genes.name, genes.gmt.location, "gmt"))
+        if genes.genecards:
+            found.append((genes.name, genes.genecards.location, "genecards"))
+    return found + [(name, file.location, "gmt") for name, file in study.enrichment.collections.items()]
 
 
 def _gdsc(release: str) -> Upstream:
@@ -205,5 +227,6 @@ def _gdsc(release: str) -> Upstream:
         release=lambda client: gdsc.release(client, release),
         listing=lambda client, archive: gdsc.listing(client, archive, release),
         fetch=lambda client, archive, *, progress, previous: gdsc.fetch(client, archive, release, progress=progress),
+        asks=lambda client: (),
         settings=release,
     )

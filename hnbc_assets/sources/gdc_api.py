@@ -39,7 +39,11 @@ def release(client: Client) -> str:
         The status reply names no release.
     """
     url = address(client, "status")
-    status = client.get_json(url)
+    return read_release(client.get_json(url), url)
+
+
+def read_release(status: Any, url: str) -> str:
+    """The data release that a status reply names (errors as `release`)."""
     said = str(status.get("data_release", "")) if isinstance(status, dict) else ""
     match = re.search(r"Data Release (\d+(?:\.\d+)+)", said)
     if match is None:
@@ -50,7 +54,17 @@ def release(client: Client) -> str:
 def known_fields(client: Client, endpoint: str) -> frozenset[str]:
     """The fields that an endpoint ("files", "cases") lists in its `_mapping`."""
     url = address(client, f"{endpoint}/_mapping")
-    mapping = client.get_json(url)
+    return read_fields(client.get_json(url), url)
+
+
+def read_fields(mapping: Any, url: str) -> frozenset[str]:
+    """The fields that a `_mapping` reply lists.
+
+    Raises
+    ------
+    UpstreamChanged
+        It lists none.
+    """
     fields = mapping.get("fields") if isinstance(mapping, dict) else None
     if not fields:
         raise UpstreamChanged(f"{url}: lists no 'fields'.")

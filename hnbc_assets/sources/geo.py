@@ -42,12 +42,22 @@ def release(client: Client, series: str) -> str:
     params = {"acc": series, "targ": "self", "form": "text", "view": "brief"}
     url = client.addresses.of("geo.record")[0]
     for _ in range(2):
-        text = client.get(url, params=params).text
-        fields = dict(re.findall(r"^!Series_(\w+)\s*=\s*(.*?)\s*$", text, flags=re.M))
-        if "last_update_date" in fields:
-            break
-    else:
-        raise DamagedDownload(f"GEO's record of {series} ({url}) has no last update date: a web page? Try again later.")
+        if date := read_release(client.get(url, params=params).text, series):
+            return date
+    raise DamagedDownload(f"GEO's record of {series} ({url}) has no last update date: a web page? Try again later.")
+
+
+def read_release(record: str, series: str) -> str | None:
+    """The last update date in a series' record, as YYYY-MM-DD; None where the text is no such record.
+
+    Raises
+    ------
+    UpstreamRefused
+        If the series was withdrawn or is not public yet.
+    """
+    fields = dict(re.findall(r"^!Series_(\w+)\s*=\s*(.*?)\s*$", record, flags=re.M))
+    if "last_update_date" not in fields:
+        return None
     if not fields.get("status", "").startswith("Public"):
         raise UpstreamRefused(f"GEO says that {series} is {fields.get('status') or 'without status'!r}: withdrawn?")
     return iso_date(fields["last_update_date"])
@@ -75,9 +85,9 @@ def listing(client: Client, archive: Archive, series: str, platform: str) -> Lis
         url, *others = client.addresses.of(name, file=file, **parts)
         return Wanted(file_id=file, url=url, path=file, content="gzip", others=tuple(others))
 
-    annotation = wanted("geo.annotation", f"{platform}.annot.gz", platform=platform, stub=_stub(platform))
+    annotation = wanted("geo.annotation", f"{platform}.annot.gz", platform=platform, stub=folder_of(platform))
     plain, of_platform = (
-        wanted("geo.matrix", f"{name}_series_matrix.txt.gz", series=series, stub=_stub(series))
+        wanted("geo.matrix", f"{name}_series_matrix.txt.gz", series=series, stub=folder_of(series))
         for name in (series, f"{series}-{platform}")
     )
     return Listing("geo", version, ((version, plain), (version, annotation)), instead={plain.file_id: of_platform})
@@ -165,7 +175,7 @@ def read_annotation(path: Path) -> pd.Series:
     return symbols.mask(symbols.isin(["", "NA", "NA_NA", "---"]))
 
 
-def _stub(accession: str) -> str:
+def folder_of(accession: str) -> str:
     """GEO's folder of an accession: GSE25066 is under GSE25nnn, GPL96 under GPLnnn."""
     match = re.fullmatch(r"(GSE|GPL)(\d+)", accession)
     if not match:

@@ -166,16 +166,30 @@ class Client:
         UpstreamRefused
             The host answered with a final status, other than 416 (the offset is at or behind the end).
         """
-        asked = {"Accept-Encoding": "identity", **(headers or {})}
-        if offset:
-            asked["Range"] = f"bytes={offset}-"
+        asked = dict(headers or {}) | ({"Range": f"bytes={offset}-"} if offset else {})
+        with self.answer(url, headers=asked) as response:
+            if response.status_code != 416 or not offset:
+                self._judge(url, response)
+            yield response
+
+    @contextmanager
+    def answer(
+        self, url: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Iterator[httpx.Response]:
+        """Open an answer for reading, whatever its status; one attempt, no repetition.
+
+        Raises
+        ------
+        TemporaryFailure
+            No connection. Failures while reading come as httpx errors.
+        UpstreamRefused
+            The host sends elsewhere, where it is not followed.
+        """
         try:
-            response = self._send("GET", url, headers=asked)
+            response = self._send("GET", url, params=params, headers={"Accept-Encoding": "identity", **(headers or {})})
         except httpx.RequestError as error:
             raise TemporaryFailure(describe(error)) from error
         try:
-            if response.status_code != 416 or not offset:
-                self._judge(url, response)
             yield response
         finally:
             response.close()

@@ -6,8 +6,10 @@ Belongs here: reading one answer or one failure. Does not: sending and repeating
 from __future__ import annotations
 
 import email.utils
+import re
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -21,6 +23,42 @@ class TemporaryFailure(Exception):
     def __init__(self, reason: str, wait_seconds: float = 0.0) -> None:
         super().__init__(reason)
         self.wait_seconds = wait_seconds
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """The beginning of an answer.
+
+    Attributes
+    ----------
+    url : the real address asked, its query included
+    status : HTTP status; None where no answer came, and `reason` says why
+    content_type, date : as the headers say; empty where they do not
+    size_bytes : of the whole; None where the host does not say
+    start : the first bytes of the body
+    """
+
+    url: str
+    status: int | None = None
+    content_type: str = ""
+    date: str = ""
+    size_bytes: int | None = None
+    start: bytes = field(default=b"", repr=False)
+    reason: str = ""
+
+    @property
+    def given(self) -> bool:
+        """Whether the host gave what was asked for, or the beginning of it."""
+        return self.status in (200, 206)
+
+
+def whole_size(headers: Mapping[str, str]) -> int | None:
+    """Bytes of a whole file, as the headers of an answer to a Range say: the answer may be the part or the whole."""
+    span = re.fullmatch(r"bytes \d+-\d+/(\d+)", headers.get("content-range", ""))
+    if span is not None:
+        return int(span[1])
+    length = headers.get("content-length", "")
+    return int(length) if length.isdigit() and "content-range" not in headers else None
 
 
 def address(url: str, params: Mapping[str, Any] | None) -> str:

@@ -1,0 +1,153 @@
+"""Every address that a study needs, asked once: the rows of `hnbc doctor`, and the warning before a long run.
+
+Belongs here: asking all objects at the same time, what would fail, keeping what was seen. Does not: what is asked of an
+upstream (sources/probes.py), the verdict on an answer (sources/probing.py).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+if TYPE_CHECKING:
+    from hnbc_assets.commands.machine import Finding
+    from hnbc_assets.sources.http import Client
+    from hnbc_assets.sources.probing import Probed
+    from hnbc_assets.study import Place, Study
+
+PATIENCE = {"retries": 1, "timeout": 20.0}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One address of an upstream object (`gdc/TCGA-BRCA`), and what came."""
+
+    object: str
+    probed: Probed
+
+
+def ask_all(place: Place, study: Study, objects: Iterable[str] | None = None) -> list[Asked]:
+    """Ask every address of the study, or of some objects, in the study's order; objects at the same time.
+
+    A pinned object is not asked: its files are in the archive.
+    """
+    from hnbc_assets.defs.resources import open_client
+    from hnbc_assets.defs.upstreams import upstreams
+
+    known = upstreams(study, simulated=place.simulated)
+    chosen = [u for name, u in known.items() if objects is None or name in set(objects)]
+    wanted = [u for u in chosen if not study.releases.pinned(u.name)]
+    with open_client(place, study, **PATIENCE) as client, ThreadPoolExecutor(max(1, len(wanted))) as pool:
+        found = pool.map(lambda upstream: _ask(client, upstream.name, upstream.asks(client)), wanted)
+        return [asked for rows in found for asked in rows]
+
+
+def _ask(client: Client, name: str, asks: Iterable[Any]) -> list[Asked]:
+    from hnbc_assets.errors import HnbcError
+    from hnbc_assets.sources.http_answers import Glimpse
+    from hnbc_assets.sources.probing import Probed, probe
+
+    rows: list[Asked] = []
+    try:
+        for ask in asks:
+            rows += [Asked(name, probed) for probed in probe(client, ask)]
+    except HnbcError as error:  # an address could not even be made
+        rows.append(Asked(name, Probed("addresses", Glimpse(""), str(error), "fails")))
+    return rows
+
+
+def ask_first(place: Place, study: Study, objects: Iterable[str] | None = None) -> None:
+    """Before a run fetches anything: ask every address, and end the run where one that it needs is dead.
+
+    Raises
+    ------
+    UpstreamRefused
+        A fetch would fail; nothing was fetched. The table of what failed has been printed.
+    """
+    from hnbc_assets.errors import UpstreamRefused
+
+    asked = ask_all(place, study, objects)
+    dead = failing(asked)
+    if not dead:
+        click.echo(f"asked {len(asked)} addresses of {place.upstream}: all that is needed answers", err=True)
+        return
+    print_asked(dead)
+    names = ", ".join(dict.fromkeys(f"{one.object} ({one.probed.what})" for one in dead))
+    raise UpstreamRefused(
+        f"{names} would fail, so nothing was fetched. hnbc doctor --live shows every address; one that has "
+        "moved can be named anew under addresses in the study."
+    )
+
+
+def failing(asked: Iterable[Asked]) -> list[Asked]:
+    """Those for which a fetch would fail."""
+    return [one for one in asked if one.probed.verdict == "fails"]
+
+
+def print_asked(asked: Sequence[Asked]) -> None:
+    """A table, a row an address; below it the whole address of each that would fail, and why."""
+    from hnbc_assets.commands.printing import print_table
+
+    rows = []
+    for one in asked:
+        seen = one.probed.seen
+        size = "" if seen.size_bytes is None else f"{seen.size_bytes / 1e6:,.2f}"
+        status = "-" if seen.status is None else str(seen.status)
+        host = urlsplit(seen.url).hostname or "-"
+        said = one.probed.said if one.probed.verdict == "good" else ""
+        rows.append((one.object, one.probed.what, host, status, seen.content_type, size, one.probed.verdict, said))
+    print_table(("object", "what", "host", "status", "type", "MB", "verdict", "seen"), rows, right={3, 5})
+    for one in asked:
+        if one.probed.verdict != "good":
+            click.echo(f"\n{one.object}, {one.probed.what}: {one.probed.verdict}\n  {one.probed.seen.url}")
+            click.echo(f"  {one.probed.said}")
+
+
+def save(path: Path, place: Place, study: Study, findings: Sequence[Finding], asked: Sequence[Asked]) -> None:
+    """Keep what was seen as JSON: of every address status, headers and the first bytes (base64).
+
+    Raises
+    ------
+    CommandError
+        The file cannot be written.
+    """
+    from datetime import UTC, datetime
+    from importlib.metadata import version
+
+    from hnbc_assets.errors import CommandError
+
+    seen = {
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "hnbc_assets": version("hnbc_assets"),
+        "upstream": place.upstream,
+        "study": {"name": study.name, "hash": study.hash},
+        "machine": [vars(finding) for finding in findings],
+        "addresses": [
+            {
+                "object": one.object,
+                "what": one.probed.what,
+                "verdict": one.probed.verdict,
+                "said": one.probed.said,
+                "url": one.probed.seen.url,
+                "status": one.probed.seen.status,
+                "content_type": one.probed.seen.content_type,
+                "date": one.probed.seen.date,
+                "size_bytes": one.probed.seen.size_bytes,
+                "reason": one.probed.seen.reason,
+                "start_base64": base64.b64encode(one.probed.seen.start).decode(),
+            }
+            for one in asked
+        ],
+    }
+    try:
+        path.write_text(json.dumps(seen, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written ({error.strerror}).") from error

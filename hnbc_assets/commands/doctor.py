@@ -1,0 +1,86 @@
+"""`hnbc doctor`: whether machine, study and upstream hosts would do, in seconds and before anything large is fetched.
+
+Belongs here: the command and its words. Does not: the machine (machine.py), the hosts (addresses_asked.py).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from hnbc_assets.commands.machine import Finding
+    from hnbc_assets.study import Place, Study
+
+WOULD_FAIL = 3
+
+
+@click.command(short_help="Look whether machine, study and upstream hosts would do.")
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Ask every address of the study, at the live hosts unless HNBC_UPSTREAM names a mirror.",
+)
+@click.option(
+    "--save",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep what the hosts answered (status, headers, first bytes) as JSON, for a report.",
+)
+def doctor(live: bool, file: Path | None) -> None:
+    """Look at the machine and at the study; with --live, or when HNBC_UPSTREAM is set, at every upstream address too.
+
+    Of each address the first 64 KiB at most are read, and held against what the reader of that file needs. Nothing is
+    kept in the lake. The exit status is 3 when something would fail.
+    """
+    sys.exit(_examine(live, file))
+
+
+def _examine(live: bool, file: Path | None) -> int:
+    from hnbc_assets.commands.addresses_asked import ask_all, failing, print_asked, save
+    from hnbc_assets.commands.home import look
+    from hnbc_assets.commands.machine import examine
+    from hnbc_assets.study import load_study
+
+    place = _place(look().place, live)
+    study = load_study(place.study_file)
+    asks = live or bool(os.environ.get("HNBC_UPSTREAM", "").strip())
+    asked = ask_all(place, study) if asks else []
+    dates = [one.probed.seen.date for one in asked if one.probed.seen.date]
+    findings = [*examine(place.data_lake, simulated=place.simulated, dates=dates), _study(place, study)]
+    _print_findings(findings)
+    if asks:
+        print_asked(asked)
+    else:
+        click.echo("\nNo host was asked: hnbc doctor --live does.")
+    if file is not None:
+        save(file, place, study, findings, asked)
+        click.echo(f"\nWhat was seen is in {file}.")
+    wrong = [finding.what for finding in findings if not finding.good]
+    wrong += [f"{one.object} ({one.probed.what})" for one in failing(asked)]
+    click.echo(f"\nWould fail: {', '.join(dict.fromkeys(wrong))}." if wrong else "\nEverything would do.")
+    return WOULD_FAIL if wrong else 0
+
+
+def _place(place: Place, live: bool) -> Place:
+    """The place of the environment; with --live the live hosts, unless a mirror is named."""
+    return replace(place, upstream="live") if live and place.simulated else place
+
+
+def _study(place: Place, study: Study) -> Finding:
+    from hnbc_assets.commands.machine import Finding
+
+    return Finding("study", f"{study.name}, {len(study.cohorts)} cohorts ({place.study_file})", True)
+
+
+def _print_findings(findings: list[Finding]) -> None:
+    from hnbc_assets.commands.printing import print_table
+
+    rows = [(finding.what, "good" if finding.good else "fails", finding.said) for finding in findings]
+    print_table(("what", "verdict", "seen"), rows, right=set())

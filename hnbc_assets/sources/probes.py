@@ -1,0 +1,189 @@
+"""Probes: which addresses each source asks, and what must stand at the beginning of each answer.
+
+Belongs here: a function a source. Does not: asking and judging (probing.py), reading files whole (the sources).
+
+What is held against an answer are the names that the reader of that file needs, taken from the reader where it has
+them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from hnbc_assets.errors import FormatError, UpstreamChanged, UpstreamRefused
+from hnbc_assets.sources import gdc, gdc_api, gdc_clinical, gdc_index, gdc_maf, gdc_star, geo
+from hnbc_assets.sources.http_answers import Glimpse
+from hnbc_assets.sources.probing import WHOLE_REPLY, Ask, first_lines, first_text, header, shortened, with_columns
+
+if TYPE_CHECKING:
+    from hnbc_assets.sources.http import Client
+
+
+GeneSetFormat = Literal["gmt", "genecards", "markers"]
+HIT_FIELDS = ("file_id", "file_name", "md5sum", "file_size", "access")
+
+
+def of_gdc(
+    client: Client, project: str, *, mutations: bool = True, endpoints: Literal["api", "tcga_cdr"] = "api"
+) -> Iterator[Ask]:
+    """GDC's release, its fields, a file of each kind that the project has, and the curated survival."""
+
+    def at(path: str) -> tuple[str, ...]:
+        return gdc_api.addresses(client, path)
+
+    yield Ask("release", at("status"), _gdc_release, first_bytes=WHOLE_REPLY)
+    yield Ask("fields of cases", at("cases/_mapping"), _gdc_case_fields, first_bytes=WHOLE_REPLY)
+    yield Ask("fields of files", at("files/_mapping"), _gdc_file_fields, first_bytes=WHOLE_REPLY)
+    fields = ",".join(field for (field,) in gdc.FILE_FIELDS_REQUIRED)
+    understand = {"star": _star, "maf": _maf, "biotab": _biotab}
+    for kind, condition in gdc.searches(project, mutations).items():
+        params = {"filters": json.dumps(condition, separators=(",", ":")), "fields": fields, "format": "JSON"}
+
+        def data_of(seen: Glimpse, kind: str = kind) -> Iterator[Ask]:
+            hits, _ = gdc_api.read_page(json.loads(seen.start), seen.url)
+            for hit in hits[:1]:
+                yield Ask(f"{kind} file", at(f"data/{hit['file_id']}"), understand[kind])
+
+        yield Ask(
+            f"index of {kind} files",
+            at("files"),
+            partial(_gdc_hits, project=project, kind=kind),
+            params=params | {"size": "1"},
+            first_bytes=WHOLE_REPLY,
+            then=data_of,
+        )
+    if endpoints == "tcga_cdr":
+        yield Ask("curated survival (TCGA-CDR)", at(f"data/{gdc_index.CDR_FILE_ID}"), workbook)
+
+
+def of_geo(client: Client, series: str, platform: str) -> Iterator[Ask]:
+    """A series' record, its matrix under the names that it can have, and the platform's annotation."""
+    record = {"acc": series, "targ": "self", "form": "text", "view": "brief"}
+    understand = partial(_geo_record, series=series)
+    yield Ask("record", client.addresses.of("geo.record"), understand, params=record)
+    stub = partial(client.addresses.of, "geo.matrix", series=series, stub=geo.folder_of(series))
+    names = (f"{series}_series_matrix.txt.gz", f"{series}-{platform}_series_matrix.txt.gz")
+    yield Ask("series matrix", tuple(url for name in names for url in stub(file=name)), _series_matrix)
+    annotation = client.addresses.of(
+        "geo.annotation", platform=platform, stub=geo.folder_of(platform), file=f"{platform}.annot.gz"
+    )
+    yield Ask("annotation", annotation, _annotation)
+
+
+def of_gene_sets(client: Client, files: Iterable[tuple[str, str, GeneSetFormat]]) -> Iterator[Ask]:
+    """Lists at addresses: what a list is for, its location and format. Local files are not asked for."""
+    asked: dict[str, list[tuple[str, GeneSetFormat]]] = {}
+    for purpose, location, kind in files:
+        if location.startswith("https://"):
+            asked.setdefault(location, []).append((purpose, kind))
+    understand = {"gmt": _gmt, "genecards": _genecards, "markers": _markers}
+    for location, uses in asked.items():
+        yield Ask(", ".join(purpose for purpose, _ in uses), (location,), understand[uses[0][1]])
+
+
+def workbook(seen: Glimpse) -> str:
+    """An Excel file can be told from its first bytes; its columns only when it is whole."""
+    if seen.start[:4] != b"PK\x03\x04":
+        raise FormatError(f"no workbook (xlsx); it begins {seen.start[:16]!r}")
+    return "a workbook; its columns are read when it is whole"
+
+
+def _json(seen: Glimpse) -> Any:
+    try:
+        return json.loads(seen.start)
+    except ValueError as error:
+        raise UpstreamChanged(f"no valid JSON; it begins {seen.start[:40]!r}") from error
+
+
+def _gdc_release(seen: Glimpse) -> str:
+    return f"release {gdc_api.read_release(_json(seen), seen.url)}"
+
+
+def _gdc_case_fields(seen: Glimpse) -> str:
+    known = gdc_api.read_fields(_json(seen), seen.url)
+    chosen = gdc_api.choose_fields("cases", known, gdc.CASE_FIELDS_REQUIRED, gdc.CASE_FIELDS_OPTIONAL)
+    return f"{len(known)} fields; all of the {len(gdc.CASE_FIELDS_REQUIRED)} needed among the {len(chosen)} asked for"
+
+
+def _gdc_file_fields(seen: Glimpse) -> str:
+    known = gdc_api.read_fields(_json(seen), seen.url)
+    chosen = gdc_api.choose_fields("files", known, gdc.FILE_FIELDS_REQUIRED, gdc.FILE_FIELDS_OPTIONAL)
+    return f"{len(known)} fields; all of the {len(gdc.FILE_FIELDS_REQUIRED)} needed among the {len(chosen)} asked for"
+
+
+def _gdc_hits(seen: Glimpse, *, project: str, kind: str) -> str:
+    hits, total = gdc_api.read_page(_json(seen), seen.url)
+    if not hits and (kind == "star" or project in gdc.BIOTAB_FILE_IDS):
+        raise UpstreamChanged(f"no open {kind} file of {project}")
+    lost = [
+        field for field in ("file_id", "file_name", "md5sum", "file_size", "access") if hits and field not in hits[0]
+    ]
+    if lost:
+        raise UpstreamChanged(f"a hit has no {', '.join(lost)}")
+    return f"{total} open {kind} file{'' if total == 1 else 's'}"
+
+
+def _star(seen: Glimpse) -> str:
+    return with_columns(header(seen, "\t"), (*gdc_star.NAME_COLUMNS, *gdc_star.VALUE_COLUMNS.values()))
+
+
+def _maf(seen: Glimpse) -> str:
+    return with_columns(header(seen, "\t"), gdc_maf.REQUIRED)
+
+
+def _biotab(seen: Glimpse) -> str:
+    lines = first_lines(seen)
+    if len(lines) < 3 or not lines[2].startswith("CDE_ID:"):
+        raise FormatError("no biotab with its three header rows (names, names, CDE_ID:…)")
+    needed = ("bcr_patient_barcode", "er_status_by_ihc", "her2_status_by_ihc")
+    assert set(needed[1:]) <= set(gdc_clinical.BIOTAB_FIELDS)
+    return with_columns(lines[0].split("\t"), needed)
+
+
+def _geo_record(seen: Glimpse, *, series: str) -> str:
+    date = geo.read_release(first_text(seen), series)
+    if date is None:
+        raise UpstreamRefused("no record with a last update date")
+    return f"public, last update {date}"
+
+
+def _series_matrix(seen: Glimpse) -> str:
+    lines = first_lines(seen)
+    accessions = next((line for line in lines if line.startswith("!Sample_geo_accession")), None)
+    if not lines or not lines[0].startswith("!Series_"):
+        raise FormatError(f"no series matrix; it begins {lines[0][:40] if lines else ''!r}")
+    samples = "" if accessions is None else f", {len(accessions.split(chr(9))) - 1} samples"
+    keys = {
+        match[1]
+        for line in lines
+        if line.startswith("!Sample_characteristics_ch1")
+        for match in re.finditer(r'\t"?([^:\t"]+):', line)
+    }
+    return f"a series matrix{samples}" + (f": {shortened(sorted(keys))}" if keys else "")
+
+
+def _annotation(seen: Glimpse) -> str:
+    lines = first_lines(seen)
+    begin = next((i for i, line in enumerate(lines) if line.startswith("!platform_table_begin")), None)
+    if not lines or not lines[0].startswith("^Annotation") or begin is None or begin + 1 >= len(lines):
+        raise FormatError(f"no annotation with !platform_table_begin; it begins {lines[0][:40] if lines else ''!r}")
+    return with_columns(lines[begin + 1].split("\t"), ("ID", "Gene symbol"))
+
+
+def _gmt(seen: Glimpse) -> str:
+    cells = first_lines(seen)[0].split("\t") if first_lines(seen) else []
+    if len(cells) < 3:
+        raise FormatError(f"no GMT (name, description, genes, separated by tabs); it begins {shortened(cells)!r}")
+    return f"a GMT; the first set is {cells[0][:40]} with {len(cells) - 2} genes"
+
+
+def _markers(seen: Glimpse) -> str:
+    return with_columns(header(seen, "\t"), ("HUGO symbols", "Cell population"))
+
+
+def _genecards(seen: Glimpse) -> str:
+    return with_columns(header(seen, ","), ("Gene Symbol", "Relevance score"))

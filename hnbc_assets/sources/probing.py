@@ -1,0 +1,182 @@
+"""Probing: one small request an address, and whether what came would do for the reader.
+
+Belongs here: what is asked, the verdict on an answer, telling lines and cells from a file's first bytes. Does not:
+which addresses an upstream has (probes.py), how the verdicts are shown (commands/doctor.py).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import httpx
+
+from hnbc_assets.errors import FormatError, HnbcError, UpstreamRefused
+from hnbc_assets.sources.archived import GZIP_MAGIC
+from hnbc_assets.sources.http import RETRIED_STATUSES
+from hnbc_assets.sources.http_answers import Glimpse, TemporaryFailure, address, describe, is_web_page, whole_size
+
+if TYPE_CHECKING:
+    from hnbc_assets.sources.http import Client
+
+FIRST_BYTES = 2**16
+WHOLE_REPLY = 2**22  # an API's answer is read whole: it is small, and half of a JSON text is none
+Verdict = Literal["good", "fails", "not needed"]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """An address that a fetch needs.
+
+    Attributes
+    ----------
+    what : the file or answer, in a few words
+    urls : its addresses, in the order to try; one that does is enough
+    understand : says what was seen in the beginning of the answer; raises HnbcError where the reader would refuse it
+    params : of the query
+    first_bytes : how much is read at most
+    then : what is asked next, told by this answer
+    """
+
+    what: str
+    urls: tuple[str, ...]
+    understand: Callable[[Glimpse], str]
+    params: dict[str, Any] | None = None
+    first_bytes: int = FIRST_BYTES
+    then: Callable[[Glimpse], Iterable[Ask]] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Probed:
+    """One address that was asked: what was wanted, the beginning of the answer, what it says, and the verdict.
+
+    An address whose file another one gives is "not needed" where it does not answer.
+    """
+
+    what: str
+    seen: Glimpse
+    said: str
+    verdict: Verdict
+
+
+def glimpse(
+    client: Client, url: str, *, params: Mapping[str, Any] | None = None, first_bytes: int = FIRST_BYTES
+) -> Glimpse:
+    """The beginning of a file or an answer, whatever the host says; no more than that is read.
+
+    A host that knows no Range sends the whole: it is left after the first bytes. An attempt that failed in a way that
+    another may not is repeated once.
+    """
+    asked = address(url, params)
+    for attempt in (1, 2):
+        try:
+            found = _begin(client, url, params, first_bytes)
+        except UpstreamRefused as error:
+            return Glimpse(asked, reason=str(error))
+        except TemporaryFailure as error:
+            found = Glimpse(asked, reason=str(error))
+        except httpx.RequestError as error:
+            found = Glimpse(asked, reason=describe(error))
+        passing = found.status is None or found.status in RETRIED_STATUSES
+        if not passing or attempt == 2 or not client.may_retry(1):
+            break
+    return found
+
+
+def _begin(client: Client, url: str, params: Mapping[str, Any] | None, first_bytes: int) -> Glimpse:
+    """One attempt at the first bytes of an answer."""
+    start = bytearray()
+    with client.answer(url, params=params, headers={"Range": f"bytes=0-{first_bytes - 1}"}) as response:
+        for chunk in response.iter_bytes():
+            start += chunk
+            if len(start) >= first_bytes:
+                break
+        return Glimpse(
+            address(url, params),
+            response.status_code,
+            content_type=response.headers.get("content-type", "").partition(";")[0],
+            date=response.headers.get("date", ""),
+            size_bytes=whole_size(response.headers),
+            start=bytes(start[:first_bytes]),
+        )
+
+
+def probe(client: Client, ask: Ask) -> Iterator[Probed]:
+    """Ask all addresses of a file, and what is asked next by the first answer that does."""
+    answers = [
+        (seen, *judge(ask, seen))
+        for seen in (glimpse(client, url, params=ask.params, first_bytes=ask.first_bytes) for url in ask.urls)
+    ]
+    found = next((seen for seen, _, good in answers if good), None)
+    for seen, said, good in answers:
+        yield Probed(ask.what, seen, said, "good" if good else "fails" if found is None else "not needed")
+    if found is not None and ask.then is not None:
+        for further in ask.then(found):
+            yield from probe(client, further)
+
+
+def judge(ask: Ask, seen: Glimpse) -> tuple[str, bool]:
+    """What an answer says, and whether the reader could go on with the rest of it."""
+    if seen.status is None:
+        return seen.reason, False
+    if not seen.given:
+        return f"refused: HTTP status {seen.status}", False
+    if is_web_page(seen.start):
+        return "a web page instead of data", False
+    if not seen.start:
+        return "an empty answer", False
+    try:
+        return ask.understand(seen), True
+    except HnbcError as error:
+        return str(error), False
+
+
+def first_text(seen: Glimpse) -> str:
+    """The text at the beginning of a file, unpacked where it is gzip.
+
+    Raises
+    ------
+    FormatError
+        It is gzip and cannot be unpacked.
+    """
+    start = seen.start
+    if start[:2] == GZIP_MAGIC:
+        try:
+            start = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(start)
+        except zlib.error as error:
+            raise FormatError(f"gzip that cannot be unpacked ({error})") from error
+    return start.decode("utf-8-sig", "replace")
+
+
+def first_lines(seen: Glimpse) -> list[str]:
+    """The whole lines at the beginning of a file; the last, which may be cut, only where there is no other."""
+    lines = first_text(seen).splitlines()
+    whole = seen.size_bytes is not None and seen.size_bytes <= len(seen.start)
+    return lines if whole or len(lines) < 2 else lines[:-1]
+
+
+def header(seen: Glimpse, separator: str, *, comment: str = "#") -> list[str]:
+    """The cells of the first line that is no comment."""
+    line = next((line for line in first_lines(seen) if not line.startswith(comment)), "")
+    return [cell.strip().strip('"') for cell in line.split(separator)]
+
+
+def with_columns(cells: list[str], needed: Collection[str]) -> str:
+    """The header in a few words.
+
+    Raises
+    ------
+    FormatError
+        A column that the reader needs is not there.
+    """
+    lost = [column for column in needed if column not in cells]
+    if lost:
+        raise FormatError(f"no column {', '.join(lost)}; the header is {shortened(cells)}")
+    return f"{len(cells)} columns: {shortened(cells)}"
+
+
+def shortened(cells: list[str], most: int = 4) -> str:
+    """The first cells, and that there are more."""
+    return ", ".join(cell[:40] for cell in cells[:most]) + (", …" if len(cells) > most else "")
