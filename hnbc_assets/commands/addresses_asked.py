@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from hnbc_assets.redaction import redacted
+
 if TYPE_CHECKING:
     from hnbc_assets.commands.machine import Finding
     from hnbc_assets.sources.http import Client
@@ -107,7 +109,7 @@ def print_asked(asked: Sequence[Asked]) -> None:
     print_table(("object", "what", "host", "status", "type", "MB", "verdict", "seen"), rows, right={3, 5})
     for one in asked:
         if one.probed.verdict != "good":
-            click.echo(f"\n{one.object}, {one.probed.what}: {one.probed.verdict}\n  {one.probed.seen.url}")
+            click.echo(f"\n{one.object}, {one.probed.what}: {one.probed.verdict}\n  {redacted(one.probed.seen.url)}")
             click.echo(f"  {one.probed.said}")
 
 
@@ -136,7 +138,7 @@ def save(path: Path, place: Place, study: Study, findings: Sequence[Finding], as
                 "what": one.probed.what,
                 "verdict": one.probed.verdict,
                 "said": one.probed.said,
-                "url": one.probed.seen.url,
+                "url": redacted(one.probed.seen.url),
                 "status": one.probed.seen.status,
                 "content_type": one.probed.seen.content_type,
                 "date": one.probed.seen.date,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import hashlib
+import multiprocessing
 import os
 import random
 import time
