@@ -1,30 +1,34 @@
 """The study: its cohorts, gene lists, thresholds and seeds, read from one YAML file and validated.
 
-Belongs here: what a researcher may set, with its defaults and its checks, and where a process finds study, upstream and
-lake. Does not: how a setting is used (defs, science).
+Belongs here: what a researcher may set, with its defaults and its checks. Does not: where a process finds the file
+(study_place.py), how its text is read (study_reading.py), how a setting is used (defs, science).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from hnbc_assets.addresses import KNOWN, wrong_with
 from hnbc_assets.errors import StudyError
-from hnbc_assets.redaction import redacted
+from hnbc_assets.study_contradictions import contradictions
+from hnbc_assets.study_mistakes import explain, misread, told
 from hnbc_assets.study_operation import Alerts, Database, Execution, Freshness, Gates, Refresh, Releases, Retention
-from hnbc_assets.study_sources import Cohort, LocalOrRemote, Section
+from hnbc_assets.study_place import PACKAGED, Place
+from hnbc_assets.study_reading import Written, read, spelled
+from hnbc_assets.study_sources import Cohort, LocalOrRemote, Section, TableSource
 
-PACKAGED = Path(__file__).with_name("study.yaml")
+__all__ = ["PACKAGED", "Place", "Study", "digest", "load_study"]
+
 # Settings that no result depends on: they are no part of a study's identity.
 OPERATION = ("addresses", "refresh", "gates", "releases", "freshness", "alerts", "retention", "database", "execution")
+
+
+CohortName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 
 
 class GeneList(Section):
@@ -39,7 +43,11 @@ class GeneList(Section):
     @model_validator(mode="after")
     def _one_of_both(self) -> GeneList:
         if (self.gmt is None) == (self.genecards is None):
-            raise ValueError(f"gene list '{self.name}': give either gmt or genecards")
+            raise ValueError(f"gene list '{self.name}': write either gmt or genecards, each {{file: …}} or {{url: …}}")
+        if self.genecards is not None and self.sets:
+            raise ValueError(f"gene list '{self.name}': sets are of a gmt; a genecards export has none. Take sets away")
+        if self.gmt is not None and self.min_relevance is not None:
+            raise ValueError(f"gene list '{self.name}': min_relevance is for genecards; a gmt has none. Take it away")
         return self
 
 
@@ -69,7 +77,7 @@ class SignatureSettings(Section):
     repeats: int = Field(5, ge=1)
     min_events: int = Field(20, ge=5)
     min_coefficient_share: float = Field(0.8, gt=0, le=1)
-    years: tuple[float, ...] = (1, 3, 5)
+    years: tuple[Annotated[float, Field(gt=0)], ...] = Field((1, 3, 5), min_length=1)
     bootstraps: int = Field(1000, ge=100)
 
 
@@ -137,10 +145,10 @@ class Study(Section):
     The folder is not part of the content: a study that is moved together with its files is the same study.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60, examples=["our_patients"])
     title: str
     seed: int = 20250101
-    cohorts: dict[str, Cohort]
+    cohorts: dict[CohortName, Cohort]
     anoikis_genes: list[GeneList] = Field(min_length=1)
     inclusion: Inclusion = Inclusion()
     resistance: Resistance = Resistance()
@@ -160,20 +168,21 @@ class Study(Section):
     execution: Execution = Execution()
     simulation: SimulationSettings = SimulationSettings()
     _folder: Path = PrivateAttr(default_factory=Path)
+    _written: Written | None = PrivateAttr(None)
 
     def model_post_init(self, context: Any) -> None:
         self._folder = Path((context or {}).get("folder", "."))
+        self._written = (context or {}).get("written")
 
     @field_validator("cohorts")
     @classmethod
     def _cohorts_fit_together(cls, cohorts: dict[str, Cohort]) -> dict[str, Cohort]:
-        strange = [name for name in cohorts if not name.isidentifier() or name != name.lower()]
-        if strange:
-            raise ValueError(f"cohort names are lower-case words, digits and underscores, not {strange}")
         for role in ("discovery", "training"):
             named = [name for name, cohort in cohorts.items() if cohort.role == role]
             if len(named) != 1:
-                raise ValueError(f"exactly one {role} cohort is needed; found {named or 'none'}")
+                raise ValueError(
+                    f"exactly one {role} cohort is needed; found {named or 'none'}. Write role: {role} in one"
+                )
         return cohorts
 
     @field_validator("addresses")
@@ -190,6 +199,37 @@ class Study(Section):
     def folder(self) -> Path:
         """Where the relative paths of the study start: the folder of its file."""
         return self._folder
+
+    def where(self, *place: str | int) -> str:
+        """Where a setting stands: `study.yaml, line 12, cohorts.mine.role`; without a file, the setting alone."""
+        if self._written is None:
+            return spelled(place)
+        return f"{self._written.path.name}, line {self._written.line(place)}, {spelled(place)}"
+
+    def require_fit(self, upstream: str) -> None:
+        """Refuse real patients on the simulated upstream, and simulated ones on any other.
+
+        Raises
+        ------
+        StudyError
+            If a cohort's tables are of the other kind; nothing is made in the lake then.
+        """
+        simulated = upstream == "simulated"
+        for name, cohort in self.cohorts.items():
+            source = cohort.source
+            if not isinstance(source, TableSource) or source.simulated == simulated:
+                continue
+            if simulated:
+                raise StudyError(
+                    f"{self.where('cohorts', name, 'source')}: these tables hold patients of your own, and the "
+                    "upstream is simulated: real patients would stand among invented ones. Set HNBC_UPSTREAM=live, or "
+                    "to a mirror's address. If these patients are invented too, write simulated: true in the source."
+                )
+            raise StudyError(
+                f"{self.where('cohorts', name, 'source', 'simulated')}: the study says that these patients are "
+                f"simulated, and the upstream is {upstream}: they would stand among real ones. Leave the cohort out, "
+                "or set HNBC_UPSTREAM=simulated."
+            )
 
     @property
     def hash(self) -> str:
@@ -219,74 +259,22 @@ def digest(settings: Any) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a process works: the upstream, the lake and the study file, each absolute.
-
-    `upstream` has no user name or password in it and may be shown; a mirror is asked at `address`, which may have both.
-    """
-
-    upstream: str
-    data_lake: Path
-    study_file: Path
-    with_secrets: str = field(default="", repr=False)
-
-    @property
-    def address(self) -> str:
-        """Where the upstream is asked: never to be shown or kept."""
-        return self.with_secrets or self.upstream
-
-    @property
-    def simulated(self) -> bool:
-        """Whether results come from the simulated upstream."""
-        return self.upstream == "simulated"
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Place:
-        """HNBC_UPSTREAM, HNBC_DATA_LAKE and HNBC_STUDY, or their defaults.
-
-        Raises
-        ------
-        StudyError
-            If HNBC_UPSTREAM is neither 'simulated', 'live' nor an http(s) address.
-        """
-        environment = os.environ if environment is None else environment
-        upstream = environment.get("HNBC_UPSTREAM", "").strip().rstrip("/") or "simulated"
-        if upstream not in ("simulated", "live") and not upstream.startswith(("http://", "https://")):
-            raise StudyError(
-                f"HNBC_UPSTREAM is '{redacted(upstream)}': set it to simulated, live, or the http(s) base address of a "
-                "mirror."
-            )
-        return cls(
-            upstream=redacted(upstream),
-            with_secrets=upstream,
-            data_lake=Path(environment.get("HNBC_DATA_LAKE") or "data_lake").absolute(),
-            study_file=Path(environment.get("HNBC_STUDY") or PACKAGED).absolute(),
-        )
-
-
 def load_study(path: Path | str | None = None) -> Study:
     """Read and validate a study file; without a path, the one of `Place.from_environment`.
 
     Raises
     ------
     StudyError
-        If the file is missing, is no YAML, or a setting is wrong; the message names each setting.
+        If the file is missing, is no YAML, or settings are wrong; the message has the line of each, the nearest one
+        that there is, and what to write.
     """
-    import yaml
-
     path = Path(path) if path is not None else Place.from_environment().study_file
+    written = read(path)
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StudyError(f"{path}: the study file cannot be read ({error.strerror}). Set HNBC_STUDY.") from error
-    except yaml.YAMLError as error:
-        raise StudyError(f"{path}: not valid YAML: {error}") from error
-    try:
-        return Study.model_validate(settings, context={"folder": path.parent.absolute()})
+        study = Study.model_validate(written.root.plain, context={"folder": path.parent.absolute(), "written": written})
+        wrong = told(written, [*misread(written, Study), *contradictions(study)])
     except ValidationError as error:
-        wrong = "\n".join(
-            f"  {'.'.join(map(str, e['loc'])) or 'study'}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors()
-        )
-        raise StudyError(f"{path}: the study cannot be used:\n{wrong}") from error
+        raise StudyError(f"{path}: the study cannot be used:\n{explain(error, written, Study)}") from error
+    if wrong:
+        raise StudyError(f"{path}: the study cannot be used:\n{wrong}")
+    return study

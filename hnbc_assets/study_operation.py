@@ -6,7 +6,6 @@ for how long, who is told. Does not: settings of the science (study.py), of sour
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -14,6 +13,16 @@ from pydantic import Field, field_validator, model_validator
 from hnbc_assets.study_sources import Section
 
 Stage = Literal["releases", "cohorts", "genes", "signature", "microenvironment", "drugs", "database"]
+
+
+# What each field of a cron schedule may have: minute, hour, day, month, weekday.
+CRON = (
+    (0, 59, ""),
+    (0, 23, ""),
+    (1, 31, ""),
+    (1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
+    (0, 7, "sun mon tue wed thu fri sat"),
+)
 
 
 class Database(Section):
@@ -44,8 +53,9 @@ class Refresh(Section):
     @field_validator("schedule")
     @classmethod
     def _is_cron(cls, schedule: str) -> str:
-        if re.fullmatch(r"[\d*,/A-Za-z-]+( [\d*,/A-Za-z-]+){4}", schedule) is None:
-            raise ValueError(f"{schedule!r} is no cron schedule of five fields, such as '0 6 * * *' (daily at 6, UTC)")
+        fields = schedule.split()
+        if len(fields) != 5 or not all(map(_in_cron, fields, CRON)):
+            raise ValueError(f"'{schedule}' is no cron schedule of five fields. Write '0 6 * * *' for daily at 6, UTC")
         return schedule
 
 
@@ -137,3 +147,24 @@ class Retention(Section):
     """How long Dagster's runs and their events are kept; runs that made what is in the lake now stay."""
 
     runs_days: float = Field(90, gt=0)
+
+
+def _in_cron(field: str, allowed: tuple[int, int, str]) -> bool:
+    """Whether a field of a cron schedule names moments that there are."""
+    low, high, names = allowed
+    for part in field.lower().split(","):
+        span, _, step = part.partition("/")
+        ends = [low, high] if span == "*" else [_moment(end, names) for end in span.split("-")]
+        if len(ends) > 2 or not all(low <= end <= high for end in ends) or ends != sorted(ends):
+            return False
+        if "/" in part and not (step.isascii() and step.isdigit() and 0 < int(step) <= high):
+            return False
+    return True
+
+
+def _moment(word: str, names: str) -> int:
+    """A number or name of a cron field; -1 for neither."""
+    if word.isascii() and word.isdigit() and len(word) <= 2:
+        return int(word)
+    known = names.split()
+    return known.index(word) + (1 if known[0] == "jan" else 0) if word in known else -1

@@ -25,7 +25,7 @@ GDC_SCALE = {"tpm": "log2_tpm", "counts": "log2_cpm"}
 class Section(BaseModel):
     """Base of every part of the study file: an unknown key is an error, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class LocalOrRemote(Section):
@@ -40,7 +40,7 @@ class LocalOrRemote(Section):
     @model_validator(mode="after")
     def _one_of_both(self) -> LocalOrRemote:
         if (self.url is None) == (self.file is None):
-            raise ValueError("give either url or file")
+            raise ValueError("write either {url: https://…} or {file: PATH}, one of both")
         return self
 
     @field_validator("url")
@@ -68,8 +68,8 @@ class GeoSource(Section):
     """
 
     kind: Literal["geo"]
-    series: str = Field(pattern=r"^GSE\d+$")
-    platform: str = Field(pattern=r"^GPL\d+$")
+    series: str = Field(pattern=r"^GSE\d+$", examples=["GSE25055"])
+    platform: str = Field(pattern=r"^GPL\d+$", examples=["GPL96"])
     subset: dict[str, str] = Field(default_factory=dict)
     values: Values | None = None
 
@@ -78,7 +78,7 @@ class GdcSource(Section):
     """A GDC project: STAR counts, clinical records, mutations."""
 
     kind: Literal["gdc"]
-    project: str = Field(pattern=r"^[A-Z0-9]+-[A-Z0-9_-]+$")
+    project: str = Field(pattern=r"^[A-Z0-9]+-[A-Z0-9_-]+$", examples=["TCGA-BRCA"])
     value: Literal["tpm", "counts"] = "tpm"
     endpoints: Literal["api", "tcga_cdr"] = "api"
     mutations: bool = True
@@ -88,8 +88,8 @@ class CbioportalSource(Section):
     """A cBioPortal study folder and the expression profile to read from it; `values` as for a table."""
 
     kind: Literal["cbioportal"]
-    study: str = Field(pattern=r"^[a-z0-9_]+$")
-    profile: str = Field(pattern=r"^[A-Za-z0-9_]+$")
+    study: str = Field(pattern=r"^[a-z0-9_]+$", examples=["brca_metabric"])
+    profile: str = Field(pattern=r"^[A-Za-z0-9_]+$", examples=["mrna_illumina_microarray"])
     values: Values | None = None
     mutations: bool = False
 
@@ -98,16 +98,29 @@ class TableSource(Section):
     """A user's own cohort: an expression table and a clinical table (csv, tsv or parquet), relative to the study file.
 
     `values` says what the expression table holds: `linear` (TPM for log2_tpm, counts for log2_cpm; the default of
-    these scales) or `log2` (logarithms already, taken as they are; the default of log2_intensity).
+    these scales) or `log2` (logarithms already, taken as they are; the default of log2_intensity). `simulated` says
+    that its patients are invented: only such tables may stand beside the simulated upstream, and beside no other.
     """
 
     kind: Literal["table"]
     expression: Path
     clinical: Path
     values: Values | None = None
+    simulated: bool = False
 
 
 Source = Annotated[GeoSource | GdcSource | CbioportalSource | TableSource, Field(discriminator="kind")]
+
+
+def object_name(cohort_id: str, source: Source) -> str:
+    """The upstream object that holds a cohort's files (`geo/GSE25055`); cohorts cut from one series share it."""
+    if isinstance(source, GeoSource):
+        return f"geo/{source.series}"
+    if isinstance(source, GdcSource):
+        return f"gdc/{source.project}"
+    if isinstance(source, CbioportalSource):
+        return f"cbioportal/{source.study}"
+    return f"table/{cohort_id}"
 
 
 class Cohort(Section):
@@ -134,7 +147,7 @@ class Cohort(Section):
     @model_validator(mode="after")
     def _role_has_what_it_needs(self) -> Cohort:
         if self.role in ("training", "validation") and self.endpoint is None:
-            raise ValueError(f"a {self.role} cohort needs an endpoint (os, dss, pfi or drfs)")
+            raise ValueError(f"a {self.role} cohort needs an endpoint. Write endpoint: os (or dss, pfi, drfs)")
         return self
 
     @model_validator(mode="after")

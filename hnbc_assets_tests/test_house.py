@@ -18,11 +18,16 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "hnbc_assets"
 OWN_PYTHON = ("hnbc_assets", "hnbc_assets_tests", "benchmarks")
 
+STUDY = {
+    "study", "study_contradictions", "study_mistakes", "study_operation", "study_place", "study_reading",
+    "study_sources",
+}  # fmt: skip
 # Each floor stands on those below it; rooms of one floor do not know each other.
 FLOORS = [
     {"redaction"},
-    {"addresses", "errors", "hnbc_assets"},
-    {"science", "sources", "tables", "study", "study_operation", "study_sources"},
+    {"errors", "hnbc_assets"},
+    {"addresses", "user_files"},
+    {"science", "sources", "tables", *STUDY},
     {"lake", "report"},
     {"defs"},
     {"definitions"},
@@ -30,20 +35,9 @@ FLOORS = [
 ]
 ONE_ROOM = [
     {"cli", "commands"},
-    {"study", "study_operation", "study_sources"},
+    STUDY,
 ]  # a command and its group; a study and its sections
-WITHOUT_DAGSTER = {
-    "addresses",
-    "errors",
-    "redaction",
-    "science",
-    "sources",
-    "tables",
-    "study",
-    "study_operation",
-    "study_sources",
-    "report",
-}
+WITHOUT_DAGSTER = {"addresses", "errors", "redaction", "report", "science", "sources", "tables", "user_files", *STUDY}
 HEAVY = {
     "gseapy", "lifelines", "matplotlib", "numba", "openpyxl", "pandera", "polars", "python_calamine", "scipy",
     "sklearn", "sksurv", "statsmodels",

@@ -79,7 +79,7 @@ def test_what_values_are_is_said_for_logarithmic_scales_only(study):
     assert study(cohorts=mine(source=source)).cohorts["mine"].values == "log2"
     with pytest.raises(StudyError, match=r"cohorts\.mine: source\.values is for log2_tpm"):
         study(cohorts=mine(source=source, expression_scale="zscore"))
-    with pytest.raises(StudyError, match=r"source\.table\.values: Input should be 'linear' or 'log2'"):
+    with pytest.raises(StudyError, match=r"source\.values: 'log10' is none .* there are linear, log2"):
         study(cohorts=mine(source=TABLE | {"values": "log10"}))
 
 

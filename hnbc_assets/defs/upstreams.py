@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, probes, user_table
 from hnbc_assets.study import Study
-from hnbc_assets.study_sources import CbioportalSource, GdcSource, GeoSource, LocalOrRemote, TableSource
+from hnbc_assets.study_sources import CbioportalSource, GdcSource, GeoSource, LocalOrRemote, TableSource, object_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,17 +68,6 @@ class Upstream:
     def look(self) -> str:
         """The observed source that knows its release."""
         return LOOKS[self.kind]
-
-
-def object_name(cohort_id: str, source: Source) -> str:
-    """The object that holds a cohort's files; cohorts cut from one series share it."""
-    if isinstance(source, GeoSource):
-        return f"geo/{source.series}"
-    if isinstance(source, GdcSource):
-        return f"gdc/{source.project}"
-    if isinstance(source, CbioportalSource):
-        return f"cbioportal/{source.study}"
-    return f"table/{cohort_id}"
 
 
 def raw_key(cohort_id: str, source: Source) -> str:

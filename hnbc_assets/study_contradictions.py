@@ -1,0 +1,92 @@
+"""Settings of a study that are each in order and do not fit together.
+
+Belongs here: what one setting says of another: names of cohorts, upstreams and lists. Does not: a setting by itself
+(study.py, study_sources.py, study_operation.py), files that the study names (defs/preflight.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from hnbc_assets.study_mistakes import one_of
+from hnbc_assets.study_reading import Place
+from hnbc_assets.study_sources import Source, object_name
+
+if TYPE_CHECKING:
+    from hnbc_assets.study import Study
+
+
+def contradictions(study: Study) -> Iterator[tuple[Place, str]]:
+    """Each contradiction: the setting to be changed, and what to write."""
+    yield from _other_cohorts(study)
+    yield from _pins(study)
+    yield from _same_object(study)
+    yield from _same_names(study)
+
+
+def objects(study: Study) -> list[str]:
+    """Every upstream object that the study fetches, by the names that a pin may have."""
+    found = [object_name(name, cohort.source) for name, cohort in study.cohorts.items()]
+    return [*dict.fromkeys(found), "gene_sets", *(["gdsc"] if study.drugs else [])]
+
+
+def _other_cohorts(study: Study) -> Iterator[tuple[Place, str]]:
+    for name, cohort in study.cohorts.items():
+        others = [other for other in study.cohorts if other != name]
+        if cohort.scaled_with is not None and cohort.scaled_with not in others:
+            said = f"'{cohort.scaled_with}' is no other cohort of this study; {one_of(cohort.scaled_with, others)}"
+            yield ("cohorts", name, "scaled_with"), f"{said}. Write one of them, or take scaled_with away."
+
+
+def _pins(study: Study) -> Iterator[tuple[Place, str]]:
+    names = objects(study)
+    kinds = list(dict.fromkeys(name.split("/")[0] for name in names))
+    for name, release in study.releases.pin.items():
+        place = ("releases", "pin", name)
+        if name not in names and name not in kinds:
+            yield place, f"no upstream of this study; {one_of(name, [*names, *kinds])}. Write one of them."
+        elif not release.strip():
+            yield place, f'a pin names a release. Write it in quotes: {name}: "45.0"'
+
+
+def _same_object(study: Study) -> Iterator[tuple[Place, str]]:
+    """Cohorts that are cut from one object are read from the same files of it."""
+    first: dict[str, str] = {}
+    for name, cohort in study.cohorts.items():
+        wanted = object_name(name, cohort.source)
+        other = first.setdefault(wanted, name)
+        mine, theirs = _fetched(cohort.source), _fetched(study.cohorts[other].source)
+        for setting, value in mine.items():
+            if value != theirs[setting]:
+                yield (
+                    ("cohorts", name, "source", setting),
+                    f"{value} here and {theirs[setting]} in cohort {other}, which is read from the same {wanted}. "
+                    "Write the same in both.",
+                )
+
+
+def _fetched(source: Source) -> dict[str, object]:
+    """The settings of a source that decide which files are fetched."""
+    names = {
+        "geo": ("platform",),
+        "gdc": ("endpoints", "mutations"),
+        "cbioportal": ("profile", "mutations"),
+        "table": (),
+    }
+    return {name: getattr(source, name) for name in names[source.kind]}
+
+
+def _same_names(study: Study) -> Iterator[tuple[Place, str]]:
+    """Gene lists are told apart by name, and a set counts once."""
+    seen: dict[str, int] = {}
+    for number, genes in enumerate(study.anoikis_genes):
+        if genes.name in seen:
+            yield (
+                ("anoikis_genes", number, "name"),
+                f"'{genes.name}' is the name of list {seen[genes.name] + 1}, too. Give each list a name of its own.",
+            )
+        seen.setdefault(genes.name, number)
+        for place, one in enumerate(genes.sets):
+            if one in genes.sets[:place]:
+                yield ("anoikis_genes", number, "sets", place), f"'{one}' is named twice. Take one away."

@@ -1,0 +1,152 @@
+"""Files that a user names: a study, tables, gene lists. Read whole, if they are files that may be read.
+
+Belongs here: which files are read, how large they may be, in which encoding their text is. Does not: formats (study,
+sources), files from upstreams (sources/archive).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from hnbc_assets.errors import StudyError
+
+# Bytes that a file may have, packed or not: room for 60,000 genes × 2,000 patients, and for all of MSigDB.
+STUDY_BYTES = 256 << 10
+TABLE_BYTES = 1 << 30
+LIST_BYTES = 256 << 20
+
+KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+MARKS = {
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+    b"PK\x03\x04": "a workbook or zip",
+    b"\xd0\xcf\x11\xe0": "a workbook",
+}
+MARKS |= {b"%PDF": "a PDF document", b"\x1f\x8b": "packed by gzip"}
+
+
+def read_bytes(given: Path | str, what: str, *, folder: Path | None = None, at_most: int = TABLE_BYTES) -> bytes:
+    """The bytes of a file as a user named it.
+
+    A relative path starts at the study's folder and stays in it: a file elsewhere is named by its absolute path, or by
+    a symbolic link that its user put into the folder. Whatever a path leads to is a regular file of bounded size: a
+    device has no end, and a pipe may never begin, so that neither is opened.
+
+    Parameters
+    ----------
+    given : the path as the user wrote it
+    what : what the file is to be, for messages: "expression table of cohort mine"
+    folder : where relative paths start; default the working directory
+    at_most : bytes; more are refused before they are read
+
+    Raises
+    ------
+    StudyError
+        If the file is not there, may not be read, is no regular file, lies elsewhere or is too large.
+    """
+    path = locate(given, what, folder=folder, at_most=at_most)
+    try:
+        # Between the look and this, the file may have become something else: opening must not wait.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as stream:
+            _require_regular(os.fstat(descriptor).st_mode, given, what)
+            content = stream.read(at_most + 1)
+    except OSError as error:
+        raise _unreadable(given, what, path, error) from error
+    _require_size(len(content), given, what, at_most)
+    return content
+
+
+def locate(given: Path | str, what: str, *, folder: Path | None = None, at_most: int = TABLE_BYTES) -> Path:
+    """Where a file that a user named lies, if `read_bytes` would read it; nothing is opened."""
+    root = Path(folder or ".").absolute()
+    path = root / given
+    if os.path.normpath(given).split(os.sep)[0] == os.pardir:
+        raise StudyError(
+            f"{given} ({what}) leads out of the study's folder {root}. Put the file into the folder, or name it by its "
+            f"absolute path: {os.path.normpath(path)}."
+        )
+    try:
+        found = path.resolve(strict=True)
+        status = found.stat()
+    except (OSError, RuntimeError, ValueError) as error:  # a circle of links; a zero byte in the name
+        raise _unreadable(given, what, path, error) from error
+    _require_regular(status.st_mode, given, what)
+    _require_size(status.st_size, given, what, at_most)
+    return found
+
+
+def decode(content: bytes, name: str, *, error: type[Exception] = StudyError) -> str:
+    """Text of a file in UTF-8, with or without byte order mark; lines may end in any way.
+
+    Raises
+    ------
+    error
+        If it is in another encoding, or no text; the message says which it seems to be, and where.
+    """
+    text = _decoded(content, name, error).removeprefix("\ufeff")
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        kind = "UTF-16" if content.count(0) > len(content) / 4 else "damaged, or no text"
+        raise error(f"{name}, line {line}: a zero byte: the file is {kind}. Save it as text in UTF-8.")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _decoded(content: bytes, name: str, error: type[Exception]) -> str:
+    for mark, kind in MARKS.items():
+        if content.startswith(mark):
+            raise error(f"{name} is {kind}, where text is read. Save it as text in UTF-8 (csv, in a spreadsheet).")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as reason:
+        line = content.count(b"\n", 0, reason.start) + 1
+        before = content[max(content.rfind(b"\n", 0, reason.start) + 1, reason.start - 20) : reason.start]
+        seen = content[reason.start : reason.start + 1]
+        guess = "Windows-1252 (cp1252)" if b"\x80" <= seen < b"\xa0" else "Latin-1 (ISO 8859-1)"
+        raise error(
+            f"{name}, line {line}: after {before.decode('utf-8', errors='replace')!r} stands the byte 0x{seen.hex()}, "
+            f"which is no UTF-8; in {guess} it is {seen.decode('cp1252', errors='replace')!r}. Save the file as UTF-8."
+        ) from reason
+
+
+def _require_regular(mode: int, given: Path | str, what: str) -> None:
+    if stat.S_ISREG(mode):
+        return
+    kind = next((name for is_kind, name in KINDS if is_kind(mode)), "something else")
+    raise StudyError(f"{given} ({what}) is {kind}, not a file. Name a regular file.")
+
+
+def _require_size(size: int, given: Path | str, what: str, at_most: int) -> None:
+    if size > at_most:
+        told = f"{at_most >> 20} MB" if at_most >= 1 << 20 else f"{at_most >> 10} kB"
+        raise StudyError(
+            f"{given} ({what}) is larger than the {told} that are read of such a file. Is it the right one?"
+        )
+
+
+def _unreadable(given: Path | str, what: str, path: Path, error: Exception) -> StudyError:
+    why = getattr(error, "strerror", None) or "its name is no path"
+    near = _nearest(path)
+    hint = f" Beside it is {near}." if near else ""
+    return StudyError(
+        f"{given} ({what}) cannot be read ({why}: {path}).{hint} Paths in a study file start at its folder."
+    )
+
+
+def _nearest(path: Path) -> str | None:
+    """The file in the same folder whose name is most like a name that is not there."""
+    import difflib
+
+    try:
+        names = [entry.name for entry in os.scandir(path.parent)]
+    except (OSError, ValueError):
+        return None
+    return next(iter(difflib.get_close_matches(path.name, names, n=1)), None)
