@@ -55,9 +55,10 @@ class Place:
         mirror = re.match(r"https?://[^/\s]\S*$", upstream)
         if upstream not in ("simulated", "live") and not mirror:
             near = nearest(upstream, ("simulated", "live"))
+            hint = f", near {near}" if near else ""
             raise StudyError(
-                f"HNBC_UPSTREAM is '{redacted(upstream)}'{f', near {near}' if near else ''}: set it to simulated, live, or "
-                "the http(s) base address of a mirror."
+                f"HNBC_UPSTREAM is '{redacted(upstream)}'{hint}: set it to simulated, live, "
+                "or the http(s) base address of a mirror."
             )
         return cls(
             upstream=redacted(upstream),

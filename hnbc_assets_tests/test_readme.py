@@ -121,12 +121,14 @@ def test_the_example_of_a_study_of_ones_own_reads_tables_like_those_shown(tmp_pa
     folder = tmp_path / "our_study"
     folder.mkdir()
     study = yaml.safe_load(blocks("yaml")[0][0])
+    study["cohorts"]["our_patients"]["source"]["simulated"] = True
     (folder / "study.yaml").write_text(yaml.safe_dump(study | SMALLER, sort_keys=False))
     write_our_tables(folder, n=60)
     variables, words = typed(next(line for line in commands() if "our_study" in line))
+    assert variables["HNBC_UPSTREAM"] == "live", "the patients are real"
     ended = subprocess.run(
         [str(HNBC), *words, "--select", "group:releases", "--select", "group:cohorts"],
-        env=os.environ | {"HNBC_UPSTREAM": "simulated", "DAGSTER_HOME": ""} | variables,
+        env=os.environ | {"DAGSTER_HOME": ""} | variables | {"HNBC_UPSTREAM": "simulated"},
         cwd=tmp_path,
         capture_output=True,
         text=True,

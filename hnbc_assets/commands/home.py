@@ -98,9 +98,13 @@ def prepare() -> Home:
     LakeBelongsElsewhere
         If the lake was filled from another upstream.
     StudyError
-        If a variable has no sensible value, or the lake cannot be made there.
+        If a variable has no sensible value, the study cannot be used with this upstream, or the lake cannot be made
+        there. What the study is refused for is said before the lake is claimed.
     """
+    from hnbc_assets.study import load_study
+
     home = look()
+    load_study(home.place.study_file).require_fit(home.place.upstream)
     home.lake.claim(home.place.upstream)
     os.environ.update(
         HNBC_UPSTREAM=home.place.address,

@@ -86,6 +86,7 @@ def modules_in(folder: str, *, but: tuple[str, ...]) -> tuple[str, ...]:
 def build_definitions(study: Study, place: Place | None = None) -> dg.Definitions:
     """Everything Dagster needs for one study in one place; without a place, that of the environment."""
     place = place or Place.from_environment()
+    study.require_fit(place.upstream)
 
     def stage(name: str, group: str | None = None) -> Stage:
         return Stage(group or name, study, place, code_of(name, simulated=place.simulated))

@@ -5,6 +5,7 @@ The patients are drawn from the study's simulated world by another seed, so that
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -18,8 +19,9 @@ from hnbc_assets_tests.main_line.conftest import SMALL, Lake, small_study
 
 N = 90
 MINE = {"role": "validation", "expression_scale": "log2_tpm", "endpoint": "os"}
-LINEAR = {"kind": "table", "expression": "mine/hospital_a.csv", "clinical": "mine/hospital_a_patients.csv"}
-LOG2 = {"kind": "table", "expression": "mine/hospital_b.parquet", "clinical": "mine/hospital_b_patients.tsv"}
+INVENTED = {"kind": "table", "simulated": True}
+LINEAR = INVENTED | {"expression": "mine/hospital_a.csv", "clinical": "mine/hospital_a_patients.csv"}
+LOG2 = INVENTED | {"expression": "mine/hospital_b.parquet", "clinical": "mine/hospital_b_patients.tsv"}
 COHORTS = {
     "hospital_a": MINE | {"source": LINEAR},
     "hospital_b": MINE | {"source": LOG2 | {"values": "log2"}, "columns": {"os_days": "days_followed"}},
@@ -123,3 +125,18 @@ def test_logarithms_given_for_linear_values_stop_the_run_with_the_setting_that_m
     ended = Lake(tmp_path / "lake", study).hnbc("run", *(word for key in made_together for word in ("--select", key)))
     assert ended.returncode != 0
     assert "values: log2" in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("upstream", "simulated", "remedy"),
+    [("simulated", False, "write simulated: true in the source"), ("live", True, "set HNBC_UPSTREAM=simulated")],
+)
+def test_real_and_invented_patients_are_never_put_together_and_no_lake_is_begun(tmp_path, upstream, simulated, remedy):
+    study = small_study(tmp_path, cohorts={"mine": MINE | {"source": LINEAR | {"simulated": simulated}}})
+    lake = Lake(tmp_path / "lake", study, upstream)
+    for command in (["run"], ["refresh"], ["run", "--select", "cohorts"], ["refresh", "--dry-run"]):
+        ended = lake.hnbc(*command)
+        assert ended.returncode == 2
+        assert re.search(r"study\.yaml, line \d+, cohorts\.mine\.source", ended.stderr)
+        assert remedy in ended.stderr
+    assert not lake.path.exists()
