@@ -36,7 +36,7 @@ class Execution(Section):
 
     executor: Literal["in_process", "multiprocess"] = "in_process"
     max_concurrent: int = Field(2, ge=1)
-    download_workers: int = Field(12, ge=1, le=16)
+    download_workers: int = Field(8, ge=1, le=16)
 
 
 class Refresh(Section):
@@ -63,14 +63,16 @@ class Gates(Section):
     """How much of a cohort a new release may lose before it is held up for a person; shares of what there was.
 
     `files_removed` of its data files, `patients_lost` of its patients, `survival_lost` of the patients who had a
-    follow-up time, `events_lost` of the events of an endpoint. With `gene_model` and `fields`, another gene model and a
-    clinical field that is gone are held up too.
+    follow-up time, `events_lost` of the events of an endpoint. `living_unfollowed` is the share of a GDC cohort's
+    living patients that may be without any follow-up time, in the first release too. With `gene_model` and `fields`,
+    another gene model and a clinical field that is gone are held up too.
     """
 
     files_removed: float = Field(0.05, ge=0, le=1)
     patients_lost: float = Field(0.05, ge=0, le=1)
     survival_lost: float = Field(0.05, ge=0, le=1)
     events_lost: float = Field(0.05, ge=0, le=1)
+    living_unfollowed: float = Field(0.2, ge=0, le=1)
     gene_model: bool = True
     fields: bool = True
 

@@ -24,7 +24,7 @@ def accept(lake: Lake, source: str, release: str) -> str:
     CommandError
         If nothing of that name is held up.
     """
-    from hnbc_assets.defs.gates import KEPT
+    from hnbc_assets.defs.gates import evidence
     from hnbc_assets.lake.decisions import Decision, decide, this_person
 
     held = held_releases(lake)
@@ -32,10 +32,10 @@ def accept(lake: Lake, source: str, release: str) -> str:
     if not matching:
         known = "; ".join(f"{name.split('/')[0]} {at}" for name, at in held) or "nothing"
         raise CommandError(f"No gate holds {source} {release}. Held up now: {known}.")
-    evidence = " ".join(attempt.reason.partition(KEPT)[0].strip() for attempt in matching)
+    because = " ".join(evidence(attempt.reason) for attempt in matching)
     who = this_person()
-    decide(lake, Decision("accept", source, release, who, _now(), evidence))
-    return f"accepted {source} {release} as {who}; held up because: {evidence}"
+    decide(lake, Decision("accept", source, release, who, _now(), because))
+    return f"accepted {source} {release} as {who}; held up because: {because}"
 
 
 def held_releases(lake: Lake) -> dict[tuple[str, str], Attempt]:

@@ -20,7 +20,7 @@ from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.lake.decisions import decisions
 
 GUARDED = ("gdc", "geo", "cbioportal")
-KEPT = "The release in use is kept."
+KEPT, NONE_YET = "The release in use is kept.", "Nothing is made of it until then."
 
 
 def plausible_release(stage: Stage, upstream: Upstream, in_use: InUse) -> Check:
@@ -28,6 +28,7 @@ def plausible_release(stage: Stage, upstream: Upstream, in_use: InUse) -> Check:
 
     def plausible_release(manifest: pd.DataFrame) -> Verdict:
         """The release loses no more files, patients, follow-up and events than the study allows; model and fields stay.
+        Of a GDC cohort's living patients no more are without follow-up time than it allows, in the first release too.
 
         A release that is held up is accepted by name: hnbc refresh --accept. Until then the one before stays in use.
         One that the study pins was chosen by a person.
@@ -35,14 +36,16 @@ def plausible_release(stage: Stage, upstream: Upstream, in_use: InUse) -> Check:
         from hnbc_assets.sources.listing import fetched_release
 
         before, release = in_use.before(manifest), fetched_release(upstream.kind, manifest)
-        allowed = _allowed(stage)
-        if before is None or before.empty:
+        allowed, first = _allowed(stage, upstream), before is None or before.empty
+        found = [] if first else list(_losses(stage, upstream, before, manifest))
+        if upstream.kind == "gdc":
+            found += _unfollowed(stage, upstream, manifest)
+        if not found and first:
             return Verdict(True, "first release", allowed, "there is no release before it to compare with")
-        found = list(_losses(stage, upstream, before, manifest))
         if not found:
             return Verdict(True, "within the study's limits", allowed, f"{release} beside the release before it")
-        told = f"{upstream.kind} {release} ({upstream.name}) beside {fetched_release(upstream.kind, before)}: "
-        told += "; ".join(found) + "."
+        beside = "" if first else f" beside {fetched_release(upstream.kind, before)}"
+        told = f"{upstream.kind} {release} ({upstream.name}){beside}: {'; '.join(found)}."
         if stage.study.releases.pinned(upstream.name):
             return Verdict(True, "; ".join(found), allowed, f"{told} The study pins {upstream.name} to {release}.")
         who = _accepted_by(stage, upstream, release)
@@ -50,10 +53,15 @@ def plausible_release(stage: Stage, upstream: Upstream, in_use: InUse) -> Check:
             return Verdict(True, "; ".join(found), allowed, f"{told} Accepted by {who}.")
         if in_use.is_this(manifest):  # under wider limits: what is in use is not held up
             return Verdict(True, "; ".join(found), allowed, f"{told} It is in use.")
-        told += f" {KEPT} To let it through: hnbc refresh --accept {upstream.kind} {release}"
+        told += f" {NONE_YET if first else KEPT} To let it through: hnbc refresh --accept {upstream.kind} {release}"
         return Verdict(False, "; ".join(found), allowed, told)
 
     return Check(plausible_release, gate=True)
+
+
+def evidence(reason: str) -> str:
+    """Why a gate held, from what it said: without what follows from it."""
+    return reason.partition(KEPT)[0].partition(NONE_YET)[0].strip()
 
 
 def _accepted_by(stage: Stage, upstream: Upstream, release: str) -> str:
@@ -63,12 +71,14 @@ def _accepted_by(stage: Stage, upstream: Upstream, release: str) -> str:
     return f"{made[-1].by} at {made[-1].at}" if made else ""
 
 
-def _allowed(stage: Stage) -> str:
+def _allowed(stage: Stage, upstream: Upstream) -> str:
     limits = stage.study.gates
-    return (
+    said = (
         f"at most {limits.files_removed:.0%} of files removed, {limits.patients_lost:.0%} of patients, "
         f"{limits.survival_lost:.0%} of follow-up times and {limits.events_lost:.0%} of events lost"
     )
+    unfollowed = f", {limits.living_unfollowed:.0%} of the living without follow-up time"
+    return said + (unfollowed if upstream.kind == "gdc" else "")
 
 
 def _losses(stage: Stage, upstream: Upstream, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
@@ -123,6 +133,19 @@ def _lost_patients(stage: Stage, cohort: str, before: pd.DataFrame, after: pd.Da
             share = f"{row.n_lost / row.n_before:.0%}, allowed {allowed[row.what]:.0%}"
             of = f" ({row.endpoint})" if row.endpoint else ""
             yield f"{cohort} loses {row.n_lost:,} of {row.n_before:,} {row.what}{of} ({share}), as {row.example}"
+
+
+def _unfollowed(stage: Stage, upstream: Upstream, manifest: pd.DataFrame) -> Iterator[str]:
+    """The cohorts of which more of the living have no follow-up time than the study allows, in words."""
+    from hnbc_assets.science.cohorts.losses import unfollowed
+
+    allowed = stage.study.gates.living_unfollowed
+    for cohort in upstream.cohorts:
+        without = unfollowed(_patients(stage, cohort, manifest))
+        if without.sum() > allowed * len(without):
+            share = f"{without.mean():.0%}, allowed {allowed:.0%}"
+            found = f"{without.sum():,} of {len(without):,} living patients of {cohort} have no follow-up time ({share})"
+            yield f"{found}, as {without.idxmax()}"
 
 
 def _patients(stage: Stage, name: str, manifest: pd.DataFrame) -> pd.DataFrame:

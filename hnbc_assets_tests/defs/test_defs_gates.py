@@ -6,12 +6,13 @@ event may go.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
 
-from hnbc_assets.defs.gates import plausible_release
+from hnbc_assets.defs.gates import evidence, plausible_release
 from hnbc_assets.defs.in_use import InUse
 from hnbc_assets.defs.ingest_checks import compared_with_previous_release
 from hnbc_assets.defs.resources import open_archive
@@ -249,6 +250,42 @@ def test_a_clinical_field_that_is_gone_is_held_where_the_study_wants_that(tmp_pa
     verdict = gate.judge(before, gate.portal(NEW, records().drop(columns="AGE_AT_DIAGNOSIS")))
     assert verdict.passed is not held
     assert ("clinical fields are gone: AGE_AT_DIAGNOSIS" in verdict.value) is held
+
+
+def cases(n_unfollowed, n_living=20, n_dead=5):
+    """A page of clinical records as GDC answers it; the first living patients have no follow-up time anywhere."""
+    hits = []
+    for i in range(n_living + n_dead):
+        living, time = i < n_living, None if i < n_unfollowed else 100 + i
+        vital = {"vital_status": "Alive" if living else "Dead", "days_to_death": None if living else 50}
+        case = {"id": str(i), "submitter_id": f"TCGA-A1-{i:04d}", "demographic": vital}
+        hits.append(case | {"follow_ups": [{"days_to_follow_up": time}], "diagnoses": [{"days_to_last_follow_up": None}]})
+    return json.dumps({"data": {"hits": hits, "pagination": {"total": len(hits)}}, "warnings": {}})
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_release_in_which_too_many_of_the_living_have_no_follow_up_time_is_held(gate, first):
+    """Four of twenty are the limit; the first release has nothing beside it to be compared with, and is held too."""
+    upstream = upstreams(gate.study, simulated=False)["gdc/TCGA-BRCA"]
+
+    def judged(release, n_unfollowed):
+        pages = {"TCGA-BRCA/index/cases-0000": cases(n_unfollowed)}
+        if not first:
+            gate.use(gate.kept("gdc", "44.0", pages))
+        fetched = gate.kept("gdc", release, pages)
+        return plausible_release(gate.stage, upstream, InUse(gate.stage, upstream)).judge(fetched, {})
+
+    assert judged("45.0", 4).passed
+    held = judged("46.0", 5)
+    assert not held.passed
+    why = "5 of 20 living patients of tcga_brca have no follow-up time (25%, allowed 20%), as TCGA-A1-0000"
+    assert held.value == why
+    assert "20% of the living without follow-up time" in held.threshold
+    assert ("beside 44.0" in held.description) is not first
+    assert ("The release in use is kept" in held.description) is not first
+    assert evidence(held.description).endswith(f"{why}.")
+    decide(gate.stage.lake, Decision("accept", "gdc", "46.0", "ada@lab", datetime.now(UTC).isoformat()))
+    assert judged("46.0", 5).passed
 
 
 def test_all_reasons_are_told_together(gate):

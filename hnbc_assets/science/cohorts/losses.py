@@ -1,6 +1,7 @@
 """Losses: what a cohort would lose if one state of its clinical records took the place of another.
 
-Belongs here: counting patients, follow-up and events that are gone. Does not: how much loss is allowed (the study).
+Belongs here: counting patients, follow-up and events that are gone or never came. Does not: how much loss is allowed
+(the study).
 """
 
 from __future__ import annotations
@@ -26,6 +27,25 @@ def losses(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """
     columns = ["what", "endpoint", "n_before", "n_lost", "example"]
     return pd.DataFrame(list(_rows(before.set_index("patient_id"), after.set_index("patient_id"))), columns=columns)
+
+
+def unfollowed(patients: pd.DataFrame) -> pd.Series:
+    """Living patients, by whether any follow-up time is known of them.
+
+    Upstreams have moved that time from field to field, and a status stays when its time is lost.
+
+    Parameters
+    ----------
+    patients : patient_id, os_event, and endpoint_exclusions as `endpoints.harmonise` gives them
+
+    Returns
+    -------
+    bool by patient_id, one row a living patient: True where there is no time.
+    """
+    said = patients.set_index("patient_id")[["os_event", "endpoint_exclusions"]]
+    without = said["endpoint_exclusions"].fillna("").str.split("; ").map(lambda why: "os: status without time" in why)
+    followed = said["os_event"].eq(False).fillna(False).astype(bool)
+    return without[without | followed]
 
 
 def _rows(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, str, int, int, str]]:
