@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Archive", "Wanted"]
 
-WORKERS = 12
+WORKERS = 8  # the official GDC client's most
 VIEWS = "views"  # the folder beside the sources' that archive_views keeps
 
 

@@ -33,9 +33,10 @@ SOURCE = "gene_sets"
 
 
 def version_in(address: str) -> str | None:
-    """The version that an address names (2023.2.Hs, 7.0); None for one that always shows the latest."""
-    match = re.search(
-        r"(?:^|[./_v-])(\d{4}\.\d+(?:\.[A-Z][a-z])?|\d+\.\d+(?:\.\d+)?)(?=[./_]|$)", urlsplit(address).path
+    """The version that an address names (2023.2.Hs, 7.0, a commit); None for one that always shows the latest."""
+    path = urlsplit(address).path
+    match = re.search(r"/([0-9a-f]{40})(?=/|$)", path) or re.search(
+        r"(?:^|[./_v-])(\d{4}\.\d+(?:\.[A-Z][a-z])?|\d+\.\d+(?:\.\d+)?)(?=[./_]|$)", path
     )
     return match[1] if match else None
 

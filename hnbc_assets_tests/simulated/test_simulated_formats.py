@@ -7,13 +7,14 @@ import gzip
 
 import httpx
 import numpy as np
+import pandas as pd
 import pytest
 
 from hnbc_assets.science.cohorts.clinical import harmonise_clinical
 from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, http
 from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.simulated import Simulation, draw, transport
-from hnbc_assets.sources.simulated.transport import GEO_FTP, MARKERS, MSIGDB, OWN_HOST
+from hnbc_assets.sources.simulated.transport import GEO_FTP, GEO_PROBE, MARKERS, MSIGDB, OWN_HOST
 
 SMALL = Simulation(n_genes=2000, n_tcga=300, n_discovery=120, n_validation=80, n_metabric=60, n_lines=60, n_drugs=20)
 HER2_VALUES = {"N": "negative", "P": "positive", "I": "indeterminate"}
@@ -42,7 +43,7 @@ def tcga(client, archive):
 
 @pytest.fixture(scope="module")
 def series(client, archive):
-    return geo.fetch(client, archive, "GSE25066", "GPL96")
+    return geo.fetch(client, archive, "GSE25055", "GPL96")
 
 
 @pytest.fixture(scope="module")
@@ -116,14 +117,29 @@ def test_the_portal_s_records_and_the_curated_workbook_agree_on_progression(arch
     assert clinical.loc[~progressed, "days_to_progression"].isna().all()
 
 
-def test_the_series_splits_into_its_two_parts(archive, series):
-    parts = {name: geo.read_clinical(archive, series, subset={"relation": name}) for name in ("GSE25055", "GSE25065")}
-    assert [len(part) for part in parts.values()] == [SMALL.n_discovery, SMALL.n_validation]
-    assert not set(parts["GSE25055"].index) & set(parts["GSE25065"].index)
+def test_a_sample_of_the_super_series_does_not_say_which_series_it_belongs_to(client, archive, series):
+    """As at GEO: the samples are those of both series, the values too, and only the header's rows name the series."""
+    other, both = (geo.fetch(client, archive, name, "GPL96") for name in ("GSE25065", "GSE25066"))
+    clinical = [geo.read_clinical(archive, one) for one in (series, other, both)]
+    assert [len(table) for table in clinical[:2]] == [SMALL.n_discovery, SMALL.n_validation]
+    assert pd.concat(clinical[:2]).equals(clinical[2])
+    assert not clinical[2].apply(lambda column: column.astype(str).str.contains("GSE250")).to_numpy().any()
+    values = [geo.read_expression(archive, one)[0] for one in (series, other, both)]
+    assert pd.concat(values[:2], axis=1).equals(values[2])
+    record = fetched(f"{GEO_PROBE}?acc=GSE25066")
+    assert "!Series_relation = SuperSeries of: GSE25055\r\n!Series_relation = SuperSeries of: GSE25065" in record
+
+
+def test_the_gateway_of_the_series_refuses_head_and_gives_the_whole_where_a_range_is_asked_for():
+    url = f"https://{GEO_FTP}/platforms/GPLnnn/GPL96/annot/GPL96.annot.gz"
+    with httpx.Client(transport=transport(SMALL)) as client:
+        assert client.head(url).status_code == 403
+        answer = client.get(url, headers={"Range": "bytes=10-"})
+        assert (answer.status_code, answer.content) == (200, client.get(url).content)
 
 
 def test_the_series_matrix_holds_the_tumours_that_were_drawn(world, archive, series):
-    samples = geo.read_clinical(archive, series, subset={"relation": "GSE25055"}).index
+    samples = geo.read_clinical(archive, series).index
     values, features = geo.read_expression(archive, series, sample_ids=list(samples))
     symbols = features.set_index("feature_id")["symbol"]
     drawn = world.discovery.frame(world.roster)
@@ -143,7 +159,7 @@ def test_probes_have_one_symbol_none_or_several_and_some_outdated(archive, serie
 
 def test_the_series_has_missing_values_written_in_both_ways(archive, series):
     text = gzip.decompress(httpx.Client(transport=transport(SMALL)).get(
-        f"https://{GEO_FTP}/series/GSE25nnn/GSE25066/matrix/GSE25066_series_matrix.txt.gz").content)  # fmt: skip
+        f"https://{GEO_FTP}/series/GSE25nnn/GSE25055/matrix/GSE25055_series_matrix.txt.gz").content)  # fmt: skip
     table = text[text.index(b"!series_matrix_table_begin") :]
     assert b"\tnull\t" in table
     values, _ = geo.read_expression(archive, series, sample_ids=None)
@@ -213,4 +229,4 @@ def test_markers_and_cell_types_name_the_populations_of_the_truth(world, tmp_pat
 
 
 def test_the_probe_gives_the_same_date_as_the_series(client, archive, series):
-    assert geo.release(client, "GSE25066") == series["release"].iloc[0] == "2019-03-25"
+    assert geo.release(client, "GSE25055") == series["release"].iloc[0] == "2022-11-02"

@@ -30,6 +30,9 @@ class Host:
         return httpx.Response(given) if isinstance(given, int) else httpx.Response(200, text=given)
 
 
+COMMIT = "6b85a671cfa8385798cea6147b6613a172e47ff5"
+
+
 def written(tmp_path, name, text):
     path = tmp_path / name
     path.write_text(text)
@@ -45,6 +48,8 @@ def written(tmp_path, name, text):
         ),
         ("https://x.org/sets/hallmark.v7.0.gmt", "7.0"),
         ("https://raw.githubusercontent.com/ebecht/MCPcounter/master/Signatures/genes.txt", None),
+        (f"https://raw.githubusercontent.com/ebecht/MCPcounter/{COMMIT}/Signatures/genes.txt", COMMIT),
+        (f"https://raw.githubusercontent.com/ebecht/MCPcounter/{COMMIT[:39]}/Signatures/genes.txt", None),
     ],
 )
 def test_the_version_in_an_address_is_found(address, version):

@@ -1,4 +1,4 @@
-"""The simulated GEO: one series of two parts on one platform, its annotation, and the accession probe.
+"""The simulated GEO: two series on one platform, the super-series of both, the annotation, and the accession probe.
 
 Belongs here: series matrix, platform annotation, probe replies. Does not: what the patients are (world).
 """
@@ -15,14 +15,10 @@ from hnbc_assets.sources.simulated.delimited import gzipped, matrix
 from hnbc_assets.sources.simulated.roster import OUTDATED
 from hnbc_assets.sources.simulated.world import Cohort, World
 
-SERIES, PLATFORM = "GSE25066", "GPL96"
+SUPER_SERIES, PLATFORM = "GSE25066", "GPL96"
 PARTS = {"GSE25055": "discovery", "GSE25065": "validation"}
-UPDATED = "Mar 25 2019"
-SERIES_HEADER = {
-    "title": "SIMULATED: response and survival after neoadjuvant taxane and anthracycline chemotherapy",
-    "geo_accession": SERIES, "status": "Public on Nov 01 2010", "submission_date": "Oct 29 2010",
-    "last_update_date": UPDATED, "platform_id": PLATFORM, "summary": "Simulated data; no patient is described.",
-}  # fmt: skip
+UPDATED = {"GSE25055": "Nov 02 2022", "GSE25065": "Nov 02 2022", SUPER_SERIES: "Mar 25 2019"}
+TITLE = "SIMULATED: response and survival after neoadjuvant taxane and anthracycline chemotherapy"
 ANNOTATION_COLUMNS = (
     "ID", "Gene title", "Gene symbol", "Gene ID", "UniGene title", "UniGene symbol", "UniGene ID", "Nucleotide Title",
     "GI",
@@ -33,7 +29,7 @@ N_CONTROLS, UNMEASURED_SHARE, MISSING_SHARE = 12, 0.10, 0.0005
 
 
 class GeoFiles:
-    """Bodies of the series, its platform and the probe."""
+    """Bodies of the series, their platform and the probe."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -69,12 +65,16 @@ class GeoFiles:
         table["probe"] = names
         return table.sort_values("probe", ignore_index=True)
 
-    def series_matrix(self) -> bytes:
-        parts = {part: getattr(self.world, name) for part, name in PARTS.items()}
-        described = pd.concat([self._described(cohort, part) for part, cohort in parts.items()], ignore_index=True)
-        samples = [f"GSM99{i:05d}" for i in range(1, len(described) + 1)]
-        lines = [f'!Series_{key}\t"{value}"' for key, value in SERIES_HEADER.items()]
-        lines += ["", _row("!Sample_title", [f"Simulated tumour {i}" for i in range(1, len(samples) + 1)])]
+    def series_matrix(self, series: str) -> bytes:
+        """The matrix of a series. As at GEO, no sample of the super-series says which of the two it belongs to."""
+        parts = list(PARTS) if series == SUPER_SERIES else [series]
+        cohorts = {part: getattr(self.world, name) for part, name in PARTS.items()}
+        owners = np.repeat(list(PARTS), [len(cohort.patients) for cohort in cohorts.values()])
+        chosen = np.flatnonzero(np.isin(owners, parts))
+        described = pd.concat([self._described(cohorts[part]) for part in parts], ignore_index=True)
+        samples = [f"GSM99{i + 1:05d}" for i in chosen]
+        lines = [f'!Series_{key}\t"{value}"' for key, value in _header(series)]
+        lines += ["", _row("!Sample_title", [f"Simulated tumour {i + 1}" for i in chosen])]
         lines += [
             _row("!Sample_geo_accession", samples),
             _row("!Sample_status", ["Public on Nov 01 2010"] * len(samples)),
@@ -83,13 +83,13 @@ class GeoFiles:
             _row("!Sample_platform_id", [PLATFORM] * len(samples)),
             _row("!Sample_organism_ch1", ["Homo sapiens"] * len(samples)),
         ]
-        lines += [_row("!Sample_relation", [f"Reanalyzed by: {part}" for part in described["part"]])]
-        for key in described.columns.drop("part"):
+        for key in described.columns:
             lines.append(_row("!Sample_characteristics_ch1", [f"{key}: {value}" for value in described[key]]))
         lines += ["!series_matrix_table_begin", _row('"ID_REF"', samples)]
-        values = np.hstack([self._measured(cohort) for cohort in parts.values()])
+        values = np.hstack([self._measured(cohorts[part]) for part in parts])
         rng = self.world.simulation.rng("geo", "missing")
-        values[rng.random(values.shape, dtype=np.float32) < MISSING_SHARE] = np.nan
+        lost = rng.random((len(values), len(owners)), dtype=np.float32) < MISSING_SHARE  # the same in every series
+        values[lost[:, chosen]] = np.nan
         body = matrix({"probe": list(self.probes["probe"])}, values, 4).replace(b"\t\t", b"\tnull\t", 50)
         text = "\n".join(lines).encode() + b"\n" + body + b"!series_matrix_table_end\n"
         return gzipped(text)
@@ -113,11 +113,11 @@ class GeoFiles:
         return gzipped(("\n".join([*head, *rows, "!platform_table_end"]) + "\n").encode())
 
     def accession(self, accession: str) -> bytes | None:
-        """The brief text record of the series, as the accession viewer gives it; None for another accession."""
-        if accession != SERIES:
+        """The brief text record of a series, as the accession viewer gives it; None for another accession."""
+        if accession not in UPDATED:
             return None
-        fields = "".join(f"!Series_{key} = {value}\n" for key, value in SERIES_HEADER.items())
-        return f"^SERIES = {SERIES}\n{fields}".encode()
+        lines = [f"^SERIES = {accession}", *(f"!Series_{key} = {value}" for key, value in _header(accession))]
+        return "".join(f"{line}\r\n" for line in lines).encode()
 
     def _measured(self, cohort: Cohort) -> np.ndarray:
         """(n_probes, n_patients) log2 intensities."""
@@ -130,8 +130,8 @@ class GeoFiles:
         values[rows < 0] = 9.0
         return values + np.float32(0.12) * normal32(rng, values.shape)
 
-    def _described(self, cohort: Cohort, part: str) -> pd.DataFrame:
-        """The characteristics of a part's samples, in GEO's words."""
+    def _described(self, cohort: Cohort) -> pd.DataFrame:
+        """The characteristics of a cohort's samples, in GEO's words."""
         rng = self.world.simulation.rng("geo", cohort.name, "clinic")
         table, n = cohort.patients, len(cohort.patients)
         er, pcr = table["er"].to_numpy(), table["complete_response"].to_numpy()
@@ -148,7 +148,6 @@ class GeoFiles:
         years[(lost[2] < 0.008) & ~table["event"].to_numpy()] = 0.0
         unfollowed = lost[3] < 0.008
         return pd.DataFrame({
-            "part": part,
             "age_years": [f"{age:.1f}" for age in table["age_years"]],
             "er_status_ihc": np.where(lost[4] < 0.015, "I", np.where(er, "P", "N")),
             "pr_status_ihc": np.where(pr, "P", "N"),
@@ -160,6 +159,21 @@ class GeoFiles:
             "drfs_even_time_years": np.where(unfollowed, "NA", [f"{value:.4f}" for value in years]),
             "pam50_class": basal,
         })  # fmt: skip
+
+
+def _header(series: str) -> list[tuple[str, str]]:
+    """The header rows of a series; its relations name its super-series, or the series that it holds."""
+    related = [("relation", f"SuperSeries of: {part}") for part in PARTS]
+    return [
+        ("title", TITLE),
+        ("geo_accession", series),
+        ("status", "Public on Nov 01 2010"),
+        ("submission_date", "Oct 29 2010"),
+        ("last_update_date", UPDATED[series]),
+        ("platform_id", PLATFORM),
+        ("summary", "Simulated data; no patient is described."),
+        *(related if series == SUPER_SERIES else [("relation", f"SubSeries of: {SUPER_SERIES}")]),
+    ]
 
 
 def _row(name: str, values: list[str]) -> str:

@@ -20,12 +20,13 @@ from hnbc_assets.sources.simulated.bodies import Bodies
 from hnbc_assets.sources.simulated.cbioportal_files import STUDY, CbioportalFiles
 from hnbc_assets.sources.simulated.gdc_api import GdcApi
 from hnbc_assets.sources.simulated.gdc_records import Release
-from hnbc_assets.sources.simulated.geo_files import PLATFORM, SERIES, GeoFiles
+from hnbc_assets.sources.simulated.geo_files import PLATFORM, UPDATED, GeoFiles
 from hnbc_assets.sources.simulated.simulation import FIRST_RELEASE, Simulation
 from hnbc_assets.sources.simulated.world import draw
 
 GDC = "api.gdc.cancer.gov"
-GEO_FTP = "ftp.ncbi.nlm.nih.gov/geo"
+GEO_HOST = "ftp.ncbi.nlm.nih.gov"  # its gateway refuses HEAD and takes no notice of Range
+GEO_FTP = f"{GEO_HOST}/geo"
 GEO_PROBE = "www.ncbi.nlm.nih.gov/geo/query/acc.cgi"
 STUDY_FOLDER = f"cbioportal-datahub.s3.amazonaws.com/{STUDY}"
 STUDY_RECORD = f"www.cbioportal.org/api/studies/{STUDY}"
@@ -34,7 +35,8 @@ GDSC_EXPRESSION = (
     "www.cancerrxgene.org/gdsc1000/GDSC1000_WebResources/Data/preprocessed/Cell_line_RMA_proc_basalExp.txt.zip"
 )
 MSIGDB = "data.broadinstitute.org/gsea-msigdb/msigdb/release/2023.2.Hs"
-MARKERS = "raw.githubusercontent.com/ebecht/MCPcounter/master/Signatures/genes.txt"
+MARKERS = "raw.githubusercontent.com/ebecht/MCPcounter/6b85a671cfa8385798cea6147b6613a172e47ff5/Signatures/genes.txt"
+LATEST_MARKERS = "raw.githubusercontent.com/ebecht/MCPcounter/master/Signatures/genes.txt"
 OWN_HOST = "simulated.invalid"
 _building = threading.RLock()
 
@@ -47,15 +49,21 @@ class Upstream:
         self.bodies = Bodies()
         self._gdc: dict[str, GdcApi] = {}
         self._geo = GeoFiles(self.world)
-        matrix = f"{GEO_FTP}/series/{SERIES[:-3]}nnn/{SERIES}/matrix/{SERIES}_series_matrix.txt.gz"
+        matrices = {
+            f"{GEO_FTP}/series/{series[:-3]}nnn/{series}/matrix/{series}_series_matrix.txt.gz": partial(
+                self._geo.series_matrix, series
+            )
+            for series in UPDATED
+        }
         renderers: dict[str, Any] = {
-            matrix: self._geo.series_matrix,
+            **matrices,
             f"{GEO_FTP}/platforms/GPLnnn/{PLATFORM}/annot/{PLATFORM}.annot.gz": self._geo.annotation,
             GDSC_RESPONSE: partial(gdsc_files.dose_response, self.world),
             GDSC_EXPRESSION: partial(gdsc_files.expression, self.world),
             f"{MSIGDB}/h.all.v2023.2.Hs.symbols.gmt": partial(gene_set_files.hallmark, self.world),
             f"{MSIGDB}/c5.go.bp.v2023.2.Hs.symbols.gmt": partial(gene_set_files.go_biological_process, self.world),
             MARKERS: partial(gene_set_files.markers, self.world),
+            LATEST_MARKERS: partial(gene_set_files.markers, self.world),
             f"{OWN_HOST}/cell_types.gmt": partial(gene_set_files.cell_types, self.world),
             f"{OWN_HOST}/purity.gmt": partial(gene_set_files.purity, self.world),
         }
@@ -79,7 +87,7 @@ class Upstream:
             self._portal()
         if place not in self.bodies:
             return not_found()
-        return blob(self.bodies.get(place), headers)
+        return blob(self.bodies.get(place), {} if host == GEO_HOST else headers)
 
     def gdc(self, release: str) -> GdcApi:
         """The API of GDC at a release."""
@@ -109,6 +117,8 @@ class SimulatedTransport(httpx.BaseTransport):
         if content:
             query |= _body(content, request.headers.get("content-type", ""))
         headers = {key.lower(): value for key, value in request.headers.items()}
+        if request.method == "HEAD" and request.url.host == GEO_HOST:
+            return httpx.Response(403, request=request)
         answer = self.upstream.answer(request.url.host, request.url.path, query, headers, self.release)
         body = b"" if request.method == "HEAD" else answer.body
         sent = answer.headers | {"Content-Length": str(len(answer.body))}
