@@ -136,16 +136,18 @@ def _lost_patients(stage: Stage, cohort: str, before: pd.DataFrame, after: pd.Da
 
 
 def _unfollowed(stage: Stage, upstream: Upstream, manifest: pd.DataFrame) -> Iterator[str]:
-    """The cohorts of which more of the living have no follow-up time than the study allows, in words."""
+    """Whether more of a GDC project's living patients have no follow-up time than the study allows, in words."""
     from hnbc_assets.science.cohorts.losses import unfollowed
+    from hnbc_assets.sources.cohort_files import clinical_reader
 
-    allowed = stage.study.gates.living_unfollowed
-    for cohort in upstream.cohorts:
-        without = unfollowed(_patients(stage, cohort, manifest))
-        if without.sum() > allowed * len(without):
-            share = f"{without.mean():.0%}, allowed {allowed:.0%}"
-            found = f"{without.sum():,} of {len(without):,} living patients of {cohort} have no follow-up time ({share})"
-            yield f"{found}, as {without.idxmax()}"
+    if upstream.source is None:
+        return
+    allowed, archive = stage.study.gates.living_unfollowed, open_archive(stage.place)
+    without = unfollowed(clinical_reader(upstream.source)(archive, manifest))
+    if without.sum() > allowed * len(without):
+        share = f"{without.mean():.0%}, allowed {allowed:.0%}"
+        told = f"{without.sum():,} of {len(without):,} living patients have no follow-up time ({share})"
+        yield f"{told}, as {without.idxmax()}"
 
 
 def _patients(stage: Stage, name: str, manifest: pd.DataFrame) -> pd.DataFrame:

@@ -36,7 +36,7 @@ Source = GeoSource | GdcSource | CbioportalSource | TableSource
 
 @dataclass(frozen=True)
 class Upstream:
-    """An object of an upstream: `gdc/TCGA-BRCA`, `geo/GSE25066`, `gdsc`.
+    """An object of an upstream: `gdc/TCGA-BRCA`, `geo/GSE25055`, `gdsc`.
 
     `release` asks for the release that it is at; `listing` for its index, without keeping anything; `fetch` has its
     files in the archive (client, archive, and by name progress and previous: the manifest of the release before).

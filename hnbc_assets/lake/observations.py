@@ -3,7 +3,7 @@
 Belongs here: keeping the latest look at an object, reading it back. Does not: asking an upstream (sources), when that
 is done (defs).
 
-An object is what one raw asset fetches: `gdc/TCGA-BRCA`, `geo/GSE25066`, `gdsc`.
+An object is what one raw asset fetches: `gdc/TCGA-BRCA`, `geo/GSE25055`, `gdsc`.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class CohortFiles:
 
 
 def describe(source: Any) -> str:
-    """A source in a few words: `GEO GSE25066 (relation GSE25055)`."""
+    """A source in a few words: `GEO GSE25066 (pam50_class Basal)`."""
     if source.kind == "geo":
         subset = ", ".join(f"{k} {v}" for k, v in source.subset.items())
         return f"GEO {source.series}" + (f" ({subset})" if subset else "")

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from hnbc_assets.errors import StudyError, UpstreamChanged
+from hnbc_assets.errors import ChecksumMismatch, DownloadsIncomplete, StudyError, UpstreamChanged
 from hnbc_assets.sources import gdc_api, gdc_history
 from hnbc_assets.sources.archive import Archive, Wanted
 from hnbc_assets.sources.gdc_api import addresses, all_of, equals, release
@@ -40,6 +40,8 @@ __all__ = [
 
 SOURCE = "gdc"
 BIOTAB_FILE_IDS = {"TCGA-BRCA": "8162d394-8b64-4da2-9f5b-d164c54b9608"}
+# The Clinical Data Resource is a publication's supplement: not in the index, and not to change (seen in 2026).
+CDR_STATED = {"size_bytes": 2945129, "md5": "a4591b2dcee39591f59e5e25a6ce75fa"}
 SUFFIXES = {"star": "tsv", "maf": "maf.gz", "biotab": "txt", "cdr": "xlsx"}
 
 FILE_FIELDS_REQUIRED = [
@@ -61,7 +63,6 @@ FILE_FIELDS_OPTIONAL = [
     "data_format",
     "state",
     "updated_datetime",
-    "version",
 ]
 CASE_FIELDS_REQUIRED = [
     ("submitter_id",),
@@ -111,7 +112,8 @@ def listing(
 
     def hits_of(kind: str, pages: Sequence[Reply]) -> list[dict[str, Any]]:
         """The hits of a search, whose pages are kept in mind."""
-        for number, page in enumerate(pages):
+        before = sum(reply.file_id.startswith(f"{folder}/{kind}-") for reply in replies)
+        for number, page in enumerate(pages, start=before):
             name = f"{folder}/{kind}-{number:04}"
             replies.append(InHand(version, name, page.url, f"{name}.json", page.content))
         return [hit for page in pages for hit in page.value["data"]["hits"]]
@@ -141,6 +143,9 @@ def listing(
         if limit is not None and kind in ("star", "maf"):
             condition = all_of(condition, equals("cases.submitter_id", patients))
         hits = hits_of(kind, gdc_api.search(client, "files", condition, file_fields, sort="file_id"))
+        if not hits and kind == "biotab" and project in BIOTAB_FILE_IDS:  # replaced under another id?
+            condition = biotab_by_name(project)
+            hits = hits_of(kind, gdc_api.search(client, "files", condition, file_fields, sort="file_id"))
         chosen = [hit for hit in hits if hit["access"] == "open" and is_of_kind(kind, project, hit)]
         if not chosen and limit is None and (kind == "star" or project in BIOTAB_FILE_IDS):
             raise UpstreamChanged(f"GDC {version}: its index has no open {kind} file of {project}.")
@@ -148,7 +153,8 @@ def listing(
     if endpoints == "tcga_cdr":
         path = f"{project}/cdr/{CDR_FILE_ID}.xlsx"
         url, *others = addresses(client, f"data/{CDR_FILE_ID}")
-        wanted.append(Wanted(CDR_FILE_ID, url, path, content="xlsx", others=tuple(others)))
+        stated: Any = {} if client.upstream == "simulated" else CDR_STATED  # simulated patients, simulated survival
+        wanted.append(Wanted(CDR_FILE_ID, url, path, content="xlsx", others=tuple(others), **stated))
     if previous is not None:
         present = {one.file_id for one in wanted}
         replies += gdc_history.superseded(client, archive, version, folder, previous, present)
@@ -193,7 +199,7 @@ def fetch(
     UpstreamChanged
         Another field is gone, GDC warns, or the release changed meanwhile.
     DownloadsIncomplete
-        Some files could not be had; the others are kept.
+        Some files could not be had, or the curated survival is not the known file; the others are kept.
     """
     listed = listing(
         client,
@@ -205,7 +211,17 @@ def fetch(
         previous=previous,
         accept_lost_fields=accept_lost_fields,
     )
-    rows = fetch_listing(client, archive, listed, progress=progress)
+    try:
+        rows = fetch_listing(client, archive, listed, progress=progress)
+    except DownloadsIncomplete as error:
+        if not isinstance(error.failures.get(CDR_FILE_ID), ChecksumMismatch):
+            raise
+        told = (
+            f"{error} The survival of the TCGA Clinical Data Resource at GDC is not the known file of "
+            f"{CDR_STATED['size_bytes']:,} bytes, md5 {CDR_STATED['md5']}: find out what changed. "
+            "With `endpoints: api` the cohort does without it."
+        )
+        raise DownloadsIncomplete(told, error.failures) from error
     if (now := release(client)) != listed.release:
         raise UpstreamChanged(
             f"GDC moved from release {listed.release} to {now} during the ingest. Run again: files are kept."
@@ -233,10 +249,20 @@ def searches(project: str, mutations: bool) -> dict[str, gdc_api.Filter]:
     return found
 
 
+def biotab_by_name(project: str) -> gdc_api.Filter:
+    """The search for a project's biotab of patients by its name, where it is not there under the id known."""
+    of_project, is_open = equals("cases.project.project_id", project), equals("access", "open")
+    return all_of(of_project, is_open, equals("file_name", biotab_name(project)))
+
+
+def biotab_name(project: str) -> str:
+    """What the biotab of a TCGA project's patients is called."""
+    return f"nationwidechildrens.org_clinical_patient_{project.rpartition('-')[2].lower()}.txt"
+
+
 def is_of_kind(kind: str, project: str, hit: Mapping[str, Any]) -> bool:
     """Whether a hit is a file that is read here: of the biotabs, only the patients' own."""
-    patients = f"nationwidechildrens.org_clinical_patient_{project.rpartition('-')[2].lower()}.txt"
-    return kind != "biotab" or project in BIOTAB_FILE_IDS or hit["file_name"] == patients
+    return kind != "biotab" or project in BIOTAB_FILE_IDS or hit["file_name"] == biotab_name(project)
 
 
 def wanted_file(client: Client, kind: str, project: str, hit: Mapping[str, Any]) -> Wanted:

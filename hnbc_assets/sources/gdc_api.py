@@ -12,12 +12,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hnbc_assets.errors import FieldVanished, UpstreamChanged
 from hnbc_assets.sources.http import Client, Reply
+from hnbc_assets.sources.http_answers import address as whole_address
 
 Filter = dict[str, Any]
+LONGEST_ADDRESS = 4000  # characters; GDC answers 414 to addresses that are too long
 
 
 def addresses(client: Client, path: str) -> tuple[str, ...]:
@@ -147,7 +150,7 @@ def search(
         size = page_size if limit is None else min(page_size, limit - len(ids))
         params = {"filters": json.dumps(filters, separators=(",", ":")), "fields": ",".join(fields), "format": "JSON"}
         params |= {"sort": f"{sort}:asc", "size": str(size), "from": str(len(ids))}
-        reply = client.ask(url, params=params)
+        reply = _ask(client, url, params, filters)
         hits, total = read_page(reply.value, url)
         pages.append(reply)
         before = len(ids)
@@ -159,6 +162,17 @@ def search(
             )
         if len(ids) >= wanted:
             return pages
+
+
+def _ask(client: Client, url: str, params: dict[str, str], filters: Filter) -> Reply:
+    """One page: by GET, or by POST of the same parameters where they make the address too long.
+
+    The reply's address has all parameters either way: what was asked for is read from there.
+    """
+    whole = whole_address(url, params)
+    if len(whole) <= LONGEST_ADDRESS:
+        return client.ask(url, params=params)
+    return replace(client.ask(url, body=params | {"filters": filters}), url=whole)
 
 
 def read_page(value: Any, url: str) -> tuple[list[dict[str, Any]], int]:

@@ -17,6 +17,7 @@ import pandas as pd
 from hnbc_assets.errors import DamagedDownload, FormatError, StudyError, UpstreamRefused
 from hnbc_assets.sources import archived
 from hnbc_assets.sources.geo_matrix import read_matrix
+from hnbc_assets.sources.http_answers import is_web_page
 from hnbc_assets.sources.listing import Listing, fetch_listing
 
 if TYPE_CHECKING:
@@ -42,9 +43,14 @@ def release(client: Client, series: str) -> str:
     params = {"acc": series, "targ": "self", "form": "text", "view": "brief"}
     url = client.addresses.of("geo.record")[0]
     for _ in range(2):
-        if date := read_release(client.get(url, params=params).text, series):
+        text = client.get(url, params=params).text
+        if date := read_release(text, series):
             return date
-    raise DamagedDownload(f"GEO's record of {series} ({url}) has no last update date: a web page? Try again later.")
+    came = "is a web page" if is_web_page(text.encode()) else "has no last update date"
+    raise DamagedDownload(
+        f"GEO's record of {series} ({url}) {came}: the series is not public yet, there is none of that number, or GEO "
+        "is busy. Look at it in a browser, and run again."
+    )
 
 
 def read_release(record: str, series: str) -> str | None:
@@ -76,6 +82,9 @@ def listing(client: Client, archive: Archive, series: str, platform: str) -> Lis
 
     A series over several platforms has one matrix each, named after both; that name is tried when the plain one
     is refused.
+
+    GEO makes matrices anew without new data: what tells versions apart is the series' date alone, never the bytes. An
+    annotation has no date that could be asked for: it is kept by its platform, once for all series, as it came first.
     """
     from hnbc_assets.sources.archive import Wanted
 
@@ -90,7 +99,7 @@ def listing(client: Client, archive: Archive, series: str, platform: str) -> Lis
         wanted("geo.matrix", f"{name}_series_matrix.txt.gz", series=series, stub=folder_of(series))
         for name in (series, f"{series}-{platform}")
     )
-    return Listing("geo", version, ((version, plain), (version, annotation)), instead={plain.file_id: of_platform})
+    return Listing("geo", version, ((version, plain), (platform, annotation)), instead={plain.file_id: of_platform})
 
 
 def fetch(
@@ -105,7 +114,8 @@ def read_clinical(archive: Archive, manifest: pd.DataFrame, *, subset: dict[str,
 
     Parameters
     ----------
-    subset : column -> text; only samples whose column contains the text, e.g. {"relation": "GSE25055"}
+    subset : column -> text; only samples whose column contains the text, e.g. {"pam50_class": "Basal"}. The samples of
+        a super-series do not say which of its series they are of
 
     Returns
     -------
@@ -125,7 +135,10 @@ def read_clinical(archive: Archive, manifest: pd.DataFrame, *, subset: dict[str,
         keep = samples[column].fillna("").str.contains(text, regex=False)
         if not keep.any():
             seen = ", ".join(map(repr, samples[column].dropna().unique()[:5]))
-            raise StudyError(f"No sample of {path.name} has {text!r} in {column!r}; values there are {seen}.")
+            there = f"values there are {seen}" if seen else "nothing stands there"
+            series = re.search(r"GSE\d+", text)
+            instead = f" For the samples of {series[0]} name it as the source's series." if series else ""
+            raise StudyError(f"No sample of {path.name} has {text!r} in {column!r}; {there}.{instead}")
         samples = samples[keep]
     return samples
 
@@ -176,7 +189,7 @@ def read_annotation(path: Path) -> pd.Series:
 
 
 def folder_of(accession: str) -> str:
-    """GEO's folder of an accession: GSE25066 is under GSE25nnn, GPL96 under GPLnnn."""
+    """GEO's folder of an accession: GSE25055 is under GSE25nnn, GPL96 under GPLnnn."""
     match = re.fullmatch(r"(GSE|GPL)(\d+)", accession)
     if not match:
         raise StudyError(f"{accession!r} is not a GEO accession (GSE… or GPL…).")

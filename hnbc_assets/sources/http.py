@@ -30,6 +30,7 @@ from hnbc_assets.sources.http_answers import (
     is_web_page,
     retry_after,
 )
+from hnbc_assets.sources.pace import Pace
 
 RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 GONE_STATUSES = frozenset({404, 410})
@@ -74,6 +75,7 @@ class Client:
         self._mirror = mirror
         self._backoff_seconds = backoff_seconds
         self._interrupted = threading.Event()
+        self._pace = Pace() if upstream == "live" else None
 
     def __enter__(self) -> Self:
         return self
@@ -243,6 +245,8 @@ class Client:
     def _send(self, method: str, url: str, **request: Any) -> httpx.Response:
         """Send one request, following redirects that stay encrypted, or inside the mirror."""
         asked = self._located(url)
+        if self._pace is not None and (wait := self._pace.due(urlsplit(url).hostname or "")):
+            self._interrupted.wait(wait)
         for _ in range(MOST_REDIRECTS):
             response = self._http.send(self._http.build_request(method, asked, **request), stream=True)
             if response.status_code not in (301, 302, 303, 307, 308) or "location" not in response.headers:

@@ -13,6 +13,9 @@ from hnbc_assets.errors import DamagedDownload, FormatError, StudyError, Upstrea
 from hnbc_assets.sources import geo
 from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.listing import size
+from hnbc_assets.sources.release_changes import release_changes
+from hnbc_assets.study_sources import GeoSource
 
 RECORD = "^SERIES = GSE1\n!Series_status = Public on Nov 01 2010\n!Series_last_update_date = Mar 05 2019\n"
 MATRIX = """!Series_title\t"A series"
@@ -71,7 +74,7 @@ def test_a_withdrawn_series_is_refused_and_a_web_page_is_no_record():
         geo.release(client, "GSE1")
     with (
         client_answering(lambda request: httpx.Response(200, text="<html>busy</html>")) as client,
-        pytest.raises(DamagedDownload, match="GSE1"),
+        pytest.raises(DamagedDownload, match=r"GSE1 .* is a web page: the series is not public yet"),
     ):
         geo.release(client, "GSE1")
 
@@ -159,29 +162,132 @@ def test_an_annotation_that_is_cut_off_is_an_error(tmp_path):
         geo.read_expression(*archived(tmp_path, annotation=ANNOTATION.replace("!platform_table_end\n", "")))
 
 
+class Gateway:
+    """GEO with one series: HEAD is refused, Range is not noticed; its next matrix breaks off at byte `cut`."""
+
+    def __init__(self):
+        self.matrix, self.cut, self.asked = MATRIX, None, []
+
+    def __call__(self, request):
+        name = request.url.path.rsplit("/", 1)[1]
+        self.asked.append((request.method, name, request.headers.get("range")))
+        if request.method == "HEAD":
+            return httpx.Response(403)
+        if name == "acc.cgi":
+            return httpx.Response(200, text=RECORD)
+        body = gzip.compress((self.matrix if "matrix" in name else ANNOTATION).encode(), mtime=0)
+        if "matrix" in name and self.cut:
+            headers, stream = {"Content-Length": str(len(body))}, Broken(body[: self.cut])
+            self.cut = None
+            return httpx.Response(200, headers=headers, stream=stream)
+        return httpx.Response(200, content=body)
+
+    def matrices(self):
+        return [asked for asked in self.asked if "matrix" in asked[1]]
+
+
+class Broken(httpx.SyncByteStream):
+    """A body whose connection breaks after what is given."""
+
+    def __init__(self, start):
+        self.start = start
+
+    def __iter__(self):
+        yield self.start
+        raise httpx.ReadError("broke")
+
+
+def test_a_matrix_made_anew_under_the_same_date_is_no_news(tmp_path):
+    """GEO makes matrices anew without new data; neither a look, nor a listing, nor a fetch takes that for a change."""
+    archive, gateway = Archive(tmp_path), Gateway()
+    with client_answering(gateway) as client:
+        before = geo.fetch(client, archive, "GSE1", "GPL96")
+        kept = archive.locate(before.iloc[0]).read_bytes()
+        gateway.matrix = MATRIX.replace("A series", "A series, written again")
+        gateway.asked.clear()
+        listed = geo.listing(client, archive, "GSE1", "GPL96")
+        assert (listed.release, archive.missing(listed)) == ("2019-03-05", [])
+        after = geo.fetch(client, archive, "GSE1", "GPL96")
+    assert {name for _, name, _ in gateway.asked} == {"acc.cgi"}
+    pd.testing.assert_frame_equal(before, after)
+    assert archive.locate(after.iloc[0]).read_bytes() == kept
+    source = GeoSource(kind="geo", series="GSE1", platform="GPL96")
+    assert release_changes(archive, source, before, after).empty
+
+
+def test_a_host_that_refuses_head_leaves_the_size_unknown_and_one_without_ranges_is_asked_for_the_whole(tmp_path):
+    archive, gateway = Archive(tmp_path), Gateway()
+    gateway.cut = 40
+    with client_answering(gateway) as client:
+        listed = geo.listing(client, archive, "GSE1", "GPL96")
+        assert [size(client, listed, one) for _, one in listed.wanted] == [None, None]
+        manifest = geo.fetch(client, archive, "GSE1", "GPL96")
+    gets = [asked for asked in gateway.matrices() if asked[0] == "GET"]
+    assert gets == [("GET", "GSE1_series_matrix.txt.gz", given) for given in (None, "bytes=40-")]
+    assert gzip.decompress(archive.locate(manifest.iloc[0]).read_bytes()).decode() == MATRIX
+
+
+def test_series_of_one_platform_share_its_annotation_whatever_their_dates(tmp_path):
+    archive, dates, asked = Archive(tmp_path), {"GSE1": "Mar 05 2019", "GSE2": "Nov 02 2022"}, []
+
+    def answer(request):
+        name = request.url.path.rsplit("/", 1)[1]
+        asked.append(name)
+        if name == "acc.cgi":
+            date = dates[request.url.params["acc"]]
+            return httpx.Response(200, text=RECORD.replace("Mar 05 2019", date))
+        return httpx.Response(200, content=gzip.compress((MATRIX if "matrix" in name else ANNOTATION).encode()))
+
+    with client_answering(answer) as client:
+        manifests = [geo.fetch(client, archive, series, "GPL96") for series in dates]
+        dates["GSE1"] = "Nov 05 2026"
+        manifests.append(geo.fetch(client, archive, "GSE1", "GPL96"))
+    assert asked.count("GPL96.annot.gz") == 1
+    assert [manifest["release"][0] for manifest in manifests] == ["2019-03-05", "2022-11-02", "2026-11-05"]
+    assert len({archive.locate(manifest.iloc[1]) for manifest in manifests}) == 1
+    for manifest in manifests:
+        _, features = geo.read_expression(archive, manifest)
+        assert features["symbol"][0] == "A1BG"
+
+
 @pytest.mark.real
-def test_gse25066_has_507_samples_in_two_parts_by_relation(small_replica, tmp_path):
-    archive = Archive(tmp_path)
+def test_gse25055_and_gse25065_are_series_of_their_own(small_replica, tmp_path):
+    archive, expected = Archive(tmp_path), {"GSE25055": 309, "GSE25065": 198, "GSE25066": 507}
     with connect(small_replica.base) as client:
-        manifest = geo.fetch(client, archive, "GSE25066", "GPL96")
-    assert set(manifest["release"]) == {"2019-03-25"}
-    parts = {part: geo.read_clinical(archive, manifest, subset={"relation": part}) for part in ("GSE25055", "GSE25065")}
-    assert {part: len(clinical) for part, clinical in parts.items()} == {"GSE25055": 309, "GSE25065": 198}
-    assert not set(parts["GSE25055"].index) & set(parts["GSE25065"].index)
-    values, features = geo.read_expression(archive, manifest, sample_ids=list(parts["GSE25065"].index))
+        manifests = {series: geo.fetch(client, archive, series, "GPL96") for series in expected}
+    clinical = {series: geo.read_clinical(archive, manifest) for series, manifest in manifests.items()}
+    assert {series: len(table) for series, table in clinical.items()} == expected
+    assert not set(clinical["GSE25055"].index) & set(clinical["GSE25065"].index)
+    assert set(clinical["GSE25055"].index) | set(clinical["GSE25065"].index) == set(clinical["GSE25066"].index)
+    assert manifests["GSE25055"]["release"].tolist() == ["2022-11-02", "GPL96"]
+    assert sum(small_replica.requests("GPL96.annot.gz").values()) == 1
+    values, features = geo.read_expression(archive, manifests["GSE25065"])
     assert values.shape == (1689, 198)
     assert not np.isnan(values.to_numpy()).any()
     assert features["symbol"].notna().sum() == 1673
 
 
 @pytest.mark.real
-def test_a_revised_series_is_another_release(small_replica, tmp_path):
-    small_replica.control(revise=["GSE25066"])
+def test_the_super_series_can_be_cut_by_a_characteristic_and_not_by_its_series(small_replica, tmp_path):
     archive = Archive(tmp_path)
     with connect(small_replica.base) as client:
         manifest = geo.fetch(client, archive, "GSE25066", "GPL96")
-    assert set(manifest["release"]) == {"2026-11-05"}
-    assert len(geo.read_clinical(archive, manifest)) == 507
+    basal = geo.read_clinical(archive, manifest, subset={"pam50_class": "Basal"})
+    assert 0 < len(basal) < 507
+    assert set(basal["pam50_class"]) == {"Basal"}
+    with pytest.raises(StudyError, match=r"nothing stands there. For the samples of GSE25055 name it as the source's"):
+        geo.read_clinical(archive, manifest, subset={"relation": "GSE25055"})
+
+
+@pytest.mark.real
+def test_a_revised_series_is_another_release(small_replica, tmp_path):
+    small_replica.control(revise=["GSE25055"])
+    archive = Archive(tmp_path)
+    with connect(small_replica.base) as client:
+        assert geo.release(client, "GSE25065") == "2022-11-02"
+        manifest = geo.fetch(client, archive, "GSE25055", "GPL96")
+    assert manifest["release"].tolist() == ["2026-11-05", "GPL96"]
+    assert len(geo.read_clinical(archive, manifest)) == 309
 
 
 @pytest.mark.real
@@ -196,6 +302,6 @@ def test_one_fault_of_any_kind_is_survived(small_replica, tmp_path, path, kind):
     small_replica.control(fault={"kind": kind, "path": path, "times": 1, "code": 503})
     archive = Archive(tmp_path)
     with connect(small_replica.base, backoff_seconds=0.01) as client:
-        manifest = geo.fetch(client, archive, "GSE25066", "GPL96")
+        manifest = geo.fetch(client, archive, "GSE25065", "GPL96")
     _, features = geo.read_expression(archive, manifest)
     assert features["symbol"].notna().sum() == 1673

@@ -13,6 +13,7 @@ from hnbc_assets.errors import DamagedDownload, StudyError, UpstreamRefused, Ups
 from hnbc_assets.sources import http
 from hnbc_assets.sources.http import connect
 from hnbc_assets.sources.http_answers import retry_after
+from hnbc_assets.sources.pace import Pace
 
 URL = "https://upstream.example/status"
 
@@ -189,3 +190,20 @@ def test_an_interrupted_client_does_not_wait_for_its_next_attempt():
         client.get(URL)
     assert time.monotonic() - began < 10
     assert len(asked) == 1
+
+
+def test_ncbi_is_asked_no_more_than_three_times_a_second_and_others_are_not_held_up():
+    now = 100.0
+    pace = Pace(clock=lambda: now)
+    waits = [pace.due("www.ncbi.nlm.nih.gov") for _ in range(4)]
+    assert waits == pytest.approx([0, 0.34, 0.68, 1.02])
+    assert [pace.due("api.gdc.cancer.gov") for _ in range(3)] == [0, 0, 0]
+    assert pace.due("ftp.ncbi.nlm.nih.gov") == 0  # another machine
+    now = 200.0
+    assert pace.due("www.ncbi.nlm.nih.gov") == 0
+
+
+def test_a_live_client_waits_its_turn_at_ncbi_and_one_of_a_mirror_does_not():
+    with connect("live") as live, connect("http://127.0.0.1:9") as mirror:
+        assert live._pace is not None
+        assert mirror._pace is None

@@ -29,23 +29,21 @@ def losses(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(list(_rows(before.set_index("patient_id"), after.set_index("patient_id"))), columns=columns)
 
 
-def unfollowed(patients: pd.DataFrame) -> pd.Series:
-    """Living patients, by whether any follow-up time is known of them.
+def unfollowed(clinical: pd.DataFrame) -> pd.Series:
+    """Which of GDC's living patients are without any follow-up time.
 
-    Upstreams have moved that time from field to field, and a status stays when its time is lost.
+    GDC has moved that time from field to field and back; a status stays when its time is lost.
 
     Parameters
     ----------
-    patients : patient_id, os_event, and endpoint_exclusions as `endpoints.harmonise` gives them
+    clinical : index patient_id; vital_status, days_to_last_follow_up, days_to_follow_up
 
     Returns
     -------
     bool by patient_id, one row a living patient: True where there is no time.
     """
-    said = patients.set_index("patient_id")[["os_event", "endpoint_exclusions"]]
-    without = said["endpoint_exclusions"].fillna("").str.split("; ").map(lambda why: "os: status without time" in why)
-    followed = said["os_event"].eq(False).fillna(False).astype(bool)
-    return without[without | followed]
+    living = clinical[clinical["vital_status"].str.lower().eq("alive").fillna(False).astype(bool)]
+    return living[["days_to_last_follow_up", "days_to_follow_up"]].isna().all(axis=1)
 
 
 def _rows(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, str, int, int, str]]:

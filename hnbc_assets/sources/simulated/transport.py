@@ -38,6 +38,7 @@ MSIGDB = "data.broadinstitute.org/gsea-msigdb/msigdb/release/2023.2.Hs"
 MARKERS = "raw.githubusercontent.com/ebecht/MCPcounter/6b85a671cfa8385798cea6147b6613a172e47ff5/Signatures/genes.txt"
 LATEST_MARKERS = "raw.githubusercontent.com/ebecht/MCPcounter/master/Signatures/genes.txt"
 OWN_HOST = "simulated.invalid"
+LONGEST_ADDRESS = 8000  # of a request to GDC, in characters
 _building = threading.RLock()
 
 
@@ -119,6 +120,8 @@ class SimulatedTransport(httpx.BaseTransport):
         headers = {key.lower(): value for key, value in request.headers.items()}
         if request.method == "HEAD" and request.url.host == GEO_HOST:
             return httpx.Response(403, request=request)
+        if request.url.host == GDC and len(str(request.url)) > LONGEST_ADDRESS:
+            return httpx.Response(414, request=request)
         answer = self.upstream.answer(request.url.host, request.url.path, query, headers, self.release)
         body = b"" if request.method == "HEAD" else answer.body
         sent = answer.headers | {"Content-Length": str(len(answer.body))}
