@@ -47,7 +47,7 @@ class Replica:
 
     def reset(self, release: str = "45.0") -> None:
         """Bring everything back to the start: the older release, no faults, counters from zero."""
-        self.control(release=release, fault=None, poison=None, revise=[])
+        self.control(release=release, fault=None, poison=None, revise=[], tar=None, gdsc=None)
         self.forget()
 
     def forget(self) -> None:

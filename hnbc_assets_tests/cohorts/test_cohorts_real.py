@@ -62,13 +62,12 @@ def test_metabric_has_216_her2_negative_patients_with_expression_and_93_deaths(s
     assert (row["n_patients"], row["n_included"], row["n_events"], row["n_genes"]) == (2509, 216, 93, 489)
 
 
-def test_gse25066_has_466_her2_negative_patients_with_a_response(small_replica, tmp_path):
+def test_gse25055_and_gse25065_have_466_her2_negative_patients_with_a_response(small_replica, tmp_path):
     archive = Archive(tmp_path)
-    with connect(small_replica.base) as client:
-        manifest = geo.fetch(client, archive, "GSE25066", "GPL96")
     counts = {}
     for part in ("GSE25055", "GSE25065"):
-        clinical = geo.read_clinical(archive, manifest, subset={"relation": part})
+        with connect(small_replica.base) as client:
+            clinical = geo.read_clinical(archive, geo.fetch(client, archive, part, "GPL96"))
         patients = decide_inclusion(harmonise_clinical("geo", clinical), set(clinical.index))
         counts[part] = patients.loc[patients["included"], "response"].value_counts().to_dict()
     assert counts == {"GSE25055": {"RD": 236, "pCR": 52}, "GSE25065": {"RD": 137, "pCR": 41}}

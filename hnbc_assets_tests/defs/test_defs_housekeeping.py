@@ -44,12 +44,12 @@ def put_manifest(lake, name, *rows):
 def lake(place):
     lake = Lake(place.data_lake)
     put_manifest(lake, "gdc/TCGA-BRCA", {"source": "gdc", "release": "46.0"})
-    put_manifest(lake, "geo/GSE25066", {"source": "geo", "release": "2019-03-25"})
+    put_manifest(lake, "geo/GSE25055", {"source": "geo", "release": "2019-03-25"})
     return lake
 
 
 def test_releases_in_use_are_those_that_the_tables_were_made_from(lake):
-    assert releases_in_use(lake) == {"gdc/TCGA-BRCA": "46.0", "geo/GSE25066": "2019-03-25"}
+    assert releases_in_use(lake) == {"gdc/TCGA-BRCA": "46.0", "geo/GSE25055": "2019-03-25"}
 
 
 def test_nothing_is_in_use_in_an_empty_lake(tmp_path):
@@ -58,7 +58,7 @@ def test_nothing_is_in_use_in_an_empty_lake(tmp_path):
 
 def test_the_archive_keeps_as_many_releases_as_the_study_says_and_those_in_use(instance, study, place, lake, pruning):
     swept = keep_house(instance, study, place, ASSETS)
-    assert pruning == [(lake.raw, 3, {"gdc/TCGA-BRCA": "46.0", "geo/GSE25066": "2019-03-25"})]
+    assert pruning == [(lake.raw, 3, {"gdc/TCGA-BRCA": "46.0", "geo/GSE25055": "2019-03-25"})]
     assert swept.metadata["releases removed"] == "gdc/TCGA-BRCA 43.0"
     assert swept.metadata["bytes of archived files"] == 300
     assert "archive left alone" not in swept.metadata

@@ -74,7 +74,7 @@ def test_a_publication_names_the_releases_that_it_rests_on():
     [
         {},
         {"gdc/TCGA-BRCA": "45.0"},
-        {"gdc/TCGA-BRCA": "45.0", "geo/GSE25066": "2019-03-25", "gdsc": "8.5"},
+        {"gdc/TCGA-BRCA": "45.0", "geo/GSE25055": "2022-11-02", "gdsc": "8.5"},
         {"gene_sets": "markers 2026-03-02 and others", "table/ours": "2026-03-02T10-00-00"},
     ],
 )

@@ -176,7 +176,7 @@ def signature(**other):
         "signature": registry.records(rows),
         "single_sample": registry.records(alone),
         "description": described,
-        "trained_on": "gdc/TCGA-BRCA 45.0; geo/GSE25066 2019-03-25",
+        "trained_on": "gdc/TCGA-BRCA 45.0; geo/GSE25055 2022-11-02",
         "trained_at": T1,
         "code_version": "c1",
         "run_id": "run",

@@ -49,7 +49,7 @@ def test_the_gdc_gives_the_same_her2_as_the_portal(lake):
     assert counted.sum() == both.n == both.same == 1073
 
 
-def test_responses_of_gse25066(lake):
+def test_responses_of_gse25055_and_gse25065(lake):
     counted = lake.ask("""
         SELECT cohort_id, response, count(*) AS n FROM patients
         WHERE cohort_id IN ('gse25055', 'gse25065') AND included AND response IS NOT NULL GROUP BY ALL""")
@@ -124,10 +124,10 @@ def test_a_run_survives_what_hosts_do_on_bad_days(small_replica, tmp_path):
 
 def test_a_file_that_stays_damaged_is_named_and_the_next_run_completes_from_what_was_kept(small_replica, tmp_path):
     lake = Lake(tmp_path / "lake", STUDY, small_replica.base)
-    small_replica.control(fault=[{"kind": "html", "path": "GSE25066_series_matrix.txt.gz"}])
+    small_replica.control(fault=[{"kind": "html", "path": "GSE25055_series_matrix.txt.gz"}])
     ended = lake.hnbc("run")
     assert ended.returncode == 3, ended.stdout + ended.stderr
-    assert "GSE25066_series_matrix.txt.gz" in ended.stdout + ended.stderr
+    assert "GSE25055_series_matrix.txt.gz" in ended.stdout + ended.stderr
     assert not lake.database.exists()
     small_replica.control(fault=None)
     small_replica.forget()
@@ -137,4 +137,4 @@ def test_a_file_that_stays_damaged_is_named_and_the_next_run_completes_from_what
     fetched = [
         path for path in small_replica.requests() if "/data/" in path or path.endswith((".txt", ".gz", ".zip", ".xlsx"))
     ]
-    assert [Path(path).name for path in fetched] == ["GSE25066_series_matrix.txt.gz"]
+    assert [Path(path).name for path in fetched] == ["GSE25055_series_matrix.txt.gz"]

@@ -98,7 +98,7 @@ def test_every_asset_is_made_once_and_only_what_rests_on_the_release(followed):
     assert made == dict.fromkeys(made, 1)
     assert set(made) == followed.lake.remade(followed.before) | {"hnbc_database"}
     assert {GDC, "cohorts/gdc_tcga_brca", "patients", "risk_scores", "release_reports"} <= set(made)
-    assert not {"signature", "univariate_cox", "cohorts/brca_tcga", "raw/geo/GSE25066"} & set(made)
+    assert not {"signature", "univariate_cox", "cohorts/brca_tcga", "raw/geo/GSE25055"} & set(made)
 
 
 def test_a_change_is_observed_once_however_often_it_is_looked_at(followed):

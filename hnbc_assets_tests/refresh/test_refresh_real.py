@@ -73,7 +73,7 @@ def refreshed(older: Evidence, world: Replica, tmp_path_factory) -> Step:
 def revised(refreshed: Step, world: Replica, tmp_path_factory) -> Iterator[Step]:
     """A copy of that, after a series and a study were revised."""
     lake = refreshed.lake.copy(tmp_path_factory.mktemp("revised"))
-    world.control(revise=["GSE25066", "brca_metabric"])
+    world.control(revise=["GSE25055", "brca_metabric"])
     yield take(lake, world, "refresh")
     world.control(revise=[])
 
@@ -95,7 +95,7 @@ def test_a_dry_run_tells_what_would_be_fetched_and_fetches_nothing(foreseen, ref
     new = files[~files.sha256.isin(known.sha256)]
     assert len(new) == 53
     assert rows["gdc/TCGA-BRCA"] == ["45.0", "46.0", "53", f"{new.size_bytes.sum() / 1e6:,.1f}"]
-    others = [rows[name][2] for name in ("geo/GSE25066", "cbioportal/brca_tcga", "gdsc", "gene_sets")]
+    others = [rows[name][2] for name in ("geo/GSE25055", "cbioportal/brca_tcga", "gdsc", "gene_sets")]
     assert others == ["0", "0", "0", "0"]
     assert f"would be made: {GDC}\n" in foreseen.ended.stdout
     assert fetched(foreseen.requests) == {}
@@ -223,9 +223,9 @@ def test_a_second_refresh_fetches_nothing_and_makes_nothing(refreshed, world, tm
 def test_a_revised_series_and_study_are_fetched_and_nothing_else(revised):
     asked = fetched(revised.requests)
     assert set(asked.values()) == {1}
-    folders = ("/GSE25066/", "/brca_metabric/", "/GPL96.annot.gz")  # a series comes with its platform's annotation
+    folders = ("/GSE25055/", "/brca_metabric")  # neither the other series, nor the annotation of both
     assert all(any(folder in path for folder in folders) for path in asked)
-    assert any("/GSE25066/" in path for path in asked)
+    assert any("/GSE25055/" in path for path in asked)
     assert any(path.endswith("/brca_metabric/data_clinical_patient.txt") for path in asked)
 
 
@@ -245,9 +245,9 @@ def test_one_patients_follow_up_reaches_the_figures_and_no_expression_is_read_ag
 def test_the_three_publications_stand_beside_each_other_in_the_history(revised):
     published = revised.lake.ask("SELECT * FROM publications ORDER BY published_at")
     assert len(published) == 3
-    assert "geo/GSE25066 2026-11-05" in published.releases[2]
+    assert "geo/GSE25055 2026-11-05" in published.releases[2]
     kept = revised.lake.ask("SELECT DISTINCT asset FROM release_changes")
-    assert set(kept.asset) == {GDC, "raw/cbioportal/brca_metabric", "raw/geo/GSE25066"}
+    assert set(kept.asset) == {GDC, "raw/cbioportal/brca_metabric", "raw/geo/GSE25055"}
 
 
 def words(page) -> str:

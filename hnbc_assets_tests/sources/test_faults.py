@@ -24,7 +24,7 @@ from hnbc_assets.sources import gdc
 from hnbc_assets.sources.archive import Archive, Wanted
 from hnbc_assets.sources.http import connect
 
-SERIES = "https://ftp.ncbi.nlm.nih.gov/geo/series/GSE25nnn/GSE25066/matrix/GSE25066_series_matrix.txt.gz"
+SERIES = "https://ftp.ncbi.nlm.nih.gov/geo/series/GSE25nnn/GSE25055/matrix/GSE25055_series_matrix.txt.gz"
 
 
 @pytest.fixture

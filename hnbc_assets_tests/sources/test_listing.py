@@ -15,7 +15,7 @@ from hnbc_assets.sources.simulated import transport
 LATEST, VERSIONED = "https://raw.example/lists/main/genes.gmt", "https://x.org/sets/v1.2/b.gmt"
 PROFILE = "mrna_illumina_microarray_zscores_ref_diploid_samples"
 ASK = {
-    "geo": (lambda c, a, f: f(c, a, "GSE25066", "GPL96"), geo, lambda c: geo.release(c, "GSE25066")),
+    "geo": (lambda c, a, f: f(c, a, "GSE25055", "GPL96"), geo, lambda c: geo.release(c, "GSE25055")),
     "cbioportal": (
         lambda c, a, f: f(c, a, "brca_metabric", profile=PROFILE),
         cbioportal,
@@ -46,7 +46,10 @@ def test_a_listing_is_what_fetch_then_has_and_writes_nothing(small_replica, tmp_
         assert look(client) == listing.release == fetched_release(source, rows)
         assert archive.missing(ask(client, archive, module.listing)) == []
     fetched = rows[~rows["file_id"].isin([reply.file_id for reply in listing.replies])]
-    assert sum(sizes.values()) == fetched["size_bytes"].sum()
+    if source == "geo":  # its gateway refuses HEAD
+        assert set(sizes.values()) == {None}
+    else:
+        assert sum(sizes.values()) == fetched["size_bytes"].sum()
     assert len(fetched) == len(missing)
 
 

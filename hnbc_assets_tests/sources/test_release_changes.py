@@ -136,14 +136,14 @@ def test_a_broken_release_shows_its_losses(small_replica, tmp_path):
 
 @pytest.mark.real
 def test_a_revised_series_is_a_replaced_matrix_and_no_other_value(replica, tmp_path):
-    archive, source = Archive(tmp_path), GeoSource(kind="geo", series="GSE25066", platform="GPL96")
+    archive, source = Archive(tmp_path), GeoSource(kind="geo", series="GSE25055", platform="GPL96")
     with connect(replica.base) as client:
-        before = geo.fetch(client, archive, "GSE25066", "GPL96")
-        replica.control(revise=["GSE25066", "brca_metabric"])
-        after = geo.fetch(client, archive, "GSE25066", "GPL96")
+        before = geo.fetch(client, archive, "GSE25055", "GPL96")
+        replica.control(revise=["GSE25055", "brca_metabric"])
+        after = geo.fetch(client, archive, "GSE25055", "GPL96")
     changes = release_changes(archive, source, before, after)
     assert changes.drop(columns=["old_value", "new_value"]).to_numpy().tolist() == [
-        ["geo", "2019-03-25", "2026-11-05", "file_superseded", "GSE25066_series_matrix.txt.gz", "sha256"]
+        ["geo", "2022-11-02", "2026-11-05", "file_superseded", "GSE25055_series_matrix.txt.gz", "sha256"]
     ]
     assert changes["old_value"][0] == before["sha256"][0] != changes["new_value"][0]
     assert field_changes(archive, source, before, after) == FieldChanges({}, ())
@@ -155,7 +155,7 @@ def test_a_revised_study_is_a_replaced_table_and_one_patients_value(replica, tmp
     source = CbioportalSource(kind="cbioportal", study="brca_metabric", profile=PROFILE)
     with connect(replica.base) as client:
         before = cbioportal.fetch(client, archive, "brca_metabric", profile=PROFILE)
-        replica.control(revise=["GSE25066", "brca_metabric"])
+        replica.control(revise=["GSE25055", "brca_metabric"])
         after = cbioportal.fetch(client, archive, "brca_metabric", profile=PROFILE)
     changes = release_changes(archive, source, before, after)
     assert set(changes["from_release"]) == {"2026-03-02T10-00-00"}
