@@ -40,22 +40,29 @@ def of_gdc(
     yield Ask("fields of files", at("files/_mapping"), _gdc_file_fields, first_bytes=WHOLE_REPLY)
     fields = ",".join(field for (field,) in gdc.FILE_FIELDS_REQUIRED)
     understand = {"star": _star, "maf": _maf, "biotab": _biotab}
-    for kind, condition in gdc.searches(project, mutations).items():
+
+    def index(kind: str, condition: gdc_api.Filter, *, last: bool, told: str = "") -> Ask:
         params = {"filters": json.dumps(condition, separators=(",", ":")), "fields": fields, "format": "JSON"}
 
-        def data_of(seen: Glimpse, kind: str = kind) -> Iterator[Ask]:
+        def data_of(seen: Glimpse) -> Iterator[Ask]:
             hits, _ = gdc_api.read_page(json.loads(seen.start), seen.url)
             for hit in hits[:1]:
                 yield Ask(f"{kind} file", at(f"data/{hit['file_id']}"), understand[kind])
+            if not hits and not last:
+                yield index(kind, gdc.biotab_by_name(project), last=True, told=", by name")
 
-        yield Ask(
-            f"index of {kind} files",
+        return Ask(
+            f"index of {kind} files{told}",
             at("files"),
-            partial(_gdc_hits, project=project, kind=kind),
+            partial(_gdc_hits, project=project, kind=kind, needed=last and (kind == "star" or pinned)),
             params=params | {"size": "1"},
             first_bytes=WHOLE_REPLY,
             then=data_of,
         )
+
+    pinned = project in gdc.BIOTAB_FILE_IDS
+    for kind, condition in gdc.searches(project, mutations).items():
+        yield index(kind, condition, last=not (kind == "biotab" and pinned))
     if endpoints == "tcga_cdr":
         yield Ask("curated survival (TCGA-CDR)", at(f"data/{gdc_index.CDR_FILE_ID}"), workbook)
 
@@ -115,9 +122,9 @@ def _gdc_file_fields(seen: Glimpse) -> str:
     return f"{len(known)} fields; all of the {len(gdc.FILE_FIELDS_REQUIRED)} needed among the {len(chosen)} asked for"
 
 
-def _gdc_hits(seen: Glimpse, *, project: str, kind: str) -> str:
+def _gdc_hits(seen: Glimpse, *, project: str, kind: str, needed: bool) -> str:
     hits, total = gdc_api.read_page(_json(seen), seen.url)
-    if not hits and (kind == "star" or project in gdc.BIOTAB_FILE_IDS):
+    if not hits and needed:
         raise UpstreamChanged(f"no open {kind} file of {project}")
     lost = [
         field for field in ("file_id", "file_name", "md5sum", "file_size", "access") if hits and field not in hits[0]

@@ -10,6 +10,8 @@ from hnbc_assets.errors import DownloadsIncomplete, UpstreamChanged
 from hnbc_assets.sources import gdc, gdc_api
 from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.probes import of_gdc
+from hnbc_assets.sources.probing import probe
 from hnbc_assets.sources.release_changes import CASES_PAGE, field_changes
 from hnbc_assets.sources.simulated import Simulation, transport
 from hnbc_assets.study_sources import GdcSource
@@ -110,3 +112,14 @@ def test_only_fields_that_gdc_lists_are_asked_for_and_neither_gender_nor_version
     asked = [url for _, url in host.asked if "/files?" in url]
     assert asked
     assert not any("version" in url for url in asked)
+
+
+@pytest.mark.parametrize(
+    ("biotab", "verdicts"),
+    [(BIOTAB, ["good", "good"]), (MOVED, ["good", "good", "good"]), (None, ["good", "fails"])],
+    ids=["known", "moved", "gone"],
+)
+def test_a_probe_looks_for_the_biotab_as_a_run_does(biotab, verdicts):
+    with connect("simulated", transport=Moved(biotab=biotab)) as client:
+        seen = [found for ask in of_gdc(client, "TCGA-BRCA", mutations=False) for found in probe(client, ask)]
+    assert [found.verdict for found in seen if "biotab" in found.what] == verdicts
