@@ -7,7 +7,7 @@ a source is asked (sources/).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -16,7 +16,11 @@ from hnbc_assets.redaction import redacted
 Endpoint = Literal["os", "dss", "pfi", "drfs"]
 Role = Literal["discovery", "training", "validation", "descriptive"]
 Scale = Literal["log2_tpm", "log2_cpm", "log2_intensity", "zscore", "probe_scaled"]
-Her2 = Literal["negative", "positive", "indeterminate"]
+Her2 = Literal["negative", "positive", "equivocal", "indeterminate", "missing"]
+Her2Score = Literal["0", "1+", "2+", "3+", "missing"]
+Receptor = Literal["positive", "negative", "indeterminate", "missing"]
+Response = Literal["pCR", "RD", "missing"]
+Event = Literal["event", "censored", "missing"]
 Values = Literal["linear", "log2"]
 LOG_SCALES = ("log2_tpm", "log2_cpm", "log2_intensity")
 GDC_SCALE = {"tpm": "log2_tpm", "counts": "log2_cpm"}
@@ -127,7 +131,9 @@ class Cohort(Section):
     """A cohort: its role, where it comes from, how its values are to be read.
 
     `columns` names upstream columns for what they hold (`os_days: follow_up`), for geo and table cohorts whose own
-    names are not understood; `her2_values` maps a reported HER2 status. `collapse` says how the features of a gene
+    names are not understood. `her2_values`, `her2_score_values`, `er_values`, `pr_values`, `response_values` and, by
+    endpoint, `event_values` say what upstream's values mean, in place of the evident words: every value that occurs is
+    to be named, but for those that evidently say nothing (NA, unknown …). `collapse` says how the features of a gene
     become one: by default the mean on gene-wise scales, the feature of the highest variance on logarithms.
     `time_origin` is what survival is counted from (diagnosis, surgery …), where the source says it.
     """
@@ -138,11 +144,36 @@ class Cohort(Section):
     endpoint: Endpoint | None = None
     collapse: Literal["mean", "max_variance"] | None = None
     her2_values: dict[str, Her2] | None = None
+    her2_score_values: dict[str, Her2Score] | None = None
+    er_values: dict[str, Receptor] | None = None
+    pr_values: dict[str, Receptor] | None = None
+    response_values: dict[str, Response] | None = None
+    event_values: dict[Endpoint, dict[str, Event]] = Field(default_factory=dict)
     columns: dict[str, str] | None = None
     chemotherapy: str | None = None
     time_origin: str | None = None
     scaled_with: str | None = None
     caution: str | None = None
+
+    @field_validator("her2_values", "er_values", "pr_values", "response_values", mode="before")
+    @classmethod
+    def _values_as_text(cls, mapping: Any) -> Any:
+        return _keys_as_text(mapping)
+
+    @field_validator("her2_score_values", mode="before")
+    @classmethod
+    def _scores_as_text(cls, mapping: Any) -> Any:
+        mapping = _keys_as_text(mapping)
+        if not isinstance(mapping, dict):
+            return mapping
+        return {key: _score(meaning) for key, meaning in mapping.items()}
+
+    @field_validator("event_values", mode="before")
+    @classmethod
+    def _events_as_text(cls, by_endpoint: Any) -> Any:
+        if not isinstance(by_endpoint, dict):
+            return by_endpoint
+        return {endpoint: _keys_as_text(mapping) for endpoint, mapping in by_endpoint.items()}
 
     @model_validator(mode="after")
     def _role_has_what_it_needs(self) -> Cohort:
@@ -172,3 +203,21 @@ class Cohort(Section):
     def values(self) -> Values | None:
         """What upstream's values are, where the study says it."""
         return None if isinstance(self.source, GdcSource) else self.source.values
+
+
+def _keys_as_text(mapping: Any) -> Any:
+    """A mapping with its keys as upstream writes them: YAML reads 1 as a number, and yes, on and true as one truth."""
+    if not isinstance(mapping, dict):
+        return mapping
+    text: dict[Any, Any] = {}
+    for key, meaning in mapping.items():
+        if isinstance(key, bool):
+            text |= dict.fromkeys(("yes", "true", "on") if key else ("no", "false", "off"), meaning)
+        else:
+            text[str(key) if isinstance(key, int | float) else key] = meaning
+    return text
+
+
+def _score(meaning: Any) -> Any:
+    """0, 1+, 2+ or 3+ of a score that may be written as a number."""
+    return {0: "0", 1: "1+", 2: "2+", 3: "3+"}.get(meaning, meaning) if type(meaning) is int else meaning

@@ -17,9 +17,18 @@ from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import Stage
 from hnbc_assets.defs.upstreams import raw_key
 from hnbc_assets.study import Study
-from hnbc_assets.tables import Cohorts, GeneMappings, IncludedPatients, Patients, Samples, SharedPatients
+from hnbc_assets.tables import (
+    ClinicalValues,
+    Cohorts,
+    GeneMappings,
+    IncludedPatients,
+    Patients,
+    Samples,
+    SharedPatients,
+)
 
 if TYPE_CHECKING:
+    from hnbc_assets.science.cohorts.clinical import Harmonised
     from hnbc_assets.sources.cohort_files import CohortFiles
 
 Frames = dict[str, pd.DataFrame]
@@ -80,6 +89,12 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
                 f"included_patients/{name}", IncludedPatients, f"Patients of cohort {name} that enter the analysis."
             ),
             Described(f"gene_mappings/{name}", GeneMappings, f"How the genes of cohort {name} were made of features."),
+            Described(
+                f"clinical_values/{name}",
+                ClinicalValues,
+                f"What the values of cohort {name}'s clinical records were taken for.",
+                (Check(checks.event_codes_plain(name)),),
+            ),
         ],
         name=f"cohort_{name}",
         inputs={"manifest": raw_key(name, cohort.source), "gene_manifest": _gene_names_from(stage, name)},
@@ -104,7 +119,7 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
             upstream=cohort.values,
         )
         clinical = harmonised(stage, name, files)
-        patients = decide_inclusion(clinical, set(genes.columns))
+        patients = decide_inclusion(clinical.patients, set(genes.columns))
         require_role(patients, genes, cohort.role, cohort.endpoint, cohort_id=name, min_events=min_events)
         counts = {"patients": len(patients), "included": int(patients.included.sum()), "genes": len(genes)}
         return {
@@ -113,21 +128,23 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
             f"patients/{name}": Publication(patients, metadata=counts),
             f"included_patients/{name}": patients.loc[patients.included, ["cohort_id", "patient_id"]],
             f"gene_mappings/{name}": mapping.assign(cohort_id=name),
+            f"clinical_values/{name}": clinical.values,
         }
 
     return read_cohort
 
 
-def harmonised(stage: Stage, name: str, files: CohortFiles) -> pd.DataFrame:
+def harmonised(stage: Stage, name: str, files: CohortFiles) -> Harmonised:
     """A cohort's clinical records by the study's rules, before it is decided who is included."""
     from hnbc_assets.science.cohorts.clinical import harmonise_clinical
+    from hnbc_assets.science.cohorts.vocabulary import MEANINGS, Mappings
 
     cohort, inclusion = stage.study.cohorts[name], stage.study.inclusion
     return harmonise_clinical(
         cohort.source.kind,
         files.clinical(),
         cohort_id=name,
-        her2_values=cohort.her2_values,
+        mappings=Mappings(**{setting: getattr(cohort, setting) for setting in MEANINGS}),
         columns=cohort.columns,
         chemotherapy=cohort.chemotherapy,
         exclude_males=inclusion.exclude_males,
@@ -176,6 +193,11 @@ def _over_all(stage: Stage) -> list[dg.AssetsDefinition]:
         """How each cohort's genes were made of the upstream's probes or rows, and what was dropped."""
         return pd.concat(each.values(), ignore_index=True)
 
+    @stage.asset(ClinicalValues, inputs={"each": {name: f"clinical_values/{name}" for name in study.cohorts}})
+    def clinical_values(each: Frames) -> pd.DataFrame:
+        """What each value of the cohorts' clinical records was taken for, how often it occurs, and by what rule."""
+        return pd.concat(each.values(), ignore_index=True)
+
     @stage.asset(
         Cohorts,
         inputs={
@@ -218,4 +240,4 @@ def _over_all(stage: Stage) -> list[dg.AssetsDefinition]:
 
         return compare({name: (patients[name], expression[name]) for name in study.cohorts})
 
-    return [patients, samples, gene_mappings, cohorts, shared_patients]
+    return [patients, samples, gene_mappings, clinical_values, cohorts, shared_patients]

@@ -154,4 +154,5 @@ def _patients(stage: Stage, name: str, manifest: pd.DataFrame) -> pd.DataFrame:
     """A cohort's patients as the study would read them from these files."""
     from hnbc_assets.sources.cohort_files import CohortFiles
 
-    return harmonised(stage, name, CohortFiles(open_archive(stage.place), manifest, stage.study.cohorts[name].source))
+    files = CohortFiles(open_archive(stage.place), manifest, stage.study.cohorts[name].source)
+    return harmonised(stage, name, files).patients

@@ -17,7 +17,15 @@ from hnbc_assets.tables.changes import (
     SignatureChallengers,
     SignatureChanges,
 )
-from hnbc_assets.tables.cohorts import Cohorts, GeneMappings, IncludedPatients, Patients, Samples, SharedPatients
+from hnbc_assets.tables.cohorts import (
+    ClinicalValues,
+    Cohorts,
+    GeneMappings,
+    IncludedPatients,
+    Patients,
+    Samples,
+    SharedPatients,
+)
 from hnbc_assets.tables.database import CheckResults, ColumnDictionary, Lineage, Manifest, RawFiles, Truth
 from hnbc_assets.tables.drugs import DrugAssociations, DrugModels, DrugSensitivity
 from hnbc_assets.tables.genes import (
@@ -55,6 +63,7 @@ __all__ = [
     "CandidateGenes",
     "CandidateOverlap",
     "CheckResults",
+    "ClinicalValues",
     "Cohorts",
     "Column",
     "ColumnDictionary",

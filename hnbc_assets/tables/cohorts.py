@@ -11,6 +11,11 @@ SCALES = ("log2_tpm", "log2_cpm", "log2_intensity", "zscore", "probe_scaled", "r
 ROLES = ("discovery", "training", "validation", "descriptive")
 STATUS = ("positive", "negative", "indeterminate")
 HER2 = ("negative", "positive", "indeterminate", "discordant")
+TEST = ("negative", "positive", "equivocal", "indeterminate")
+STAGE_GROUPS = ("0", "I", "II", "III", "IV")
+STAGES = ("0", *(group + part for group in STAGE_GROUPS[1:] for part in ("", "A", "B", "C")))
+SUBTYPES = ("LumA", "LumB", "Her2", "Basal", "Normal", "claudin-low")
+UNDERSTOOD_BY = ("evident", "study", "r_convention", "says nothing", "not understood")
 
 
 class Cohorts(Table):
@@ -50,29 +55,38 @@ class Patients(Table):
     age_years: float = column("age at diagnosis", unit="years", nullable=True, ge=0, le=120)
     sex: str = column("female or male", nullable=True, isin=("female", "male"))
     menopause: str = column("menopausal state", nullable=True, isin=("pre", "peri", "post"))
-    stage: str = column("pathological stage (AJCC), I to IV", nullable=True)
+    stage: str = column(
+        "stage (AJCC) as the source gives it, pathological where it says so; subdivisions A to C",
+        nullable=True,
+        isin=STAGES,
+    )
+    stage_group: str = column("stage without its subdivision", nullable=True, isin=STAGE_GROUPS)
     t_stage: str = column("pathological T", nullable=True)
     n_stage: str = column("pathological N", nullable=True)
     m_stage: str = column("pathological M", nullable=True)
-    er_status: str = column("oestrogen receptor by immunohistochemistry", nullable=True, isin=STATUS)
-    pr_status: str = column("progesterone receptor by immunohistochemistry", nullable=True, isin=STATUS)
-    her2_ihc: str = column("HER2 by immunohistochemistry as reported in words", nullable=True)
+    er_status: str = column(
+        "oestrogen receptor, by immunohistochemistry where the source has that", nullable=True, isin=STATUS
+    )
+    pr_status: str = column(
+        "progesterone receptor, by immunohistochemistry where the source has that", nullable=True, isin=STATUS
+    )
+    her2_ihc: str = column("HER2 by immunohistochemistry as reported in words", nullable=True, isin=TEST)
     her2_ihc_score: str = column("HER2 immunohistochemistry score", nullable=True, isin=("0", "1+", "2+", "3+"))
-    her2_fish: str = column("HER2 by in-situ hybridisation as reported", nullable=True)
+    her2_fish: str = column("HER2 by in-situ hybridisation as reported", nullable=True, isin=TEST)
     her2_status: str = column("HER2 by the study's rule", isin=HER2)
     her2_rule: str = column("the rule that decided")
-    her2_asco_cap: str = column("HER2 by the plain ASCO/CAP reading", nullable=True)
+    her2_asco_cap: str = column("HER2 by the plain ASCO/CAP reading", nullable=True, isin=TEST)
     her2_low: bool = column("1+, or 2+ with negative ISH; null without a score", nullable=True)
-    pam50: str = column("intrinsic subtype as reported", nullable=True)
+    pam50: str = column("intrinsic subtype as reported", nullable=True, isin=SUBTYPES)
     site: str = column("tissue source site or centre", nullable=True)
     chemotherapy: str = column("chemotherapy as reported or as the cohort's protocol gives it", nullable=True)
-    os_days: float = column("overall survival time", unit="days", nullable=True, gt=0)
+    os_days: float = column("overall survival time", unit="days", nullable=True, gt=0, le=36525)
     os_event: bool = column("died", nullable=True)
-    dss_days: float = column("disease-specific survival time", unit="days", nullable=True, gt=0)
+    dss_days: float = column("disease-specific survival time", unit="days", nullable=True, gt=0, le=36525)
     dss_event: bool = column("died of the disease", nullable=True)
-    pfi_days: float = column("progression-free interval", unit="days", nullable=True, gt=0)
+    pfi_days: float = column("progression-free interval", unit="days", nullable=True, gt=0, le=36525)
     pfi_event: bool = column("progressed, recurred or died of the disease", nullable=True)
-    drfs_days: float = column("distant relapse-free survival time", unit="days", nullable=True, gt=0)
+    drfs_days: float = column("distant relapse-free survival time", unit="days", nullable=True, gt=0, le=36525)
     drfs_event: bool = column("distant relapse or death", nullable=True)
     endpoint_exclusions: str = column("endpoints set to null, each with its reason", nullable=True)
     response: str = column("response to neoadjuvant chemotherapy", nullable=True, isin=("pCR", "RD"))
@@ -109,6 +123,23 @@ class GeneMappings(Table):
     n_features: int = column("probes or rows that carry the symbol", unit="features", ge=0)
     rule: str = column("how they were resolved, or why they were dropped")
     upstream_symbols: str = column("outdated or damaged symbols that they carried", nullable=True)
+
+
+class ClinicalValues(Table):
+    """A value that a cohort's clinical records use, how often, and what it was taken for."""
+
+    key = ("cohort_id", "column_name", "upstream_column", "value")
+    cohort_id: str = column("the cohort's name in the study")
+    column_name: str = column("the column of patients that it became")
+    upstream_column: str = column("the upstream's column, or the columns of which the first that says something counts")
+    value: str = column("as upstream writes it")
+    n_patients: int = column("clinical records that hold it", unit="patients", ge=1)
+    meaning: str = column("what it was taken for; null where it counts as missing", nullable=True)
+    understood_by: str = column(
+        "how: evident words, the study's own mapping, R's convention for events (1 censored, 2 event); or why it "
+        "counts as missing",
+        isin=UNDERSTOOD_BY,
+    )
 
 
 class SharedPatients(Table):

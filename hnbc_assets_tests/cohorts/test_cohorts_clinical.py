@@ -47,7 +47,7 @@ GEO = frame(
 
 
 def test_gdc_survival_is_death_or_the_longest_follow_up():
-    patients = harmonise_clinical("gdc", GDC, exclude_stage_iv_from_progression=False).set_index("patient_id")
+    patients = harmonise_clinical("gdc", GDC, exclude_stage_iv_from_progression=False).patients.set_index("patient_id")
     assert patients["os_days"].tolist()[:2] == [900, 400]
     assert patients["os_event"].tolist()[:2] == [True, False]
     assert patients["os_days"].isna().tolist()[2:] == [True, True]
@@ -61,14 +61,14 @@ def test_gdc_survival_is_death_or_the_longest_follow_up():
 def test_the_curated_endpoint_is_preferred_and_the_api_fills_its_gaps():
     curated = GDC.assign(cdr_pfi=[0, 1, None, None], cdr_pfi_time=[850, 20, None, None], cdr_dss=0, cdr_dss_time=900)
     curated.loc["TCGA-C3-A003", ["progression_or_recurrence", "days_to_progression"]] = ["yes", 33]
-    patients = harmonise_clinical("gdc", curated, exclude_stage_iv_from_progression=False)
+    patients = harmonise_clinical("gdc", curated, exclude_stage_iv_from_progression=False).patients
     assert patients["pfi_days"].tolist()[:3] == [850, 20, 33]
     assert patients["pfi_event"].tolist()[:3] == [False, True, True]
     assert patients["dss_days"].tolist() == [900] * 4
 
 
 def test_every_record_is_kept_and_who_is_out_knows_why():
-    patients = harmonise_clinical("gdc", GDC, cohort_id="gdc", exclude_males=True)
+    patients = harmonise_clinical("gdc", GDC, cohort_id="gdc", exclude_males=True).patients
     assert list(patients.columns) == ["cohort_id", *COLUMNS]
     decided = decide_inclusion(patients, {"TCGA-A1-A001", "TCGA-B2-A002"})
     assert decided["included"].tolist() == [True, False, False, False]
@@ -79,12 +79,12 @@ def test_every_record_is_kept_and_who_is_out_knows_why():
         "HER2 indeterminate (no_informative_test); no expression",
     ]
     assert decided["endpoint_exclusions"][1] == "pfi: stage IV"
-    kept = decide_inclusion(harmonise_clinical("gdc", GDC), set(GDC.index))
+    kept = decide_inclusion(harmonise_clinical("gdc", GDC).patients, set(GDC.index))
     assert kept["included"].tolist() == [True, True, False, False]
 
 
 def test_geo_characteristics_fill_the_columns_of_patients():
-    patients = harmonise_clinical("geo", GEO, chemotherapy="taxane and anthracycline")
+    patients = harmonise_clinical("geo", GEO, chemotherapy="taxane and anthracycline").patients
     assert patients["age_years"].tolist()[0] == 46
     assert np.isnan(patients["age_years"][1])
     assert patients["er_status"].tolist() == ["positive", "negative", "indeterminate"]
@@ -99,7 +99,7 @@ def test_geo_characteristics_fill_the_columns_of_patients():
 def test_unusual_column_names_are_named_by_the_study():
     table = frame(["p1", "p2"], Years=["50", "60"], months=["12", "24"], died=["yes", "no"], HER2=["neg", "pos"])
     columns = {"age_years": "Years", "os_months": "months", "os_event": "died"}
-    patients = harmonise_clinical("table", table, columns=columns)
+    patients = harmonise_clinical("table", table, columns=columns).patients
     assert patients["os_days"].tolist() == [365.25, 730.5]
     assert patients["os_event"].tolist() == [True, False]
     assert patients["her2_status"].tolist() == ["negative", "positive"]
@@ -119,7 +119,7 @@ def test_what_patients_died_of_is_metabrics_disease_specific_survival():
         CLAUDIN_SUBTYPE=["claudin-low", "NC", "LumB"],
         TUMOR_STAGE=["2.0", "0.0", None],
     )
-    patients = harmonise_clinical("cbioportal", clinical)
+    patients = harmonise_clinical("cbioportal", clinical).patients
     assert patients["os_event"].tolist() == [True, True, False]
     assert patients["dss_event"].tolist() == [True, False, False]
     assert patients["pam50"].tolist() == ["claudin-low", None, "LumB"]
@@ -140,9 +140,9 @@ def test_what_patients_died_of_is_metabrics_disease_specific_survival():
         (words.subtype, "BRCA_LumA", "LumA"),
         (words.menopause, "peri (6-12 months since last menstrual period)", "peri"),
         (words.menopause, "indeterminate (neither pre or postmenopausal)", None),
-        (words.event, "0:ALIVE OR DEAD TUMOR FREE", 0.0),
-        (words.event, "1:DECEASED", 1.0),
-        (words.event, "LIVING", 0.0),
+        (words.event, "0:ALIVE OR DEAD TUMOR FREE", "censored"),
+        (words.event, "1:DECEASED", "event"),
+        (words.event, "LIVING", "censored"),
         (words.event, "unknown", None),
     ],
 )
@@ -151,7 +151,7 @@ def test_many_spellings_have_one_meaning(function, given, expected):
 
 
 def test_a_cohort_that_lacks_what_its_role_needs_says_what():
-    patients = decide_inclusion(harmonise_clinical("geo", GEO), set(GEO.index))
+    patients = decide_inclusion(harmonise_clinical("geo", GEO).patients, set(GEO.index))
     genes = pd.DataFrame(0.0, index=["A"], columns=GEO.index)
     with pytest.raises(CohortUnusable, match=r"x is to find .* 1 pCR and 1 RD among 2 .*cohorts\.x\.columns\.response"):
         require_role(patients, genes, "discovery", None, cohort_id="x", min_events=20)
@@ -166,7 +166,7 @@ def test_a_cohort_that_lacks_what_its_role_needs_says_what():
 
 
 def test_a_role_needs_the_events_that_the_study_asks_for_and_no_others():
-    patients = decide_inclusion(harmonise_clinical("geo", GEO), set(GEO.index))
+    patients = decide_inclusion(harmonise_clinical("geo", GEO).patients, set(GEO.index))
     genes = pd.DataFrame(0.0, index=["A"], columns=GEO.index)
     require_role(patients, genes, "training", "drfs", cohort_id="x", min_events=1)
     require_role(patients, genes, "validation", "drfs", cohort_id="x", min_events=20)
@@ -183,7 +183,7 @@ def test_records_that_come_twice_or_not_at_all_are_refused():
 
 def test_a_cohort_is_described_by_counts_that_can_be_recounted():
     zero = GEO.assign(drfs_even_time_years=["2", "0", "1"])
-    patients = decide_inclusion(harmonise_clinical("geo", zero), {"GSM1", "GSM2"})
+    patients = decide_inclusion(harmonise_clinical("geo", zero).patients, {"GSM1", "GSM2"})
     row = describe_cohort(
         patients,
         pd.DataFrame(0.0, index=["A", "B"], columns=["GSM1", "GSM2"]),

@@ -7,8 +7,8 @@ import itertools
 import pandas as pd
 import pytest
 
-from hnbc_assets.errors import StudyError
 from hnbc_assets.science.cohorts import her2
+from hnbc_assets.science.cohorts.vocabulary import Vocabulary
 
 NONE = None
 CASES = [
@@ -75,14 +75,8 @@ def test_scores_and_words_are_understood_in_any_spelling():
 
 
 def test_a_reported_status_is_taken_as_reported_and_missing_is_indeterminate():
-    frame = her2.reported(pd.Series(["N", "P", "NA", None, "I"]))
-    assert frame["her2_status"].tolist() == ["negative", "positive", "indeterminate", "indeterminate", "indeterminate"]
-    assert frame["her2_rule"].tolist() == ["reported_status"] * 2 + ["not_reported"] * 2 + ["reported_status"]
+    words = pd.Series(["N", "P", "NA", None, "I", "equivocal"])
+    frame = her2.reported(Vocabulary("gse25055").her2("her2_status", words))
+    assert frame["her2_status"].tolist() == ["negative", "positive", *["indeterminate"] * 4]
+    assert frame["her2_rule"].tolist() == ["reported_status"] * 2 + ["not_reported"] * 2 + ["reported_status"] * 2
     assert frame["her2_low"].isna().all()
-
-
-def test_a_value_that_the_study_does_not_map_is_an_error_that_says_where_to_map_it():
-    values = pd.Series(["N", "I", "I", "P"], name="her2_status")
-    message = r"gse25055: 'her2_status' has the value 'I' in 2 samples.*cohorts\.gse25055\.her2_values"
-    with pytest.raises(StudyError, match=message):
-        her2.reported(values, {"N": "negative", "P": "positive"}, where="gse25055")

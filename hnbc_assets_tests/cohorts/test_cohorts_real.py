@@ -30,7 +30,7 @@ def study(base, tmp_path, name, profile, **settings):
     chosen = samples[samples["selected"] & samples["sample_id"].isin(profiled)]
     values, features = cbioportal.read_expression(archive, manifest, sample_ids=list(chosen["sample_id"]))
     genes, _ = gene_matrix(values.set_axis(chosen["patient_id"], axis=1), features, scale="zscore")
-    patients = harmonise_clinical("cbioportal", cbioportal.read_clinical(archive, manifest), **settings)
+    patients = harmonise_clinical("cbioportal", cbioportal.read_clinical(archive, manifest), **settings).patients
     return decide_inclusion(patients, set(genes.columns)), genes
 
 
@@ -68,7 +68,7 @@ def test_gse25055_and_gse25065_have_466_her2_negative_patients_with_a_response(s
     for part in ("GSE25055", "GSE25065"):
         with connect(small_replica.base) as client:
             clinical = geo.read_clinical(archive, geo.fetch(client, archive, part, "GPL96"))
-        patients = decide_inclusion(harmonise_clinical("geo", clinical), set(clinical.index))
+        patients = decide_inclusion(harmonise_clinical("geo", clinical).patients, set(clinical.index))
         counts[part] = patients.loc[patients["included"], "response"].value_counts().to_dict()
     assert counts == {"GSE25055": {"RD": 236, "pCR": 52}, "GSE25065": {"RD": 137, "pCR": 41}}
 
@@ -81,7 +81,7 @@ def test_gdcs_biotab_gives_the_same_her2_status_as_cbioportal(small_replica, rep
         small_replica.base, tmp_path, "brca_tcga", "mrna_seq_v2_rsem_zscores_ref_all_samples", cohort_id="cbioportal"
     )
     manifest = clinical_files(replica.base, archive)
-    of_gdc = harmonise_clinical("gdc", gdc.read_clinical(archive, manifest))
+    of_gdc = harmonise_clinical("gdc", gdc.read_clinical(archive, manifest)).patients
     assert of_gdc["her2_status"].value_counts().to_dict() == HER2
     both = patients.merge(of_gdc, on="patient_id", suffixes=("", "_gdc"))
     assert len(both) == 1098

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from hnbc_assets.science.cohorts.clinical import harmonise_clinical
+from hnbc_assets.science.cohorts.vocabulary import Mappings
 from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, http
 from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.simulated import Simulation, draw, transport
@@ -93,7 +94,7 @@ def test_the_gene_model_repeats_symbols_and_has_genes_that_code_for_nothing(arch
 
 
 def test_her2_is_recorded_with_every_kind_of_gap_and_contradiction(archive, tcga):
-    decided = harmonise_clinical("gdc", gdc.read_clinical(archive, tcga))
+    decided = harmonise_clinical("gdc", gdc.read_clinical(archive, tcga)).patients
     shares = decided["her2_status"].value_counts(normalize=True)
     assert set(shares.index) == {"negative", "positive", "indeterminate", "discordant"}
     assert 0.65 < shares["negative"] < 0.85
@@ -169,7 +170,9 @@ def test_the_series_has_missing_values_written_in_both_ways(archive, series):
 def test_response_and_her2_have_every_value_that_the_study_maps(archive, series):
     clinical = geo.read_clinical(archive, series)
     assert {"N", "P", "I"} <= set(clinical["her2_status"])
-    harmonised = harmonise_clinical("geo", clinical, her2_values=HER2_VALUES, chemotherapy="taxane and anthracycline")
+    harmonised = harmonise_clinical(
+        "geo", clinical, mappings=Mappings(her2_values=HER2_VALUES), chemotherapy="taxane and anthracycline"
+    ).patients
     assert {"pCR", "RD"} <= set(harmonised["response"].dropna())
     assert harmonised["response"].isna().any()
 
@@ -186,7 +189,7 @@ def test_the_study_folder_holds_the_tumours_that_were_drawn(world, archive, stud
 
 def test_the_study_s_patients_have_months_and_states(archive, study):
     clinical = cbioportal.read_clinical(archive, study)
-    harmonised = harmonise_clinical("cbioportal", clinical)
+    harmonised = harmonise_clinical("cbioportal", clinical).patients
     assert harmonised["os_event"].sum() > 10
     assert {"positive", "negative"} <= set(harmonised["er_status"])
     assert set(cbioportal.read_mutations(archive, study)["Hugo_Symbol"]) >= {"PIK3CA", "TP53"}

@@ -145,7 +145,7 @@ def test_new_versions_touch_training_patients_and_the_removed_file_is_nobody_s_c
     release_archive, fetched, clinical, planned
 ):
     samples = choose_samples(gdc.read_samples(release_archive, fetched["45.0"][0])).set_index("file_id")
-    patients = harmonise_clinical("gdc", clinical["45.0"]).set_index("patient_id")
+    patients = harmonise_clinical("gdc", clinical["45.0"]).patients.set_index("patient_id")
     trains = patients["her2_status"].eq("negative") & patients["pfi_days"].notna()
     versions = samples.loc[planned.loc[planned["field"] == "file_id", "old_value"]]
     assert (versions["selected"] & versions["patient_id"].map(trains)).sum() >= 2
@@ -173,7 +173,7 @@ def test_a_signature_trained_anew_on_the_second_release_is_another(simulation, r
     genes = sorted(told.loc[told["anoikis_gene"] & (told["question"] == "survival") & told["holds"], "entity"])
     coefficients = {}
     for release in RELEASES:
-        patients = harmonise_clinical("gdc", clinical[release]).set_index("patient_id")
+        patients = harmonise_clinical("gdc", clinical[release]).patients.set_index("patient_id")
         patients = patients[patients["her2_status"].eq("negative") & patients["pfi_days"].notna()]
         samples = choose_samples(gdc.read_samples(release_archive, fetched[release][0]))
         samples = samples[samples["selected"] & samples["patient_id"].isin(patients.index)]

@@ -7,32 +7,29 @@ Belongs here: the order of the steps, which are the same for every source. Does 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 
 from hnbc_assets.errors import CohortUnusable, StudyError
 from hnbc_assets.science.cohorts import clinical_cbioportal, clinical_gdc, clinical_named, endpoints, her2
 from hnbc_assets.science.cohorts import clinical_words as words
+from hnbc_assets.science.cohorts.vocabulary import Mappings, Vocabulary
 
 KINDS = ("gdc", "geo", "cbioportal", "table")
-WORDS = {
+LENIENT = {
     "sex": words.sex,
     "menopause": words.menopause,
     "stage": words.stage,
     "t_stage": words.tnm,
     "n_stage": words.tnm,
     "m_stage": words.tnm,
-    "er_status": words.receptor,
-    "pr_status": words.receptor,
     "pam50": words.subtype,
-    "site": words.text,
-    "chemotherapy": words.text,
-    "response": words.response,
 }
 COLUMNS = [
     "patient_id",
     "age_years",
-    *("sex", "menopause", "stage", "t_stage", "n_stage", "m_stage", "er_status", "pr_status"),
+    *("sex", "menopause", "stage", "stage_group", "t_stage", "n_stage", "m_stage", "er_status", "pr_status"),
     *her2.COLUMNS,
     *("pam50", "site", "chemotherapy"),
     *(f"{endpoint}_{part}" for endpoint in endpoints.ENDPOINTS for part in ("days", "event")),
@@ -42,25 +39,33 @@ COLUMNS = [
 ]
 
 
+@dataclass(frozen=True)
+class Harmonised:
+    """A cohort's patients (COLUMNS), and what each value of its records was taken for (`vocabulary.COLUMNS`)."""
+
+    patients: pd.DataFrame
+    values: pd.DataFrame
+
+
 def harmonise_clinical(
     kind: str,
     clinical: pd.DataFrame,
     *,
     cohort_id: str | None = None,
-    her2_values: Mapping[str, str] | None = None,
+    mappings: Mappings | None = None,
     chemotherapy: str | None = None,
     columns: Mapping[str, str] | None = None,
     exclude_males: bool = False,
     exclude_stage_iv_from_progression: bool = True,
-) -> pd.DataFrame:
-    """A row a patient, every clinical record kept, in the columns of `patients`.
+) -> Harmonised:
+    """A row a patient, every clinical record kept, in the columns of `patients`; and what its values were taken for.
 
     Parameters
     ----------
     kind : gdc, geo, cbioportal or table
     clinical : what the source's `read_clinical` gives, index patient_id
-    cohort_id : first column of the result when given; named in errors
-    her2_values : the cohort's HER2 values -> negative, positive or indeterminate, for a cohort that reports a status
+    cohort_id : first column of both results when given; named in errors
+    mappings : what the study says of the cohort's values
     chemotherapy : what all patients of the cohort received, where the source does not say it patient by patient
     columns : slot -> upstream column, for geo and table cohorts with unusual names
     exclude_males : males get a `clinical_exclusion`
@@ -68,13 +73,14 @@ def harmonise_clinical(
 
     Returns
     -------
-    COLUMNS, of which `clinical_exclusion` is for `inclusion.decide_inclusion`, which replaces it by
+    patients: COLUMNS, of which `clinical_exclusion` is for `inclusion.decide_inclusion`, which replaces it by
     `included` and `exclusion_reason`. Times in days (> 0), events and her2_low nullable booleans, the rest text.
 
     Raises
     ------
     StudyError
-        If the kind is unknown, or a HER2 value is not mapped.
+        If the kind is unknown, a value of an event, a response, ER, PR or HER2 is not understood, or times cannot be in
+        the unit that their column's name says.
     CohortUnusable
         If there is no clinical record, or one comes twice.
     """
@@ -86,26 +92,19 @@ def harmonise_clinical(
         raise CohortUnusable(
             f"{name}: {f'patient {twice[0]} has two records' if len(twice) else 'no clinical record'}."
         )
-    if kind == "gdc":
-        recorded = clinical_gdc.record(clinical)
-    elif kind == "cbioportal":
-        recorded = clinical_cbioportal.record(clinical)
-    else:
-        recorded = clinical_named.record(clinical, columns)
-    absent = pd.Series(None, index=clinical.index, dtype=object)
-    patients = pd.DataFrame({"patient_id": clinical.index.astype(str)}, index=clinical.index)
-    patients["age_years"] = pd.to_numeric(recorded.slots.get("age_years", absent), errors="coerce").astype(float)
-    for column, spell in WORDS.items():
-        patients[column] = recorded.slots.get(column, absent).map(spell).astype(object)
+    vocabulary = Vocabulary(name, mappings or Mappings())
+    recorded = _recorded(kind, clinical, columns, vocabulary)
+    patients = _spelled(clinical.index, recorded, vocabulary)
     if chemotherapy is not None:
         patients["chemotherapy"] = patients["chemotherapy"].fillna(chemotherapy)
-    patients = patients.join(_her2(recorded, her2_values, name))
+    patients = patients.join(_her2(recorded, vocabulary))
     patients = patients.join(
         endpoints.harmonise(
             recorded.endpoints,
             vital_status=recorded.vital_status,
             stage=patients["stage"],
             exclude_stage_iv_from_progression=exclude_stage_iv_from_progression,
+            unread={endpoint: endpoints.unreadable(time.said) for endpoint, time in recorded.times.items()},
             index=clinical.index,
         )
     )
@@ -114,15 +113,61 @@ def harmonise_clinical(
     patients = patients[COLUMNS].reset_index(drop=True)
     text = patients.select_dtypes(object).columns
     patients[text] = patients[text].where(patients[text].notna(), None)
+    values = vocabulary.values()
     if cohort_id is not None:
         patients.insert(0, "cohort_id", cohort_id)
+        values.insert(0, "cohort_id", cohort_id)
+    return Harmonised(patients, values)
+
+
+def _recorded(
+    kind: str, clinical: pd.DataFrame, columns: Mapping[str, str] | None, vocabulary: Vocabulary
+) -> words.Recorded:
+    """The source's slots, times in a unit that can be theirs where a study or a user has named the columns."""
+    if kind == "gdc":
+        return clinical_gdc.record(clinical, vocabulary)
+    if kind == "cbioportal":
+        return clinical_cbioportal.record(clinical, vocabulary)
+    recorded = clinical_named.record(clinical, columns, vocabulary)
+    for endpoint, time in recorded.times.items():
+        why = endpoints.suspect_unit(recorded.endpoints[endpoint][0])
+        if why:
+            units = " or ".join(f"{endpoint}_{unit}" for unit in endpoints.DAYS_PER if unit != time.unit)
+            raise StudyError(
+                f"{vocabulary.cohort}: {str(time.said.name)!r} was read as {endpoint} in {time.unit}, but {why}. Is it "
+                f"in another unit? Then name it in the study file under cohorts.{vocabulary.cohort}.columns: "
+                f"{units}: {time.said.name}."
+            )
+    return recorded
+
+
+def _spelled(index: pd.Index, recorded: words.Recorded, vocabulary: Vocabulary) -> pd.DataFrame:
+    """The columns that are a matter of words, and age."""
+    absent = pd.Series(None, index=index, dtype=object)
+    slots = {name: recorded.slots.get(name, absent) for name in (*LENIENT, "age_years", "site", "chemotherapy")}
+    patients = pd.DataFrame({"patient_id": index.astype(str)}, index=index)
+    patients["age_years"] = pd.to_numeric(slots["age_years"], errors="coerce").astype(float)
+    for column, spell in LENIENT.items():
+        patients[column] = vocabulary.lenient(column, slots[column], spell)
+    patients["stage_group"] = patients["stage"].map(words.stage_group).astype(object)
+    for column, understand in {
+        "er_status": vocabulary.er,
+        "pr_status": vocabulary.pr,
+        "response": vocabulary.response,
+    }.items():
+        patients[column] = understand(recorded.slots.get(column, absent))
+    for column in ("site", "chemotherapy"):
+        patients[column] = slots[column].map(words.text).astype(object)
     return patients
 
 
-def _her2(recorded: words.Recorded, her2_values: Mapping[str, str] | None, name: str) -> pd.DataFrame:
+def _her2(recorded: words.Recorded, vocabulary: Vocabulary) -> pd.DataFrame:
     """From tests where the source has them, else from its reported status."""
     if recorded.her2_tests is not None:
-        return her2.decide(*recorded.her2_tests)
-    if recorded.her2_reported is not None:
-        return her2.reported(recorded.her2_reported, her2_values, where=name)
-    return her2.reported(pd.Series(None, index=recorded.index, dtype=object), her2_values, where=name)
+        word, score, fish = recorded.her2_tests
+        return her2.decide(
+            vocabulary.her2("her2_ihc", word), vocabulary.her2_score(score), vocabulary.her2("her2_fish", fish)
+        )
+    absent = pd.Series(None, index=recorded.index, dtype=object)
+    reported = absent if recorded.her2_reported is None else recorded.her2_reported
+    return her2.reported(vocabulary.her2("her2_status", reported))

@@ -3,8 +3,9 @@
 Belongs here: which of the portal's columns answers which question. Does not: spellings (clinical_words), which
 endpoints are impossible (endpoints), fetching (sources/cbioportal).
 
-PFS of a TCGA study is TCGA-CDR's progression-free interval (Liu et al. 2018, 10.1016/j.cell.2018.02.052). A study that
-gives no DSS but says what patients died of (METABRIC) has its DSS from that.
+Oestrogen receptor is by immunohistochemistry where the study has that (METABRIC's ER_IHC before its ER_STATUS). PFS of
+a TCGA study is TCGA-CDR's progression-free interval (Liu et al. 2018, 10.1016/j.cell.2018.02.052). A study that gives
+no DSS but says what patients died of (METABRIC) has its DSS from that.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from __future__ import annotations
 import pandas as pd
 
 from hnbc_assets.science.cohorts import clinical_words as words
-from hnbc_assets.science.cohorts.clinical_words import Recorded, column, text
+from hnbc_assets.science.cohorts.clinical_words import Recorded, Time, column, text
 from hnbc_assets.science.cohorts.endpoints import in_days
+from hnbc_assets.science.cohorts.vocabulary import Vocabulary
 
 COLUMNS = {
     "age_years": ("AGE", "AGE_AT_DIAGNOSIS"),
@@ -23,7 +25,7 @@ COLUMNS = {
     "t_stage": ("AJCC_TUMOR_PATHOLOGIC_PT", "PATH_T_STAGE"),
     "n_stage": ("AJCC_NODES_PATHOLOGIC_PN", "PATH_N_STAGE"),
     "m_stage": ("AJCC_METASTASIS_PATHOLOGIC_PM", "PATH_M_STAGE"),
-    "er_status": ("ER_STATUS_BY_IHC", "ER_STATUS", "ER_IHC"),
+    "er_status": ("ER_STATUS_BY_IHC", "ER_IHC", "ER_STATUS"),
     "pr_status": ("PR_STATUS_BY_IHC", "PR_STATUS"),
     "pam50": ("SUBTYPE", "CLAUDIN_SUBTYPE", "PAM50_SUBTYPE"),
     "site": ("TISSUE_SOURCE_SITE_CODE", "TISSUE_SOURCE_SITE"),
@@ -33,7 +35,7 @@ TESTS = (("IHC_HER2", "HER2_STATUS_BY_IHC"), ("HER2_IHC_SCORE",), ("HER2_FISH_ST
 ENDPOINTS = {"os": "OS", "dss": "DSS", "pfi": "PFS"}
 
 
-def record(clinical: pd.DataFrame) -> Recorded:
+def record(clinical: pd.DataFrame, vocabulary: Vocabulary) -> Recorded:
     """Slots of a study's merged clinical frame (index patient_id, the portal's columns)."""
     recorded = Recorded(clinical.index)
     recorded.slots = {slot: _first(clinical, names) for slot, names in COLUMNS.items()}
@@ -46,30 +48,38 @@ def record(clinical: pd.DataFrame) -> Recorded:
         recorded.her2_reported = column(clinical, "HER2_STATUS")
     for endpoint, name in ENDPOINTS.items():
         if f"{name}_MONTHS" in clinical and f"{name}_STATUS" in clinical:
-            event = clinical[f"{name}_STATUS"].map(_event).astype(float)
-            recorded.endpoints[endpoint] = (in_days(clinical[f"{name}_MONTHS"], "months"), event)
+            recorded.times[endpoint] = Time(clinical[f"{name}_MONTHS"], "months")
+            recorded.endpoints[endpoint] = (
+                in_days(clinical[f"{name}_MONTHS"], "months"),
+                vocabulary.event(endpoint, clinical[f"{name}_STATUS"]),
+            )
     vital = column(clinical, "VITAL_STATUS").map(text)
     recorded.vital_status = vital.map(_alive)
-    if "dss" not in recorded.endpoints and "os" in recorded.endpoints and vital.eq("Died of Disease").any():
-        died_of = vital.map({"Died of Disease": 1.0, "Died of Other Causes": 0.0, "Living": 0.0}).astype(float)
+    if "dss" not in recorded.endpoints and "os" in recorded.endpoints and vital.map(_died_of).eq("event").any():
+        died_of = vocabulary.event("dss", vital, evident=_died_of)
         recorded.endpoints["dss"] = (recorded.endpoints["os"][0].where(died_of.notna()), died_of)
     return recorded
 
 
-def _event(status: object) -> float | None:
-    """`1:DECEASED`, `DECEASED`; `0:ALIVE OR DEAD TUMOR FREE` too, by its digit."""
-    return words.event(status)
+def _died_of(vital: object) -> str | None:
+    """An event where the patient died of the disease."""
+    said = str(vital).lower()
+    return {"died of disease": "event", "died of other causes": "censored"}.get(
+        said, "censored" if _alive(said) == "alive" else None
+    )
 
 
 def _alive(vital: str | None) -> str | None:
-    if vital is None:
-        return None
-    return "alive" if vital.lower() in ("living", "alive") else "dead"
+    """alive or dead, to catch a death of one who is alive."""
+    said = (vital or "").lower()
+    if said in ("living", "alive"):
+        return "alive"
+    return "dead" if said.startswith(("dead", "deceased", "died")) else None
 
 
 def _first(clinical: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
-    """The first of several columns that says something, patient by patient."""
+    """The first of several columns that says something, patient by patient; named after those that there are."""
     found = column(clinical, names[0]).map(text)
     for name in names[1:]:
         found = found.where(found.notna(), column(clinical, name).map(text))
-    return found
+    return found.rename(", ".join(name for name in names if name in clinical) or names[0])

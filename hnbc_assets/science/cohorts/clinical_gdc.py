@@ -9,10 +9,10 @@ TCGA-CDR's where it was fetched (Liu et al. 2018, 10.1016/j.cell.2018.02.052), a
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from hnbc_assets.science.cohorts.clinical_words import Recorded, column, text
+from hnbc_assets.science.cohorts.vocabulary import Vocabulary
 
 CHEMOTHERAPY = (
     "chemotherapy",
@@ -30,9 +30,10 @@ CHEMOTHERAPY = (
 )
 
 
-def record(clinical: pd.DataFrame) -> Recorded:
+def record(clinical: pd.DataFrame, vocabulary: Vocabulary) -> Recorded:
     """Slots of GDC's clinical frame (index 12-character barcode)."""
     recorded = Recorded(clinical.index)
+    site = column(clinical, "tissue_source_site")
     recorded.slots = {
         "age_years": column(clinical, "age_at_index"),
         "sex": column(clinical, "sex"),
@@ -43,7 +44,7 @@ def record(clinical: pd.DataFrame) -> Recorded:
         "m_stage": column(clinical, "ajcc_pathologic_m"),
         "er_status": column(clinical, "biotab_er_status_by_ihc"),
         "pr_status": column(clinical, "biotab_pr_status_by_ihc"),
-        "site": column(clinical, "tissue_source_site").fillna(clinical.index.to_series().str.split("-").str[1]),
+        "site": site.where(site.notna(), clinical.index.to_series().str.split("-").str[1]),
         "chemotherapy": column(clinical, "treatments").map(_chemotherapy),
     }
     recorded.her2_tests = (
@@ -51,26 +52,26 @@ def record(clinical: pd.DataFrame) -> Recorded:
         column(clinical, "biotab_her2_ihc_score"),
         column(clinical, "biotab_her2_fish_status"),
     )
-    recorded.vital_status = column(clinical, "vital_status").map(lambda v: (text(v) or "").lower() or None)
-    recorded.endpoints = {"os": _overall_survival(clinical, recorded.vital_status), "pfi": _progression(clinical)}
+    died = vocabulary.event("os", column(clinical, "vital_status"))
+    recorded.vital_status = died.map({1.0: "dead", 0.0: "alive"})
+    recorded.endpoints = {
+        "os": (_overall_survival(clinical, died), died),
+        "pfi": _progression(clinical, vocabulary),
+    }
     if "cdr_dss" in clinical:
         recorded.endpoints["dss"] = (_number(clinical, "cdr_dss_time"), _number(clinical, "cdr_dss"))
     return recorded
 
 
-def _overall_survival(clinical: pd.DataFrame, vital: pd.Series) -> tuple[pd.Series, pd.Series]:
+def _overall_survival(clinical: pd.DataFrame, died: pd.Series) -> pd.Series:
     """Days to death for the dead; the longest follow-up recorded for the living."""
-    dead = vital.eq("dead")
     last = pd.concat([_number(clinical, "days_to_last_follow_up"), _number(clinical, "days_to_follow_up")], axis=1)
-    days = _number(clinical, "days_to_death").where(dead, last.max(axis=1))
-    event = pd.Series(np.where(dead, 1.0, np.where(vital.eq("alive"), 0.0, np.nan)), index=clinical.index)
-    return days.where(event.notna()), event
+    return _number(clinical, "days_to_death").where(died.eq(1), last.max(axis=1)).where(died.notna())
 
 
-def _progression(clinical: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+def _progression(clinical: pd.DataFrame, vocabulary: Vocabulary) -> tuple[pd.Series, pd.Series]:
     """TCGA-CDR's progression-free interval; for a patient it does not have, the API's progression or recurrence."""
-    said = column(clinical, "progression_or_recurrence").map(lambda v: (text(v) or "").lower())
-    event = pd.Series(np.where(said == "yes", 1.0, np.where(said == "no", 0.0, np.nan)), index=clinical.index)
+    event = vocabulary.event("pfi", column(clinical, "progression_or_recurrence"))
     last = pd.concat(
         [_number(clinical, f"days_to_{what}") for what in ("last_follow_up", "follow_up", "death")], axis=1
     )
@@ -93,7 +94,7 @@ def _first(clinical: pd.DataFrame, *names: str) -> pd.Series:
     found = column(clinical, names[0]).map(text)
     for name in names[1:]:
         found = found.where(found.notna(), column(clinical, name).map(text))
-    return found
+    return found.rename(", ".join(name for name in names if name in clinical) or names[0])
 
 
 def _number(clinical: pd.DataFrame, name: str) -> pd.Series:

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from hnbc_assets.errors import StudyError
-from hnbc_assets.science.cohorts import clinical_words as words
-from hnbc_assets.science.cohorts.clinical_words import Recorded
+from hnbc_assets.science.cohorts.clinical_words import Recorded, Time
 from hnbc_assets.science.cohorts.endpoints import DAYS_PER, ENDPOINTS, in_days
+from hnbc_assets.science.cohorts.vocabulary import Vocabulary
 
 NAMES = {
     "age_years": ("age_years", "age", "age_at_diagnosis", "patient_age"),
@@ -38,7 +38,7 @@ NAMES = {
 TESTS = ("her2_ihc", "her2_ihc_score", "her2_fish")
 
 
-def record(clinical: pd.DataFrame, columns: Mapping[str, str] | None = None) -> Recorded:
+def record(clinical: pd.DataFrame, columns: Mapping[str, str] | None, vocabulary: Vocabulary) -> Recorded:
     """Slots of a frame (index patient_id) found by their names.
 
     Parameters
@@ -77,7 +77,8 @@ def record(clinical: pd.DataFrame, columns: Mapping[str, str] | None = None) -> 
         names = (f"{endpoint}_event", f"{endpoint}_status", f"{endpoint}_1_event_0_censored")
         event = _named(clinical, known, columns.get(f"{endpoint}_event"), names)
         if time is not None and event is not None:
-            recorded.endpoints[endpoint] = (time, event.map(words.event).astype(float))
+            recorded.times[endpoint] = time
+            recorded.endpoints[endpoint] = (in_days(time.said, time.unit), vocabulary.event(endpoint, event))
     return recorded
 
 
@@ -89,13 +90,13 @@ def _named(
     return None if name is None else clinical[name]
 
 
-def _time(clinical: pd.DataFrame, known: dict[str, str], columns: Mapping[str, str], endpoint: str) -> pd.Series | None:
-    """An endpoint's time in days, its unit being the end of its name (drfs_even_time_years)."""
+def _time(clinical: pd.DataFrame, known: dict[str, str], columns: Mapping[str, str], endpoint: str) -> Time | None:
+    """An endpoint's time, its unit being the end of its name (drfs_even_time_years)."""
     for unit in DAYS_PER:
         if f"{endpoint}_{unit}" in columns:
-            return in_days(clinical[columns[f"{endpoint}_{unit}"]], unit)
+            return Time(clinical[columns[f"{endpoint}_{unit}"]], unit)
     for name, original in known.items():
         match = re.fullmatch(rf"{endpoint}(?:_even|_event)?(?:_time)?_(days|months|years)", name)
         if match:
-            return in_days(clinical[original], match[1])
+            return Time(clinical[original], match[1])
     return None

@@ -26,8 +26,25 @@ SUBTYPES = {
     "normal-like": "Normal",
     "claudin-low": "claudin-low",
 }
-YES = {"1", "1.0", "yes", "y", "true", "dead", "deceased", "event", "progression", "recurred", "died"}
-NO = {"0", "0.0", "no", "n", "false", "alive", "living", "censored", "not recurred"}
+YES = {"1", "yes", "y", "true", "dead", "deceased", "event", "progression", "progressed", "recurred", "relapse"}
+YES |= {"relapsed", "recurrence", "died", "death"}
+NO = {"0", "no", "n", "false", "alive", "living", "censored", "not recurred", "no event", "disease free", "diseasefree"}
+POSITIVE = {"p", "pos", "positive", "positve", "+"}  # METABRIC's files have positve
+NEGATIVE = {"n", "neg", "negative", "-"}
+SILENT = {
+    *("", "na", "n/a", "n.a.", "nan", "#n/a", "none", "null", ".", "?", "--", "'--"),
+    *("unknown", "unk", "unspecified", "missing", "nc", "nd", "not reported", "not available", "not evaluated"),
+    *("not applicable", "not determined", "not done", "not performed", "not specified", "not tested", "not assessed"),
+    *("not allowed to collect", "not recorded"),
+}
+
+
+@dataclass(frozen=True)
+class Time:
+    """An endpoint's time as the source gives it: the values, in which unit (days, months, years)."""
+
+    said: pd.Series
+    unit: str
 
 
 @dataclass
@@ -39,6 +56,7 @@ class Recorded:
     her2_tests: tuple[pd.Series, pd.Series, pd.Series] | None = None
     her2_reported: pd.Series | None = None
     endpoints: dict[str, tuple[pd.Series, pd.Series]] = field(default_factory=dict)
+    times: dict[str, Time] = field(default_factory=dict)
     vital_status: pd.Series | None = None
 
 
@@ -52,8 +70,13 @@ def text(value: object) -> str | None:
     if value is None or value is pd.NA or value != value:
         return None
     said = str(value).strip()
-    silent = ("", "na", "nan", "none", "null", "unknown", "not reported", "not available", "[not available]", "nc")
-    return None if said.lower() in silent or re.fullmatch(r"\[.*\]", said) else said
+    return None if said.lower() in SILENT or re.fullmatch(r"\[.*\]", said) else said
+
+
+def canonical(value: object) -> str | None:
+    """A value in small letters, a whole number without its decimals (2.0 is 2); None when it says nothing."""
+    said = text(value)
+    return None if said is None else re.sub(r"^([+-]?\d+)\.0*$", r"\1", said.lower())
 
 
 def sex(value: object) -> str | None:
@@ -70,12 +93,28 @@ def menopause(value: object) -> str | None:
 
 def receptor(value: object) -> str | None:
     """positive, negative or indeterminate."""
-    said = (text(value) or "").lower()
-    if said in ("p", "pos", "positive", "+", "1", "er+", "pr+"):
+    said = canonical(value) or ""
+    if said in POSITIVE or said in ("1", "er+", "pr+"):
         return "positive"
-    if said in ("n", "neg", "negative", "-", "0", "er-", "pr-"):
+    if said in NEGATIVE or said in ("0", "er-", "pr-"):
         return "negative"
     return "indeterminate" if said in ("i", "indeterminate", "equivocal", "borderline", "low") else None
+
+
+def her2(value: object) -> str | None:
+    """positive, negative, equivocal or indeterminate; 0 and 1 may be scores and are not understood as words."""
+    said = (canonical(value) or "").replace("_", " ").replace("-amplified", " amplified")
+    if said in POSITIVE or said in ("amplified", "her2+"):
+        return "positive"
+    if said in NEGATIVE or said in ("not amplified", "non amplified", "her2-"):
+        return "negative"
+    return {"i": "indeterminate", "indeterminate": "indeterminate", "equivocal": "equivocal"}.get(said)
+
+
+def her2_score(value: object) -> str | None:
+    """0, 1+, 2+ or 3+, from 0, 1, 1.0, 2+ …"""
+    match = re.fullmatch(r"([0-3])\s*\+?", canonical(value) or "")
+    return None if match is None else "0" if match[1] == "0" else f"{match[1]}+"
 
 
 def stage(value: object) -> str | None:
@@ -83,6 +122,12 @@ def stage(value: object) -> str | None:
     said = (text(value) or "").upper().removeprefix("STAGE").strip()
     said = re.sub(r"^([0-4])(?:\.0)?(?=[ABC]?$)", lambda m: ("0", "I", "II", "III", "IV")[int(m[1])], said)
     return said if re.fullmatch(r"0|(I{1,3}|IV)[ABC]?", said) else None
+
+
+def stage_group(stage: object) -> str | None:
+    """0, I, II, III or IV: a stage as `stage` gives it without its subdivision."""
+    said = text(stage)
+    return None if said is None else said.rstrip("ABC")
 
 
 def tnm(value: object) -> str | None:
@@ -101,22 +146,22 @@ def subtype(value: object) -> str | None:
 
 def yes_no(value: object) -> str | None:
     """yes or no."""
-    said = (text(value) or "").lower()
+    said = canonical(value) or ""
     return "yes" if said in YES else "no" if said in NO else None
 
 
-def event(value: object) -> float | None:
-    """1.0 or 0.0, from 1, `1:DECEASED`, `LIVING`, true …; None when it says nothing."""
-    said = (text(value) or "").lower()
+def event(value: object) -> str | None:
+    """event or censored, from 1, `1:DECEASED`, `LIVING`, true …; None when it says nothing."""
+    said = canonical(value) or ""
     match = re.match(r"([01]):", said)
     if match:
-        return float(match[1])
-    return 1.0 if said in YES else 0.0 if said in NO else None
+        return "event" if match[1] == "1" else "censored"
+    return "event" if said in YES else "censored" if said in NO else None
 
 
 def response(value: object) -> str | None:
     """pCR or RD."""
-    said = (text(value) or "").lower()
-    if said in ("pcr", "1", "1.0", "yes", "true", "complete"):
+    said = canonical(value) or ""
+    if said in ("pcr", "1", "yes", "true", "complete"):
         return "pCR"
-    return "RD" if said in ("rd", "0", "0.0", "no", "false", "npcr", "residual", "residual disease") else None
+    return "RD" if said in ("rd", "0", "no", "false", "npcr", "non-pcr", "residual", "residual disease") else None

@@ -1,7 +1,12 @@
 """Endpoints: time and event in days, impossible ones set aside with a reason.
 
-Belongs here: units, what makes an endpoint impossible, the exclusion of stage IV from progression, follow-up. Does not:
-where times come from (clinical_*.py), models of survival (science/signature).
+Belongs here: units, what makes an endpoint impossible or implausible, the exclusion of stage IV from progression,
+follow-up. Does not: where times come from (clinical_*.py), models of survival (science/signature).
+
+A plausible time is from half a day (what rounds to a day; the shortest time that hosts give is one) to a hundred years
+(nobody is followed from adulthood for longer). Whether a column's unit is right is seen from all its times together: a
+cohort whose longest follow-up is below 50 "days" was followed for years, and one where many times are beyond a hundred
+years was followed for days or months.
 """
 
 from __future__ import annotations
@@ -11,10 +16,15 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from hnbc_assets.science.cohorts.clinical_words import text
+
 ENDPOINTS = ("os", "dss", "pfi", "drfs")
 PROGRESSION = ("pfi", "drfs")
 DAYS_PER = {"days": 1.0, "months": 365.25 / 12, "years": 365.25}
 FATAL = ("os", "dss")
+LEAST_DAYS, MOST_DAYS = 0.5, 36525.0
+LEAST_LONGEST_DAYS = 50.0  # no cohort's longest follow-up is shorter, and none is longer in years
+MANY_TIMES, SHARE_BEYOND = 10, 0.1
 
 
 def in_days(time: pd.Series, unit: str) -> pd.Series:
@@ -25,7 +35,32 @@ def in_days(time: pd.Series, unit: str) -> pd.Series:
     time : numbers or text that can be read as numbers; anything else becomes missing
     unit : days, months or years
     """
-    return pd.to_numeric(time, errors="coerce").astype(float) * DAYS_PER[unit]
+    return pd.to_numeric(time.map(text), errors="coerce").astype(float) * DAYS_PER[unit]
+
+
+def unreadable(time: pd.Series) -> pd.Series:
+    """Of each time that says something but is no number, why it cannot be used; missing elsewhere."""
+    said = time.map(text)
+    strange = said.notna() & pd.to_numeric(said, errors="coerce").isna()
+    return ("time is no number (" + said.astype(str) + ")").where(strange, None)
+
+
+def suspect_unit(days: pd.Series) -> str | None:
+    """Why an endpoint's times cannot be in the unit in which they were read; None where they can.
+
+    Parameters
+    ----------
+    days : all times of a cohort, in days; judged from ten times on
+    """
+    known = days[days > 0]
+    if len(known) < MANY_TIMES:
+        return None
+    beyond = int((known > MOST_DAYS).sum())
+    if beyond > SHARE_BEYOND * len(known):
+        return f"{beyond} of {len(known)} times are over 100 years"
+    if known.max() < LEAST_LONGEST_DAYS:
+        return f"the longest of {len(known)} times is {known.max():.4g} days"
+    return None
 
 
 def harmonise(
@@ -34,6 +69,7 @@ def harmonise(
     vital_status: pd.Series | None = None,
     stage: pd.Series | None = None,
     exclude_stage_iv_from_progression: bool = True,
+    unread: Mapping[str, pd.Series] | None = None,
     index: pd.Index,
 ) -> pd.DataFrame:
     """Each endpoint's days and event, both missing where they cannot be used, and why.
@@ -43,6 +79,7 @@ def harmonise(
     given : endpoint -> (days, event); event 1 or 0; endpoints of ENDPOINTS that are absent become missing columns
     vital_status : alive or dead, to catch a death of one who is alive
     stage : I … IV with subdivisions
+    unread : endpoint -> of `unreadable`, why a time that was given is no number
 
     Returns
     -------
@@ -55,14 +92,17 @@ def harmonise(
         days, event = given.get(endpoint, (pd.Series(np.nan, index=index), pd.Series(np.nan, index=index)))
         days, event = days.reindex(index).astype(float), pd.to_numeric(event.reindex(index), errors="coerce")
         why = impossible(days, event, fatal=endpoint in FATAL, vital_status=vital_status)
+        if unread and endpoint in unread:
+            strange = unread[endpoint].reindex(index)
+            why = why.mask(strange.notna() & days.isna(), strange)
         if exclude_stage_iv_from_progression and endpoint in PROGRESSION and stage is not None:
             usable = why.isna() & days.notna()
             why = why.mask(usable & stage.map(lambda said: str(said).startswith("IV")), "stage IV")
         drop = why.notna() | days.isna() | event.isna()
         columns[f"{endpoint}_days"] = days.mask(drop)
         columns[f"{endpoint}_event"] = event.astype("Float64").mask(drop).astype("boolean")
-        text = (f"{endpoint}: " + why.fillna("")).where(why.notna(), "")
-        reasons = reasons.where(text == "", reasons.where(reasons == "", reasons + "; ") + text)
+        told = (f"{endpoint}: " + why.fillna("")).where(why.notna(), "")
+        reasons = reasons.where(told == "", reasons.where(reasons == "", reasons + "; ") + told)
     frame = pd.DataFrame(columns, index=index)
     frame["endpoint_exclusions"] = reasons.mask(reasons == "", None)
     return frame
@@ -71,14 +111,16 @@ def harmonise(
 def impossible(days: pd.Series, event: pd.Series, *, fatal: bool, vital_status: pd.Series | None = None) -> pd.Series:
     """Why an endpoint cannot be used, missing where it can or where nothing was recorded.
 
-    Time zero (nothing was observed), a negative time, an event without time, a status without time, a time without
-    status, and, when `fatal`, an event of one who is recorded alive.
+    Time zero (nothing was observed), a negative time, one under half a day or over a hundred years, an event without
+    time, a status without time, a time without status, and, when `fatal`, an event of one who is recorded alive.
     """
     why = pd.Series(None, index=days.index, dtype=object)
     why = why.mask(days.eq(0), "time is zero").mask(days.lt(0), "time is negative")
+    why = why.mask(days.gt(0) & days.lt(LEAST_DAYS), "time is under half a day")
+    why = why.mask(days.gt(MOST_DAYS), "time is over 100 years")
     why = why.mask(days.isna() & event.eq(1), "death without time" if fatal else "event without time")
     why = why.mask(days.isna() & event.eq(0), "status without time")
-    why = why.mask(days.gt(0) & event.isna(), "time without status")
+    why = why.mask(why.isna() & days.gt(0) & event.isna(), "time without status")
     if fatal and vital_status is not None:
         alive = vital_status.reindex(days.index).eq("alive")
         why = why.mask(why.isna() & event.eq(1) & alive, "death while recorded alive")

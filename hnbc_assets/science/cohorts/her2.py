@@ -13,20 +13,12 @@ ASCO/CAP: Wolff et al. 2018, 10.1200/JCO.2018.77.8738. HER2-low: Tarantino et al
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
 import pandas as pd
 
-from hnbc_assets.errors import StudyError
+from hnbc_assets.science.cohorts import clinical_words as words
 
 STATUSES = ("negative", "positive", "indeterminate", "discordant")
 CATEGORY_OF_SCORE = {"0": "negative", "1+": "negative", "2+": "equivocal", "3+": "positive"}
-EVIDENT_VALUES = {
-    **dict.fromkeys(("N", "n", "-", "neg", "Neg", "NEG", "negative", "Negative", "NEGATIVE"), "negative"),
-    **dict.fromkeys(("P", "p", "+", "pos", "Pos", "POS", "positive", "Positive", "POSITIVE"), "positive"),
-    **dict.fromkeys(("I", "indeterminate", "Indeterminate", "equivocal", "Equivocal"), "indeterminate"),
-}
 COLUMNS = ["her2_ihc", "her2_ihc_score", "her2_fish", "her2_status", "her2_rule", "her2_asco_cap", "her2_low"]
 
 
@@ -35,7 +27,8 @@ def decide(ihc_word: pd.Series, ihc_score: pd.Series, ish: pd.Series) -> pd.Data
 
     Parameters
     ----------
-    ihc_word, ish : positive, negative, equivocal or indeterminate in any case; anything else counts as missing
+    ihc_word, ish : positive, negative, equivocal or indeterminate in any spelling; anything else counts as missing (a
+        cohort whose values are not understood was stopped before: vocabulary)
     ihc_score : 0, 1, 2, 3 with or without +
 
     Returns
@@ -44,7 +37,7 @@ def decide(ihc_word: pd.Series, ihc_score: pd.Series, ish: pd.Series) -> pd.Data
     (one of STATUSES), her2_rule (what decided), her2_asco_cap (positive, negative, equivocal or indeterminate),
     her2_low (true, false, or missing where it cannot be known).
     """
-    word, fish, score = ihc_word.map(_word), ish.map(_word), ihc_score.map(_score)
+    word, fish, score = ihc_word.map(words.her2), ish.map(words.her2), ihc_score.map(words.her2_score)
     decided = [_decide(*tests) for tests in zip(word, score, fish, strict=True)]
     frame = pd.DataFrame(decided, columns=["her2_status", "her2_rule"], index=word.index, dtype=object)
     frame["her2_ihc"], frame["her2_ihc_score"], frame["her2_fish"] = word, score, fish
@@ -54,35 +47,17 @@ def decide(ihc_word: pd.Series, ihc_score: pd.Series, ish: pd.Series) -> pd.Data
     return frame[COLUMNS]
 
 
-def reported(values: pd.Series, mapping: Mapping[str, str] | None = None, *, where: str = "the cohort") -> pd.DataFrame:
+def reported(status: pd.Series) -> pd.DataFrame:
     """The HER2 status of a cohort that reports only a status; `her2_rule` is reported_status.
 
     Parameters
     ----------
-    values : as upstream gives them; NA and empty count as missing (indeterminate, rule not_reported)
-    mapping : upstream value -> negative, positive or indeterminate; None understands the evident words (N, P, -, +,
-        negative, …)
-    where : cohort, for the error's message
-
-    Raises
-    ------
-    StudyError
-        If a value is not mapped.
+    status : negative, positive, indeterminate or equivocal (which is indeterminate); what is missing is indeterminate,
+        too, by the rule not_reported
     """
-    known = dict(EVIDENT_VALUES if mapping is None else mapping)
-    text = values.map(lambda value: None if pd.isna(value) or str(value).strip() in ("", "NA") else str(value).strip())
-    strange = text[text.notna() & ~text.isin(list(known))]
-    if len(strange):
-        value = strange.iloc[0]
-        raise StudyError(
-            f"{where}: {values.name or 'the HER2 status'!r} has the value {value!r} in {(strange == value).sum()} "
-            f"samples, which the study does not map. Add it under cohorts.{where}.her2_values in the study file "
-            "(negative, positive or indeterminate)."
-        )
-    status = text.map(known)
-    frame = pd.DataFrame(None, index=values.index, columns=COLUMNS, dtype=object)
-    frame["her2_status"] = status.where(status.notna(), "indeterminate")
-    frame["her2_rule"] = ["reported_status" if known_value else "not_reported" for known_value in text.notna()]
+    frame = pd.DataFrame(None, index=status.index, columns=COLUMNS, dtype=object)
+    frame["her2_status"] = status.where(status.notna() & status.ne("equivocal"), "indeterminate")
+    frame["her2_rule"] = ["reported_status" if known else "not_reported" for known in status.notna()]
     frame["her2_low"] = pd.array([None] * len(frame), dtype="boolean")
     return frame
 
@@ -122,16 +97,3 @@ def _low(score: str | None, fish: str | None) -> bool | None:
     if score == "2+":
         return {"negative": True, "positive": False}.get(fish or "")
     return score == "1+"
-
-
-def _word(value: object) -> str | None:
-    """A reported result in lower case, None when it says nothing."""
-    text = str(value).strip().lower()
-    text = {"amplified": "positive", "not amplified": "negative"}.get(text, text)
-    return text if text in ("positive", "negative", "equivocal", "indeterminate") else None
-
-
-def _score(value: object) -> str | None:
-    """0, 1+, 2+ or 3+, from 0, 1, 1.0, '2+' …; None otherwise."""
-    match = re.fullmatch(r"([0-3])(?:\.0)?\s*\+?", str(value).strip())
-    return None if match is None else "0" if match[1] == "0" else f"{match[1]}+"

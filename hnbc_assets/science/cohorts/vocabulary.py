@@ -1,0 +1,198 @@
+"""Vocabulary: from the values that a cohort's records use to what they mean, and what to do about the others.
+
+Belongs here: the order in which a value is understood (the study's own mapping, R's convention for events, the evident
+words), the error for values that are not, and the record of all of them. Does not: the evident words themselves
+(clinical_words), which upstream column holds them (clinical_*.py).
+
+A mapping of the study takes the place of the evident words: when there is one, every value that occurs must be in it,
+but for those that evidently say nothing (NA, unknown, not evaluated …).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from hnbc_assets.errors import StudyError
+from hnbc_assets.science.cohorts import clinical_words as words
+
+MISSING = "missing"
+EVENT = {"event": 1.0, "censored": 0.0}
+MEANINGS = {
+    "her2_values": ("negative", "positive", "equivocal", "indeterminate", MISSING),
+    "her2_score_values": ("0", "1+", "2+", "3+", MISSING),
+    "er_values": ("positive", "negative", "indeterminate", MISSING),
+    "pr_values": ("positive", "negative", "indeterminate", MISSING),
+    "response_values": ("pCR", "RD", MISSING),
+    "event_values": (*EVENT, MISSING),
+}
+COLUMNS = ["column_name", "upstream_column", "value", "n_patients", "meaning", "understood_by"]
+SHOWN = 12  # values that an error names
+
+
+@dataclass(frozen=True)
+class Mappings:
+    """What the study says of a cohort's values, each a value → meaning (see MEANINGS); `event_values` by endpoint."""
+
+    her2_values: Mapping[str, str] | None = None
+    her2_score_values: Mapping[str, str] | None = None
+    er_values: Mapping[str, str] | None = None
+    pr_values: Mapping[str, str] | None = None
+    response_values: Mapping[str, str] | None = None
+    event_values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass
+class Vocabulary:
+    """What one cohort's values mean. `said` gathers how each was understood, for the table `clinical_values`."""
+
+    cohort: str
+    mappings: Mappings = field(default_factory=Mappings)
+    said: list[pd.DataFrame] = field(default_factory=list)
+
+    def er(self, values: pd.Series) -> pd.Series:
+        """positive, negative or indeterminate."""
+        return self._strict("er_status", values, words.receptor, "er_values", self.mappings.er_values)
+
+    def pr(self, values: pd.Series) -> pd.Series:
+        """positive, negative or indeterminate."""
+        return self._strict("pr_status", values, words.receptor, "pr_values", self.mappings.pr_values)
+
+    def response(self, values: pd.Series) -> pd.Series:
+        """pCR or RD."""
+        return self._strict("response", values, words.response, "response_values", self.mappings.response_values)
+
+    def her2(self, column: str, values: pd.Series) -> pd.Series:
+        """Of a test or a reported status: positive, negative, equivocal or indeterminate."""
+        return self._strict(column, values, words.her2, "her2_values", self.mappings.her2_values)
+
+    def her2_score(self, values: pd.Series) -> pd.Series:
+        """0, 1+, 2+ or 3+."""
+        setting = "her2_score_values"
+        return self._strict("her2_ihc_score", values, words.her2_score, setting, self.mappings.her2_score_values)
+
+    def event(
+        self, endpoint: str, values: pd.Series, evident: Callable[[object], str | None] | None = None
+    ) -> pd.Series:
+        """1.0 (event) or 0.0 (censored), NaN where nothing is said.
+
+        Values 1 and 2 are understood as R's `Surv` does, 1 censored and 2 an event, when both occur and nothing else.
+        """
+        mapping = self.mappings.event_values.get(endpoint)
+        occurring = set(values.map(words.canonical).dropna())
+        by = "study" if mapping is not None else "evident"
+        if mapping is None and occurring == {"1", "2"}:
+            mapping, by = {"1": "censored", "2": "event"}, "r_convention"
+        understand = evident or words.event
+        return (
+            self._strict(f"{endpoint}_event", values, understand, "event_values", mapping, by).map(EVENT).astype(float)
+        )
+
+    def lenient(self, column: str, values: pd.Series, evident: Callable[[object], str | None]) -> pd.Series:
+        """Of a column that no result rests on by itself: what is not understood is missing, and recorded as such."""
+        meanings = values.map(evident).astype(object)
+        self._record(column, values, meanings, "evident")
+        return meanings
+
+    def values(self) -> pd.DataFrame:
+        """One row a column and value that occurs: COLUMNS; `meaning` is missing where the value counts as missing."""
+        if not self.said:
+            return pd.DataFrame(columns=COLUMNS)
+        return pd.concat(self.said, ignore_index=True)[COLUMNS]
+
+    def _strict(
+        self,
+        column: str,
+        values: pd.Series,
+        evident: Callable[[object], str | None],
+        setting: str,
+        mapping: Mapping[str, str] | None,
+        by: str | None = None,
+    ) -> pd.Series:
+        """Meanings of values, all of which must be understood.
+
+        Raises
+        ------
+        StudyError
+            If a value is not understood; the message names all that occur, how often, and the setting.
+        """
+        understand = evident if mapping is None else _lookup(mapping)
+        spoken = values[values.map(words.text).notna()]
+        meanings = spoken.map(understand).astype(object)
+        if meanings.isna().any():
+            raise StudyError(self._not_understood(column, spoken, meanings, setting, mapping))
+        meanings = meanings.where(meanings != MISSING, None).reindex(values.index)
+        meanings = meanings.where(meanings.notna(), None)
+        self._record(column, values, meanings, by or ("evident" if mapping is None else "study"))
+        return meanings
+
+    def _record(self, column: str, values: pd.Series, meanings: pd.Series, by: str) -> None:
+        """Keep what each value was taken for; records that hold nothing at all are not told."""
+        held = values.notna()
+        table = pd.DataFrame({"value": values[held].map(_shown), "meaning": meanings[held]}).astype(object)
+        table["silent"] = values[held].map(words.text).isna()
+        table = table[table["value"] != ""]
+        if table.empty:
+            return
+        counted = table.groupby(["value", "meaning", "silent"], dropna=False, sort=False).size()
+        counted = counted.rename("n_patients").reset_index()
+        known = counted["meaning"].notna() | (by == "study")
+        counted["understood_by"] = "not understood"
+        counted.loc[known, "understood_by"] = by
+        counted.loc[counted["silent"].astype(bool), "understood_by"] = "says nothing"
+        counted["meaning"] = counted["meaning"].where(counted["meaning"].notna(), None)
+        self.said.append(
+            counted.assign(column_name=column, upstream_column=str(values.name or column)).sort_values(
+                ["n_patients", "value"], ascending=[False, True], ignore_index=True
+            )
+        )
+
+    def _not_understood(
+        self, column: str, spoken: pd.Series, meanings: pd.Series, setting: str, mapping: Mapping[str, str] | None
+    ) -> str:
+        found = pd.DataFrame({"value": spoken.map(_shown), "meaning": meanings})
+        counts = found["value"].value_counts()
+        strange = counts[counts.index.isin(set(found.loc[found["meaning"].isna(), "value"]))]
+        named = ", ".join(f"{value!r} in {n} patients" for value, n in strange.head(SHOWN).items())
+        more = f" and {len(strange) - SHOWN} more" if len(strange) > SHOWN else ""
+        # Where numbers are a code that is not known, none of them is suggested to mean what it often does.
+        coded = all(value.lstrip("+-").replace(".", "", 1).isdigit() for value in counts.index)
+        suggested = dict(found.drop_duplicates("value").set_index("value")["meaning"].dropna())
+        entries = [f"{_key(v)}: {'…' if coded else suggested.get(v, '…')}" for v in list(counts.index)[:SHOWN]]
+        entries += ["…"] if len(counts) > SHOWN else []
+        written = "{" + ", ".join(entries) + "}"
+        if setting == "event_values":
+            written = "{" + f"{column.removesuffix('_event')}: {written}" + "}"
+        why = f"not understood for {column}" if mapping is None else f"not in cohorts.{self.cohort}.{setting}"
+        return (
+            f"{self.cohort}: {str(spoken.name or column)!r} has values that are {why}: {named}{more}. Say in the study "
+            f"file what each value means: cohorts.{self.cohort}.{setting}: {written} "
+            f"(each {', '.join(MEANINGS[setting][:-1])} or {MEANINGS[setting][-1]})."
+        )
+
+
+def _lookup(mapping: Mapping[str, str]) -> Callable[[object], str | None]:
+    """A value as it is written in the mapping, else the same in another case or number format (2 and 2.0)."""
+    alike: dict[str | None, set[str]] = {}
+    for key, meaning in mapping.items():
+        alike.setdefault(words.canonical(key), set()).add(meaning)
+
+    def look(value: object) -> str | None:
+        found = mapping.get(str(value).strip())
+        others = alike.get(words.canonical(value), set())
+        return found if found is not None else next(iter(others)) if len(others) == 1 else None
+
+    return look
+
+
+def _shown(value: object) -> str:
+    """A value as it stands in the file; a whole number without its .0."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+
+
+def _key(value: str) -> str:
+    """A value as a key of YAML."""
+    plain = value.replace(" ", "").replace("_", "").isalnum() and not value[0].isdigit()
+    return value if plain and value.lower() not in ("yes", "no", "on", "off", "true", "false", "null") else f'"{value}"'
