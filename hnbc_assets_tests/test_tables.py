@@ -31,6 +31,36 @@ def test_every_table_and_column_is_described(table):
     assert table.problems(table.empty()).empty
 
 
+def test_the_dictionary_says_values_range_and_key_in_words():
+    told = {c["name"]: (c["allowed"], c["key"], c["nullable"]) for c in Example.dictionary()}
+    assert told == {
+        "gene": ("", "1", "no"),
+        "days": ("over 0", "", "yes"),
+        "n": ("", "", "yes"),
+        "yes": ("true, false", "", "yes"),
+    }
+    patients = {c["name"]: c["allowed"] for c in tables.Patients.dictionary()}
+    assert patients["er_status"] == "positive, negative, indeterminate"
+    assert patients["stage_group"] == "0, I, II, III, IV"
+    assert patients["os_days"] == "over 0 to 36525"
+
+
+PUBLISHED = [t for t in EVERY if t.table_name() not in ("manifest",)]
+
+
+@pytest.mark.parametrize("table", PUBLISHED, ids=lambda t: t.table_name())
+def test_every_published_table_has_a_key(table):
+    assert table.key
+
+
+def test_a_name_has_one_type_in_every_table():
+    kinds: dict[str, set[str]] = {}
+    for table in EVERY:
+        for name, described in table.columns.items():
+            kinds.setdefault(name, set()).add(described.kind)
+    assert {name: found for name, found in kinds.items() if len(found) > 1} == {}
+
+
 def test_conform_orders_casts_and_fills_what_may_be_missing():
     frame = Example.conform(pd.DataFrame({"yes": [1, None], "gene": ["A", "B"]}))
     assert list(frame.columns) == ["gene", "days", "n", "yes"]

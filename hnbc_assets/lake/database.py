@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -48,7 +48,7 @@ def build(path: Path, contents: Iterable[Content], *, comment: str = "") -> tupl
     n_tables = n_rows = 0
     with _attached(path) as connection:
         connection.execute("BEGIN TRANSACTION")
-        entries: list[dict[str, str]] = []
+        entries: list[dict[str, Any]] = []
         for content in contents:
             _create(connection, content, comment)
             entries += _dictionary(connection, content)
@@ -91,7 +91,7 @@ def _create(connection: duckdb.DuckDBPyConnection, content: Content, comment: st
             connection.execute(f"COMMENT ON COLUMN {table}.{_identifier(column['name'])} IS {_text(meaning)}")
 
 
-def _dictionary(connection: duckdb.DuckDBPyConnection, content: Content) -> list[dict[str, str]]:
+def _dictionary(connection: duckdb.DuckDBPyConnection, content: Content) -> list[dict[str, Any]]:
     """A row a column, with the type that it has in the database."""
     meanings = {column["name"]: column for column in content.columns}
     types = connection.execute(
@@ -99,25 +99,29 @@ def _dictionary(connection: duckdb.DuckDBPyConnection, content: Content) -> list
         "ORDER BY column_index",
         [content.name],
     ).fetchall()
-    return [
-        {
-            "table_name": content.name,
-            "column_name": name,
-            "type": kind,
-            "unit": meanings.get(name, {}).get("unit") or None,
-            "description": meanings.get(name, {}).get("description", ""),
-        }
-        for name, kind in types
-    ]
+    return [_entry(content.name, name, kind, meanings.get(name, {})) for name, kind in types]
 
 
-def _dictionary_content(entries: list[dict[str, str]]) -> Content:
+def _entry(table: str, name: str, kind: str, meaning: Mapping[str, str]) -> dict[str, Any]:
+    """A row of the dictionary; of a column that is not described only its type is known."""
+    place, nullable = meaning.get("key"), meaning.get("nullable")
+    return {
+        "table_name": table,
+        "column_name": name,
+        "type": kind,
+        "unit": meaning.get("unit") or None,
+        "description": meaning.get("description", ""),
+        "allowed_values": meaning.get("allowed") or None,
+        "key_position": int(place) if place else None,
+        "nullable": nullable == "yes" if nullable else None,
+    }
+
+
+def _dictionary_content(entries: list[dict[str, Any]]) -> Content:
     name, columns = DICTIONARY, ColumnDictionary.dictionary()
-    own = [
-        {"table_name": name, "column_name": c["name"], **{k: c[k] or None for k in ("type", "unit", "description")}}
-        for c in columns
-    ]
-    schema = pa.schema([(column["name"], pa.string()) for column in columns])
+    own = [_entry(name, c["name"], c["type"], c) for c in columns]
+    types = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "BOOLEAN": pa.bool_()}
+    schema = pa.schema([(column["name"], types[column["type"]]) for column in columns])
     return Content(name, pa.Table.from_pylist(entries + own, schema=schema), summary(ColumnDictionary), columns)
 
 

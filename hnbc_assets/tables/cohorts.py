@@ -15,7 +15,7 @@ TEST = ("negative", "positive", "equivocal", "indeterminate")
 STAGE_GROUPS = ("0", "I", "II", "III", "IV")
 STAGES = ("0", *(group + part for group in STAGE_GROUPS[1:] for part in ("", "A", "B", "C")))
 SUBTYPES = ("LumA", "LumB", "Her2", "Basal", "Normal", "claudin-low")
-UNDERSTOOD_BY = ("evident", "study", "r_convention", "says nothing", "not understood")
+UNDERSTOOD_BY = ("evident", "study", "r_convention", "says nothing", "taken as missing")
 
 
 class Cohorts(Table):
@@ -118,6 +118,7 @@ class Samples(Table):
 class GeneMappings(Table):
     """How a gene of a cohort was made of the upstream's features: one row a gene made of several, or a feature lost."""
 
+    key = ("cohort_id", "gene", "rule")
     cohort_id: str = column("the cohort's name in the study")
     gene: str = column("HGNC symbol used", nullable=True)
     n_features: int = column("probes or rows that carry the symbol", unit="features", ge=0)

@@ -25,12 +25,14 @@ class Manifest(Table):
 class RawFiles(Manifest):
     """An archived file, as it came from upstream, and the asset that fetched it."""
 
+    key = ("asset", "file_id")
     asset: str = column("asset that fetched it (lineage.upstream_asset)")
 
 
 class Lineage(Table):
     """An edge: an asset was made from an upstream asset, each at a version."""
 
+    key = ("asset", "upstream_asset")
     asset: str = column("asset made")
     upstream_asset: str = column("asset it was made from")
     data_version: str = column("content hash of the asset")
@@ -42,6 +44,7 @@ class Lineage(Table):
 class CheckResults(Table):
     """A check's latest outcome."""
 
+    key = ("asset", "check_name")
     asset: str = column("asset checked")
     check_name: str = column("check")
     passed: bool = column("whether it passed")
@@ -61,6 +64,9 @@ class ColumnDictionary(Table):
     type: str = column("DuckDB type")
     unit: str = column("unit", nullable=True)
     description: str = column("meaning")
+    allowed_values: str = column("values that may stand there, or their range; null where any may", nullable=True)
+    key_position: int = column("place in the table's unique key, from 1; null when no part of it", nullable=True, ge=1)
+    nullable: bool = column("whether a value may be missing", nullable=True)
 
 
 class Truth(Table):

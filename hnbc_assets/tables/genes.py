@@ -50,6 +50,7 @@ class CandidateGenes(Table):
 class CandidateOverlap(Table):
     """Whether resistance genes and anoikis genes meet more often than by chance (hypergeometric test)."""
 
+    key = ("contrast",)
     contrast: str = column("contrast that defines the resistance genes", isin=CONTRASTS)
     deciding: bool = column("the study's own contrast, which chooses the candidates")
     fdr_threshold: float = column("resistance genes are those with a smaller false-discovery rate", gt=0, le=1)

@@ -59,5 +59,5 @@ class Confounders(Table):
     key = ("cohort_id", "patient_id")
     cohort_id: str = column("cohort")
     patient_id: str = column("patient")
-    er_status: float = column("oestrogen receptor: 1 positive, 0 negative", nullable=True, ge=0, le=1)
+    er_status: str = column("oestrogen receptor, as in patients", nullable=True, isin=("positive", "negative"))
     purity: float = column("mean z of the study's purity sets, a stand-in for tumour purity", unit="sd", nullable=True)

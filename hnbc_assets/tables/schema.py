@@ -35,6 +35,16 @@ class Column:
     name: str = ""
     kind: str = "str"
 
+    @property
+    def allowed(self) -> str:
+        """The values that it may have, in words: a list, a range, or empty where any value may stand."""
+        if self.isin is not None:
+            return ", ".join(map(str, self.isin))
+        if self.kind == "bool":
+            return "true, false"
+        least = f"over {self.gt:g}" if self.gt is not None else f"from {self.ge:g}" if self.ge is not None else ""
+        return " ".join(filter(None, (least, f"to {self.le:g}" if self.le is not None else "")))
+
 
 def column(
     description: str,
@@ -119,9 +129,21 @@ class Table:
 
     @classmethod
     def dictionary(cls) -> list[dict[str, str]]:
-        """One entry a column: name, type (DuckDB's), unit, description."""
+        """One entry a column: name, type (DuckDB's), unit, description, allowed values, place in the key, nullable.
+
+        All as text, as they also stand in parquet footers: `key` is 1, 2 … or empty, `nullable` yes or no.
+        """
+        places = {name: str(place) for place, name in enumerate(cls.key, 1)}
         return [
-            {"name": c.name, "type": SQL_TYPES[c.kind], "unit": c.unit, "description": c.description}
+            {
+                "name": c.name,
+                "type": SQL_TYPES[c.kind],
+                "unit": c.unit,
+                "description": c.description,
+                "allowed": c.allowed,
+                "key": places.get(c.name, ""),
+                "nullable": "yes" if c.nullable else "no",
+            }
             for c in cls.columns.values()
         ]
 

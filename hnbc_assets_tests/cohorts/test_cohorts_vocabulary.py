@@ -173,9 +173,9 @@ def test_every_value_is_recorded_with_what_it_was_taken_for():
         ("er_status", "N"): (1, "negative", "evident"),
         ("er_status", "[Not Evaluated]"): (1, None, "says nothing"),
         ("stage", "IIA"): (2, "IIA", "evident"),
-        ("stage", "Stage X"): (1, None, "not understood"),
+        ("stage", "Stage X"): (1, None, "taken as missing"),
         ("pam50", "LumA"): (1, "LumA", "evident"),
-        ("pam50", "Foo"): (1, None, "not understood"),
+        ("pam50", "Foo"): (1, None, "taken as missing"),
     }
 
 

@@ -62,6 +62,21 @@ def test_the_dictionary_has_every_column_of_every_table_with_its_type_in_the_dat
     assert query(filled_lake, sql, "risk_score") == [("training sd", COLUMNS["risk_scores"][2]["description"])]
 
 
+def test_the_dictionary_says_what_may_stand_in_a_column_and_what_the_key_is(filled_lake):
+    publish(filled_lake, TABLES)
+    sql = (
+        "SELECT column_name, allowed_values, key_position, nullable FROM column_dictionary "
+        "WHERE table_name = 'check_results' AND column_name IN ('asset', 'check_name', 'passed', 'severity', 'value')"
+    )
+    assert query(filled_lake, sql) == [
+        ("asset", None, 1, False),
+        ("check_name", None, 2, False),
+        ("passed", "true, false", None, False),
+        ("severity", "ERROR, WARN", None, False),
+        ("value", None, None, True),
+    ]
+
+
 def test_a_risk_score_can_be_walked_back_to_the_checksums_of_the_bytes_it_came_from(filled_lake):
     publish(filled_lake, TABLES)
     walk = f"SELECT source, sha256 FROM ({WALK_BACK})"

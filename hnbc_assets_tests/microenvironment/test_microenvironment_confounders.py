@@ -24,6 +24,7 @@ def cohort(n=30):
 def test_the_purity_stand_in_follows_purity():
     patients, expression, purity = cohort()
     made = confounders_of(patients, expression, [f"G{i}" for i in range(8)], **LEAST)
+    assert set(made.er_status.dropna()) == {"positive", "negative"}  # as in patients
     assert np.corrcoef(made.purity, purity)[0, 1] > 0.95
     assert made.er_status.isna().sum() == 1
 
@@ -39,5 +40,6 @@ def test_covariates_are_those_that_are_known_and_differ():
     made = confounders_of(patients, expression, [], **LEAST).assign(cohort_id="c")
     assert list(covariates(made, "c").columns) == ["er_status"]
     assert len(covariates(made, "c")) == 29
-    alike = made.assign(er_status=1.0)
+    assert set(covariates(made, "c").er_status) == {0.0, 1.0}
+    alike = made.assign(er_status="positive")
     assert covariates(alike, "c") is None

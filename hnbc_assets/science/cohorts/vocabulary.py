@@ -139,7 +139,7 @@ class Vocabulary:
         counted = table.groupby(["value", "meaning", "silent"], dropna=False, sort=False).size()
         counted = counted.rename("n_patients").reset_index()
         known = counted["meaning"].notna() | (by == "study")
-        counted["understood_by"] = "not understood"
+        counted["understood_by"] = "taken as missing"
         counted.loc[known, "understood_by"] = by
         counted.loc[counted["silent"].astype(bool), "understood_by"] = "says nothing"
         counted["meaning"] = counted["meaning"].where(counted["meaning"].notna(), None)

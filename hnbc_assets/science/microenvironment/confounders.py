@@ -25,7 +25,7 @@ def confounders_of(
     min_genes: int,
     min_coverage: float,
 ) -> pd.DataFrame:
-    """One row an included patient: patient_id, er_status (1, 0, missing), purity (mean z of the genes, in sd).
+    """One row an included patient: patient_id, er_status (positive, negative or missing), purity (mean z, in sd).
 
     Parameters
     ----------
@@ -36,9 +36,8 @@ def confounders_of(
     """
     included = patients[patients["included"].astype(bool) & patients["patient_id"].isin(expression.columns)]
     found = [gene for gene in purity_genes if gene in expression.index]
-    table = pd.DataFrame(
-        {"patient_id": included["patient_id"].to_numpy(), "er_status": included["er_status"].map(ER).to_numpy(float)}
-    )
+    er = included["er_status"].where(included["er_status"].isin(list(ER)), None)
+    table = pd.DataFrame({"patient_id": included["patient_id"].to_numpy(), "er_status": er.to_numpy(object)})
     table["purity"] = float("nan")
     if len(found) >= max(min_genes, 1) and len(found) >= min_coverage * len(purity_genes):
         scored = mean_z(expression[list(included["patient_id"])], {"purity": found})
@@ -49,8 +48,10 @@ def confounders_of(
 def covariates(confounders: pd.DataFrame, cohort_id: str) -> pd.DataFrame | None:
     """The confounders of a cohort that are known and differ, patients × k; None where there is none.
 
-    Patients with one of them missing are left out of adjusted comparisons.
+    As numbers: er_status is 1 where positive and 0 where negative. Patients with one of them missing are left out of
+    adjusted comparisons.
     """
     own = confounders[confounders["cohort_id"] == cohort_id].set_index("patient_id")
+    own = own.assign(er_status=own["er_status"].map(ER).astype(float))
     known = [name for name in NAMES if own[name].nunique() > 1]
     return own[known].dropna() if known else None
