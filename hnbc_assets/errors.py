@@ -69,6 +69,12 @@ class GateHeld(HnbcError):
     exit_status = 4
 
 
+class UpstreamInconsistent(HnbcError):
+    """What an upstream states of a file and what it gives are of two states; neither is damaged."""
+
+    exit_status = 3
+
+
 class DamagedDownload(HnbcError):
     """What arrived is not the file that was asked for: truncated, empty, or a web page."""
 

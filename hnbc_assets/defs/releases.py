@@ -45,14 +45,16 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
         previous = in_use.manifest()
         if previous is not None and len(previous):
             keep_view(archive, upstream.name, fetched_release(upstream.kind, previous), previous)
+        about: dict[str, str] = {}
         if pin:
             manifest = recall(archive, upstream.name, pin)
         else:
             with open_client(stage.place, stage.study) as client:
                 told = ConsoleProgress(upstream.raw)
                 manifest = upstream.fetch(client, archive, progress=told, previous=previous)
+                about = upstream.about(client)
         release = fetched_release(upstream.kind, manifest)
-        said = {"files": len(manifest), "archived_bytes": int(manifest.size_bytes.sum()), "release": release}
+        said = {"files": len(manifest), "archived_bytes": int(manifest.size_bytes.sum()), "release": release} | about
         return Publication(
             manifest,
             versioned_on=tuple(VERSIONED_ON),

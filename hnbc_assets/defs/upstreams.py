@@ -40,8 +40,9 @@ class Upstream:
 
     `release` asks for the release that it is at; `listing` for its index, without keeping anything; `fetch` has its
     files in the archive (client, archive, and by name progress and previous: the manifest of the release before).
-    `asks` are the addresses that all this needs. `settings` decide what is fetched. `source` is the first cohort's,
-    where cohorts are read from it.
+    `asks` are the addresses that all this needs; `about` tells what else the upstream says of the object, on which
+    nothing hangs, and never fails. `settings` decide what is fetched. `source` is the first cohort's, where cohorts are
+    read from it.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Upstream:
     listing: Callable[[Client, Archive], Listing]
     fetch: Callable[..., pd.DataFrame]
     asks: Callable[[Client], Iterable[Ask]]
+    about: Callable[[Client], dict[str, str]] = lambda client: {}
     settings: Any = None
     source: Source | None = None
     cohorts: tuple[str, ...] = ()
@@ -154,12 +156,13 @@ def _cbioportal(name: str, source: CbioportalSource, given: dict[str, Any]) -> U
     return Upstream(
         name,
         f"cBioPortal study {source.study}: clinical tables and the profile {source.profile}.",
-        release=lambda client: cbioportal.release(client, source.study),
+        release=lambda client: cbioportal.release(client, source.study, **wanted),
         listing=lambda client, archive: cbioportal.listing(client, archive, source.study, **wanted),
         fetch=lambda client, archive, *, progress, previous: cbioportal.fetch(
             client, archive, source.study, **wanted, progress=progress
         ),
         asks=lambda client: (),
+        about=lambda client: cbioportal.about(client, source.study),
         **given,
     )
 

@@ -24,7 +24,7 @@ import pandas as pd
 
 from hnbc_assets.errors import ChecksumMismatch, UpstreamChanged
 from hnbc_assets.redaction import redacted
-from hnbc_assets.sources.batch import download_all
+from hnbc_assets.sources.batch import Downloader, download_all
 from hnbc_assets.sources.download import Landed, Wanted, check_path, digests
 from hnbc_assets.sources.http import Client
 from hnbc_assets.sources.manifest import COLUMNS, Manifest, Row, as_frame
@@ -58,6 +58,7 @@ class Archive:
         *,
         progress: Progress | None = None,
         workers: int | None = None,
+        download: Downloader = download_all,
     ) -> pd.DataFrame:
         """Have all these files: those kept and verified stay, the others are downloaded, several at once.
 
@@ -66,6 +67,7 @@ class Archive:
         source, release : whose files, and of which release; they name the folder
         progress : told of files and bytes while downloading; not called when nothing is missing
         workers : downloads at the same time; the archive's own number by default
+        download : brings the missing files; each from its own address by default
 
         Returns
         -------
@@ -91,7 +93,7 @@ class Archive:
                     manifest.append(row)
                     return row
 
-                rows |= download_all(
+                rows |= download(
                     client,
                     f"{source} {release}",
                     {one: folder / one.path for one in missing},

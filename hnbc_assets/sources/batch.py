@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import Protocol
 
 from hnbc_assets.errors import DownloadsIncomplete, HnbcError, UpstreamUnreachable
 from hnbc_assets.sources.download import Interrupted, Landed, Wanted, download
@@ -18,6 +19,21 @@ from hnbc_assets.sources.manifest import Row
 from hnbc_assets.sources.progress import Progress
 
 UNREACHABLE_IN_A_ROW = 8
+
+
+class Downloader(Protocol):
+    """Brings files to their targets, as `download_all` does; for files that are not had one by one, another."""
+
+    def __call__(
+        self,
+        client: Client,
+        title: str,
+        targets: Mapping[Wanted, Path],
+        landed: Callable[[Wanted, Landed], Row],
+        *,
+        progress: Progress,
+        workers: int,
+    ) -> dict[str, Row]: ...
 
 
 def download_all(

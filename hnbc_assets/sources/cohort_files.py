@@ -40,9 +40,7 @@ class CohortFiles:
         if self.source.kind == "gdc":
             return gdc.read_samples(self.archive, self.manifest)
         if self.source.kind == "cbioportal":
-            samples = cbioportal.read_samples(self.archive, self.manifest)
-            profiled = set(cbioportal.profiled_samples(self.archive, self.manifest))
-            kept = samples[samples.sample_id.isin(profiled)].reset_index(drop=True)
+            kept = cbioportal.expression_samples(self.archive, self.manifest)
             return kept.assign(file_id=self._file(r"/data_(?!clinical|mutations)"))
         if self.source.kind == "geo":
             patients, file_id = self.clinical().index, self._file(r"series_matrix")

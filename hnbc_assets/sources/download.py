@@ -54,6 +54,7 @@ class Wanted:
     path : where it is kept inside SOURCE/RELEASE/, relative
     size_bytes, md5, sha256 : what upstream's index says, where it says so
     others : further addresses of the same file, asked in this order when the first does not give it
+    headers : sent along when it is asked for at its first address
     content : what the bytes must be, examined before they are taken for whole
     """
 
@@ -65,6 +66,7 @@ class Wanted:
     content: Literal["gzip", "text", "json", "xlsx", "zip"] = "text"
     sha256: str | None = None
     others: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -124,14 +126,17 @@ class Part:
         self._notes_path.write_text(json.dumps(self.notes))
 
     def resumable(self, wanted: Wanted) -> bool:
-        """Whether the bytes here surely begin the content now wanted."""
-        if not self.size or self.notes.get("url") != redacted(wanted.url):
+        """Whether the bytes here surely begin the content now wanted.
+
+        The same checksum is the same content wherever it came from: an address may be signed anew for every request.
+        """
+        if not self.size:
             return False
-        same_content = any(
-            stated is not None and self.notes.get(name) == stated
-            for name, stated in (("md5", wanted.md5), ("sha256", wanted.sha256))
-        )
-        return same_content or bool(self.notes.get("validator")) or self._begun_here
+        stated = (("md5", wanted.md5), ("sha256", wanted.sha256))
+        if any(value is not None and self.notes.get(name) == value for name, value in stated):
+            return True
+        same_place = self.notes.get("url") == redacted(wanted.url)
+        return same_place and (bool(self.notes.get("validator")) or self._begun_here)
 
     def discard(self) -> None:
         """Remove the part and the notes about it."""
@@ -167,7 +172,9 @@ def download(
     failed: list[HnbcError] = []
     for url in wanted.urls:
         try:
-            return download_from(client, replace(wanted, url=url, others=()), target, advance=advance, stop=stop)
+            headers = wanted.headers if url == wanted.url else ()
+            one = replace(wanted, url=url, others=(), headers=headers)
+            return download_from(client, one, target, advance=advance, stop=stop)
         except (UpstreamRefused, UpstreamUnreachable, DamagedDownload) as error:
             failed.append(error)
     if len(failed) == 1:
@@ -223,7 +230,9 @@ def attempt_once(client: Client, wanted: Wanted, part: Part, advance: Advance, s
     whole = wanted.size_bytes or part.notes.get("size")
     if offset and offset == whole:
         return
-    headers = {"If-Range": part.notes["validator"]} if offset and part.notes.get("validator") else {}
+    headers = dict(wanted.headers)
+    if offset and part.notes.get("validator"):
+        headers["If-Range"] = part.notes["validator"]
     with client.stream(wanted.url, offset=offset, headers=headers) as response:
         if response.status_code == 206 and continues(response, offset, whole):
             pass

@@ -121,8 +121,15 @@ class Client:
         packed = response.headers.get("content-encoding", "identity") != "identity"
         return int(length) if length.isdigit() and not packed else None
 
-    def ask(self, url: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Reply:
-        """Ask an API for JSON: GET with `params`, or POST when a `body` is given.
+    def ask(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Ask an API for JSON: GET with `params`, or POST when a `body` is given; `headers` are sent along.
 
         A web page or anything else that is not JSON, with status 200, is asked for once more.
 
@@ -133,9 +140,9 @@ class Client:
         """
         for attempt in (1, 2):
             if body is None:
-                response = self._repeat("GET", url, params=params)
+                response = self._repeat("GET", url, params=params, headers=headers)
             else:
-                response = self._repeat("POST", url, params=params, json=body)
+                response = self._repeat("POST", url, params=params, json=body, headers=headers)
             try:
                 return Reply(redacted(address(url, params)), response.content, json.loads(response.content))
             except ValueError as error:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hnbc_assets.errors import DownloadsIncomplete, UpstreamRefused, UpstreamUnreachable
+from hnbc_assets.sources.batch import Downloader, download_all
 from hnbc_assets.sources.manifest import as_frame
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Listing:
     wanted : the files to be had, each with the release that its folder is named by
     replies : what the index answered, and files that had to be read to tell their release
     instead : by file id, the file that is had where the host refuses that one
+    download : brings the wanted files; each from its own address by default
     order : file ids in the order of the manifest rows; by default the replies, then the wanted
     """
 
@@ -53,6 +55,7 @@ class Listing:
     wanted: tuple[tuple[str, Wanted], ...] = ()
     replies: tuple[InHand, ...] = ()
     instead: Mapping[str, Wanted] = field(default_factory=dict)
+    download: Downloader = download_all
     order: tuple[str, ...] | None = None
 
 
@@ -142,7 +145,7 @@ def _fetch(
     """The files of one release; where the host refuses some that have another in their place, that one."""
     assert client is not None, "a listing with files to download was made with a client"
     try:
-        return archive.fetch(client, listing.source, release, wanted, progress=progress)
+        return archive.fetch(client, listing.source, release, wanted, progress=progress, download=listing.download)
     except DownloadsIncomplete as error:
         replaceable = all(
             isinstance(why, UpstreamRefused) and file_id in listing.instead for file_id, why in error.failures.items()
@@ -151,4 +154,4 @@ def _fetch(
             raise
         failed = set(error.failures)
     others = [listing.instead[one.file_id] if one.file_id in failed else one for one in wanted]
-    return archive.fetch(client, listing.source, release, others, progress=progress)
+    return archive.fetch(client, listing.source, release, others, progress=progress, download=listing.download)

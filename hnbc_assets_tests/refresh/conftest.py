@@ -113,7 +113,9 @@ class Evidence(Lake):
 def fetched(requests: dict[str, int]) -> dict[str, int]:
     """The requests that asked for files, not for a release, an index or a status."""
     files = (".txt", ".gz", ".zip", ".xlsx", ".gmt")
+    pointers = "/cBioPortal/datahub/"
     asked = {path: n for path, n in requests.items() if "/data/" in path or path.endswith(files)}
+    asked = {path: n for path, n in asked.items() if pointers not in path}
     # A look at the GDSC asks the workbook's size by HEAD, once: the counters do not tell that from a download.
     return {path: n for path, n in asked.items() if (path.rsplit("/", 1)[-1], n) != (GDSC_WORKBOOK, 1)}
 

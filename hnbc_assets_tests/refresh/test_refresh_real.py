@@ -223,10 +223,10 @@ def test_a_second_refresh_fetches_nothing_and_makes_nothing(refreshed, world, tm
 def test_a_revised_series_and_study_are_fetched_and_nothing_else(revised):
     asked = fetched(revised.requests)
     assert set(asked.values()) == {1}
-    folders = ("/GSE25055/", "/brca_metabric")  # neither the other series, nor the annotation of both
+    folders = ("/GSE25055/", "/brca_metabric.tar.gz")  # neither the other series, nor the annotation of both
     assert all(any(folder in path for folder in folders) for path in asked)
     assert any("/GSE25055/" in path for path in asked)
-    assert any(path.endswith("/brca_metabric/data_clinical_patient.txt") for path in asked)
+    assert any(path.endswith("/brca_metabric.tar.gz") for path in asked)
 
 
 def test_one_patients_follow_up_reaches_the_figures_and_no_expression_is_read_again(revised):

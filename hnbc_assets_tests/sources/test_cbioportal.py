@@ -1,43 +1,18 @@
-"""cBioPortal: releases, clinical tables, profiles, mutations; on the real studies and on small ones."""
+"""cBioPortal's tables: clinical records, profiles, mutations, their shape; on the real studies and on small ones."""
 
 from __future__ import annotations
 
 import gzip
 
-import httpx
 import numpy as np
 import pandas as pd
 import pytest
+from portal_hub import FILES, MAF, PATIENTS, PROFILE, SAMPLES
 
-from hnbc_assets.errors import DownloadsIncomplete, FormatError, UpstreamChanged
-from hnbc_assets.sources import cbioportal
+from hnbc_assets.errors import FormatError
+from hnbc_assets.sources import cbioportal, cbioportal_profile
 from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.http import connect
-
-PATIENTS = """#Patient\tAge\tStage
-#Patient\tAge\tStage
-#STRING\tNUMBER\tSTRING
-#1\t1\t1
-PATIENT_ID\tAGE\tSTAGE
-P1\t50\t
-P2\tNA\tII
-P3\t70\tIII
-"""
-SAMPLES = """#Patient\tSample\tType
-#STRING\tSTRING\tSTRING
-PATIENT_ID\tSAMPLE_ID\tSAMPLE_TYPE\tSTAGE\tGRADE
-P1\tS1M\tMetastasis\tIV\t3
-P1\tS1\tPrimary\tI\t2
-P2\tS2\tPrimary\tI\t1
-"""
-PROFILE = "Hugo_Symbol\tEntrez_Gene_Id\tS1\tS2\nA1BG\t1\t0.5\tNA\nA1BG\t1\t1.5\t2\n\t9\t3\t4\n"
-MAF = "#version 2\nHugo_Symbol\tTumor_Sample_Barcode\tStart_Position\nTP53\tS1\t7\nPTEN\tTCGA-A1-A0SB-01\t8\n"
-FILES = {
-    "data_clinical_patient.txt": PATIENTS,
-    "data_clinical_sample.txt": SAMPLES,
-    "data_profile.txt": PROFILE,
-    "data_mutations.txt": MAF,
-}
 
 
 def archived(tmp_path, **changed):
@@ -54,50 +29,6 @@ def archived(tmp_path, **changed):
         for n, t in FILES.items()
     ]
     return archive, pd.DataFrame(rows)
-
-
-def portal(date="2026-03-02 10:00:00", *, packed=(), absent=()):
-    """A portal and its hub, where the files of `packed` exist only as .gz."""
-
-    def answer(request):
-        name = request.url.path.rsplit("/", 1)[1]
-        if "/api/studies/" in request.url.path:
-            return httpx.Response(200, json={"studyId": name, "importDate": date})
-        plain = name.removesuffix(".gz")
-        if plain in absent or (plain in packed) != name.endswith(".gz"):
-            return httpx.Response(403)
-        body = FILES[plain].encode()
-        return httpx.Response(200, content=gzip.compress(body) if name.endswith(".gz") else body)
-
-    return connect("simulated", transport=httpx.MockTransport(answer))
-
-
-def test_a_study_is_versioned_by_its_import_date_as_a_folder_can_be_named():
-    with portal() as client:
-        assert cbioportal.release(client, "st") == "2026-03-02T10-00-00"
-    with portal("2026-03-02") as client:
-        assert cbioportal.release(client, "st") == "2026-03-02"
-    with portal(None) as client, pytest.raises(UpstreamChanged, match="importDate"):
-        cbioportal.release(client, "st")
-
-
-def test_files_that_the_hub_keeps_packed_are_found(tmp_path):
-    with portal(packed=("data_profile.txt", "data_mutations.txt")) as client:
-        manifest = cbioportal.fetch(client, Archive(tmp_path), "st", profile="profile", mutations=True)
-    assert [name.split("/")[1] for name in manifest["file_id"]] == [
-        "data_clinical_patient.txt",
-        "data_clinical_sample.txt",
-        "data_profile.txt.gz",
-        "data_mutations.txt.gz",
-    ]
-    values, _ = cbioportal.read_expression(Archive(tmp_path), manifest)
-    assert values.shape == (3, 2)
-
-
-def test_a_file_that_is_in_neither_form_is_named(tmp_path):
-    with portal(absent=("data_profile.txt",)) as client, pytest.raises(DownloadsIncomplete) as caught:
-        cbioportal.fetch(client, Archive(tmp_path), "st", profile="profile")
-    assert list(caught.value.failures) == ["st/data_profile.txt.gz"]
 
 
 def test_patients_and_samples_are_merged_with_the_primary_sample_first(tmp_path):
@@ -135,10 +66,89 @@ def test_mutations_know_their_patient(tmp_path):
     assert mutations["patient_id"].tolist() == ["P1", "TCGA-A1-A0SB"]
 
 
-def test_a_patient_with_two_rows_is_an_error(tmp_path):
-    archive, manifest = archived(tmp_path, **{"data_clinical_patient.txt": PATIENTS + "P1\t51\tI\n"})
-    with pytest.raises(FormatError, match="P1"):
-        cbioportal.read_clinical(archive, manifest)
+def broken(tmp_path, name, text):
+    archive, manifest = archived(tmp_path, **{f"data_{name}.txt": text})
+    read = {"clinical_patient": cbioportal.read_clinical, "clinical_sample": cbioportal.read_clinical,
+            "profile": cbioportal.read_expression, "mutations": cbioportal.read_mutations}[name]  # fmt: skip
+    with pytest.raises(FormatError) as caught:
+        read(archive, manifest)
+    assert f"st/data_{name}.txt" in str(caught.value)
+    assert "fetch the study again" in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("clinical_patient", PATIENTS[:-8], "line 8: 1 cells where the header has 3. It is the last one"),
+        ("clinical_patient", PATIENTS.replace("P2\tNA\tII", "P2\tNA"), "line 7: 2 cells where the header has 3"),
+        ("clinical_patient", PATIENTS.replace("P2\tNA", "P2\tNA\t7\t"), "line 7: 5 cells where the header has 3"),
+        ("clinical_patient", PATIENTS.replace("\tSTAGE", "\tAGE"), "two columns named 'AGE'"),
+        ("clinical_patient", PATIENTS.replace("PATIENT_ID", "ID"), "has no column PATIENT_ID"),
+        ("clinical_patient", PATIENTS[:40], "has no header, only 3 lines that begin with #"),
+        ("clinical_patient", "", "has no header"),
+        ("clinical_patient", PATIENTS + "P1\t51\tI\n", "two rows for patient P1"),
+        ("clinical_patient", PATIENTS + "\t51\tI\n", "1 rows without patient id"),
+        ("clinical_patient", PATIENTS[: PATIENTS.index("P2")], "no row for 1 of 2 patients of the sample table"),
+        ("clinical_sample", SAMPLES + "P3\tS1\tPrimary\tI\t1\n", "two rows for sample S1"),
+        ("clinical_sample", SAMPLES + "P3\tS3\tPrimary\tI\n", "line 7: 4 cells where the header has 5. It is the last"),
+        ("mutations", MAF + "TP53\tS1\n", "line 5: 2 cells where the header has 3. It is the last one"),
+        ("mutations", MAF.replace("Hugo_Symbol", "Gene"), "has no column Hugo_Symbol"),
+        ("profile", PROFILE[:-3], "line 4: 3 cells where the header has 4. It is the last one: the file is cut off"),
+        ("profile", PROFILE.replace("\tNA", ""), "line 2: 3 cells where the header has 4. D"),
+        ("profile", PROFILE.replace("\tNA", "\tNA\t1").replace("\t2\n", "\n"), "line 2: 5 cells where the header"),
+        ("profile", PROFILE.replace("0.5", "O.5"), "line 2, sample S1: 'O.5' is no number"),
+        ("profile", PROFILE.replace("\t2\n", "\t1e999\n"), "line 3, sample S2: '1e999' is no number"),
+        ("profile", PROFILE.replace("\tS2", "\tS1"), "two columns named 'S1'"),
+        ("profile", PROFILE.replace("Hugo_Symbol\tEntrez_Gene_Id", "a\tb"), "neither Hugo_Symbol nor Entrez_Gene_Id"),
+        ("profile", PROFILE[: PROFILE.index("A1BG")], "a header and no rows"),
+    ],
+)  # fmt: skip
+def test_a_table_in_another_shape_is_named_with_line_and_remedy(tmp_path, name, text, said):
+    assert said in broken(tmp_path, name, text)
+
+
+def test_a_sample_table_that_was_cut_short_is_noticed_by_the_profile(tmp_path):
+    archive, manifest = archived(tmp_path, **{"data_clinical_sample.txt": SAMPLES[: SAMPLES.index("P2")]})
+    with pytest.raises(FormatError, match="no row for 1 of 2 samples of the expression profile"):
+        cbioportal.expression_samples(archive, manifest)
+    assert cbioportal.expression_samples(*archived(tmp_path / "whole"))["sample_id"].tolist() == ["S1", "S2"]
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\r", "\n"], ids=["CRLF", "CR", "LF"])
+@pytest.mark.parametrize("last", [True, False], ids=["ended", "last line without end"])
+@pytest.mark.parametrize("block", [1, 16, 1 << 20])
+def test_line_ends_marks_and_pieces_make_no_difference(tmp_path, monkeypatch, ending, last, block):
+    monkeypatch.setattr(cbioportal_profile, "BLOCK_BYTES", block)
+    expected = cbioportal.read_expression(*archived(tmp_path / "plain"))
+    changed = {name: ("\ufeff" + (text if last else text[:-1])).replace("\n", ending) for name, text in FILES.items()}
+    archive, manifest = archived(tmp_path / "changed", **changed)
+    for one, other in zip(cbioportal.read_expression(archive, manifest), expected, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+    pd.testing.assert_frame_equal(
+        cbioportal.read_clinical(archive, manifest), cbioportal.read_clinical(*archived(tmp_path / "plain"))
+    )
+
+
+def test_a_packed_profile_is_read_as_a_plain_one_and_a_damaged_one_is_named(tmp_path):
+    rows = np.random.default_rng(7).normal(size=(400, 50))
+    text = "Hugo_Symbol\t" + "\t".join(f"S{i}" for i in range(50)) + "\n"
+    text += "".join(f"G{i}\t" + "\t".join(map(repr, row.tolist())) + "\n" for i, row in enumerate(rows))
+    archive = Archive(tmp_path)
+    packed = gzip.compress(text.encode(), mtime=0)
+
+    def kept(name, content):
+        row = archive.store("cbioportal", "r", file_id=name, url=f"https://x/{name}", path=name, content=content)
+        return pd.DataFrame([row])
+
+    values, features = cbioportal.read_expression(archive, kept("st/data_profile.txt.gz", packed))
+    np.testing.assert_array_equal(values.to_numpy(), rows)
+    assert features["entrez_gene_id"].isna().all()
+    some, _ = cbioportal.read_expression(archive, kept("st/data_b.txt.gz", packed), sample_ids=["S9", "S3"])
+    np.testing.assert_array_equal(some.to_numpy(), rows[:, [9, 3]])
+    for name, content in (("cut", packed[:-200]), ("flipped", packed[:900] + b"\x00\xff" + packed[902:])):
+        with pytest.raises(FormatError, match=f"data_{name}.txt.gz"):
+            cbioportal.read_expression(archive, kept(f"st/data_{name}.txt.gz", content))
 
 
 @pytest.mark.real
@@ -148,7 +158,10 @@ def test_the_real_studies_are_read_whole(small_replica, tmp_path):
         tcga = cbioportal.fetch(
             client, archive, "brca_tcga", profile="mrna_seq_v2_rsem_zscores_ref_all_samples", mutations=True
         )
-    assert set(tcga["release"]) == {"2026-03-02T10-00-00"}
+        release = cbioportal.release(
+            client, "brca_tcga", profile="mrna_seq_v2_rsem_zscores_ref_all_samples", mutations=True
+        )
+    assert set(tcga["release"]) == {release}
     clinical = cbioportal.read_clinical(archive, tcga)
     values, features = cbioportal.read_expression(archive, tcga)
     assert (len(clinical), values.shape, features["symbol"].nunique()) == (1098, (1558, 956), 1558)

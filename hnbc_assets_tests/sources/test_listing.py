@@ -19,7 +19,7 @@ ASK = {
     "cbioportal": (
         lambda c, a, f: f(c, a, "brca_metabric", profile=PROFILE),
         cbioportal,
-        lambda c: cbioportal.release(c, "brca_metabric"),
+        lambda c: cbioportal.release(c, "brca_metabric", profile=PROFILE),
     ),
     "gdsc": (lambda c, a, f: f(c, a, "8.5"), gdsc, lambda c: gdsc.release(c, "8.5")),
     "gdc": (lambda c, a, f: f(c, a, "TCGA-BRCA"), gdc, gdc.release),

@@ -1,0 +1,303 @@
+"""cBioPortal's hub: what it states of a study's files, and how these are had.
+
+Belongs here: the pointers in the hub's repository, the study's tar, the repository's large files as the second way.
+Does not: which files a study needs and what they hold (cbioportal.py, cbioportal_tables.py).
+
+The hub publishes a study twice, apart from each other: as a tar, made on every push, and as files of a git repository
+whose data files are LFS objects. The repository's pointers say which bytes a file has now, so they are the release and
+the proof; the tar, a plain file on a plain host, brings them. A member that is whole but is not what its pointer says
+belongs to another state of the study: it is taken from the repository instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from hnbc_assets.errors import (
+    DamagedDownload,
+    DownloadsIncomplete,
+    HnbcError,
+    UpstreamChanged,
+    UpstreamInconsistent,
+    UpstreamRefused,
+    UpstreamUnreachable,
+)
+from hnbc_assets.sources import git_lfs
+from hnbc_assets.sources.batch import download_all, summary
+from hnbc_assets.sources.download import BLOCK_BYTES, Interrupted, Landed, Part, Wanted, download
+from hnbc_assets.sources.http import Client
+from hnbc_assets.sources.http_answers import is_web_page
+from hnbc_assets.sources.manifest import Row
+from hnbc_assets.sources.progress import Progress
+
+Landing = Callable[[Wanted, Landed], Row]
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What the hub's repository holds of a file now: its checksum and size; its bytes where it is no LFS object."""
+
+    url: str
+    sha256: str
+    size_bytes: int
+    content: bytes | None = field(default=None, repr=False)
+
+
+def stated(client: Client, study: str, file: str) -> Stated:
+    """Ask the hub's repository for a file of a study: nearly always a pointer of 130 bytes.
+
+    Raises
+    ------
+    UpstreamRefused, UpstreamUnreachable, DamagedDownload
+        No address gave it; names all that were asked.
+    """
+    failed: list[HnbcError] = []
+    for url in client.addresses.of("cbioportal.pointer", study=study, file=file):
+        try:
+            return _stated_at(client, url)
+        except (UpstreamRefused, UpstreamUnreachable, DamagedDownload) as error:
+            failed.append(error)
+    worst = min(failed, key=lambda error: isinstance(error, UpstreamRefused))
+    hint = " Is the study, or its profile, spelled as the hub has it?" if isinstance(worst, UpstreamRefused) else ""
+    told = " ".join(map(str, failed))
+    raise type(worst)(f"The hub's word on {study}/{file} could not be had: {told}{hint}") from worst
+
+
+def _stated_at(client: Client, url: str) -> Stated:
+    """What one address says; an answer that is no file of the repository is asked for once more."""
+    for attempt in (1, 2):
+        content = client.get(url).content
+        wrong = "the answer was empty" if not content else "a web page came" if is_web_page(content) else None
+        try:
+            pointer = git_lfs.read_pointer(content)
+        except ValueError as error:
+            pointer, wrong = None, f"the answer {error}"
+        if wrong is None:
+            if pointer is not None:
+                return Stated(url, pointer.sha256, pointer.size_bytes)
+            return Stated(url, hashlib.sha256(content).hexdigest(), len(content), content)
+        if attempt == 2:
+            raise DamagedDownload(f"{url}: {wrong}, twice. Run again later.")
+    raise AssertionError("unreachable")
+
+
+class Hub:
+    """A study at the hub. `folder` is where its tar lies, hidden, while its members are taken out."""
+
+    def __init__(self, study: str, folder: Path) -> None:
+        self.study = study
+        self.tar = folder / f".{study}.tar.gz.part"  # by its name a part: swept where a killed process left it
+
+    def download(
+        self,
+        client: Client,
+        title: str,
+        targets: Mapping[Wanted, Path],
+        landed: Landing,
+        *,
+        progress: Progress,
+        workers: int,
+    ) -> dict[str, Row]:
+        """Bring files of the study to their targets (a `Downloader`): from the tar, what it lacks from LFS.
+
+        Every file is proved by the size and sha256 of its pointer before it is put in place.
+
+        Raises
+        ------
+        DownloadsIncomplete
+            Some could not be had either way; each says what was wrong with the tar, and with the rest.
+        """
+        rows: dict[str, Row] = {}
+        progress.start(len(targets), None)
+        try:
+            lacking = self._from_tar(client, targets, landed, rows, progress)
+        finally:
+            progress.done()
+        rest = {one: target for one, target in targets.items() if one.file_id not in rows}
+        if rest:
+            try:
+                rows |= self._from_repository(client, title, rest, landed, progress, workers)
+            except DownloadsIncomplete as error:
+                raise _neither(title, lacking, error.failures, len(targets)) from error
+        return rows
+
+    def _from_tar(
+        self,
+        client: Client,
+        targets: Mapping[Wanted, Path],
+        landed: Landing,
+        rows: dict[str, Row],
+        progress: Progress,
+    ) -> dict[str, HnbcError]:
+        """Land what the tar has of the files; the others with the reason, by file id."""
+        url, *others = client.addresses.of("cbioportal.tar", study=self.study)
+        name = f"{self.study}.tar.gz"
+        tar = Wanted(name, url, name, content="gzip", others=tuple(others))
+        try:
+            self.tar.unlink(missing_ok=True)
+            got = download(client, tar, self.tar, advance=lambda n: progress.advance(bytes=n), stop=threading.Event())
+            lacking: dict[str, HnbcError] = {}
+            for one, outcome in _members(self.tar, got.url, targets):
+                if isinstance(outcome, Landed):
+                    rows[one.file_id] = landed(one, outcome)
+                    progress.advance(files=1)
+                else:
+                    lacking[one.file_id] = outcome
+        except (UpstreamRefused, UpstreamUnreachable, DamagedDownload) as error:
+            return {one.file_id: error for one in targets if one.file_id not in rows}
+        finally:
+            self.tar.unlink(missing_ok=True)
+        for one in targets:
+            if one.file_id not in rows and one.file_id not in lacking:
+                lacking[one.file_id] = UpstreamInconsistent(f"{got.url} has no member {one.path}.")
+        return lacking
+
+    def _from_repository(
+        self,
+        client: Client,
+        title: str,
+        targets: Mapping[Wanted, Path],
+        landed: Landing,
+        progress: Progress,
+        workers: int,
+    ) -> dict[str, Row]:
+        """The second way: each file as the repository's LFS server offers it, else from GitHub's own copy."""
+        offered, refused = self._offered(client, list(targets))
+        by_id = {one.file_id: target for one, target in targets.items()}
+
+        def remembered(one: Wanted, got: Landed) -> Row:
+            return landed(one, replace(got, url=got.url.partition("?")[0]))  # a signature says nothing of the place
+
+        try:
+            places = {one: by_id[one.file_id] for one in offered}
+            return download_all(client, title, places, remembered, progress=progress, workers=workers)
+        except DownloadsIncomplete as error:
+            for file_id, said in refused.items():
+                if file_id in error.failures:
+                    failure = error.failures[file_id]
+                    error.failures[file_id] = type(failure)(f"{said} {failure}")
+            raise
+
+    def _offered(self, client: Client, wanted: list[Wanted]) -> tuple[list[Wanted], dict[str, str]]:
+        """The files at the addresses that the repository offers now; by file id what its LFS server said instead."""
+        offers: dict[str, git_lfs.Offer | str]
+        try:
+            server = git_lfs.server(_first(client, client.addresses.of("cbioportal.lfsconfig")))
+            pointers = [git_lfs.Pointer(str(one.sha256), int(one.size_bytes or 0)) for one in wanted]
+            offers = dict(git_lfs.offers(client, server, pointers))
+        except (UpstreamRefused, UpstreamUnreachable, UpstreamChanged, DamagedDownload) as error:
+            offers = {str(one.sha256): str(error) for one in wanted}
+        placed, refused = [], {}
+        for one in wanted:
+            file = one.path.rpartition("/")[2]
+            urls = client.addresses.of("cbioportal.media", study=self.study, file=file)
+            offer = offers[str(one.sha256)]
+            if isinstance(offer, str):
+                refused[one.file_id] = offer
+                placed.append(replace(one, url=urls[0], others=urls[1:]))
+            else:
+                placed.append(replace(one, url=offer.url, headers=offer.headers, others=urls))
+        return placed, refused
+
+
+def _members(
+    packed: Path, url: str, targets: Mapping[Wanted, Path]
+) -> Iterator[tuple[Wanted, Landed | UpstreamInconsistent]]:
+    """Each wanted member of a tar that arrived whole: landed, or why it is not the file wanted.
+
+    Read once, front to back, block by block; members may come in any order, and those not wanted are passed over. A
+    member's name is only ever compared, its size is bounded by the pointer's, and links are refused.
+    """
+    from isal import igzip
+
+    by_name = {one.path: one for one in targets}
+    try:
+        with igzip.open(packed, "rb") as plain, tarfile.open(fileobj=plain, mode="r|", bufsize=BLOCK_BYTES) as tar:
+            for member in tar:
+                one = by_name.get(member.name.removeprefix("./"))
+                if one is not None:
+                    yield one, _member(tar, member, one, targets[one], url)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk, not the tar
+        raise DamagedDownload(f"{url}: is no whole tar ({error}).") from error
+
+
+def _member(
+    tar: tarfile.TarFile, member: tarfile.TarInfo, wanted: Wanted, target: Path, url: str
+) -> Landed | UpstreamInconsistent:
+    """Land one member, if it is what its pointer says; otherwise say what it is."""
+    stream = tar.extractfile(member) if member.isreg() else None
+    if stream is None:
+        return UpstreamInconsistent(f"{wanted.path} in {url} is a link or no file, which is not followed.")
+    says = f"the hub's repository states {wanted.size_bytes} bytes, sha256 {wanted.sha256}"
+    if member.size != wanted.size_bytes:
+        start = stream.read(git_lfs.LARGEST_POINTER_BYTES)
+        if start.startswith(git_lfs.POINTER_START):
+            return UpstreamInconsistent(
+                f"{wanted.path} in {url} is a Git LFS pointer instead of the data: the hub packed no large files."
+            )
+        return _other_state(f"{wanted.path} in {url} has {member.size} bytes; {says}.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = Part(target)
+    part.discard()
+    sha256 = hashlib.sha256()
+    with part.path.open("wb") as file:
+        while block := stream.read(BLOCK_BYTES):
+            sha256.update(block)
+            file.write(block)
+    if sha256.hexdigest() != wanted.sha256:
+        part.discard()
+        return _other_state(f"{wanted.path} in {url} has sha256 {sha256.hexdigest()}; {says}.")
+    part.land(target)
+    return Landed(member.size, None, sha256.hexdigest(), url)
+
+
+def _other_state(told: str) -> UpstreamInconsistent:
+    """The tar arrived whole (gzip's own checksum holds), so a member that differs is of another state of the study."""
+    return UpstreamInconsistent(
+        f"{told} The tar is whole, not damaged: it holds another version, because it lags behind the repository."
+    )
+
+
+def _neither(
+    title: str, tar: Mapping[str, HnbcError], repository: Mapping[str, Exception], n_wanted: int
+) -> DownloadsIncomplete:
+    """The error for files that could be had neither way; what ailed the tar as a whole is told once.
+
+    A file's own error is of the kind of what ailed the tar, or of a host that was out of reach and may yet answer.
+    """
+    whole = not any(isinstance(error, UpstreamInconsistent) for error in tar.values())
+    failures: dict[str, Exception] = {}
+    for name, failure in repository.items():
+        if whole or isinstance(failure, Interrupted):
+            failures[name] = failure
+        else:
+            kind = type(failure if isinstance(failure, UpstreamUnreachable) else tar[name])
+            failures[name] = kind(f"{name}: {tar[name]} Nor could it be had from the repository: {failure}")
+    said = summary(title, failures, n_wanted)
+    if whole:
+        said = f"{next(iter(tar.values()))} Nor could the repository give all: {said}"
+    return DownloadsIncomplete(said, failures)
+
+
+def _first(client: Client, urls: tuple[str, ...]) -> str:
+    """The text at the first address that answers.
+
+    Raises
+    ------
+    UpstreamRefused, UpstreamUnreachable
+        None does; the last one's reason.
+    """
+    *further, last = urls
+    for url in further:
+        try:
+            return client.get(url).text
+        except (UpstreamRefused, UpstreamUnreachable):
+            continue
+    return client.get(last).text

@@ -1,0 +1,112 @@
+"""Git LFS: what a pointer says of a large file, and where a repository's LFS server has the file itself.
+
+Belongs here: pointers, `.lfsconfig`, the batch API (github.com/git-lfs/git-lfs, docs/spec.md and docs/api/batch.md).
+Does not: which files are wanted (the source's module), downloads (download.py).
+"""
+
+from __future__ import annotations
+
+import configparser
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hnbc_assets.errors import UpstreamChanged
+from hnbc_assets.sources.http import Client
+
+POINTER_START = b"version https://git-lfs.github.com/spec/"
+LARGEST_POINTER_BYTES = 1024
+BATCH_JSON = "application/vnd.git-lfs+json"
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """What git keeps in the place of a large file: its checksum and size."""
+
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Where an LFS server has an object: its address, which may be signed for an hour, and headers to send along."""
+
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def read_pointer(content: bytes) -> Pointer | None:
+    """The pointer that some bytes are; None where they are a file of their own.
+
+    Raises
+    ------
+    ValueError
+        They begin as a pointer does, but lack its checksum or its size: cut off, or of another version.
+    """
+    if not content.startswith(POINTER_START[: max(len(content), 1)]):
+        return None
+    text = content[:LARGEST_POINTER_BYTES].decode("utf-8", "replace")
+    oid = re.search(r"^oid sha256:([0-9a-f]{64})\n", text, flags=re.M)
+    size = re.search(r"^size (\d+)\n", text, flags=re.M)
+    if oid is None or size is None:
+        raise ValueError(f"begins as an LFS pointer but has no {'checksum' if oid is None else 'size'}")
+    return Pointer(oid[1], int(size[1]))
+
+
+def server(config: str) -> str:
+    """The address of a repository's LFS server, as its `.lfsconfig` has it.
+
+    Raises
+    ------
+    UpstreamChanged
+        It names none, or none by https.
+    """
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(config)
+        url = parser.get("lfs", "url", fallback="")
+    except configparser.Error as error:
+        raise UpstreamChanged(f".lfsconfig cannot be read ({error}).") from error
+    if not re.match(r"https://[^/\s]", url):
+        raise UpstreamChanged(f".lfsconfig names no LFS server by https ({url!r}).")
+    return url.rstrip("/")
+
+
+def offers(client: Client, server: str, wanted: Sequence[Pointer]) -> dict[str, Offer | str]:
+    """Where the server has these objects, by sha256; where it has one not, what it says instead.
+
+    Raises
+    ------
+    UpstreamChanged
+        The answer is none of the batch API.
+    HnbcError
+        As `Client.ask`.
+    """
+    body = {
+        "operation": "download",
+        "transfers": ["basic"],
+        "objects": [{"oid": one.sha256, "size": one.size_bytes} for one in wanted],
+        "hash_algo": "sha256",
+    }
+    url = f"{server}/objects/batch"
+    answer = client.ask(url, body=body, headers={"Accept": BATCH_JSON, "Content-Type": BATCH_JSON}).value
+    objects = answer.get("objects") if isinstance(answer, dict) else None
+    if not isinstance(objects, list) or answer.get("transfer", "basic") != "basic":
+        raise UpstreamChanged(f"{url}: the answer is no LFS batch of basic transfers.")
+    given = {str(one.get("oid")): _offer(one) for one in objects if isinstance(one, dict)}
+    return {one.sha256: given.get(one.sha256, "the LFS server does not mention it") for one in wanted}
+
+
+def _offer(record: Mapping[str, Any]) -> Offer | str:
+    """One object of a batch answer, where it can be downloaded; otherwise the server's reason."""
+    try:
+        download = record["actions"]["download"]
+        href, headers = str(download["href"]), dict(download.get("header") or {})
+    except (KeyError, TypeError, ValueError):
+        error = record.get("error")
+        said = error if isinstance(error, dict) else {}
+        return f"the LFS server has it not ({said.get('code', 'no code')}: {said.get('message', 'no reason given')})"
+    if not href.startswith("https://"):
+        return "the LFS server names an address without https"
+    return Offer(href, tuple((str(name), str(value)) for name, value in headers.items()))
