@@ -1,6 +1,7 @@
 """The simulated cBioPortal study: clinical tables, log intensities, z-scores and mutations of one cohort.
 
-Belongs here: the study folder's files and the portal's record of the study. Does not: what the patients are (world).
+Belongs here: the study folder's files and the portal's record of the study. Does not: what the patients are (world),
+where the hub has the files (cbioportal_hub).
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class CbioportalFiles:
             f"data_{PROFILE}.txt": partial(self.expression, standardised=False),
             f"data_{Z_PROFILE}.txt": partial(self.expression, standardised=True),
             "data_mutations.txt": self.mutations,
+            "case_lists/cases_all.txt": self.cases,
         }  # fmt: skip
 
     def study(self) -> dict[str, object]:
@@ -63,6 +65,11 @@ class CbioportalFiles:
             "publicStudy": True,
             "importDate": IMPORTED,
         }
+
+    def cases(self) -> bytes:
+        """The list of all samples."""
+        return _meta(cancer_study_identifier=STUDY, stable_id=f"{STUDY}_all", case_list_name="All samples",
+                     case_list_description="SIMULATED", case_list_ids="\t".join(self.ids))  # fmt: skip
 
     def patients(self) -> bytes:
         table, rng = self.world.metabric.patients, self.world.simulation.rng("metabric", "clinic")

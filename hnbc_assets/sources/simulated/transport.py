@@ -15,9 +15,11 @@ from urllib.parse import parse_qs
 import httpx
 
 from hnbc_assets.sources.simulated import gdsc_files, gene_set_files
-from hnbc_assets.sources.simulated.answers import Answer, as_json, blob, not_found
+from hnbc_assets.sources.simulated.answers import Answer, blob, not_found
 from hnbc_assets.sources.simulated.bodies import Bodies
-from hnbc_assets.sources.simulated.cbioportal_files import STUDY, CbioportalFiles
+from hnbc_assets.sources.simulated.cbioportal_files import CbioportalFiles
+from hnbc_assets.sources.simulated.cbioportal_hub import HOSTS as HUB_HOSTS
+from hnbc_assets.sources.simulated.cbioportal_hub import CbioportalHub, in_repository
 from hnbc_assets.sources.simulated.gdc_api import GdcApi
 from hnbc_assets.sources.simulated.gdc_records import Release
 from hnbc_assets.sources.simulated.geo_files import PLATFORM, UPDATED, GeoFiles
@@ -28,8 +30,6 @@ GDC = "api.gdc.cancer.gov"
 GEO_HOST = "ftp.ncbi.nlm.nih.gov"  # its gateway refuses HEAD and takes no notice of Range
 GEO_FTP = f"{GEO_HOST}/geo"
 GEO_PROBE = "www.ncbi.nlm.nih.gov/geo/query/acc.cgi"
-STUDY_FOLDER = f"cbioportal-datahub.s3.amazonaws.com/{STUDY}"
-STUDY_RECORD = f"www.cbioportal.org/api/studies/{STUDY}"
 GDSC_RESPONSE = "cog.sanger.ac.uk/cancerrxgene/GDSC_release8.5/GDSC2_fitted_dose_response_27Oct23.xlsx"
 GDSC_EXPRESSION = (
     "www.cancerrxgene.org/gdsc1000/GDSC1000_WebResources/Data/preprocessed/Cell_line_RMA_proc_basalExp.txt.zip"
@@ -70,7 +70,7 @@ class Upstream:
         }
         for path, render in renderers.items():
             self.bodies.add(path, render)
-        self._study: CbioportalFiles | None = None
+        self._hub: CbioportalHub | None = None
 
     def answer(
         self, host: str, path: str, query: dict[str, Any], headers: dict[str, str], release: str = FIRST_RELEASE
@@ -82,10 +82,8 @@ class Upstream:
         if place == GEO_PROBE:
             record = self._geo.accession(str(query.get("acc")))
             return Answer(200, {"Content-Type": "text/plain"}, record) if record else not_found()
-        if place == STUDY_RECORD:
-            return as_json(self._portal().study())
-        if place.startswith(f"{STUDY_FOLDER}/"):
-            self._portal()
+        if host in HUB_HOSTS or in_repository(host, path):
+            return self.hub().answer(host, path, query, headers)
         if place not in self.bodies:
             return not_found()
         return blob(self.bodies.get(place), {} if host == GEO_HOST else headers)
@@ -97,13 +95,12 @@ class Upstream:
                 self._gdc[release] = GdcApi(Release(self.world, self.bodies, release))
             return self._gdc[release]
 
-    def _portal(self) -> CbioportalFiles:
+    def hub(self) -> CbioportalHub:
+        """cBioPortal's hub."""
         with _building:
-            if self._study is None:
-                self._study = CbioportalFiles(self.world)
-                for name, render in self._study.renderers().items():
-                    self.bodies.add(f"{STUDY_FOLDER}/{name}", render)
-            return self._study
+            if self._hub is None:
+                self._hub = CbioportalHub(CbioportalFiles(self.world), self.bodies)
+            return self._hub
 
 
 class SimulatedTransport(httpx.BaseTransport):
