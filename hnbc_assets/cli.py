@@ -6,9 +6,7 @@ what a command does (commands/).
 
 from __future__ import annotations
 
-import errno
 import os
-import shutil
 import signal
 import sys
 import traceback
@@ -16,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from hnbc_assets.commands import full_disk
 from hnbc_assets.commands.doctor import doctor
 from hnbc_assets.commands.refresh import refresh
 from hnbc_assets.commands.run import run
@@ -24,8 +23,8 @@ from hnbc_assets.commands.sql import sql
 from hnbc_assets.commands.status import status
 from hnbc_assets.commands.ui import ui
 from hnbc_assets.errors import HnbcError
+from hnbc_assets.redaction import redacted_text
 
-LITTLE_ROOM = 100_000  # bytes; less than one of SQLite's journals takes
 EPILOG = """
 \b
 Environment:
@@ -79,22 +78,11 @@ def _status() -> int:
         sys.stderr.close()
         return 128 + signal.SIGPIPE
     except Exception as error:
-        told = _disk_full(error) or f"{type(error).__name__}: {error}\nThis error was not foreseen. {_keep()}"
+        told = full_disk.told(error) or redacted_text(
+            f"{type(error).__name__}: {error}\nThis error was not foreseen. {_keep()}"
+        )
         click.echo(f"hnbc: {told}", err=True)
         return 1
-
-
-def _disk_full(error: BaseException | None) -> str:
-    """What is said when the disk is full, and nothing can be written down either; empty when it is not.
-
-    SQLite, in which Dagster keeps its events, calls a full disk an I/O error: then the room that is left decides.
-    """
-    lake = Path(os.environ.get("HNBC_DATA_LAKE") or ".")
-    while error is not None and getattr(error, "errno", None) not in (errno.ENOSPC, errno.EDQUOT):
-        error = error.__cause__ or error.__context__
-    if error is None and (not lake.is_dir() or shutil.disk_usage(lake).free > LITTLE_ROOM):
-        return ""
-    return f"No space left on device: {lake} needs more room. What was finished is kept."
 
 
 def _keep() -> str:
@@ -104,5 +92,5 @@ def _keep() -> str:
         return f"All of it:\n{traceback.format_exc()}"
     kept = logs / "errors.log"
     with kept.open("a", encoding="utf-8") as file:
-        file.write(f"{' '.join(sys.argv)}\n{traceback.format_exc()}\n")
+        file.write(redacted_text(f"{' '.join(sys.argv)}\n{traceback.format_exc()}\n"))
     return f"All of it is in {kept}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -106,3 +107,13 @@ def small_replica(_small_replica: Replica) -> Iterator[Replica]:
     _small_replica.reset()
     yield _small_replica
     _small_replica.reset()
+
+
+@pytest.fixture(scope="session")
+def own_mounts() -> list[str]:
+    """The command that gives a process mounts of its own; skipped where the system allows nobody that."""
+    for command in (["unshare", "-m"], ["unshare", "-Urm"]):
+        tried = [*command, "sh", "-c", "mount -t tmpfs -o size=64k none /mnt"]
+        if shutil.which("unshare") and subprocess.run(tried, capture_output=True, check=False).returncode == 0:
+            return command
+    pytest.skip("no file system can be mounted here (unshare -m): a full disk cannot be shown")

@@ -6,14 +6,11 @@ answer looks (answers).
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hnbc_assets.errors import CommandError
-
-LOCK_HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<process>\d+)\)")
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -31,28 +28,19 @@ def connect(lake: Lake) -> DuckDBPyConnection:
     """
     import duckdb
 
+    from hnbc_assets.lake.publications import not_opened
+
     if not lake.database.exists():
-        from hnbc_assets.commands.run import own_name
+        from hnbc_assets.commands.printing import own_name
 
         raise CommandError(f"{lake.database} is not there yet. {own_name()} run makes it.")
     try:
         database = duckdb.connect(str(lake.database), read_only=True, config={"enable_external_access": "false"})
     except duckdb.Error as error:
-        raise CommandError(_not_opened(lake, str(error))) from error
+        raise CommandError(not_opened(lake, error)) from error
     database.execute("SET enable_progress_bar = false")
     database.execute("SET lock_configuration = true")
     return database
-
-
-def _not_opened(lake: Lake, reason: str) -> str:
-    """Why the database cannot be opened, in one line."""
-    if "Could not set lock" not in reason:
-        return f"{lake.database} cannot be opened: {' '.join(reason.split())}"
-    holder = LOCK_HOLDER.search(reason)
-    who = f"{Path(holder['program']).name}, process {holder['process']}," if holder else "another program"
-    return (
-        f"{who} has {lake.database} open for writing, which keeps all others out. Close it there, or open it read-only."
-    )
 
 
 def parse(database: DuckDBPyConnection, text: str) -> list[str]:

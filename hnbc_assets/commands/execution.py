@@ -42,11 +42,12 @@ def execute(
     """Execute a job of the study in this process (or its own), telling what happens; `keys` are the assets, or all."""
     from dagster import build_reconstructable_job, execute_job
 
+    from hnbc_assets.commands import full_disk
     from hnbc_assets.commands.narration import INVOCATION_TAG, Narrator
 
     invocation = uuid.uuid4().hex
     job = build_reconstructable_job("hnbc_assets.commands.job", "resolved_job", reconstructable_args=(name, executor))
-    with Narrator(instance, invocation, home.logs, interruption) as narrator:
+    with full_disk.unrepeated(), Narrator(instance, invocation, home.logs, interruption) as narrator:
         result = execute_job(
             job,
             instance,

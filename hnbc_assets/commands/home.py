@@ -81,13 +81,15 @@ def look() -> Home:
     Raises
     ------
     StudyError
-        If a variable has no sensible value.
+        If a variable has no sensible value, or a file stands where the lake should be.
     """
     from hnbc_assets.lake.paths import Lake
     from hnbc_assets.study import Place
 
     place = Place.from_environment()
-    return Home(place, Lake(place.data_lake))
+    lake = Lake(place.data_lake)
+    lake.check_place()
+    return Home(place, lake)
 
 
 def prepare() -> Home:

@@ -7,6 +7,7 @@ executing (run). Reading the event log serves every executor alike: steps may ru
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from hnbc_assets.commands import full_disk
 from hnbc_assets.errors import HnbcError
 
 if TYPE_CHECKING:
@@ -89,7 +91,10 @@ class Narrator:
 
     def _follow(self) -> None:
         while not self._over.wait(PAUSE_SECONDS):
-            self._read()
+            try:
+                self._read()
+            except Exception:  # the event log cannot be read: leaving reads it once more, and tells why
+                return
             self._announce()
             if self._interruption is not None and self._interruption.received and not self._stopping_said:
                 self._stopping_said = True
@@ -200,7 +205,7 @@ class Narrator:
         if error is None:
             return "no reason was given", 1
         log = self._logs / f"{self.told.run_id}.log"
-        with log.open("a", encoding="utf-8") as file:
+        with suppress(OSError), log.open("a", encoding="utf-8") as file:  # the disk may be full
             file.write(f"{name}\n{error.to_string()}\n\n")
         cause = error
         while cause is not None:
@@ -213,6 +218,8 @@ class Narrator:
             innermost = innermost.cause
         if "Interrupt" in (innermost.cls_name or ""):
             return STOPPED, 1
+        if any(said in innermost.message for said in full_disk.SAID):
+            return full_disk.sentence(), 1
         return f"{innermost.message.strip()}\nThis error was not foreseen. All of it is in {log}", 1
 
 

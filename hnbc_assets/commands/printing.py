@@ -1,12 +1,16 @@
-"""How times and tables look in the terminal.
+"""How times, tables and this command itself look in the terminal.
 
-Belongs here: ages in words, plain tables. Does not: answers of the database (answers).
+Belongs here: ages in words, plain tables, the name to call `hnbc` by. Does not: answers of the database (answers).
 """
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -36,3 +40,13 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: 
     for row in (header, *rows):
         cells = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
         click.echo("  ".join(cells).rstrip())
+
+
+def own_name() -> str:
+    """How this command can be called again from here."""
+    called = Path(sys.argv[0])
+    if called.name != "hnbc" or shutil.which("hnbc") == str(called.absolute()):
+        return "hnbc"
+    with suppress(ValueError):
+        return str(called.absolute().relative_to(Path.cwd()))
+    return str(called)

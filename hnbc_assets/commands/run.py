@@ -7,7 +7,6 @@ lines while it runs (narration), the headline's text (report).
 from __future__ import annotations
 
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -135,17 +134,18 @@ def _summary(told: Told) -> str:
 
 def published_headline(home: Home) -> str:
     """The published results in a few lines."""
-    import duckdb
-
+    from hnbc_assets.commands.database import connect
     from hnbc_assets.report.headline import headline
 
-    with duckdb.connect(str(home.lake.database), read_only=True) as database:
+    with connect(home.lake) as database:
         names = [name for (name,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
         frames = {n: database.table(n).df() for n in names if n not in LONG_TABLES}
     return headline(frames)
 
 
 def where(home: Home) -> str:
+    from hnbc_assets.commands.printing import own_name
+
     command, database = own_name(), home.lake.database
     if home.lake.root != Path("data_lake").absolute():
         command = f"HNBC_DATA_LAKE={shlex.quote(str(home.lake.root))} {command}"
@@ -157,16 +157,6 @@ def where(home: Home) -> str:
         f'\nask it    {command} sql "SELECT * FROM signature"'
         f"\nwatch it  {command} ui, then http://127.0.0.1:3000"
     )
-
-
-def own_name() -> str:
-    """How this command can be called again from here."""
-    called = Path(sys.argv[0])
-    if called.name != "hnbc" or shutil.which("hnbc") == str(called.absolute()):
-        return "hnbc"
-    with suppress(ValueError):
-        return str(called.absolute().relative_to(Path.cwd()))
-    return str(called)
 
 
 def _say(text: str) -> None:

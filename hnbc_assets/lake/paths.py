@@ -147,6 +147,14 @@ class Lake:
     def _owner(self) -> Path:
         return self.root / "upstream.json"
 
+    def check_place(self) -> None:
+        """Make sure that no file stands where the lake, or a folder above it, should be. Raises StudyError."""
+        there = next(path for path in (self.root, *self.root.parents) if path.exists())
+        if not there.is_dir():
+            raise StudyError(
+                f"{self.root}: a data lake cannot be kept there, as {there} is a file. Set HNBC_DATA_LAKE to a folder."
+            )
+
     def claim(self, upstream: str, simulation: str | None = None) -> None:
         """Make this the lake of `upstream` at its first use; ever after, make sure that it still is.
 
@@ -161,6 +169,7 @@ class Lake:
             If the lake cannot be made there.
         """
         upstream = redacted(upstream.rstrip("/"))
+        self.check_place()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with locked(self.root / ".upstream.lock", wait_seconds=60):
@@ -172,8 +181,8 @@ class Lake:
                     write_bytes(self._owner, json.dumps(kept).encode())
         except OSError as error:
             raise StudyError(
-                f"{self.root}: a data lake cannot be kept there ({error}). Set HNBC_DATA_LAKE to a folder that can be "
-                "written."
+                f"{self.root}: a data lake cannot be kept there ({error.strerror or error}). Set HNBC_DATA_LAKE to a "
+                "folder that can be written."
             ) from error
         if owner not in (None, upstream):
             raise LakeBelongsElsewhere(

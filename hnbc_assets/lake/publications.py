@@ -7,8 +7,10 @@ replacing the database (snapshot), what is compared (defs).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -21,6 +23,7 @@ from hnbc_assets.lake.paths import Lake
 from hnbc_assets.tables.changes import Publications
 
 SIGNATURE = "signature"
+LOCK_HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<process>\d+)\)")
 
 
 def read_published(lake: Lake, names: Sequence[str]) -> dict[str, pd.DataFrame]:
@@ -29,7 +32,7 @@ def read_published(lake: Lake, names: Sequence[str]) -> dict[str, pd.DataFrame]:
     Raises
     ------
     FormatError
-        If it cannot be opened: it is not a DuckDB database.
+        If it cannot be opened: it is not a DuckDB database, or another program has it open for writing.
     """
     import duckdb
 
@@ -40,9 +43,20 @@ def read_published(lake: Lake, names: Sequence[str]) -> dict[str, pd.DataFrame]:
             there = {name for (name,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
             return {name: database.table(name).df() for name in names if name in there}
     except duckdb.Error as error:
-        raise FormatError(
-            f"{lake.database} cannot be read ({error}). Put one of {lake.releases} in its place, or remove it."
-        ) from error
+        raise FormatError(not_opened(lake, error)) from error
+
+
+def not_opened(lake: Lake, error: Exception) -> str:
+    """Why DuckDB cannot open the published database, in one line, and what to do."""
+    reason = str(error)
+    if "Could not set lock" not in reason:
+        told = " ".join(reason.split())
+        return f"{lake.database} cannot be opened: {told} Put one of {lake.releases} in its place, or remove it."
+    holder = LOCK_HOLDER.search(reason)
+    who = f"{Path(holder['program']).name}, process {holder['process']}," if holder else "another program"
+    return (
+        f"{who} has {lake.database} open for writing, which keeps all others out. Close it there, or open it read-only."
+    )
 
 
 def latest(lake: Lake) -> dict[str, Any] | None:

@@ -104,3 +104,14 @@ def test_an_empty_place_is_left_empty(hnbc, lake_path):
 def test_it_works_without_dagster(hnbc, lake, monkeypatch):
     monkeypatch.setitem(sys.modules, "dagster", None)
     assert hnbc("status").status == 0
+
+
+@pytest.mark.parametrize("command", [["status"], ["sql", "FROM cohorts"], ["run"], ["refresh", "--dry-run"]])
+def test_a_lake_below_a_file_is_said_in_one_line(hnbc, tmp_path, monkeypatch, command):
+    (tmp_path / "notes.txt").write_text("kept")
+    monkeypatch.setenv("HNBC_DATA_LAKE", str(tmp_path / "notes.txt" / "lake"))
+    ended = hnbc(*command)
+    assert ended.status == 2
+    (line,) = ended.err.splitlines()
+    assert f"a data lake cannot be kept there, as {tmp_path / 'notes.txt'} is a file" in line
+    assert not ended.out

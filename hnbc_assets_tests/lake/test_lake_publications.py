@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -42,8 +44,23 @@ def test_the_tables_that_are_there_are_read_and_others_left_out(filled_lake):
 def test_a_file_that_is_no_database_is_named_with_what_to_do(lake):
     lake.root.mkdir()
     lake.database.write_bytes(b"not a database" * 1000)
-    with pytest.raises(FormatError, match=r"hnbc\.duckdb cannot be read .*releases"):
+    with pytest.raises(FormatError, match=r"hnbc\.duckdb cannot be opened: .*releases"):
         publications.read_published(lake, ["signature"])
+
+
+def test_a_database_that_is_open_for_writing_elsewhere_is_not_replaced_and_that_is_said(filled_lake):
+    first = publish(filled_lake, TABLES)
+    fill(filled_lake, 2)
+    code = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(filled_lake.database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        other.stdout.readline()
+        with pytest.raises(FormatError, match=rf"process {other.pid}, has .* open for writing") as refused:
+            publish(filled_lake, TABLES)
+        other.stdin.close()
+    assert "\n" not in str(refused.value)
+    assert publications.latest(filled_lake)["data_version"] == first.data_version
+    assert publish(filled_lake, TABLES).data_version != first.data_version
 
 
 def test_every_publication_is_kept_in_the_next(filled_lake):

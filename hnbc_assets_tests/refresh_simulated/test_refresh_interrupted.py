@@ -246,16 +246,6 @@ def test_a_second_refresh_at_the_same_time_steps_back_and_the_first_ends_well(re
 
 
 # -- a full disk ------------------------------------------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def own_mounts():
-    """The command that gives a process mounts of its own; skipped where the system allows nobody that."""
-    for command in (["unshare", "-m"], ["unshare", "-Urm"]):
-        tried = [*command, "sh", "-c", "mount -t tmpfs -o size=64k none /mnt"]
-        if shutil.which("unshare") and subprocess.run(tried, capture_output=True, check=False).returncode == 0:
-            return command
-    pytest.skip("no file system can be mounted here (unshare -m): a full disk cannot be shown")
-
-
 @pytest.mark.parametrize(
     "megabytes",
     [

@@ -1,0 +1,81 @@
+"""The first run on a disk that is too small: one line says so, whatever it was that did not fit any more."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from hnbc_assets.commands import full_disk
+from hnbc_assets_tests.main_line.conftest import HNBC, small_study
+
+SMALL_DISK = """
+mount -t tmpfs -o size="$1"m none "$2"
+"$3" run > "$4/stdout" 2> "$4/stderr"
+echo $? > "$4/status"
+"""
+OTHERS_WORDS = ("sqlalche", "Traceback", "[SQL", "OperationalError", "not foreseen")
+
+
+@pytest.mark.parametrize(
+    "megabytes", [2, *(pytest.param(size, marks=pytest.mark.full) for size in (1, 3, 5, 8, 13, 20, 30, 40, 50, 60))]
+)
+def test_a_first_run_on_a_disk_of_any_size_that_is_too_small_says_so_in_one_line(tmp_path, own_mounts, megabytes):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    study = small_study(tmp_path)
+    environment = os.environ | {"HNBC_UPSTREAM": "simulated", "HNBC_STUDY": str(study), "DAGSTER_HOME": ""}
+    command = [*own_mounts, "sh", "-c", SMALL_DISK, "sh", str(megabytes), str(disk), str(HNBC), str(tmp_path)]
+    subprocess.run(command, env=environment | {"HNBC_DATA_LAKE": str(disk / "lake")}, check=True, timeout=600)
+    said = (tmp_path / "stdout").read_text() + (tmp_path / "stderr").read_text()
+    assert (tmp_path / "status").read_text().strip() == "1", said
+    told = [line for line in said.splitlines() if "No space left on device" in line]
+    assert len(told) == 1, said
+    assert [word for word in OTHERS_WORDS if word in said] == [], said
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Have so many bytes free where the lake is."""
+    return lambda room: monkeypatch.setattr(full_disk, "room", lambda: room)
+
+
+def caused_by(cause):
+    """An error of a library that was raised because of another one."""
+    error = RuntimeError("(sqlite3.OperationalError) in another library's words")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "room", "full"),
+    [
+        pytest.param(OSError(28, "No space left on device"), 1e12, True, id="the system says so"),
+        pytest.param(OSError(122, "Disk quota exceeded"), 1e12, True, id="the quota"),
+        pytest.param(sqlite3.OperationalError("database or disk is full"), 1e12, True, id="SQLite says so"),
+        pytest.param(sqlite3.OperationalError("disk I/O error"), 50_000, True, id="SQLite without room"),
+        pytest.param(sqlite3.OperationalError("disk I/O error"), 1e12, False, id="a broken disk"),
+        pytest.param(ValueError("shapes"), 1e12, False, id="another error"),
+        pytest.param(ValueError("shapes"), 10, True, id="any error without room"),
+    ],
+)
+def test_a_full_disk_is_told_from_other_errors(free, error, room, full):
+    free(room)
+    assert bool(full_disk.told(error)) is full
+    assert bool(full_disk.told(caused_by(error))) is full
+
+
+@pytest.mark.parametrize(("room", "printed"), [(50_000, False), (1e12, True)])
+def test_dagsters_sql_is_left_out_of_the_terminal_when_the_disk_is_full_and_only_then(free, capsys, room, printed):
+    free(room)
+    with full_disk.unrepeated():
+        sys.stderr.write(
+            "Exception while writing logger call to event log: (sqlite3.OperationalError) disk I/O error\n"
+        )
+        print("a line of ours", file=sys.stderr)
+    said = capsys.readouterr().err
+    assert "a line of ours" in said
+    assert ("disk I/O error" in said) is printed
