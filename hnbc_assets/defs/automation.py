@@ -25,7 +25,7 @@ from hnbc_assets.errors import StudyError
 from hnbc_assets.lake.atomic import is_locked
 from hnbc_assets.lake.io_manager import asset_name
 from hnbc_assets.lake.paths import Lake
-from hnbc_assets.lake.plan import Node, Plan, examine
+from hnbc_assets.lake.plan import Node, Plan, examine, still_behind
 from hnbc_assets.study import Place, Study, load_study
 from hnbc_assets.study_operation import Freshness
 
@@ -57,6 +57,10 @@ class Due:
         if now - self._at > SECONDS_OF_AN_EVALUATION:
             self._found, self._at = self._evaluate(), time.monotonic()
         return self._found
+
+    def still(self, asset: str) -> bool:
+        """Whether an asset that was found due has not been made since."""
+        return still_behind(Lake(self.place.data_lake), self.nodes, asset)
 
     def _evaluate(self) -> frozenset[str]:
         lake = Lake(self.place.data_lake)
@@ -103,14 +107,17 @@ class Behind(dg.AutomationCondition):
 
     def evaluate(self, context: Any) -> dg.AutomationResult:
         """The asset, if it can be made now."""
-        due = asset_name(context.key) in self._due.assets()
+        asset = asset_name(context.key)
+        due = asset in self._due.assets() and self._due.still(asset)
         return dg.AutomationResult(context, context.candidate_subset if due else context.get_empty_subset())
 
 
 def automated(assets: Sequence[dg.AssetsDefinition], study: Study, place: Place) -> list[dg.AssetsDefinition]:
     """The assets with their condition and their stage's freshness policy."""
     due = Due(study, place)
-    condition = Behind(due) & ~dg.AutomationCondition.in_progress()
+    # In this order: what is not under way, and is behind after that was seen, nobody is making. The other way round a
+    # run that ends in between, as it will on a busy machine, has left nothing behind and is no longer under way.
+    condition = ~dg.AutomationCondition.in_progress() & Behind(due)
 
     def with_policies(spec: dg.AssetSpec) -> dg.AssetSpec:
         policy = freshness(study.freshness, spec.group_name)

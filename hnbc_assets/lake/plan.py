@@ -138,6 +138,14 @@ def examine(lake: Lake, nodes: Mapping[str, Node]) -> Plan:
     return Plan(lake, nodes, made, reasons)
 
 
+def still_behind(lake: Lake, nodes: Mapping[str, Node], asset: str) -> bool:
+    """Whether the step that makes an asset has one that is behind at this moment: a look at its tables and inputs."""
+    step = [node for node in nodes.values() if node.step == nodes[asset].step]
+    needed = {name for node in step for name in (node.asset, *node.inputs) if name in nodes}
+    made = {name: found for name in needed if (found := _made(lake, nodes[name])) is not None}
+    return any(_reason(lake, node, made) for node in step)
+
+
 def _reason(lake: Lake, node: Node, made: Mapping[str, Made]) -> str:
     """Why an asset is behind; empty if it is not."""
     own = made.get(node.asset)

@@ -6,6 +6,7 @@ raw/gene_sets -> one -> two, and three beside them: matrices, whose contents a t
 from __future__ import annotations
 
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
 import pytest
@@ -76,6 +77,31 @@ def test_what_is_under_way_is_not_asked_for_again(daemon):
     assert [daemon.tick() for _ in range(3)] == [[], [], []]
     daemon.instance.report_run_failed(run)
     assert daemon.tick() == ["three"]
+
+
+def test_what_a_run_finishes_while_the_tick_is_evaluated_is_not_asked_for_again(daemon, monkeypatch):
+    """The run is under way when the lake is looked at, and over when Dagster is asked for runs: on a busy machine."""
+    daemon.lake.table("three").unlink()
+    due = automation.Due.assets
+
+    def slowly(self):
+        found = due(self)
+        if "three" in found:
+            with ThreadPoolExecutor(1) as elsewhere:
+                assert elsewhere.submit(daemon.make, "three").result()
+        return found
+
+    monkeypatch.setattr(automation.Due, "assets", slowly)
+    assert daemon.tick() == []
+
+
+def test_what_was_made_since_the_last_evaluation_is_not_asked_for_again(daemon, monkeypatch):
+    monkeypatch.setattr(automation, "SECONDS_OF_AN_EVALUATION", 3600.0)
+    daemon.lake.table("three").unlink()
+    monkeypatch.setattr(automation.time, "monotonic", lambda: 1e9)
+    assert daemon.tick() == ["three"]
+    assert daemon.make("three")
+    assert daemon.tick() == []
 
 
 def test_a_killed_run_s_asset_is_asked_for_at_the_next_tick(daemon):
