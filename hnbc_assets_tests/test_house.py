@@ -25,7 +25,7 @@ STUDY = {
 # Each floor stands on those below it; rooms of one floor do not know each other.
 FLOORS = [
     {"redaction"},
-    {"errors", "hnbc_assets"},
+    {"arithmetic", "digits", "errors", "hnbc_assets"},
     {"addresses", "user_files"},
     {"science", "sources", "tables", *STUDY},
     {"lake", "report"},
@@ -37,7 +37,19 @@ ONE_ROOM = [
     {"cli", "commands"},
     STUDY,
 ]  # a command and its group; a study and its sections
-WITHOUT_DAGSTER = {"addresses", "errors", "redaction", "report", "science", "sources", "tables", "user_files", *STUDY}
+WITHOUT_DAGSTER = {
+    "addresses",
+    "arithmetic",
+    "digits",
+    "errors",
+    "redaction",
+    "report",
+    "science",
+    "sources",
+    "tables",
+    "user_files",
+    *STUDY,
+}
 HEAVY = {
     "gseapy", "lifelines", "matplotlib", "numba", "openpyxl", "pandera", "polars", "python_calamine", "scipy",
     "sklearn", "sksurv", "statsmodels",

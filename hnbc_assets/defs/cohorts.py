@@ -70,7 +70,7 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
             Described(
                 f"cohorts/{name}",
                 None,
-                f"Expression of cohort {name}: genes × patients, {cohort.expression_scale}.",
+                f"Expression of cohort {name}: genes × patients, {cohort.expression_scale}, to 6 decimals.",
                 _expression_checks(stage, name),
             ),
             Described(

@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from hnbc_assets.digits import rounded_expression
 from hnbc_assets.errors import HnbcError
 from hnbc_assets.lake.hashing import content_hash
 from hnbc_assets.tables import Table
@@ -179,6 +180,7 @@ def figure_metadata(figure: bytes | Mapping[str, bytes] | None) -> dict[str, Any
 def _described_frame(frame: pd.DataFrame, described: Described) -> tuple[pd.DataFrame, list[str]]:
     """The frame in its table's form, and what is wrong with it in words."""
     if described.table is None:
+        frame = _rounded(frame)
         return frame, _expression_problems(frame)
     try:
         frame = described.table.conform(frame)
@@ -187,6 +189,11 @@ def _described_frame(frame: pd.DataFrame, described: Described) -> tuple[pd.Data
     wrong = described.table.problems(frame)
     counted = wrong.groupby(["column", "check"], dropna=False, sort=False).failure_case.agg(["size", "first"])
     return frame, [f"{c}: {check} in {n} values, as in {first!r}" for (c, check), (n, first) in counted.iterrows()]
+
+
+def _rounded(frame: pd.DataFrame) -> pd.DataFrame:
+    """An expression matrix with as many decimals as every machine agrees on."""
+    return pd.DataFrame(rounded_expression(frame.to_numpy(dtype=float)), index=frame.index, columns=frame.columns)
 
 
 def _expression_problems(frame: pd.DataFrame) -> list[str]:

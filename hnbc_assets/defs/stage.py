@@ -62,7 +62,7 @@ class Stage:
     @cached_property
     def _code(self) -> str:
         content = hashlib.sha256()
-        for module in (*self.modules, "tables/schema.py"):
+        for module in (*self.modules, "tables/schema.py", "arithmetic.py", "digits.py"):
             path = PACKAGE / module
             for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
                 if file.suffix in (".py", ".tsv", ".yaml"):

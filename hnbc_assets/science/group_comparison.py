@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr
 from scipy.stats import rankdata
 
+from hnbc_assets.science.genes.linear_model import orthogonal_basis
 from hnbc_assets.science.multiple_testing import benjamini_hochberg
 
 FloatArray = NDArray[np.float64]
@@ -158,17 +159,18 @@ def _group_coefficient(scores: FloatArray, high: BoolArray, covariates: FloatArr
     nothing = np.full(len(scores), np.nan), np.full(len(scores), np.nan)
     if n == 0:
         return nothing
-    left, sizes, _ = np.linalg.svd(_unit_columns(covariates), full_matrices=False)
-    nuisance = left[:, sizes > 1e-9 * max(sizes[0], 1)]
-    wanted = high.astype(float) - nuisance @ (nuisance.T @ high.astype(float))
-    df = n - nuisance.shape[1] - 1
-    if df < 1 or wanted @ wanted < 1e-10 * n:
+    nuisance = orthogonal_basis(_unit_columns(covariates))
+    groups = high.astype(float)[None, :]
+    wanted = nuisance.clear(groups, nuisance.along(groups))[0]
+    length = (wanted * wanted).sum()
+    df = n - nuisance.rank - 1
+    if df < 1 or length < 1e-10 * n:
         return nothing
-    cleared = scores - (scores @ nuisance) @ nuisance.T
-    effect = cleared @ wanted / (wanted @ wanted)
+    cleared = nuisance.clear(scores, nuisance.along(scores))
+    effect = (cleared * wanted).sum(axis=1) / length
     residuals = cleared - effect[:, None] * wanted
     with np.errstate(invalid="ignore", divide="ignore"):
-        error = np.sqrt((residuals**2).sum(axis=1) / df / (wanted @ wanted))
+        error = np.sqrt((residuals**2).sum(axis=1) / df / length)
         p_value = 2 * stdtr(df, -np.abs(effect / error))
     flat = np.ptp(scores, axis=1) == 0
     return np.where(flat, np.nan, effect), np.where(flat, np.nan, p_value)
@@ -177,6 +179,6 @@ def _group_coefficient(scores: FloatArray, high: BoolArray, covariates: FloatArr
 def _unit_columns(covariates: FloatArray) -> FloatArray:
     """Intercept and covariates, centred and of unit length, so that their units do not decide what is collinear."""
     centred = covariates - covariates.mean(axis=0)
-    lengths = np.linalg.norm(centred, axis=0)
+    lengths = np.sqrt((centred * centred).sum(axis=0))
     varying = lengths > 1e-12 * np.maximum(np.abs(covariates).max(axis=0), 1e-300)
     return np.column_stack([np.full(len(covariates), len(covariates) ** -0.5), centred[:, varying] / lengths[varying]])

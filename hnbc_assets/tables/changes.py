@@ -5,7 +5,7 @@ Belongs here: descriptions of columns. Does not: how changes are found (science,
 
 from __future__ import annotations
 
-from hnbc_assets.tables.schema import Table, column
+from hnbc_assets.tables.schema import Table, column, score
 
 KINDS = (
     "file_added",
@@ -66,8 +66,8 @@ class RiskChanges(Table):
     from_signature_id: str = column("signature before", nullable=True)
     to_signature_id: str = column("signature after", nullable=True)
     change: str = column("what happened to the score", isin=("entered", "left", "moved"))
-    old_score: float = column("score before, in the form that made the groups", nullable=True)
-    new_score: float = column("score after, in the form that makes the groups", nullable=True)
+    old_score: float = score("score before, in the form that made the groups", nullable=True)
+    new_score: float = score("score after, in the form that makes the groups", nullable=True)
     old_group: str = column("risk group before", nullable=True)
     new_group: str = column("risk group after", nullable=True)
     flipped: bool = column("in the other risk group than before; false where either group is missing")
@@ -135,7 +135,7 @@ class ArchivedRiskScores(Table):
     signature_id: str = column("signature that scored")
     cohort_id: str = column("cohort")
     patient_id: str = column("patient")
-    risk_score: float = column("score, in the form that makes the groups", nullable=True)
+    risk_score: float = score("score, in the form that makes the groups", nullable=True)
     risk_group: str = column("side of that signature's training median", isin=("high", "low"), nullable=True)
 
 

@@ -41,7 +41,7 @@ class DrugSensitivity(Table):
     patient_id: str = column("patient")
     drug_id: str = column("GDSC drug identifier")
     drug_name: str = column("drug")
-    ln_ic50_um: float = column("predicted natural logarithm of IC50; lower is more sensitive", unit="ln µM")
+    ln_ic50_um: float = column("predicted natural logarithm of IC50; lower is more sensitive", unit="ln µM", decimals=6)
     relative_only: bool = column(
         "only differences between patients of this cohort mean anything: always true, as every gene is scaled within "
         "the patients and within the lines, so that a prediction moves with the cohort's case mix"
@@ -60,8 +60,8 @@ class DrugAssociations(Table):
     drug_name: str = column("drug")
     n_high: int = column("patients of high risk", unit="patients", ge=0)
     n_low: int = column("patients of low risk", unit="patients", ge=0)
-    median_high: float = column("median prediction in high risk, relative", unit="ln µM", nullable=True)
-    median_low: float = column("median prediction in low risk, relative", unit="ln µM", nullable=True)
+    median_high: float = column("median prediction in high risk, relative", unit="ln µM", nullable=True, decimals=6)
+    median_low: float = column("median prediction in low risk, relative", unit="ln µM", nullable=True, decimals=6)
     effect: float = column(
         "rank-biserial correlation, positive when high risk is less sensitive (higher ln IC50)",
         nullable=True,

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from hnbc_assets.digits import DECIMALS, DIGITS, SCORE_DECIMALS, SCORE_DIGITS, rounded
+
 if TYPE_CHECKING:
     import pandera.pandas as pa
 
@@ -22,7 +24,7 @@ SQL_TYPES = {"str": "VARCHAR", "float": "DOUBLE", "int": "BIGINT", "bool": "BOOL
 
 @dataclass(frozen=True)
 class Column:
-    """One column: what it means, its unit and what its values may be."""
+    """One column: what it means, its unit, what its values may be, and to how many digits floats are published."""
 
     description: str
     unit: str = ""
@@ -34,6 +36,21 @@ class Column:
     isin: tuple[Any, ...] | None = None
     name: str = ""
     kind: str = "str"
+    digits: int = DIGITS
+    decimals: int | None = None
+
+    @property
+    def precision(self) -> str:
+        """To how many digits it is rounded, in words; empty unless it is a float."""
+        if self.kind != "float":
+            return ""
+        decimals = "" if self.decimals is None else f", at most {self.decimals} decimals"
+        return f"{self.digits} significant digits{decimals}"
+
+    @property
+    def told(self) -> str:
+        """The description as people read it, with the precision."""
+        return f"{self.description} ({self.precision})" if self.precision else self.description
 
     @property
     def allowed(self) -> str:
@@ -56,9 +73,23 @@ def column(
     gt: float | None = None,
     le: float | None = None,
     isin: Sequence[Any] | None = None,
+    digits: int = DIGITS,
+    decimals: int | None = None,
 ) -> Any:
-    """Describe a column of a `Table`; its type is the class attribute's annotation (str, float, int or bool)."""
-    return Column(description, unit, nullable, unique, ge, gt, le, tuple(isin) if isin is not None else None)
+    """Describe a column of a `Table`; its type is the class attribute's annotation (str, float, int or bool).
+
+    Floats are rounded to `digits` significant digits when they are published, and to at most `decimals` decimals; where
+    that is not said, those of either sign have at most 10.
+    """
+    either_sign = gt is None and (ge is None or ge < 0)
+    words = tuple(isin) if isin is not None else None
+    decimals = DECIMALS if decimals is None and either_sign else decimals
+    return Column(description, unit, nullable, unique, ge, gt, le, words, digits=digits, decimals=decimals)
+
+
+def score(description: str, *, unit: str = "", nullable: bool = False) -> Any:
+    """Describe a column of risk scores, or of what they are compared with."""
+    return column(description, unit=unit, nullable=nullable, digits=SCORE_DIGITS, decimals=SCORE_DECIMALS)
 
 
 class Table:
@@ -98,6 +129,8 @@ class Table:
     def conform(cls, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame with this table's columns, in their order and types; missing optional columns become nulls.
 
+        Floats are rounded to their column's digits, so that what is stored and hashed is the same on every machine.
+
         Raises
         ------
         ValueError
@@ -111,7 +144,7 @@ class Table:
         for name, described in cls.columns.items():
             values = frame[name] if name in frame.columns else pd.Series([None] * len(frame), index=frame.index)
             try:
-                out[name] = _cast(values, described.kind)
+                out[name] = _cast(values, described)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{cls.table_name()}.{name}: {error}") from error
         return pd.DataFrame(out).reset_index(drop=True)
@@ -139,7 +172,7 @@ class Table:
                 "name": c.name,
                 "type": SQL_TYPES[c.kind],
                 "unit": c.unit,
-                "description": c.description,
+                "description": c.told,
                 "allowed": c.allowed,
                 "key": places.get(c.name, ""),
                 "nullable": "yes" if c.nullable else "no",
@@ -166,10 +199,12 @@ class Table:
         return pa.DataFrameSchema(described, strict=True, unique=list(cls.key) or None)
 
 
-def _cast(values: pd.Series, kind: str) -> pd.Series:
-    """Values in the column's type, missing ones as that type's null."""
+def _cast(values: pd.Series, described: Column) -> pd.Series:
+    """Values in the column's type and rounded to its digits, missing ones as that type's null."""
+    kind = described.kind
     if kind == "float":
-        return pd.to_numeric(values, errors="raise").astype("float64")
+        numbers = pd.to_numeric(values, errors="raise").astype("float64")
+        return pd.Series(rounded(numbers, described.digits, described.decimals), index=values.index)
     if kind == "int":
         return pd.to_numeric(values, errors="raise").astype("Int64")
     if kind == "bool":

@@ -5,7 +5,7 @@ Belongs here: descriptions of columns. Does not: how they are filled (science/si
 
 from __future__ import annotations
 
-from hnbc_assets.tables.schema import Table, column
+from hnbc_assets.tables.schema import Table, column, score
 
 GROUPS = ("high", "low")
 
@@ -100,8 +100,8 @@ class SignatureDescription(Table):
     entry_rule: str = column("how candidates entered the LASSO")
     penalty_rule: str = column("how the penalty was chosen")
     alpha: float = column("penalty", nullable=True)
-    cutoff: float = column("training median of the within-cohort score", nullable=True)
-    single_sample_cutoff: float = column("training median of the single-sample score", nullable=True)
+    cutoff: float = score("training median of the within-cohort score", nullable=True)
+    single_sample_cutoff: float = score("training median of the single-sample score", nullable=True)
     score_sd: float = column("standard deviation of the score in training", nullable=True)
     single_sample_score_sd: float = column("standard deviation of the single-sample score in training", nullable=True)
     events_per_candidate: float = column("events for each gene that entered", nullable=True)
@@ -157,14 +157,14 @@ class RiskScores(Table):
     cohort_id: str = column("cohort")
     patient_id: str = column("patient")
     signature_id: str = column("signature that scored")
-    risk_score: float = column("sum of coefficient times z", unit="log hazard ratio", nullable=True)
+    risk_score: float = score("sum of coefficient times z", unit="log hazard ratio", nullable=True)
     risk_group: str = column(
         "side of the training median; null when too few genes are present", nullable=True, isin=GROUPS
     )
     form: str = column(
         "within_cohort (depends on the cohort's case mix) or single_sample", isin=("within_cohort", "single_sample")
     )
-    single_sample_score: float = column("rank-based score that does not depend on other patients", nullable=True)
+    single_sample_score: float = score("rank-based score that does not depend on other patients", nullable=True)
     single_sample_group: str = column("side of its own training median", nullable=True, isin=GROUPS)
 
 

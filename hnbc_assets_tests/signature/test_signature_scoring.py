@@ -34,12 +34,15 @@ def trained(planted):
 
 
 def test_training_scores_are_the_lasso_predictor(trained):
-    """Scores from the stored coefficients, means and sds equal the fitted model's linear predictor to 1e-10."""
+    """Scores from the stored coefficients, means and sds equal the fitted model's linear predictor.
+
+    To 1e-7, as means and standard deviations are published to 8 digits.
+    """
     expression, _, _, path, signature = trained
     rows = expression.loc[path.selected.index]
     predictor = ((rows.sub(rows.mean(axis=1), axis=0)).div(rows.std(axis=1), axis=0).T @ path.selected).to_numpy()
     score = score_training(expression, signature)
-    np.testing.assert_allclose(score.values, predictor, atol=1e-10)
+    np.testing.assert_allclose(score.values, predictor, atol=1e-7)
     assert score.reason is None
     assert score.coverage == 1
 
@@ -47,7 +50,7 @@ def test_training_scores_are_the_lasso_predictor(trained):
 def test_within_the_training_cohort_both_ways_agree(trained):
     expression, *_, signature = trained
     np.testing.assert_allclose(
-        score_within_cohort(expression, signature).values, score_training(expression, signature).values, atol=1e-12
+        score_within_cohort(expression, signature).values, score_training(expression, signature).values, atol=1e-7
     )
 
 

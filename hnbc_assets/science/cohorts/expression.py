@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from hnbc_assets.arithmetic import log2
 from hnbc_assets.errors import CohortUnusable, StudyError
 from hnbc_assets.science.cohorts import symbols
 
@@ -117,7 +118,7 @@ def to_log2(values: np.ndarray, scale: str) -> np.ndarray:
             "to the table first.)"
         )
     logarithms = _per_million(values) if scale == "log2_cpm" else values + 1
-    return np.log2(logarithms, out=logarithms)
+    return log2(logarithms)
 
 
 def _per_million(counts: np.ndarray) -> np.ndarray:

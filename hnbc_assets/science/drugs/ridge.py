@@ -15,11 +15,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from hnbc_assets.arithmetic import product
+
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 RELATIVE_PENALTIES = np.logspace(3, -3, 25)
 MIN_LINES = 20
+REFINEMENTS = 2
+TIED = 1e-9  # of the squared error: penalties that differ by less are alike, and the stronger one stays
 NEARLY_ALL = 0.2  # share of lines not screened up to which removing them is cheaper than decomposing the rest
 
 
@@ -49,8 +53,7 @@ class Ridge:
         if not patients.index.equals(self.weights.index):
             raise ValueError("patients and models have different genes: homogenise the patients with these lines first")
         x = patients.to_numpy(dtype=float) - self.centre.to_numpy()[:, None]
-        with threadpool_limits(1, user_api="blas"):  # the same digits on any number of cores
-            values = self.weights.to_numpy().T @ x + self.intercepts.to_numpy()[:, None]
+        values = product(self.weights.to_numpy().T, x) + self.intercepts.to_numpy()[:, None]
         return pd.DataFrame(values, index=self.weights.columns, columns=patients.columns)
 
 
@@ -115,12 +118,13 @@ def fit(
     x -= centre
     grid = np.sort(RELATIVE_PENALTIES if relative_penalties is None else np.asarray(relative_penalties, float))[::-1]
     threads = max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
-    # Threads help over drugs, not inside one; and products on one thread have the same digits on any number of cores.
+    # Threads help over drugs, not inside one.
     with threadpool_limits(1, user_api="blas"):
-        kernel = x @ x.T
+        kernel = product(x, x.T)
         penalties = grid * max(np.trace(kernel) / len(kernel), np.finfo(float).tiny)
         solution = _solve(kernel, np.where(screened, y, 0.0)[:, usable], screened[:, usable], penalties, threads)
-        weights = x.T @ solution.alpha
+        _polish(kernel, np.where(screened, y, 0.0)[:, usable], screened[:, usable], solution)
+        weights = product(x.T, solution.alpha)
 
     drugs = ln_ic50.columns
     table = pd.DataFrame({"drug_id": drugs, "n_lines": screened.sum(axis=0), "n_genes": x.shape[1]})
@@ -163,7 +167,7 @@ class _Solution:
         alpha = np.where(known[:, None], py - p1[:, None] * intercept, 0.0)
         error = alpha / np.where(known, diagonal - p1**2 / total, 1.0)[:, None]
         press = (error**2).sum(axis=0)
-        better = press < self.press[drugs]
+        better = press < self.press[drugs] * (1 - TIED)
         chosen = drugs[better]
         self.alpha[:, chosen], self.error[:, chosen] = alpha[:, better], error[:, better]
         self.intercept[chosen], self.press[chosen], self.penalty[chosen] = intercept[better], press[better], penalty
@@ -235,6 +239,31 @@ def _solve_from_the_common_inverse(
             inverse = (vectors / (roots.clip(min=0) + penalty)) @ vectors.T
             product = inverse @ right
             list(pool.map(partial(remove, penalty=penalty, inverse=inverse, product=product), range(len(patterns))))
+
+
+def _polish(kernel: Array, y: Array, screened: Mask, solution: _Solution) -> None:
+    """Refine each drug's α and b in place, until they solve (K + λI) α + b·1 = y, 1ᵀα = 0 to the last digits.
+
+    A decomposition leaves errors of K's condition times the last digit, which differ between machines. Residuals are
+    taken in exact products (Higham 2002, Accuracy and Stability, ch. 12); corrections may be rough, so that those of
+    all drugs come of Cholesky's factor of each.
+    """
+    from scipy.linalg import cho_factor, cho_solve
+
+    factors = []
+    for known, penalty in zip(screened.T, solution.penalty, strict=True):
+        within = kernel[np.ix_(known, known)]
+        factor = cho_factor(within + penalty * np.eye(len(within)), lower=True, check_finite=False)
+        factors.append((factor, cho_solve(factor, np.ones(len(within)), check_finite=False)))
+    for _ in range(REFINEMENTS):
+        fitted = product(kernel, solution.alpha) + solution.penalty * solution.alpha + solution.intercept
+        left = np.where(screened, y - fitted, 0.0)
+        total = solution.alpha.sum(axis=0)
+        for drug, (known, (factor, ones)) in enumerate(zip(screened.T, factors, strict=True)):
+            solved = cho_solve(factor, left[known, drug], check_finite=False)
+            shift = (solved.sum() + total[drug]) / ones.sum()
+            solution.intercept[drug] += shift
+            solution.alpha[known, drug] += solved - shift * ones
 
 
 def _patterns(screened: Mask) -> Iterator[tuple[Mask, Indices]]:

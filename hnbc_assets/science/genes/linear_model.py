@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hnbc_assets.arithmetic import product
+
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
@@ -37,8 +39,22 @@ class Basis:
     def coefficients(self, y: FloatArray) -> FloatArray:
         """(n_columns,) least-squares coefficients of y (n,); 0 for a column left out."""
         found = np.zeros(self.n_columns)
-        found[self.kept] = np.linalg.solve(self.r, self.q.T @ y)
+        along = (self.q * y[:, None]).sum(axis=0)
+        for i in reversed(range(self.rank)):
+            along[i] = (along[i] - (self.r[i, i + 1 :] * along[i + 1 :]).sum()) / self.r[i, i]
+        found[self.kept] = along
         return found
+
+    def along(self, x: FloatArray) -> FloatArray:
+        """(n_genes, rank): what of the genes x (n_genes, n) lies along each vector, summed in one order always."""
+        return np.stack([np.einsum("ij,j->i", x, np.ascontiguousarray(vector)) for vector in self.q.T], axis=1)
+
+    def clear(self, x: FloatArray, along: FloatArray) -> FloatArray:
+        """The genes x (n_genes, n) without what lies along the basis."""
+        left = x - along[:, [0]] * self.q[:, 0]
+        for place in range(1, self.rank):
+            left -= along[:, [place]] * self.q[:, place]
+        return left
 
 
 @dataclass(frozen=True)
@@ -58,15 +74,16 @@ def orthogonal_basis(design: FloatArray) -> Basis:
     q, r, kept = np.zeros((n, k)), np.zeros((k, k)), []
     for column in range(k):
         before, rest = q[:, : len(kept)], design[:, column].astype(float)
-        length = np.linalg.norm(rest)
-        along = before.T @ rest
-        rest = rest - before @ along
-        again = before.T @ rest
-        rest -= before @ again
-        height = np.linalg.norm(rest)
+        length = np.sqrt((rest * rest).sum())
+        along = np.zeros(len(kept))
+        for _ in range(2):
+            again = (before * rest[:, None]).sum(axis=0)
+            rest = rest - (before * again).sum(axis=1)
+            along += again
+        height = np.sqrt((rest * rest).sum())
         if length > 0 and height >= COLLINEAR * length and len(kept) < n:
             at = len(kept)
-            q[:, at], r[:at, at], r[at, at] = rest / height, along + again, height
+            q[:, at], r[:at, at], r[at, at] = rest / height, along, height
             kept.append(column)
     return Basis(q[:, : len(kept)], r[: len(kept), : len(kept)], kept, k)
 
@@ -114,12 +131,12 @@ class _Part:
 
 
 def _fit_block(x: FloatArray, design: FloatArray, basis: Basis, part: _Part) -> None:
-    in_basis = x @ basis.q
+    in_basis = basis.along(x)
     complete = np.isfinite(in_basis).all(axis=1)
     all_complete = complete.all()
     here = x if all_complete else x[complete]
     along = in_basis if all_complete else in_basis[complete]
-    residuals = here - along @ basis.q.T
+    residuals = basis.clear(here, along)
     df = x.shape[1] - basis.rank
     squares = np.einsum("ij,ij->i", residuals, residuals)
     to_last = 1 / basis.r[-1, -1]
@@ -138,10 +155,10 @@ def _fit_incomplete(x: FloatArray, design: FloatArray, basis: Basis, part: _Part
     values = np.where(observed, x, 0.0)
     k = basis.rank
     products = (basis.q[:, :, None] * basis.q[:, None, :]).reshape(-1, k * k)
-    normal = (observed.astype(float) @ products).reshape(-1, k, k)
+    normal = product(observed.astype(float), products).reshape(-1, k, k)
     well = np.linalg.eigvalsh(normal)[:, 0] > 1e-3
-    along = np.linalg.solve(normal[well], (values[well] @ basis.q)[..., None])[..., 0]
-    residuals = np.where(observed[well], values[well] - along @ basis.q.T, 0.0)
+    along = np.linalg.solve(normal[well], basis.along(values[well])[..., None])[..., 0]
+    residuals = np.where(observed[well], basis.clear(values[well], along), 0.0)
     df = observed[well].sum(axis=1) - k
     to_last = 1 / basis.r[-1, -1]
     inverse_corner = np.linalg.inv(normal[well])[:, -1, -1]
@@ -157,10 +174,10 @@ def _fit_one(x: FloatArray, observed: BoolArray, design: FloatArray) -> tuple[fl
         return np.nan, np.nan, np.nan, 0.0
     basis = orthogonal_basis(design[observed])
     y = x[observed]
-    along = basis.q.T @ y
+    along = basis.along(y[None, :])
     df = len(y) - basis.rank
-    variance = float(((y - basis.q @ along) ** 2).sum() / df) if df > 0 else np.nan
+    variance = float((basis.clear(y[None, :], along) ** 2).sum() / df) if df > 0 else np.nan
     if basis.kept[-1] != design.shape[1] - 1:
         return np.nan, np.nan, variance, float(df)
     to_last = 1 / basis.r[-1, -1]
-    return float(along[-1] * to_last), float(abs(to_last)), variance, float(df)
+    return float(along[0, -1] * to_last), float(abs(to_last)), variance, float(df)

@@ -100,9 +100,9 @@ def _trend(average: FloatArray, usable: NDArray[np.bool_], e: FloatArray, n_spli
     finite = np.where(np.isnan(average), np.median(average[usable]), average)
     basis = natural_spline(finite, finite[usable], n_splines)
     fit = orthogonal_basis(basis[usable])
-    fitted_usable = fit.q @ (fit.q.T @ e)
-    spread = float(((e - fitted_usable) ** 2).sum() / (len(e) - fit.rank))
-    return basis @ fit.coefficients(e), spread
+    left = fit.clear(e[None, :], fit.along(e[None, :]))
+    spread = float((left**2).sum() / (len(e) - fit.rank))
+    return (basis * fit.coefficients(e)).sum(axis=1), spread
 
 
 def natural_spline(x: FloatArray, data: FloatArray, df: int) -> FloatArray:

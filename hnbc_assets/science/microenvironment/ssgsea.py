@@ -22,6 +22,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hnbc_assets.arithmetic import product
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
@@ -113,13 +115,18 @@ def _score_block(block: FloatArray, sets: _Membership, alpha: float) -> FloatArr
             place[patient] if mean_rank is None else np.where(seen, mean_rank[np.minimum(at, observed - 1)], 0)
         )
         n_observed[patient] = observed
-    weight = np.where(place > 0, rank**alpha, 0)
-    in_set = (place > 0).astype(float) @ sets.within.T
+    weight = np.where(place > 0, _power(rank, alpha), 0)
+    in_set = (place > 0).astype(float) @ sets.within.T  # whole numbers: exact in any order
     with np.errstate(invalid="ignore", divide="ignore"):
-        inside = ((weight * place) @ sets.within.T) / (weight @ sets.within.T)
+        inside = product(weight * place, sets.within.T) / product(weight, sets.within.T)
         all_places = (n_observed * (n_observed + 1) / 2)[:, None]
         outside = (all_places - place @ sets.within.T) / (n_observed[:, None] - in_set)
         return (inside - outside).T
+
+
+def _power(rank: FloatArray, alpha: float) -> FloatArray:
+    """rank^alpha; the usual alpha by roots, which every machine takes alike."""
+    return np.sqrt(np.sqrt(rank)) if alpha == 0.25 else rank**alpha
 
 
 def _settle_ties(order: IntArray, ordered: FloatArray) -> FloatArray | None:

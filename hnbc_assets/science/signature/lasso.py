@@ -13,9 +13,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from hnbc_assets.digits import rounded, rounded_signed
 from hnbc_assets.science.signature.blas import one_thread
 from hnbc_assets.science.signature.deviance import fold_deviances
 from hnbc_assets.science.signature.lasso_path import LassoPath, null_path
+from hnbc_assets.science.signature.polish import polished
 from hnbc_assets.science.signature.survival_data import BoolArray, FloatArray, checked_survival
 
 Rule = Literal["min", "1se"]
@@ -25,6 +27,7 @@ GRID_STEP = 1e-4 ** (1 / 99)
 EXTENSIONS = (0.05, 0.01, 1e-3, 1e-4)
 INTERIOR_MARGIN = 2
 FEWEST_FOLDS = 3
+LOSS_DIGITS = 10
 
 
 def fit_lasso(
@@ -62,7 +65,7 @@ def fit_lasso(
     min_ratio : where the path is cut first
     fold_ids : (n_repeats, n_patients), 0 … n_folds - 1, made elsewhere; `folds`, `repeats`, `seed` are then unused
     fold_tolerance : of the solver in the cross-validation's fits (1e-7 leaves the deviance about 1e-4 of its value);
-        the path of all patients is always solved to 1e-12
+        the path of all patients is solved to 1e-12, refined to machine precision and rounded
 
     Returns
     -------
@@ -107,8 +110,10 @@ def fit_lasso(
     sparse = int(np.argmax(mean <= mean[least] + standard_error[least]))
     chosen = least if rule == "min" else sparse
     sd = values.std(axis=0, ddof=1)
+    with one_thread():
+        found = lasso_coefficients(values, days, observed, alphas, exact=True)
     coefficients = pd.DataFrame(
-        lasso_coefficients(values, days, observed, alphas) * sd[:, None],
+        rounded_signed(found * sd[:, None]),
         index=pd.Index(entering, name="gene", dtype=object),
     )
     coefficients.columns = pd.Index(alphas, name="alpha")
@@ -149,9 +154,18 @@ def penalty_grid(top: float, min_ratio: float) -> FloatArray:
 
 
 def lasso_coefficients(
-    x: FloatArray, time: FloatArray, event: BoolArray, alphas: FloatArray, tolerance: float = 1e-12
+    x: FloatArray,
+    time: FloatArray,
+    event: BoolArray,
+    alphas: FloatArray,
+    tolerance: float = 1e-12,
+    *,
+    exact: bool = False,
 ) -> FloatArray:
-    """(n_genes, n_alphas) coefficients per unit of x, fitted on features standardised here (sd with n)."""
+    """(n_genes, n_alphas) coefficients per unit of x, fitted on features standardised here (sd with n).
+
+    With `exact` they are refined to machine precision (see polish).
+    """
     from sksurv.linear_model import CoxnetSurvivalAnalysis
     from sksurv.util import Surv
 
@@ -166,10 +180,15 @@ def lasso_coefficients(
         fit = CoxnetSurvivalAnalysis(alphas=alphas, l1_ratio=1.0, tol=tolerance).fit(
             standardised, Surv.from_arrays(event, time)
         )
+    found = fit.coef_
+    if exact:
+        found = np.stack(
+            [polished(standardised, time, event, beta, a) for beta, a in zip(found.T, alphas, strict=False)], axis=1
+        )
     # The solver stops early once the model explains all; the last fit stands for the smaller penalties.
-    n_fitted = fit.coef_.shape[1]
+    n_fitted = found.shape[1]
     filled = np.minimum(np.arange(len(alphas)), n_fitted - 1)
-    coefficients[varies] = (fit.coef_ / sd[varies, None])[:, filled]
+    coefficients[varies] = (found / sd[varies, None])[:, filled]
     return coefficients
 
 
@@ -219,11 +238,14 @@ def _cross_validate(
 
 
 def _summarise(loss: FloatArray, event: BoolArray, fold_ids: np.ndarray) -> tuple[FloatArray, FloatArray]:
-    """Mean over folds (by events) and repeats; the standard error is one repeat's: repeats add no patients."""
+    """Mean over folds (by events) and repeats; the standard error is one repeat's: repeats add no patients.
+
+    Rounded, so that equal losses are equal on every machine and the larger of their penalties is chosen.
+    """
     n_folds = loss.shape[1]
     events = np.stack([np.bincount(ids, weights=event, minlength=n_folds) for ids in fold_ids])
     weights = (events / events.sum(axis=1, keepdims=True))[:, :, None]
     usable = np.where(weights > 0, loss, 0.0)
     means = (weights * usable).sum(axis=1)
     variance = (weights * (usable - means[:, None]) ** 2).sum(axis=1) / (n_folds - 1)
-    return means.mean(axis=0), np.sqrt(variance.mean(axis=0))
+    return rounded(means.mean(axis=0), LOSS_DIGITS), rounded(np.sqrt(variance.mean(axis=0)), LOSS_DIGITS)

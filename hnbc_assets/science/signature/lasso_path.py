@@ -30,11 +30,11 @@ TABLE_TYPES = {
 class LassoPath:
     """A cross-validated LASSO-Cox path.
 
-    Coefficients are log hazard ratios per standard deviation (n - 1) of the gene in the patients given. `chosen` is the
-    penalty of the study's rule, one of `alphas`, missing when there is no path. `fold_deviance` is
-    (n_repeats, n_folds, n_alphas), per event of the fold. `selection_frequency` is each gene's share of the
-    cross-validation's fits, at the chosen penalty, that keep it. `excluded` lists genes that could not enter, with
-    the reason. `reason` says why nothing was selected, and is null when something was.
+    Coefficients are log hazard ratios per standard deviation (n - 1) of the gene in the patients given, rounded as they
+    are published. `chosen` is the penalty of the study's rule, one of `alphas`, missing when there is no path.
+    `fold_deviance` is (n_repeats, n_folds, n_alphas), per event of the fold. `selection_frequency` is each gene's share
+    of the cross-validation's fits, at the chosen penalty, that keep it. `excluded` lists genes that could not enter,
+    with the reason. `reason` says why nothing was selected, and is null when something was.
     """
 
     alphas: FloatArray

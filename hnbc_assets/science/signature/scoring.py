@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from hnbc_assets.digits import DIGITS, rounded, rounded_score, rounded_signed
 from hnbc_assets.science.signature.concordance import direction_concordance
 from hnbc_assets.science.signature.lasso import LassoPath
 
@@ -34,9 +35,10 @@ SIGNATURE_TYPES = {
 class Score:
     """A signature's scores in a cohort.
 
-    `values` are by patient, missing where a patient lacks a gene's value or no score can be given. `coverage` is the
-    share of the coefficients' absolute sum that the cohort's genes carry, `missing` the genes it lacks. `reason` says
-    why there are no scores, or why scores give no groups and no claim of performance; it is null when they do.
+    `values` are by patient, rounded as they are published, missing where a patient lacks a gene's value or no score can
+    be given. `coverage` is the share of the coefficients' absolute sum that the cohort's genes carry, `missing` the
+    genes it lacks. `reason` says why there are no scores, or why scores give no groups and no claim of performance; it
+    is null when they do.
     """
 
     values: pd.Series
@@ -66,7 +68,7 @@ def rank_normalise(expression: pd.DataFrame) -> pd.DataFrame:
 
 
 def standardisation(expression: pd.DataFrame, genes: Iterable[str]) -> pd.DataFrame:
-    """Mean and standard deviation (n - 1) of each gene over the patients given.
+    """Mean and standard deviation (n - 1) of each gene over the patients given, rounded as they are published.
 
     Parameters
     ----------
@@ -85,8 +87,8 @@ def standardisation(expression: pd.DataFrame, genes: Iterable[str]) -> pd.DataFr
     return pd.DataFrame(
         {
             "gene": rows.index.to_numpy(dtype=object),
-            "mean": rows.mean(axis=1).to_numpy(dtype=float),
-            "sd": rows.std(axis=1, ddof=1).to_numpy(dtype=float),
+            "mean": rounded_signed(rows.mean(axis=1)),
+            "sd": rounded(rows.std(axis=1, ddof=1)),
         }
     )
 
@@ -119,9 +121,13 @@ def freeze(path: LassoPath, expression: pd.DataFrame, direction: pd.Series | Non
 def signature_id(table: pd.DataFrame) -> str:
     """Twelve hexadecimal digits that name a signature by its content: genes, coefficients, means, sds.
 
-    The order of rows does not matter; numbers count to 9 digits, below which platforms differ.
+    The order of rows does not matter; numbers count with the digits that are published.
     """
-    lines = sorted(f"{row.gene}\t{row.coefficient:.8e}\t{row.mean:.8e}\t{row.sd:.8e}" for row in table.itertuples())
+    digits = DIGITS - 1
+    lines = sorted(
+        f"{row.gene}\t{row.coefficient:.{digits}e}\t{row.mean:.{digits}e}\t{row.sd:.{digits}e}"
+        for row in table.itertuples()
+    )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
@@ -184,6 +190,11 @@ def score_within_cohort(
     return _weighted_sum(z, used, expression.columns, "within_cohort", share, missing, minimum_coverage)
 
 
+def median_cutoff(scores: pd.Series) -> float:
+    """Where groups are cut: the median of the scores, with as many digits as is published."""
+    return float(rounded_score(scores.median()))
+
+
 def groups(score: pd.Series, cutoff: float) -> pd.Series:
     """`high` above the cut-off, `low` at or below it, null where the score (or the cut-off) is missing."""
     values = score.to_numpy(dtype=float)
@@ -232,4 +243,4 @@ def _weighted_sum(
         reason = "none of the signature's genes is in the cohort" if missing else "the signature has no genes"
     else:
         reason = too_little(share, minimum_coverage)
-    return Score(pd.Series(total, index=patients, name="risk_score"), form, share, missing, reason)
+    return Score(pd.Series(rounded_score(total), index=patients, name="risk_score"), form, share, missing, reason)

@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from hnbc_assets.digits import rounded, rounded_score, rounded_signed
 from hnbc_assets.science.signature.lasso import Rule, fit_lasso
 from hnbc_assets.science.signature.scoring import (
     MINIMUM_COVERAGE,
     Score,
     coverage,
+    median_cutoff,
     signature_id,
     too_little,
     weighted_sum,
@@ -91,12 +93,12 @@ def train_single_sample(
         {
             "gene": kept.index.to_numpy(dtype=object),
             "coefficient": kept.to_numpy(),
-            "mean": rows.mean(axis=1).to_numpy(),
-            "sd": rows.std(axis=1, ddof=1).to_numpy(),
+            "mean": rounded_signed(rows.mean(axis=1)),
+            "sd": rounded(rows.std(axis=1, ddof=1)),
         }
     )
     trained = SingleSampleSignature(signature_id(table), table, reference, float("nan"), None)
-    cutoff = float(score_single_sample(expression, trained, scale=scale).values.median())
+    cutoff = median_cutoff(score_single_sample(expression, trained, scale=scale).values)
     return SingleSampleSignature(trained.signature_id, table, reference, cutoff, None)
 
 
@@ -132,7 +134,9 @@ def score_single_sample(
         return Score(nothing, "single_sample", share, missing, reason)
     ranks = rank_scores(expression, list(used["gene"]), reference).to_numpy()
     z = (ranks - used[["mean"]].to_numpy()) / used[["sd"]].to_numpy()
-    total = pd.Series(weighted_sum(used["coefficient"].to_numpy(), z), index=expression.columns, name="risk_score")
+    total = pd.Series(
+        rounded_score(weighted_sum(used["coefficient"].to_numpy(), z)), index=expression.columns, name="risk_score"
+    )
     reason = too_little(share, minimum_coverage)
     return Score(total, "single_sample", share, missing, reason)
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from hnbc_assets.science.signature.analysis_set import AnalysisSet
 from hnbc_assets.science.signature.lasso import LassoPath, Rule, fit_lasso
-from hnbc_assets.science.signature.scoring import freeze, score_training
+from hnbc_assets.science.signature.scoring import freeze, median_cutoff, score_training
 from hnbc_assets.science.signature.single_sample import (
     SingleSampleSignature,
     score_single_sample,
@@ -90,7 +90,7 @@ def train(
         "n_entered": lasso.n_features_in,
         "n_genes": len(signature),
         "alpha": lasso.chosen,
-        "cutoff": float(scores.median()) if len(signature) else np.nan,
+        "cutoff": median_cutoff(scores) if len(signature) else np.nan,
         "single_sample_cutoff": alone.cutoff,
         "score_sd": float(scores.std(ddof=1)) if len(signature) else np.nan,
         "single_sample_score_sd": float(alone_scores.std(ddof=1)) if alone.reason is None else np.nan,

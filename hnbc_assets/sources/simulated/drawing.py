@@ -1,10 +1,7 @@
-"""Arithmetic that gives the same bits on every machine: what a simulated world is drawn with.
+"""Random numbers and rotations that are the same on every machine: what a simulated world is drawn with.
 
-Belongs here: exponentials, products and rotations made of single additions, multiplications, divisions and roots,
-each of which IEEE 754 defines to the last bit. Does not: what is drawn.
-
-Matrix products add in an order that depends on the processor, the library and its threads; exponentials and logarithms
-of numpy and of the C library differ by a last digit between processors. Bytes made of either name a machine.
+Belongs here: products, rotations and deviates of which no bit depends on the processor or a library. Does not: what is
+drawn, exponentials (arithmetic).
 """
 
 from __future__ import annotations
@@ -16,25 +13,8 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-# ln 2 in two parts, the first with so few digits that its product with a whole number below 2^20 is exact.
-LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
-LN2, LOG2_E = 0.6931471805599453, 1.4426950408889634
-# 1 / k!, from the highest power that matters on ±ln 2 / 2 (0.35^14 / 14! is 4e-18) down to 1.
-TAYLOR = np.cumprod(1.0 / np.maximum(np.arange(15.0), 1.0))[::-1]
 # Beyond this numpy's normal deviates come from the C library's logarithm, in single precision to its last digit.
 ZIGGURAT_EDGE, TAIL_STEP = 3.654152, 1 / 16
-
-
-def exp(x: FloatArray | float) -> FloatArray:
-    """e to the power of x, within 2 units of the last place; finite x, not above 700."""
-    power = np.rint(np.asarray(x, dtype=np.float64) * LOG2_E)
-    return np.ldexp(_near_zero((x - power * LN2_HIGH) - power * LN2_LOW), power.astype(np.int64))
-
-
-def exp2(x: FloatArray) -> FloatArray:
-    """2 to the power of x, within 2 units of the last place; finite x."""
-    power = np.rint(x)
-    return np.ldexp(_near_zero((x - power) * LN2), power.astype(np.int64))
 
 
 def add_products(
@@ -75,11 +55,3 @@ def normal32(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.flo
 def _reflect(columns: FloatArray, mirror: FloatArray) -> None:
     for column in columns.T:
         column -= 2.0 * (mirror * column).sum() * mirror
-
-
-def _near_zero(x: FloatArray) -> FloatArray:
-    """e to the power of x, for |x| up to ln 2 / 2, by Taylor's series."""
-    total = np.full_like(x, TAYLOR[0])
-    for term in TAYLOR[1:]:
-        total = total * x + term
-    return total

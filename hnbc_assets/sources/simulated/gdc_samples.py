@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hnbc_assets.sources.simulated.arithmetic import exp2
+from hnbc_assets.arithmetic import exp2
 from hnbc_assets.sources.simulated.delimited import prepared, tab_separated
 from hnbc_assets.sources.simulated.simulation import Simulation
 from hnbc_assets.sources.simulated.world import Cohort, World

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hnbc_assets.sources.simulated.arithmetic import exp
+from hnbc_assets.arithmetic import exp
 from hnbc_assets.sources.simulated.delimited import matrix, packed, workbook
 from hnbc_assets.sources.simulated.world import World
 

@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.sources.simulated.arithmetic import normal32
 from hnbc_assets.sources.simulated.delimited import gzipped, matrix
+from hnbc_assets.sources.simulated.drawing import normal32
 from hnbc_assets.sources.simulated.roster import OUTDATED
 from hnbc_assets.sources.simulated.world import Cohort, World
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hnbc_assets.sources.simulated.arithmetic import FloatArray, exp
+from hnbc_assets.arithmetic import FloatArray, exp
 from hnbc_assets.sources.simulated.roster import (
     CELL_TYPE_RISK_CORRELATION,
     N_OTHER_MECHANISMS,

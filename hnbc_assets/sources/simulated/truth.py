@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.sources.simulated.arithmetic import exp
+from hnbc_assets.arithmetic import exp
 from hnbc_assets.sources.simulated.patients import (
     CELL_TYPE_RISK_CORRELATION,
     RISK_CORRELATION,

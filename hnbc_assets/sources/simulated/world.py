@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hnbc_assets.sources.simulated.arithmetic import add_products, normal32, orthonormal
+from hnbc_assets.sources.simulated.drawing import add_products, normal32, orthonormal
 from hnbc_assets.sources.simulated.patients import FloatArray, Mix, Patients, draw_patients
 from hnbc_assets.sources.simulated.roster import FACTORS, N_OTHER_MECHANISMS, Roster, draw_roster
 from hnbc_assets.sources.simulated.simulation import FIRST_RELEASE, Simulation
