@@ -40,7 +40,7 @@ def code_of(stage: str, *, simulated: bool) -> tuple[str, ...]:
     readers = modules_in("sources", but=("simulated",))
     report = sorted(path.name for path in (PACKAGE / "report").glob("release*.py"))
     figures = modules_in("report", but=("headline.py", *report))
-    fdr, groups = "science/multiple_testing.py", "science/group_comparison.py"
+    fdr, groups = "science/multiple_testing.py", ("science/group_comparison.py", "science/genes/linear_model.py")
     symbols = ("science/cohorts/symbols.py", "science/cohorts/symbol_aliases.tsv")
     gene_sets = ("sources/gene_sets.py", "sources/listing.py", "sources/archived.py")
     own = {
@@ -62,11 +62,11 @@ def code_of(stage: str, *, simulated: bool) -> tuple[str, ...]:
         ),
         "changes": ("science/signature/comparison.py", *(f"report/{name}" for name in report), *figures),
         "microenvironment": (
-            *("defs/genes.py", "science/microenvironment", groups, fdr),
+            *("defs/genes.py", "science/microenvironment", *groups, fdr),
             *(*symbols, *gene_sets, *figures),
         ),
         "drugs": (
-            *("defs/microenvironment.py", "science/drugs", groups, fdr),
+            *("defs/microenvironment.py", "science/drugs", *groups, fdr),
             *("science/microenvironment/confounders.py", "science/microenvironment/mean_z.py"),
             *("science/cohorts/expression.py", *symbols),
             *("sources/gdsc.py", "sources/listing.py", "sources/archived.py", *figures),
