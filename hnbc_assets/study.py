@@ -97,14 +97,21 @@ class Drugs(Section):
     """The cell-line screen, how lines and patients are brought together, and which models are good enough to compare.
 
     A drug whose model predicts left-out cell lines with a correlation below `min_cv_pearson` is predicted and published
-    but not compared between risk groups.
+    but not compared between risk groups. `expression` is the cell lines': arrays (`rma`), RNA-seq (`rnaseq_tpm`), or a
+    `url` or `file` in one of the layouts of either.
     """
 
     release: str = "8.5"
+    expression: Literal["rma", "rnaseq_tpm"] | LocalOrRemote = "rma"
     homogenise: Literal["standardise", "rank"] = "standardise"
     variance_quantile: float = Field(0.2, ge=0, lt=1)
     min_lines: int = Field(50, ge=20)
     min_cv_pearson: float = Field(0.1, ge=-1, lt=1)
+
+    @property
+    def line_expression(self) -> str:
+        """The cell lines' expression as one word: rma, rnaseq_tpm, or the location of the study's own file."""
+        return self.expression if isinstance(self.expression, str) else self.expression.location
 
 
 class Enrichment(Section):

@@ -43,6 +43,7 @@ def code_of(stage: str, *, simulated: bool) -> tuple[str, ...]:
     fdr, groups = "science/multiple_testing.py", ("science/group_comparison.py", "science/genes/linear_model.py")
     symbols = ("science/cohorts/symbols.py", "science/cohorts/symbol_aliases.tsv")
     gene_sets = ("sources/gene_sets.py", "sources/listing.py", "sources/archived.py")
+    gdsc = tuple(f"sources/gdsc{part}.py" for part in ("", "_expression", "_models", "_response"))
     own = {
         "releases": (
             *("defs/ingest_checks.py", "defs/gates.py", "defs/in_use.py", "defs/upstreams.py", "science/cohorts"),
@@ -66,10 +67,10 @@ def code_of(stage: str, *, simulated: bool) -> tuple[str, ...]:
             *(*symbols, *gene_sets, *figures),
         ),
         "drugs": (
-            *("defs/microenvironment.py", "science/drugs", *groups, fdr),
+            *("defs/microenvironment.py", "defs/ingest_checks.py", "science/drugs", *groups, fdr),
             *("science/microenvironment/confounders.py", "science/microenvironment/mean_z.py"),
             *("science/cohorts/expression.py", *symbols),
-            *("sources/gdsc.py", "sources/listing.py", "sources/archived.py", *figures),
+            *(*gdsc, "sources/listing.py", "sources/archived.py", *figures),
         ),
         "database": ("lake", "tables", *(("sources/simulated",) if simulated else ())),
     }

@@ -8,13 +8,14 @@ from __future__ import annotations
 import dagster as dg
 import pandas as pd
 
+from hnbc_assets.defs import ingest_checks
 from hnbc_assets.defs.cohorts import expression_keys, included_keys, of_included
 from hnbc_assets.defs.microenvironment import risk_groups
 from hnbc_assets.defs.publishing import Described, Publication
 from hnbc_assets.defs.releases import GDSC
 from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import Stage
-from hnbc_assets.tables import DrugAssociations, DrugModels, DrugSensitivity
+from hnbc_assets.tables import CellLines, DrugAssociations, DrugModels, DrugSensitivity
 
 Frames = dict[str, pd.DataFrame]
 
@@ -27,6 +28,12 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
 
     @stage.assets(
         [
+            Described(
+                "cell_lines",
+                CellLines,
+                "GDSC's cell lines: which the models are fitted on, and why the others are not.",
+                checks=(ingest_checks.lines_matched(),),
+            ),
             Described("drug_models", DrugModels, "Ridge models of ln IC50 on cell lines, with cross-validated r."),
             Described(
                 "drug_sensitivity", DrugSensitivity, "Predicted ln IC50 of every drug in every included patient."
@@ -41,6 +48,8 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
     ) -> dict[str, Publication | pd.DataFrame]:
         """Ridge on GDSC in the manner of oncoPredict, one model a drug on the genes that lines and cohort share.
 
+        Lines of the screen and of the expression are matched by Sanger model id; cell_lines says of each what became
+        of it.
         GDSC data are for non-commercial use. Predictions are research estimates, not advice on treatment.
         """
         from hnbc_assets.science.cohorts.expression import current_genes
@@ -48,11 +57,8 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         from hnbc_assets.sources import gdsc
 
         archive = open_archive(stage.place)
-        screen = prepare(
-            gdsc.read_dose_response(archive, manifest),
-            current_genes(gdsc.read_expression(archive, manifest)),
-            min_lines=settings.min_lines,
-        )
+        found = gdsc.read(archive, manifest, settings.line_expression)
+        screen = prepare(found.dose_response, current_genes(found.expression), min_lines=settings.min_lines)
         models, predictions = [], []
         for name in study.cohorts:
             made = predict_cohort(
@@ -62,9 +68,10 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
                 drop_low_variance=settings.variance_quantile,
                 min_cv_pearson=settings.min_cv_pearson,
             )
-            models.append(DrugModels.conform(made.models.assign(cohort_id=name)))
+            models.append(DrugModels.conform(made.models.assign(cohort_id=name, line_expression=found.kind)))
             predictions.append(DrugSensitivity.conform(made.predictions.assign(cohort_id=name)))
         return {
+            "cell_lines": found.lines,
             "drug_models": pd.concat(models, ignore_index=True),
             "drug_sensitivity": pd.concat(predictions, ignore_index=True),
         }

@@ -15,6 +15,7 @@ from hnbc_assets.sources.archive import Archive
 
 SIZE_CHANGE = 0.1
 GENES_OF_A_GENOME = 10_000
+LEAST_LINES_MATCHED = 0.5
 
 
 def archive_verified(archive: Archive) -> Check:
@@ -97,6 +98,55 @@ def warnings_empty(archive: Archive) -> Check:
         )
 
     return Check(no_upstream_warnings, blocking=True)
+
+
+def gdsc_as_known() -> Check:
+    """A check of GDSC's files against the bytes that were recorded of them; a mirror may well serve others."""
+
+    def gdsc_as_known(manifest: pd.DataFrame) -> Verdict:
+        """Size, and sha256 where it was recorded, of GDSC's files are those of release 8.5 as it was seen in 2026."""
+        from hnbc_assets.sources.gdsc import KNOWN_BYTES
+
+        rows = manifest[manifest.file_id.isin(list(KNOWN_BYTES))]
+        other = [
+            f"{row.file_id} ({row.size_bytes:,} bytes, sha256 {row.sha256[:12]}, from {row.url})"
+            for row in rows.itertuples()
+            if not any(row.size_bytes == n and sha256 in (None, row.sha256) for n, sha256 in KNOWN_BYTES[row.file_id])
+        ]
+        told = "; ".join(f"{row.file_id} from {row.url}" for row in rows.itertuples())
+        return Verdict(
+            not other,
+            f"{len(other)} of {len(rows)} files differ",
+            "none",
+            f"other bytes than were recorded: {'; '.join(other)}. Upstream has changed them, or this is another host; "
+            "they were read as they are"
+            if other
+            else f"as recorded: {told}",
+        )
+
+    return Check(gdsc_as_known)
+
+
+def lines_matched() -> Check:
+    """A check that screen and expression are of the same cell lines."""
+
+    def lines_matched(cell_lines: pd.DataFrame) -> Verdict:
+        """At least half of the screened cell lines have expression; says how many lines are not used, and why."""
+        screened = cell_lines[cell_lines.n_drugs > 0]
+        used = int(screened.used.sum())
+        left = cell_lines.reason.dropna().value_counts()
+        names = screened.cell_line_name[~screened.used.astype(bool)].dropna()
+        told = "; ".join(f"{n} lines: {reason}" for reason, n in left.items()) or "every line is in both"
+        return Verdict(
+            used >= LEAST_LINES_MATCHED * len(screened),
+            f"{used:,} of {len(screened):,}",
+            f"at least {LEAST_LINES_MATCHED:.0%}",
+            told
+            + (f". Screened without expression are {', '.join(names[:5])}" if len(names) else "")
+            + (" …" if len(names) > 5 else ""),
+        )
+
+    return Check(lines_matched)
 
 
 def one_gene_model(archive: Archive) -> Check:

@@ -80,6 +80,8 @@ def _checks(stage: Stage, upstream: Upstream) -> tuple[Check, ...]:
     checks = [ingest_checks.archive_verified(archive)]
     if upstream.kind == "gdc":
         checks.append(ingest_checks.warnings_empty(archive))
+    if upstream.kind == "gdsc" and not stage.place.simulated:
+        checks.append(ingest_checks.gdsc_as_known())
     if upstream.kind in gates.GUARDED:
         checks.append(ingest_checks.compared_with_previous_release(archive, in_use.before))
         checks.append(gates.plausible_release(stage, upstream, in_use))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, probes, user_table
-from hnbc_assets.study import Study
+from hnbc_assets.study import Drugs, Study
 from hnbc_assets.study_sources import CbioportalSource, GdcSource, GeoSource, LocalOrRemote, TableSource, object_name
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def upstreams(study: Study, *, simulated: bool) -> dict[str, Upstream]:
     found = {name: _of_cohorts(study, name, tuple(cohorts)) for name, cohorts in sharing.items()}
     found[GENE_SETS] = _gene_sets(study, simulated)
     if study.drugs:
-        found[GDSC] = _gdsc(study.drugs.release)
+        found[GDSC] = _gdsc(study, study.drugs)
     return found
 
 
@@ -212,13 +212,16 @@ def _purposes(study: Study, simulated: bool) -> list[tuple[str, str, probes.Gene
     return found + [(name, file.location, "gmt") for name, file in study.enrichment.collections.items()]
 
 
-def _gdsc(release: str) -> Upstream:
+def _gdsc(study: Study, drugs: Drugs) -> Upstream:
+    release, expression, folder = drugs.release, drugs.line_expression, study.folder
     return Upstream(
         GDSC,
-        f"GDSC release {release}: dose response and expression of cell lines. Non-commercial use.",
-        release=lambda client: gdsc.release(client, release),
-        listing=lambda client, archive: gdsc.listing(client, archive, release),
-        fetch=lambda client, archive, *, progress, previous: gdsc.fetch(client, archive, release, progress=progress),
+        f"GDSC release {release}: dose response and expression ({expression}) of cell lines. Non-commercial use.",
+        release=lambda client: gdsc.release(client, release, expression, folder=folder),
+        listing=lambda client, archive: gdsc.listing(client, archive, release, expression, folder=folder),
+        fetch=lambda client, archive, *, progress, previous: gdsc.fetch(
+            client, archive, release, expression, folder=folder, progress=progress
+        ),
         asks=lambda client: (),
-        settings=release,
+        settings=[release, expression],
     )

@@ -1,245 +1,259 @@
 """GDSC (Sanger): drug response and expression of cancer cell lines. For non-commercial use; say so with the results.
 
-Belongs here: the release's files and reading their two formats. Does not: models (science/drugs).
+Belongs here: which files a release consists of, having them, and both tables joined by cell line. Does not: reading
+their formats (gdsc_response, gdsc_expression, gdsc_models), models (science/drugs).
+
+Lines are known by the Sanger model id (SIDM…), COSMIC ids are mapped to it by the passports' model list. A line whose
+COSMIC id is no model's there goes by that id.
 """
 
 from __future__ import annotations
 
-import gc
-import re
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from operator import itemgetter
-from typing import TYPE_CHECKING
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
-import numpy as np
 import pandas as pd
 
 from hnbc_assets.errors import FormatError, StudyError
 from hnbc_assets.sources import archived
-from hnbc_assets.sources.listing import Listing, fetch_listing
+from hnbc_assets.sources.gdsc_expression import RMA, RNASEQ, LineExpression, read_expression
+from hnbc_assets.sources.gdsc_models import read_models, read_symbols
+from hnbc_assets.sources.gdsc_response import keyed, read_responses
+from hnbc_assets.sources.listing import InHand, Listing, fetch_listing, reach
 
 if TYPE_CHECKING:
-    from hnbc_assets.sources.archive import Archive
+    from hnbc_assets.sources.archive import Archive, Wanted
     from hnbc_assets.sources.http import Client
     from hnbc_assets.sources.progress import Progress
 
+FILE = "file:"
 RESPONSE_FILES = {"8.5": "GDSC2_fitted_dose_response_27Oct23.xlsx"}
-RESPONSE_HOST = "https://cog.sanger.ac.uk/cancerrxgene"
-EXPRESSION_URL = (
-    "https://www.cancerrxgene.org/gdsc1000/GDSC1000_WebResources/Data/preprocessed/Cell_line_RMA_proc_basalExp.txt.zip"
-)
-COLUMNS = {
-    "COSMIC_ID": "cosmic_id",
-    "CELL_LINE_NAME": "cell_line_name",
-    "TCGA_DESC": "tcga_desc",
-    "DRUG_ID": "drug_id",
-    "DRUG_NAME": "drug_name",
-    "PUTATIVE_TARGET": "putative_target",
-    "PATHWAY_NAME": "pathway_name",
-    "LN_IC50": "ln_ic50",
-    "AUC": "auc",
+MODELS, GENES = "model_list", "gene_identifiers"
+EXPRESSION_FILES = {RMA: "expression_rma", RNASEQ: "expression_rnaseq"}
+# What lakes have that were filled while the zipped table was still served.
+KEPT_BEFORE = r"Cell_line_RMA_.*\.zip"
+# Of release 8.5, as others recorded them: bytes and, of the official workbook and the model list, sha256.
+KNOWN_BYTES: dict[str, tuple[tuple[int, str | None], ...]] = {
+    RESPONSE_FILES["8.5"]: (
+        (22_112_537, "0e99120a14a003dcbd3c27c020f1cfd35e38ee091067a2406f66c0d4dbc1c899"),
+        (21_330_376, None),
+    ),
+    MODELS: ((957_555, "419f65d1d6534454194f1a744550fab632cd1d7411f6b13411a885735aa37006"),),
+    GENES: ((3_873_087, None),),
+    EXPRESSION_FILES[RNASEQ]: ((1_291_769_946, None),),
 }
-REQUIRED = ("COSMIC_ID", "CELL_LINE_NAME", "DRUG_ID", "DRUG_NAME", "LN_IC50")
+Content = Literal["gzip", "text", "json", "xlsx", "zip"]
+CONTENTS: dict[str, Content] = {".gz": "gzip", ".zip": "zip", ".xlsx": "xlsx"}
 
 
-def release(client: Client, release: str = "8.5") -> str:
-    """The release that the study names, once the host has been seen to have its workbook.
+@dataclass(frozen=True)
+class ScreenedLines:
+    """The screen and the lines' expression, both by line id.
+
+    Attributes
+    ----------
+    dose_response : a row a line and drug: line_id and the columns of `gdsc_response.read_responses`
+    expression : genes × line ids, log2; of the lines that were screened
+    lines : a row a line that was screened or has expression: line_id, cell_line_name, cancer_type, cosmic_ids (those of
+        the model, with commas), n_drugs (screened for it), has_expression, used, reason (why not used)
+    kind : "rma" or "rnaseq_tpm": what `expression` was measured by
+    """
+
+    dose_response: pd.DataFrame
+    expression: pd.DataFrame
+    lines: pd.DataFrame
+    kind: str
+
+
+def release(client: Client, release: str = "8.5", expression: str = RMA, *, folder: Path | None = None) -> str:
+    """The release that the study names, once every file of it has been seen to be there.
+
+    A file of the user's own counts by its content: then the word is the release, `+` and that file's.
 
     Raises
     ------
     StudyError
-        If the release is not one whose file names are known here.
-    UpstreamRefused
-        If the host does not have it.
+        If the release is not one whose file names are known here, or a local file cannot be read.
+    UpstreamRefused, UpstreamUnreachable
+        If none of the addresses of a file gives it; names them.
     """
-    client.size(response_url(release))
-    return release
+    listed = _listing(client, release, expression, folder)
+    for _, one in listed.wanted:
+        reach(client, one)
+    return listed.release
 
 
-def response_url(release: str) -> str:
-    """The address of a release's workbook of fitted dose responses."""
+def listing(
+    client: Client, archive: Archive, release: str = "8.5", expression: str = RMA, *, folder: Path | None = None
+) -> Listing:
+    """The files of a release: fitted dose response, model list, gene identifiers and the lines' expression.
+
+    Their names are known, so nothing is asked.
+
+    Parameters
+    ----------
+    expression : "rma" (arrays, by Ensembl gene), "rnaseq_tpm", or the study's own: an https address, or `file:PATH`
+    folder : where a relative path starts; default the working directory
+
+    Raises
+    ------
+    StudyError
+        If the release is not one whose file names are known here, or a local file cannot be read.
+    """
+    return _listing(client, release, expression, folder)
+
+
+def fetch(
+    client: Client,
+    archive: Archive,
+    release: str = "8.5",
+    expression: str = RMA,
+    *,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Archive the files of `listing`; returns their manifest rows, which say of each file which address gave it.
+
+    Raises
+    ------
+    DownloadsIncomplete
+        Some could not be had from any of their addresses; what came is kept. Also the errors of `listing`.
+    """
+    return fetch_listing(client, archive, _listing(client, release, expression, folder), progress=progress)
+
+
+def read(archive: Archive, manifest: pd.DataFrame, expression: str = RMA) -> ScreenedLines:
+    """The screen joined to the lines' expression (see `ScreenedLines`); `expression` as in `listing`.
+
+    Raises
+    ------
+    FormatError
+        A file is missing, is not what its format promises or holds another kind of expression than the study names;
+        or no line that was screened has expression.
+    """
+    responses = read_responses(_locate(archive, manifest, r"GDSC.*dose_response.*\.xlsx", "dose response workbook"))
+    models = archived.find(archive, manifest, MODELS)
+    of_list = read_models(models) if models else {}
+    own = responses.dropna(subset=["model_id", "cosmic_id"])
+    model_of = of_list | dict(zip(own["cosmic_id"], own["model_id"], strict=True))
+    dose_response = keyed(responses, model_of)
+    measured = _read_expression(archive, manifest, expression, model_of, set(dose_response["line_id"]))
+    lines = _lines(dose_response, measured, model_of)
+    used = lines.loc[lines["used"], "line_id"]
+    if used.empty:
+        raise FormatError(
+            f"No line of GDSC's workbook has expression: lines there are known as {_some(dose_response['line_id'])}, "
+            f"in the expression as {_some(measured.ids)}. The model list ({models.name if models else 'not fetched'}) "
+            "maps COSMIC ids to model ids: do its files belong together?"
+        )
+    return ScreenedLines(dose_response, measured.values[used.to_list()], lines, measured.kind)
+
+
+def _listing(client: Client, release: str, expression: str, folder: Path | None) -> Listing:
     if release not in RESPONSE_FILES:
         raise StudyError(f"GDSC release {release!r} is not known; known are {', '.join(RESPONSE_FILES)}.")
-    return f"{RESPONSE_HOST}/GDSC_release{release}/{RESPONSE_FILES[release]}"
+    workbook = RESPONSE_FILES[release]
+    known = client.addresses
+    wanted = [
+        _wanted(workbook, known.of("gdsc.response", release=release, file=workbook)),
+        _wanted(MODELS, known.of("gdsc.models")),
+    ]
+    if expression != RNASEQ:  # RNA-seq comes with symbols
+        wanted.append(_wanted(GENES, known.of("gdsc.genes")))
+    replies: list[InHand] = []
+    if expression.startswith(FILE):
+        replies.append(_of_the_user(expression, folder))
+    elif expression in EXPRESSION_FILES:
+        wanted.append(_wanted(EXPRESSION_FILES[expression], known.of(f"gdsc.expression_{_word(expression)}")))
+    else:
+        wanted.append(_wanted(expression, (expression,)))
+    order = tuple(one.file_id for one in (*wanted, *replies))
+    word = "+".join([release, *(one.release for one in replies)])
+    return Listing("gdsc", word, tuple((release, one) for one in wanted), tuple(replies), order=order)
 
 
-def listing(client: Client, archive: Archive, release: str = "8.5") -> Listing:
-    """GDSC2's fitted dose response and the cell lines' expression: their names are known, so nothing is asked.
+def _word(expression: str) -> str:
+    return {RMA: "rma", RNASEQ: "rnaseq"}[expression]
 
-    Raises
-    ------
-    StudyError
-        If the release is not one whose file names are known here.
-    """
+
+def _wanted(file_id: str, urls: tuple[str, ...]) -> Wanted:
     from hnbc_assets.sources.archive import Wanted
 
-    url = response_url(release)
-    response, expression = RESPONSE_FILES[release], EXPRESSION_URL.rsplit("/", 1)[1]
-    wanted = (
-        Wanted(file_id=response, url=url, path=response, content="xlsx"),
-        Wanted(file_id=expression, url=EXPRESSION_URL, path=expression, content="zip"),
-    )
-    return Listing("gdsc", release, tuple((release, one) for one in wanted))
+    path = PurePosixPath(urlsplit(urls[0]).path).name
+    return Wanted(file_id, urls[0], path, content=CONTENTS.get(PurePosixPath(path).suffix, "text"), others=urls[1:])
 
 
-def fetch(client: Client, archive: Archive, release: str = "8.5", *, progress: Progress | None = None) -> pd.DataFrame:
-    """Archive GDSC2's fitted dose response and the cell lines' expression; returns their manifest rows.
-
-    Raises
-    ------
-    StudyError
-        If the release is not one whose file names are known here.
-    """
-    return fetch_listing(client, archive, listing(client, archive, release), progress=progress)
-
-
-def read_dose_response(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
-    """A row a cell line and drug: cosmic_id, cell_line_name, tcga_desc, drug_id, drug_name, putative_target,
-    pathway_name, ln_ic50 (ln µM), auc.
-
-    A drug name can have several ids (other batches or concentrations); they stay apart. When a line was fitted twice
-    for one drug id, the fit with the smallest RMSE is kept, the first of equals; without an RMSE the mean.
-
-    Returns
-    -------
-    cosmic_id and drug_id as text; missing values null; sorted by drug_id (as a number), then cosmic_id.
-
-    Raises
-    ------
-    FormatError
-        If the workbook has not the columns that GDSC documents, or a value that should be a number is none.
-    """
-    from python_calamine import CalamineWorkbook
-
-    path = archived.locate(archive, manifest, r"GDSC.*dose_response.*\.xlsx", "GDSC dose response workbook")
+def _of_the_user(location: str, folder: Path | None) -> InHand:
+    path = Path(location.removeprefix(FILE))
     try:
-        sheet = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0)
-    except Exception as error:
+        content = ((folder or Path()) / path).read_bytes()
+    except OSError as error:
+        raise StudyError(f"{path}: the file named under drugs.expression cannot be read ({error.strerror}).") from error
+    return InHand(hashlib.sha256(content).hexdigest()[:12], location, location, path.name, content)
+
+
+def _locate(archive: Archive, manifest: pd.DataFrame, pattern: str, what: str) -> Path:
+    return archived.locate(archive, manifest, pattern, f"GDSC {what}")
+
+
+def _read_expression(
+    archive: Archive, manifest: pd.DataFrame, expression: str, model_of: dict[str, str], screened: set[str]
+) -> LineExpression:
+    """Expression of the lines that were screened, by line id; never of another kind than the study names."""
+    import re
+
+    named = EXPRESSION_FILES.get(expression)
+    pattern = re.escape(expression) if named is None else f"{named}|{KEPT_BEFORE}" if expression == RMA else named
+    path = _locate(archive, manifest, pattern, f"expression ({expression})")
+    genes = archived.find(archive, manifest, GENES)
+    symbols = (lambda: read_symbols(genes)) if genes else None
+    measured = read_expression(path, model_of=model_of, wanted=screened, symbols=symbols)
+    if expression in EXPRESSION_FILES and measured.kind != expression:
         raise FormatError(
-            f"{path.name} cannot be read as a workbook ({error}). Delete it and fetch it again."
-        ) from error
-    rows = sheet.iter_rows()
-    header = [str(cell).strip() for cell in next(rows, [])]
-    lost = [column for column in REQUIRED if column not in header]
-    if lost or sheet.height < 2:
-        raise FormatError(f"{path.name} has no {lost[0] if lost else 'row'}; its first row is {header[:8]}.")
-    given = [column for column in (*COLUMNS, "RMSE") if column in header]
-    with _collector_paused():
-        cells = dict(zip(given, zip(*map(itemgetter(*map(header.index, given)), rows), strict=True), strict=True))
-    del sheet, rows
-    table = pd.DataFrame(index=range(len(cells["DRUG_ID"])))
-    for upstream, name in (COLUMNS | {"RMSE": "rmse"}).items():
-        column = cells.pop(upstream, (None,) * len(table))
-        if name in ("ln_ic50", "auc", "rmse"):
-            table[name] = _numbers(column, upstream, path.name)
-        else:
-            table[name] = _by_value(column, _identifier if name in ("cosmic_id", "drug_id") else _text)
-    table = table.dropna(subset=["cosmic_id", "drug_id", "ln_ic50"])
-    return _one_fit(table).drop(columns="rmse")
+            f"{path.name} holds {measured.kind}, while the study has drugs.expression: {expression}. One is not taken "
+            "for the other: change the setting, or the address of the file."
+        )
+    return measured
 
 
-def read_expression(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
-    """Expression, gene × cosmic_id (text), log2 intensity (RMA); index gene.
-
-    Rows without a symbol are dropped; rows of the same symbol are averaged; a line given twice (`DATA.ID.1`) keeps its
-    first column.
-    """
-    import polars as pl
-
-    path = archived.locate(archive, manifest, r".*basalExp\.txt\.zip", "GDSC expression archive")
-    try:
-        with zipfile.ZipFile(path) as packed:
-            members = [name for name in packed.namelist() if name.endswith(".txt")]
-            content = packed.read(members[0]) if members else b""
-    except zipfile.BadZipFile as error:
-        raise FormatError(f"{path.name} is not a zip archive. Delete it and fetch it again.") from error
-    begin = content.find(b"\n") + 1
-    header = content[:begin].decode().rstrip("\r\n").split("\t")
-    lines = {i: match[1] for i, name in enumerate(header) if (match := re.fullmatch(r"DATA\.(\d+)", name))}
-    if header[:1] != ["GENE_SYMBOLS"] or not lines:
-        raise FormatError(f"{path.name}: its header is {header[:3]}, not GENE_SYMBOLS, GENE_title, DATA.<COSMIC id>.")
-    names = [f"{i}:{name}" for i, name in enumerate(header)]
-    schema = {name: pl.Float64 if i in lines else pl.String for i, name in enumerate(names)}
-    table = pl.read_csv(
-        content[begin:],
-        has_header=False,
-        separator="\t",
-        schema=schema,
-        null_values=["", "NA", "NaN"],
-        quote_char=None,
+def _lines(dose_response: pd.DataFrame, measured: LineExpression, model_of: dict[str, str]) -> pd.DataFrame:
+    """`ScreenedLines.lines`."""
+    screened = dose_response.groupby("line_id", sort=False).agg(
+        cell_line_name=("cell_line_name", "first"), cancer_type=("cancer_type", "first"), n_drugs=("drug_id", "nunique")
     )
-    kept = list({cosmic: i for i, cosmic in reversed(lines.items())}.items())
-    values = np.asarray(table.select([names[i] for _, i in kept]).to_numpy(), dtype=float)
-    symbols = pd.Index(table[names[0]].to_list(), name="gene", dtype=object)
-    frame = pd.DataFrame(values, index=symbols, columns=pd.Index([cosmic for cosmic, _ in kept], name="cosmic_id"))
-    frame = frame[frame.index.notna()]
-    frame = frame.sort_index(axis=1, key=lambda labels: labels.astype(int))
-    return frame.groupby(level=0, sort=False).mean() if frame.index.has_duplicates else frame
+    has_expression = set(measured.ids)
+    table = screened.reindex(sorted({*screened.index, *has_expression}))
+    table["n_drugs"] = table["n_drugs"].fillna(0).astype(int)
+    cosmic: dict[str, list[str]] = {}
+    for one, model in model_of.items():
+        cosmic.setdefault(model, []).append(one)
+    table["cosmic_ids"] = [_cosmic_ids(line, cosmic) for line in table.index]
+    table["has_expression"] = table.index.isin(has_expression)
+    table["used"] = table["has_expression"] & (table["n_drugs"] > 0)
+    table["reason"] = list(_reasons(table, set(model_of.values())))
+    return table.rename_axis("line_id").reset_index()
 
 
-def _one_fit(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a (cosmic_id, drug_id), by the rule of `read_dose_response`."""
-    keys = ["cosmic_id", "drug_id"]
-    twice = table.duplicated(keys, keep=False)
-    if twice.any():
-        again = table[twice]
-        means = again.groupby(keys)[["ln_ic50", "auc"]].transform("mean")
-        unjudged = again.groupby(keys)["rmse"].transform(lambda rmse: rmse.isna().any())
-        again = again.assign(ln_ic50=again["ln_ic50"].where(~unjudged, means["ln_ic50"]))
-        again = again.assign(auc=again["auc"].where(~unjudged, means["auc"]))
-        again = again.sort_values("rmse", kind="stable").drop_duplicates(keys)
-        table = pd.concat([table[~twice], again])
-    order = np.lexsort((pd.to_numeric(table["cosmic_id"]), pd.to_numeric(table["drug_id"])))
-    return table.iloc[order].reset_index(drop=True)
+def _cosmic_ids(line: str, cosmic: dict[str, list[str]]) -> str | None:
+    return ", ".join(sorted(cosmic.get(line, []), key=int)) or (line if line.isdigit() else None)
 
 
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Without the cyclic garbage collector, which takes most of the time while millions of cells come into being."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+def _reasons(table: pd.DataFrame, models: set[str]) -> Iterator[str | None]:
+    """Why each line is not used; null where it is."""
+    for line, row in table.iterrows():
+        unknown = "; its COSMIC id is no model's in the model list" if str(line).isdigit() else ""
+        without = "" if str(line).isdigit() or line in models else "; the model list has no COSMIC id of it"
+        if row["used"]:
+            yield None
+        elif row["has_expression"]:
+            yield f"not screened{unknown}"
+        else:
+            yield f"no expression{unknown or without}"
 
 
-def _by_value(cells: Sequence[object], read: Callable[[object], str | None]) -> np.ndarray:
-    """A function of a cell for a whole column, called once a value: such columns have few."""
-    codes, values = pd.factorize(np.array(cells, dtype=object), use_na_sentinel=False)
-    return np.array([read(value) for value in values], dtype=object)[codes]
-
-
-def _identifier(cell: object) -> str | None:
-    """906826.0 and '906826' are the same id."""
-    if isinstance(cell, float):
-        return str(int(cell)) if cell == cell else None
-    return _text(cell)
-
-
-def _text(cell: object) -> str | None:
-    text = "" if cell is None or cell != cell else str(cell).strip()
-    return text or None
-
-
-def _numbers(cells: Sequence[object], column: str, file: str) -> np.ndarray:
-    """A column of a workbook as float64; empty cells are missing.
-
-    Raises
-    ------
-    FormatError
-        If a cell is neither a number nor empty.
-    """
-    try:
-        return np.array(cells, dtype=float)
-    except ValueError:
-        pass
-    series = pd.Series(cells, dtype=object)
-    numbers = pd.to_numeric(series.where(series != "", None), errors="coerce")
-    strange = series[numbers.isna() & series.notna() & (series != "") & (series != "NA")]
-    if len(strange):
-        raise FormatError(f"{file}: {column} has {strange.iloc[0]!r} in row {strange.index[0] + 2}, not a number.")
-    return numbers.to_numpy(float)
+def _some(ids: object) -> str:
+    return ", ".join(sorted(map(str, set(ids)))[:3]) or "nothing"  # type: ignore[call-overload]

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hnbc_assets.errors import DownloadsIncomplete, UpstreamRefused, UpstreamUnreachable
+from hnbc_assets.errors import DownloadsIncomplete, HnbcError, UpstreamRefused, UpstreamUnreachable
 from hnbc_assets.sources.batch import Downloader, download_all
+from hnbc_assets.sources.http_answers import TemporaryFailure
 from hnbc_assets.sources.manifest import as_frame
 
 if TYPE_CHECKING:
@@ -113,6 +114,44 @@ def size(client: Client, listing: Listing, wanted: Wanted) -> int | None:
     return client.size(last)
 
 
+def reach(client: Client, wanted: Wanted) -> str:
+    """The first address that has a wanted file: asked by HEAD and, where that says nothing, for its first byte.
+
+    Raises
+    ------
+    UpstreamRefused, UpstreamUnreachable
+        None has it; says what each answered.
+    """
+    failed: list[HnbcError] = []
+    for url in wanted.urls:
+        try:
+            if client.size(url) is None:
+                _first_byte(client, url)
+        except (UpstreamRefused, UpstreamUnreachable) as error:
+            failed.append(error)
+        else:
+            return url
+    if len(failed) == 1:
+        raise failed[0]
+    # What may yet succeed decides: one that was out of reach is no refusal.
+    worst = next((error for error in failed if isinstance(error, UpstreamUnreachable)), failed[0])
+    told = f"none of the {len(failed)} addresses of {wanted.file_id} has it: " + " ".join(map(str, failed))
+    raise type(worst)(told) from worst
+
+
+def _first_byte(client: Client, url: str) -> None:
+    """Open a file's answer and leave it: raises where the host does not give the file."""
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            with client.stream(url, headers={"Range": "bytes=0-0"}):
+                return
+        except TemporaryFailure as error:
+            if not client.may_retry(attempt, error.wait_seconds):
+                raise UpstreamUnreachable(f"{url}: {error} ({attempt} attempts).") from error
+
+
 def digest(pairs: Iterable[tuple[str, str]]) -> str:
     """One short word for the state of several files: pairs of location and release (or sha256), in any order."""
     told = "".join(f"{location}\0{state}\n" for location, state in sorted(pairs))
@@ -131,6 +170,9 @@ def fetched_release(source: str, manifest: pd.DataFrame) -> str:
         return digest(zip(manifest["file_id"], manifest["release"], strict=True))
     if source == "table":
         return digest(zip(manifest["url"], manifest["sha256"], strict=True))
+    if source == "gdsc":  # with the content of a file of the user's own, where there is one
+        own = manifest.loc[manifest["url"].str.startswith("file:"), "release"]
+        return "+".join([str(manifest["release"].iloc[0]), *own])
     return str(manifest["release"].iloc[0])
 
 

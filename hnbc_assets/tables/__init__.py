@@ -27,7 +27,7 @@ from hnbc_assets.tables.cohorts import (
     SharedPatients,
 )
 from hnbc_assets.tables.database import CheckResults, ColumnDictionary, Lineage, Manifest, RawFiles, Truth
-from hnbc_assets.tables.drugs import DrugAssociations, DrugModels, DrugSensitivity
+from hnbc_assets.tables.drugs import CellLines, DrugAssociations, DrugModels, DrugSensitivity
 from hnbc_assets.tables.genes import (
     AnoikisGenes,
     CandidateEnrichment,
@@ -62,6 +62,7 @@ __all__ = [
     "CandidateEnrichment",
     "CandidateGenes",
     "CandidateOverlap",
+    "CellLines",
     "CheckResults",
     "ClinicalValues",
     "Cohorts",

@@ -8,6 +8,20 @@ from __future__ import annotations
 from hnbc_assets.tables.schema import Table, column
 
 
+class CellLines(Table):
+    """A cell line of the drug screen or with expression, and whether the models were fitted on it."""
+
+    key = ("line_id",)
+    line_id: str = column("Sanger model id (SIDM…); of a line without one, its COSMIC id")
+    cell_line_name: str = column("name in the screen", nullable=True)
+    cancer_type: str = column("cancer type in the screen's words", nullable=True)
+    cosmic_ids: str = column("COSMIC ids of the model, with commas", nullable=True)
+    n_drugs: int = column("drugs that it was screened for", unit="drugs", ge=0)
+    has_expression: bool = column("whether its expression was measured")
+    used: bool = column("whether models are fitted on it: screened, and with expression")
+    reason: str = column("why it is not used", nullable=True)
+
+
 class DrugModels(Table):
     """A drug's ridge model on cell lines, made on the genes that lines and a cohort have in common."""
 
@@ -17,6 +31,7 @@ class DrugModels(Table):
     drug_name: str = column("drug")
     putative_target: str = column("what the drug is thought to hit, as GDSC has it", nullable=True)
     pathway_name: str = column("pathway of the target, as GDSC has it", nullable=True)
+    line_expression: str = column("how the cell lines' expression was measured", isin=("rma", "rnaseq_tpm"))
     n_lines: int = column("cell lines with response and expression", unit="cell lines", ge=0)
     n_genes: int = column("genes in the model", unit="genes", ge=0)
     penalty: float = column("ridge penalty chosen by leave-one-out", nullable=True, ge=0)

@@ -18,7 +18,7 @@ def training():
     rows = [
         (str(i), drug, f"Drug {drug}", rng.normal()) for drug in ("7", "8") for i in range(40 if drug == "7" else 5)
     ]
-    response = pd.DataFrame(rows, columns=["cosmic_id", "drug_id", "drug_name", "ln_ic50"])
+    response = pd.DataFrame(rows, columns=["line_id", "drug_id", "drug_name", "ln_ic50"])
     return prepare(response, lines, min_lines=20)
 
 
@@ -81,6 +81,6 @@ def test_a_cohort_without_a_shared_gene_or_without_patients_says_so_in_every_row
 def test_the_rows_fit_the_published_tables(training):
     for cohort in (patients(), patients(0)):
         made = predict_cohort(training, cohort)
-        models = DrugModels.conform(made.models.assign(cohort_id="tcga"))
+        models = DrugModels.conform(made.models.assign(cohort_id="tcga", line_expression="rma"))
         assert DrugModels.problems(models).empty
         assert DrugSensitivity.problems(DrugSensitivity.conform(made.predictions.assign(cohort_id="tcga"))).empty

@@ -9,7 +9,7 @@ from hnbc_assets.science.drugs.screen import arrange
 
 LONG = pd.DataFrame(
     {
-        "cosmic_id": ["1", "2", "3", "1", "2"],
+        "line_id": ["1", "2", "3", "1", "2"],
         "drug_id": [10, 10, 10, 20, 20],
         "drug_name": ["A", "A", "A", "B", "B"],
         "pathway_name": ["mitosis", "mitosis", "mitosis", None, None],

@@ -158,7 +158,7 @@ def compare(
     drawn = world.lines
     lines = pd.DataFrame(drawn.expression, index=world.roster.genes.index, columns=drawn.lines["cosmic_id"].astype(str))
     response = pd.DataFrame(drawn.ln_ic50, index=lines.columns, columns=world.roster.drugs["drug_id"].astype(str))
-    long = response.rename_axis(index="cosmic_id", columns="drug_id").stack().rename("ln_ic50").reset_index()
+    long = response.rename_axis(index="line_id", columns="drug_id").stack().rename("ln_ic50").reset_index()
     screened = prepare(long.assign(drug_name=long["drug_id"]), lines, min_lines=50)
     made = predict_cohort(screened, expression, method="standardise", drop_low_variance=0.2)
     figures[f"{name} drugs: cross-validated r"] = made.models["cv_pearson"].mean()

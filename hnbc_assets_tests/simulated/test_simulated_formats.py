@@ -196,10 +196,10 @@ def test_the_study_s_patients_have_months_and_states(archive, study):
 
 
 def test_the_screen_holds_the_responses_that_were_drawn(world, archive, screen):
-    read = gdsc.read_dose_response(archive, screen)
-    wide = read.pivot(index="cosmic_id", columns="drug_id", values="ln_ic50")
+    read = gdsc.read(archive, screen).dose_response
+    wide = read.pivot(index="line_id", columns="drug_id", values="ln_ic50")
     drawn = world.lines.ln_ic50
-    rows = wide.index.astype(int).to_numpy() - int(world.lines.lines["cosmic_id"].iloc[0])
+    rows = wide.index.str.removeprefix("SIDM").astype(int).to_numpy()
     difference = np.abs(wide.to_numpy() - drawn[rows])
     assert (np.isnan(wide.to_numpy()) == np.isnan(drawn[rows])).all()
     assert (difference[np.isfinite(difference)] > 1e-5).sum() <= 5
@@ -207,11 +207,15 @@ def test_the_screen_holds_the_responses_that_were_drawn(world, archive, screen):
 
 
 def test_lines_and_their_expression_overlap_but_do_not_coincide(archive, screen):
-    expressed = set(gdsc.read_expression(archive, screen).columns)
-    screened = set(gdsc.read_dose_response(archive, screen)["cosmic_id"])
-    assert expressed - screened
-    assert screened - expressed
-    assert len(expressed & screened) > 0.9 * SMALL.n_lines
+    lines = gdsc.read(archive, screen).lines.set_index("line_id")
+    assert lines.reason.dropna().to_dict() == {
+        "9999998": "not screened; its COSMIC id is no model's in the model list",
+        "SIDM00000": "no expression",
+        "SIDM00001": "no expression",
+        "SIDM99999": "not screened",
+    }
+    assert lines.used.sum() == SMALL.n_lines - 2
+    assert lines.cosmic_ids["SIDM00002"] == "9899999, 9900003"  # the array goes by the first of them
 
 
 def test_the_four_go_sets_together_are_the_anoikis_genes(world, tmp_path):

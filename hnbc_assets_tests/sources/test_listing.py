@@ -7,9 +7,9 @@ import pytest
 
 from hnbc_assets.errors import StudyError, UpstreamRefused, UpstreamUnreachable
 from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, user_table
-from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.archive import Archive, Wanted
 from hnbc_assets.sources.http import connect
-from hnbc_assets.sources.listing import fetched_release, size
+from hnbc_assets.sources.listing import fetched_release, reach, size
 from hnbc_assets.sources.simulated import transport
 
 LATEST, VERSIONED = "https://raw.example/lists/main/genes.gmt", "https://x.org/sets/v1.2/b.gmt"
@@ -115,6 +115,40 @@ def test_the_state_of_a_users_tables_is_their_content_and_path(tmp_path):
     assert look == listing.release == fetched_release("table", rows)
     (tmp_path / "c.csv").write_text("patient_id,age\np1,51\n")
     assert user_table.release("x.csv", "c.csv", folder=tmp_path) != look
+
+
+@pytest.mark.parametrize("gone", ["model_list", "gene_identifiers", "_rma.txt.gz", "GDSC2_fitted"])
+def test_a_look_at_gdsc_asks_after_every_file_that_would_be_fetched(gone):
+    """Green while the fetch must fail: that is what a look at one file alone was."""
+    hosts = transport()
+
+    def answer(request):
+        return httpx.Response(410) if gone in request.url.path else hosts.handle_request(request)
+
+    with (
+        connect("simulated", transport=httpx.MockTransport(answer)) as client,
+        pytest.raises(UpstreamRefused, match=f"{gone}.*410"),
+    ):
+        gdsc.release(client)
+
+
+def test_a_host_that_refuses_head_is_asked_for_the_first_byte():
+    """403 to HEAD says nothing, 403 to the file itself does; the look downloads neither."""
+    asked = []
+
+    def answer(request):
+        asked.append((request.method, request.url.host, request.headers.get("range")))
+        refused = request.method == "HEAD" or request.url.host.startswith("cmp")
+        return httpx.Response(403 if refused else 206, content=b"P")
+
+    wanted = Wanted("book", "https://cmp.example/book.xlsx", "book.xlsx", others=("https://cog.example/book.xlsx",))
+    with connect("simulated", transport=httpx.MockTransport(answer)) as client:
+        assert reach(client, wanted) == "https://cog.example/book.xlsx"
+    assert asked == [
+        (method, host, span)
+        for host in ("cmp.example", "cog.example")
+        for method, span in (("HEAD", None), ("GET", "bytes=0-0"))
+    ]
 
 
 def test_a_release_of_gdsc_is_there_or_is_not():

@@ -207,6 +207,8 @@ def test_files_are_named_by_what_they_are():
         "GSE1_series_matrix.txt.gz": "matrix",
         "GPL96.annot.gz": "annotation",
         gdsc.RESPONSE_FILES["8.5"]: "dose_response",
+        gdsc.EXPRESSION_FILES["rma"]: "cell_line_expression",
+        "file:mine/lines.txt.gz": "cell_line_expression",
         "brca/data_clinical_sample.txt": "clinical",
         "brca/data_mutations.txt.gz": "mutations",
         f"brca/data_{PROFILE}.txt.gz": "expression",

@@ -41,7 +41,7 @@ class CohortPrediction:
 
 
 def prepare(dose_response: pd.DataFrame, expression: pd.DataFrame, *, min_lines: int) -> Training:
-    """Join dose response (see `arrange`) and expression (genes × COSMIC ids) of the cell lines.
+    """Join dose response (see `arrange`) and expression (genes × line ids) of the cell lines.
 
     Drugs screened in fewer than `min_lines` lines with expression get no model.
     """

@@ -27,7 +27,7 @@ def arrange(dose_response: pd.DataFrame, line_ids: Iterable[str], *, min_lines: 
 
     Parameters
     ----------
-    dose_response : cosmic_id, drug_id, ln_ic50 (ln of µM), and any of drug_name, putative_target, pathway_name;
+    dose_response : line_id, drug_id, ln_ic50 (ln of µM), and any of drug_name, putative_target, pathway_name;
         one row a pair of line and drug
     line_ids : lines with expression, in the order wanted
     min_lines : a drug screened in fewer of these lines is left out of the matrix and marked in `drugs`
@@ -42,17 +42,17 @@ def arrange(dose_response: pd.DataFrame, line_ids: Iterable[str], *, min_lines: 
     ValueError
         If a pair of line and drug occurs twice, or no line is in both tables.
     """
-    identified = dose_response.assign(**{key: dose_response[key].astype(str) for key in ("cosmic_id", "drug_id")})
+    identified = dose_response.assign(**{key: dose_response[key].astype(str) for key in ("line_id", "drug_id")})
     long = identified.dropna(subset=["ln_ic50"])
-    repeated = long.duplicated(["cosmic_id", "drug_id"])
+    repeated = long.duplicated(["line_id", "drug_id"])
     if repeated.any():
-        line, drug = long.loc[repeated, ["cosmic_id", "drug_id"]].iloc[0]
+        line, drug = long.loc[repeated, ["line_id", "drug_id"]].iloc[0]
         raise ValueError(f"drug {drug} has more than one ln IC50 in line {line}: keep one row a pair before arranging")
     order = [str(line) for line in line_ids]
-    matrix = long.pivot(index="cosmic_id", columns="drug_id", values="ln_ic50").astype(float)
+    matrix = long.pivot(index="line_id", columns="drug_id", values="ln_ic50").astype(float)
     known = [line for line in order if line in matrix.index]
     if not known:
-        raise ValueError("no screened cell line has expression: are both tables keyed by COSMIC id?")
+        raise ValueError("no screened cell line has expression: are both tables keyed by the same line ids?")
     matrix = matrix.loc[known]
     drugs = identified.drop_duplicates("drug_id").set_index("drug_id").reindex(matrix.columns)
     drugs = drugs[[column for column in DESCRIPTION if column in drugs]]

@@ -29,6 +29,11 @@ def not_found() -> Answer:
     return Answer(404, {"Content-Type": "text/html"}, page)
 
 
+def gone() -> Answer:
+    page = b"<!DOCTYPE html><html><head><title>410 Gone</title></head><body>410 Gone</body></html>"
+    return Answer(410, {"Content-Type": "text/html"}, page)
+
+
 def blob(body: bytes, headers: dict[str, str], *, name: str = "", md5: str = "") -> Answer:
     """A file, whole or the one range that is asked for. A range behind the end is 416; one that cannot be read is
     ignored."""

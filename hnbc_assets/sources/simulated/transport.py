@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 import httpx
 
 from hnbc_assets.sources.simulated import gdsc_files, gene_set_files
-from hnbc_assets.sources.simulated.answers import Answer, blob, not_found
+from hnbc_assets.sources.simulated.answers import Answer, blob, gone, not_found
 from hnbc_assets.sources.simulated.bodies import Bodies
 from hnbc_assets.sources.simulated.cbioportal_files import CbioportalFiles
 from hnbc_assets.sources.simulated.cbioportal_hub import HOSTS as HUB_HOSTS
@@ -30,10 +30,7 @@ GDC = "api.gdc.cancer.gov"
 GEO_HOST = "ftp.ncbi.nlm.nih.gov"  # its gateway refuses HEAD and takes no notice of Range
 GEO_FTP = f"{GEO_HOST}/geo"
 GEO_PROBE = "www.ncbi.nlm.nih.gov/geo/query/acc.cgi"
-GDSC_RESPONSE = "cog.sanger.ac.uk/cancerrxgene/GDSC_release8.5/GDSC2_fitted_dose_response_27Oct23.xlsx"
-GDSC_EXPRESSION = (
-    "www.cancerrxgene.org/gdsc1000/GDSC1000_WebResources/Data/preprocessed/Cell_line_RMA_proc_basalExp.txt.zip"
-)
+RETIRED = "www.cancerrxgene.org"
 MSIGDB = "data.broadinstitute.org/gsea-msigdb/msigdb/release/2023.2.Hs"
 MARKERS = "raw.githubusercontent.com/ebecht/MCPcounter/6b85a671cfa8385798cea6147b6613a172e47ff5/Signatures/genes.txt"
 LATEST_MARKERS = "raw.githubusercontent.com/ebecht/MCPcounter/master/Signatures/genes.txt"
@@ -59,8 +56,7 @@ class Upstream:
         renderers: dict[str, Any] = {
             **matrices,
             f"{GEO_FTP}/platforms/GPLnnn/{PLATFORM}/annot/{PLATFORM}.annot.gz": self._geo.annotation,
-            GDSC_RESPONSE: partial(gdsc_files.dose_response, self.world),
-            GDSC_EXPRESSION: partial(gdsc_files.expression, self.world),
+            **gdsc_files.renderers(self.world),
             f"{MSIGDB}/h.all.v2023.2.Hs.symbols.gmt": partial(gene_set_files.hallmark, self.world),
             f"{MSIGDB}/c5.go.bp.v2023.2.Hs.symbols.gmt": partial(gene_set_files.go_biological_process, self.world),
             MARKERS: partial(gene_set_files.markers, self.world),
@@ -78,6 +74,8 @@ class Upstream:
         """What `https://host/path` answers, GDC at one of its releases."""
         if host == GDC:
             return self.gdc(release).answer(path, query, headers)
+        if host == RETIRED:
+            return gone()
         place = f"{host}/{path.strip('/')}"
         if place == GEO_PROBE:
             record = self._geo.accession(str(query.get("acc")))

@@ -1,0 +1,84 @@
+"""GDSC's cell lines and genes by their other names: the passports' model list and gene identifiers.
+
+Belongs here: reading these two tables of cellmodelpassports.sanger.ac.uk. Does not: what is joined by them (gdsc).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from hnbc_assets.errors import FormatError
+from hnbc_assets.sources import archived
+
+COSMIC = re.compile(r"\d+(?:\.0)?")
+ENSEMBL = re.compile(r"ENSG\d{11}")
+
+
+def read_models(path: Path) -> dict[str, str]:
+    """COSMIC id to Sanger model id. A model may have several COSMIC ids (`907284;1330932`): each is mapped.
+
+    Raises
+    ------
+    FormatError
+        If the columns model_id and COSMIC_ID are missing, a COSMIC id is no number, or one is given to two models.
+    """
+    models: dict[str, str] = {}
+    for number, row in _rows(path, ("model_id", "COSMIC_ID")):
+        for cosmic in filter(None, (part.strip() for part in re.split(r"[;,|]", row["COSMIC_ID"] or ""))):
+            if not COSMIC.fullmatch(cosmic):
+                raise FormatError(f"{path.name}: COSMIC_ID has {cosmic!r} in line {number}, not a number.")
+            model = (row["model_id"] or "").strip()
+            if not model:
+                raise FormatError(f"{path.name}: line {number} has the COSMIC id {cosmic} and no model_id.")
+            if models.setdefault(cosmic.removesuffix(".0"), model) != model:
+                raise FormatError(
+                    f"{path.name}: COSMIC id {cosmic} is given to {models[cosmic.removesuffix('.0')]} and, in line "
+                    f"{number}, to {model}; which of them the expression is of cannot be told."
+                )
+    return models
+
+
+def read_symbols(path: Path) -> dict[str, str]:
+    """Ensembl gene id (without version) to HGNC symbol.
+
+    A gene without HGNC symbol has COSMIC's; the first row of a gene decides.
+
+    Raises
+    ------
+    FormatError
+        If the columns ensembl_gene_id and hgnc_symbol are missing, or no row has both.
+    """
+    symbols: dict[str, str] = {}
+    for _, row in _rows(path, ("ensembl_gene_id", "hgnc_symbol")):
+        symbol = (row["hgnc_symbol"] or row.get("cosmic_gene_symbol") or "").strip()
+        if symbol:
+            for gene in ENSEMBL.findall(row["ensembl_gene_id"] or ""):
+                symbols.setdefault(gene, symbol)
+    if not symbols:
+        raise FormatError(f"{path.name} names no gene by Ensembl id and symbol. Delete it and fetch it again.")
+    return symbols
+
+
+def _rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a comma-separated table with their line numbers."""
+    with archived.open_text(path) as stream:
+        reader = csv.DictReader(stream)
+        try:
+            header = reader.fieldnames or []
+            lost = [column for column in required if column not in header]
+            if lost:
+                raise FormatError(
+                    f"{path.name} has no column {lost[0]}; its first line is {', '.join(header[:8]) or 'empty'}."
+                )
+            for row in reader:
+                if None in row or None in row.values():
+                    raise FormatError(
+                        f"{path.name}: line {reader.line_num} has not the {len(header)} cells of the header: cut off? "
+                        "Delete the file and fetch it again."
+                    )
+                yield reader.line_num, row
+        except csv.Error as error:
+            raise FormatError(f"{path.name}: line {reader.line_num} cannot be read ({error}).") from error
