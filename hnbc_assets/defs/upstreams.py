@@ -161,7 +161,7 @@ def _cbioportal(name: str, source: CbioportalSource, given: dict[str, Any]) -> U
         fetch=lambda client, archive, *, progress, previous: cbioportal.fetch(
             client, archive, source.study, **wanted, progress=progress
         ),
-        asks=lambda client: (),
+        asks=lambda client: probes.of_cbioportal(client, source.study, **wanted),
         about=lambda client: cbioportal.about(client, source.study),
         **given,
     )

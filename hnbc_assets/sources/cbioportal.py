@@ -111,10 +111,15 @@ def about(client: Client, study: str) -> dict[str, str]:
     return {"importDate": str(date) if date else "not told"}
 
 
+def files_of(profile: str | None, mutations: bool) -> tuple[str, ...]:
+    """The names of a study's wanted files."""
+    names = (*CLINICAL, *((f"data_{profile}",) if profile else ()), *((MUTATIONS,) if mutations else ()))
+    return tuple(f"{name}.txt" for name in names)
+
+
 def _stated(client: Client, study: str, *, profile: str | None, mutations: bool) -> dict[str, Stated]:
     """What the hub's repository has of each wanted file, by name."""
-    names = [*CLINICAL, *([f"data_{profile}"] if profile else []), *([MUTATIONS] if mutations else [])]
-    return {f"{name}.txt": stated(client, study, f"{name}.txt") for name in names}
+    return {file: stated(client, study, file) for file in files_of(profile, mutations)}
 
 
 def _word(files: dict[str, Stated]) -> str:

@@ -13,9 +13,11 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from hnbc_assets.errors import FormatError, UpstreamChanged, UpstreamRefused
-from hnbc_assets.sources import gdc, gdc_api, gdc_clinical, gdc_index, gdc_maf, gdc_star, geo
+from hnbc_assets.sources import cbioportal, gdc, gdc_api, gdc_clinical, gdc_index, gdc_maf, gdc_star, geo, git_lfs
+from hnbc_assets.sources.archived import GZIP_MAGIC
 from hnbc_assets.sources.http_answers import Glimpse
 from hnbc_assets.sources.probing import WHOLE_REPLY, Ask, first_lines, first_text, header, shortened, with_columns
 
@@ -79,6 +81,15 @@ def of_geo(client: Client, series: str, platform: str) -> Iterator[Ask]:
         "geo.annotation", platform=platform, stub=geo.folder_of(platform), file=f"{platform}.annot.gz"
     )
     yield Ask("annotation", annotation, _annotation)
+
+
+def of_cbioportal(client: Client, study: str, *, profile: str | None, mutations: bool = False) -> Iterator[Ask]:
+    """What the hub's repository says of each wanted file, and the two ways to the files: the tar, the large files."""
+    for file in cbioportal.files_of(profile, mutations):
+        urls = client.addresses.of("cbioportal.pointer", study=study, file=file)
+        yield Ask(file, urls, partial(_pointer, file=file))
+    ways = (*client.addresses.of("cbioportal.tar", study=study), *client.addresses.of("cbioportal.lfsconfig"))
+    yield Ask("tar, or large files by .lfsconfig", ways, partial(_hub_files, study=study))
 
 
 def of_gene_sets(client: Client, files: Iterable[tuple[str, str, GeneSetFormat]]) -> Iterator[Ask]:
@@ -179,6 +190,28 @@ def _annotation(seen: Glimpse) -> str:
     if not lines or not lines[0].startswith("^Annotation") or begin is None or begin + 1 >= len(lines):
         raise FormatError(f"no annotation with !platform_table_begin; it begins {lines[0][:40] if lines else ''!r}")
     return with_columns(lines[begin + 1].split("\t"), ("ID", "Gene symbol"))
+
+
+def _pointer(seen: Glimpse, *, file: str) -> str:
+    try:
+        pointer = git_lfs.read_pointer(seen.start)
+    except ValueError as error:
+        raise FormatError(f"the answer {error}") from error
+    if pointer is not None:
+        return f"a pointer to {pointer.size_bytes / 1e6:,.1f} MB, sha256 {pointer.sha256[:12]}…"
+    if file.startswith("data_clinical"):
+        return with_columns(header(seen, "\t"), ("PATIENT_ID",))
+    return with_columns(header(seen, "\t"), ("Hugo_Symbol",))
+
+
+def _hub_files(seen: Glimpse, *, study: str) -> str:
+    """Either the beginning of the study's tar, or the word where the repository's large files are."""
+    if seen.start[:2] != GZIP_MAGIC:
+        return f"large files at {urlsplit(git_lfs.server(seen.start.decode('utf-8', 'replace'))).hostname}"
+    name = first_text(seen)[:100].partition("\0")[0]
+    if name.removeprefix("./").split("/")[0] != study:
+        raise FormatError(f"a tar of {name[:60]!r}, not of {study}")
+    return f"a tar of {study}"
 
 
 def _gmt(seen: Glimpse) -> str:

@@ -198,3 +198,19 @@ def test_a_host_that_is_overloaded_is_asked_twice_and_no_more(study, answers, tm
     dead = failing(asked_of(study, tmp_path))
     assert {one.probed.said for one in dead} == {"refused: HTTP status 503"}
     assert set(asked.values()) == {2}
+
+
+def test_a_study_whose_tar_is_refused_is_had_from_the_repository(study, answers, tmp_path):
+    refused = httpx.Response(403)
+    answers(lambda request: refused if request.url.host == "datahub.assets.cbioportal.org" else None)
+    asked = asked_of(study, tmp_path)
+    assert failing(asked) == []
+    verdicts = {one.probed.verdict for one in asked if "tar" in one.probed.what}
+    assert verdicts == {"good", "not needed"}
+
+
+def test_a_profile_that_the_hub_has_not_is_found_before_its_tar_is_fetched(study, answers, tmp_path):
+    profile = "data_mrna_illumina_microarray.txt"
+    answers(lambda request: httpx.Response(404) if request.url.path.endswith(profile) else None)
+    (dead,) = failing(asked_of(study, tmp_path))
+    assert (dead.object, dead.probed.what) == ("cbioportal/brca_metabric", profile)
