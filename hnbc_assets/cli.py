@@ -36,7 +36,8 @@ Environment:
 Exit status:
   0  all assets and blocking checks passed     3  an upstream could not be reached
   1  an asset or a blocking check failed       4  a gate held
-  2  the command or the study is wrong         130, 143  stopped by Ctrl-C, SIGTERM
+  2  the command or the study is wrong,        130, 143  stopped by Ctrl-C, SIGTERM
+     or another command makes assets now
 """
 
 

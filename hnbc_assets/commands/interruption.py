@@ -24,6 +24,9 @@ class Interruption:
 
     def __init__(self) -> None:
         self._first: int | None = None
+        self.advice = (
+            "Nothing had been begun."  # what is said of a stop; whoever begins something says what becomes of it
+        )
 
     def __enter__(self) -> Self:
         self._reading, self._writing = socket.socketpair()
@@ -56,14 +59,14 @@ class Interruption:
         return self._first
 
 
-def until_stopped(work: Callable[[Interruption], int], advice: str) -> int:
-    """The exit status of work that a signal may stop: its own, or the signal's, with a word of advice."""
+def until_stopped(work: Callable[[Interruption], int]) -> int:
+    """The exit status of work that a signal may stop: its own, or the signal's, with the work's word of advice."""
     with Interruption() as interruption:
         try:
             status = work(interruption)
         except KeyboardInterrupt:
             status = 128 + (interruption.received or signal.SIGINT)
     if interruption.received:
-        click.echo(f"Stopped. What was finished is kept; {advice}", err=True)
+        click.echo(f"Stopped. {interruption.advice}", err=True)
         status = 128 + interruption.received
     return status

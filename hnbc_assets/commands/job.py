@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -49,11 +49,18 @@ def resolved_job(name: str, executor: str | None = None) -> JobDefinition:
     return definitions(executor).resolve_job_def(name)
 
 
-def graph() -> dict[str, Node]:
+def graph(executor: str | None = None) -> dict[str, Node]:
     """The study's assets as the plan of the lake knows them."""
     from hnbc_assets.defs.graph import nodes
 
-    return nodes(definitions().assets or [])
+    return nodes(definitions(executor).assets or [])
+
+
+def as_keys(assets: Iterable[str]) -> list[AssetKey]:
+    """Dagster's keys of assets that the plan names."""
+    from dagster import AssetKey
+
+    return [AssetKey(asset.split("/")) for asset in assets]
 
 
 def choose(known: Definitions, selections: Sequence[str]) -> list[AssetKey]:

@@ -63,6 +63,11 @@ class Told:
     run_error: str | None = None
 
     @property
+    def complete(self) -> bool:
+        """Whether everything that was planned has been made."""
+        return not (self.failures or self.run_error or self.not_tried)
+
+    @property
     def not_tried(self) -> list[str]:
         """Assets whose step never began."""
         return [asset for step, assets in self.planned.items() if step not in self.started for asset in assets]

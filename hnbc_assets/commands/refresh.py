@@ -7,7 +7,6 @@ would bring (foresight), what people decide (verdicts).
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from hnbc_assets.study import Study
 
 MOST_ROUNDS = 60
-WAIT_FOR_RUNS_SECONDS = 3600.0
-UNDER_WAY = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
 
 
 @click.command(short_help="Look at the upstreams and make just what is behind.")
@@ -47,6 +44,9 @@ def refresh(dry_run: bool, accepted: tuple[tuple[str, str], ...], promoted: str 
 
     Nothing new: nothing is fetched and nothing made. What a stopped refresh has finished is kept, and the next one goes
     on from there. A release that changes more than the study allows is held up: what is published stays.
+
+    One command at a time makes assets of a lake: a second one is told who does, and ends with status 2. A run that the
+    UI or its daemon has started is waited for.
     """
     from hnbc_assets.commands import foresight
     from hnbc_assets.commands.home import look, prepare
@@ -56,12 +56,7 @@ def refresh(dry_run: bool, accepted: tuple[tuple[str, str], ...], promoted: str 
         if accepted or promoted:
             raise click.UsageError("--dry-run decides nothing: leave --accept and --promote out.")
         sys.exit(foresight.tell(look()))
-    sys.exit(
-        until_stopped(
-            lambda interruption: _refresh(prepare(), accepted, promoted, verbose, interruption),
-            "the next refresh goes on from there.",
-        )
-    )
+    sys.exit(until_stopped(lambda interruption: _refresh(prepare(), accepted, promoted, verbose, interruption)))
 
 
 def _refresh(
@@ -70,27 +65,24 @@ def _refresh(
     from hnbc_assets.commands import verdicts
     from hnbc_assets.commands.execution import exit_status, release_abandoned, share_cores
     from hnbc_assets.commands.job import study
-    from hnbc_assets.commands.run import A_MOMENT, opening
-    from hnbc_assets.errors import CommandError
-    from hnbc_assets.lake.atomic import locked
+    from hnbc_assets.commands.run import opening
+    from hnbc_assets.commands.turn import turn, wait_for_runs
 
     chosen_study = study()
     _say(opening(home, chosen_study))
-    for source, release in accepted:
-        _say(verdicts.accept(home.lake, source, release))
-    if promoted:
-        _say(verdicts.promote(home.lake, chosen_study, promoted))
     if chosen_study.execution.executor == "multiprocess":
         share_cores(chosen_study.execution.max_concurrent)
-    try:
-        with locked(home.lake.refresh_lock, wait_seconds=A_MOMENT), home.instance() as instance:
-            release_abandoned(instance)
-            _wait_for_runs(instance)
-            tolds = _rounds(home, instance, verbose, interruption)
-            if not interruption.received:
-                _alert(home, instance, chosen_study, tolds)
-    except TimeoutError as error:
-        raise CommandError(f"Another refresh of this lake is under way: {error}.") from error
+    with turn(home.lake), home.instance() as instance:
+        for source, release in accepted:
+            _say(verdicts.accept(home.lake, source, release))
+        if promoted:
+            _say(verdicts.promote(home.lake, chosen_study, promoted))
+        release_abandoned(instance)
+        wait_for_runs(instance)
+        interruption.advice = "What was finished is kept; the next refresh goes on from there."
+        tolds = _rounds(home, instance, verbose, interruption)
+        if not interruption.received:
+            _alert(home, instance, chosen_study, tolds)
     if interruption.received:
         return 128 + interruption.received
     _close(home, tolds)
@@ -100,14 +92,20 @@ def _refresh(
 def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: Any) -> list[Told]:
     """A look, then what is behind level by level, until nothing is that can be made."""
     from hnbc_assets.commands.execution import execute
-    from hnbc_assets.commands.job import LOOK, STUDY, graph
+    from hnbc_assets.commands.job import LOOK, STUDY, as_keys, graph
+    from hnbc_assets.commands.turn import command_line
     from hnbc_assets.defs.automation import settled_raw
+    from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.plan import examine
 
     nodes, tolds, failed = graph(), [], set()
     tolds.append(execute(home, instance, LOOK, None, None, verbose, interruption))
     while not interruption.received:
         plan = examine(home.lake, nodes)
+        if not plan.reasons:
+            unfinished.finish(home.lake)  # a run that was stopped needs no completing any more
+        elif len(plan.reasons) == len(nodes):
+            unfinished.begin(home.lake, command_line())
         ready = [asset for asset in plan.ready(settled_raw(plan, failed)) if asset not in failed]
         wave = plan.reasons.keys() if len(plan.reasons) == len(nodes) else ready  # an empty lake: all at once
         wave = sorted(set(wave) - failed)
@@ -118,7 +116,7 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
                 f"{', '.join(wave[:3])} stay behind however often they are made: {plan.reasons[wave[0]]}"
             )
         _say(_why(plan, wave))
-        told = execute(home, instance, STUDY, _keys(wave), None, verbose, interruption)
+        told = execute(home, instance, STUDY, as_keys(wave), None, verbose, interruption)
         tolds.append(told)
         failed |= set(wave) - set(told.rows)
         if told.run_error:
@@ -126,32 +124,10 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
     return tolds
 
 
-def _keys(assets: list[str]) -> list[Any]:
-    from dagster import AssetKey
-
-    return [AssetKey(asset.split("/")) for asset in assets]
-
-
 def _why(plan: Plan, wave: list[str]) -> str:
     first = next((asset for asset in wave if asset in plan.reasons), wave[0])
     further = f" and {len(wave) - 1} more" if len(wave) > 1 else ""
     return f"\n{first}{further}: {plan.reasons.get(first, 'made together')}"
-
-
-def _wait_for_runs(instance: DagsterInstance) -> None:
-    """Let runs that the daemon or the UI started finish first: both would make the same assets."""
-    from dagster import DagsterRunStatus, RunsFilter
-
-    statuses = [DagsterRunStatus[name] for name in UNDER_WAY]
-    deadline, told = time.monotonic() + WAIT_FOR_RUNS_SECONDS, False
-    while runs := instance.get_run_records(RunsFilter(statuses=statuses), limit=1):
-        run_id = runs[0].dagster_run.run_id
-        if not told:
-            _say(f"waiting for run {run_id} of the UI or the daemon …")
-            told = True
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"run {run_id} has not ended in an hour; end it in the UI")
-        time.sleep(1)
 
 
 def _alert(home: Home, instance: DagsterInstance, chosen_study: Study, tolds: list[Told]) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from hnbc_assets.study import Study
 
 DATABASE_ASSET = "hnbc_database"
-A_MOMENT = 1.0  # seconds; who only asks whether a lock is held holds it for a blink
 # Tables that the headline never reads and that grow with patients × features.
 LONG_TABLES = {
     "immune_infiltration",
@@ -48,38 +47,55 @@ LONG_TABLES = {
     type=click.Choice(["in_process", "multiprocess"]),
     help="How steps run; the study's setting by default.",
 )
+@click.option("--all", "everything", is_flag=True, help="All, even what a stopped or failed run has finished.")
 @click.option("-v", "--verbose", is_flag=True, help="Dagster's own log lines too.")
-def run(selections: tuple[str, ...], executor: str | None, verbose: bool) -> None:
+def run(selections: tuple[str, ...], executor: str | None, everything: bool, verbose: bool) -> None:
     """Make all assets of the study, or exactly those selected, and publish the database.
 
-    Files that are in the archive and verified are not fetched again. What a stopped or failed run has finished is
-    kept: the next run completes it.
+    Files that are in the archive and verified are not fetched again. What a stopped, killed or failed run has finished
+    is kept, and the next run completes it: it makes what is left, and what has changed since, and says so. --all makes
+    everything anew. A run that was completed is not gone on with: the next one makes everything.
+
+    One command at a time makes assets of a lake: a second one is told who does, and ends with status 2. A run that the
+    UI or its daemon has started is waited for.
     """
     from hnbc_assets.commands.home import prepare
     from hnbc_assets.commands.interruption import until_stopped
 
+    if everything and selections:
+        raise click.UsageError("--select makes exactly what it names: leave --all out.")
     sys.exit(
-        until_stopped(
-            lambda interruption: _run(prepare(), selections, executor, verbose, interruption),
-            "the next run completes it.",
-        )
+        until_stopped(lambda interruption: _run(prepare(), selections, executor, everything, verbose, interruption))
     )
 
 
-def _run(home: Home, selections: Sequence[str], executor: str | None, verbose: bool, interruption: Any) -> int:
+def _run(
+    home: Home, selections: Sequence[str], executor: str | None, everything: bool, verbose: bool, interruption: Any
+) -> int:
     from hnbc_assets.commands.execution import execute, exit_status, release_abandoned, share_cores
     from hnbc_assets.commands.job import STUDY, choose, definitions, study
+    from hnbc_assets.commands.turn import turn, wait_for_runs
+    from hnbc_assets.lake import unfinished
 
     chosen_study = study(executor)
     _say(opening(home, chosen_study))
     if chosen_study.execution.executor == "multiprocess":
         share_cores(chosen_study.execution.max_concurrent)
     keys = choose(definitions(executor), selections) if selections else None
-    if not home.place.simulated:
-        _ask_first(home, chosen_study, keys)
-    with _automation_waiting(home), home.instance() as instance:
+    with turn(home.lake), home.instance() as instance:
         release_abandoned(instance)
+        wait_for_runs(instance)
+        if not selections:
+            keys = _left(home, executor, everything)
+        if not home.place.simulated:
+            _ask_first(home, chosen_study, keys)
+        becomes = "the same command makes all of the selection again" if selections else "the next run completes it"
+        interruption.advice = f"What was finished is kept; {becomes}."
         told = execute(home, instance, STUDY, keys, executor, verbose, interruption)
+        if interruption.received and not selections:
+            interruption.advice = _kept(home, executor)
+        elif not selections and told.complete:
+            unfinished.finish(home.lake)
     if interruption.received:
         return 128 + interruption.received
     _say(_summary(told))
@@ -100,15 +116,40 @@ def _ask_first(home: Home, chosen_study: Study, keys: Sequence[Any] | None) -> N
         ask_first(home.place, chosen_study, fetched)
 
 
-@contextmanager
-def _automation_waiting(home: Home) -> Iterator[None]:
-    """Let the daemon's automation wait while assets are made here; another command may hold it back already."""
-    from hnbc_assets.lake.atomic import locked
+def _left(home: Home, executor: str | None, everything: bool) -> list[Any] | None:
+    """What the run before this one has left to make, which is said; None for everything."""
+    from hnbc_assets.commands.job import as_keys, graph
+    from hnbc_assets.commands.printing import age, own_name
+    from hnbc_assets.commands.turn import command_line
+    from hnbc_assets.lake import unfinished
+    from hnbc_assets.lake.plan import examine
 
-    with ExitStack() as held:
-        with suppress(TimeoutError):
-            held.enter_context(locked(home.lake.refresh_lock, wait_seconds=A_MOMENT))
-        yield
+    begun = None if everything else unfinished.begun_at(home.lake)
+    if begun is not None:
+        nodes = graph(executor)
+        left = unfinished.left(home.lake, examine(home.lake, nodes))
+        if 0 < len(left) < len(nodes):
+            _say(
+                f"This completes the run that was begun {age(begun)}: {len(nodes) - len(left)} of {len(nodes)} assets "
+                f"are made, {len(left)} are left. To make all anew: {own_name()} run --all\n"
+            )
+            return as_keys(left)
+    unfinished.begin(home.lake, command_line())
+    return None
+
+
+def _kept(home: Home, executor: str | None) -> str:
+    """What a stopped run has made, and what the next one will make."""
+    from hnbc_assets.commands.job import graph
+    from hnbc_assets.lake import unfinished
+    from hnbc_assets.lake.plan import examine
+
+    nodes = graph(executor)
+    left = unfinished.left(home.lake, examine(home.lake, nodes))
+    if not left:
+        return f"All {len(nodes)} assets had been made."
+    made = len(nodes) - len(left)
+    return f"What was finished is kept, {made} of {len(nodes)} assets; the next run makes the other {len(left)}."
 
 
 def opening(home: Home, chosen_study: Study) -> str:

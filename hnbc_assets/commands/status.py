@@ -54,8 +54,10 @@ def status() -> None:
     assets = gather(home.lake)
     if not assets:
         click.echo("\nNothing has been made here yet: hnbc run")
+        _say_run(home.lake)
         return
     _say_database(home.lake, assets)
+    _say_run(home.lake)
     _say_releases(releases(home.lake))
     currency.tell(home.lake, study)
     _say_assets(assets, study)
@@ -134,6 +136,21 @@ def _say_database(lake: Lake, assets: dict[str, Asset]) -> None:
     click.echo(f"\ndatabase  {lake.database} · {found.st_size / 1e6:.1f} MB · published {age(published)}")
     if later:
         click.echo(f"          {len(later)} assets are newer than it: {', '.join(later[:3])}{' …' * (len(later) > 3)}")
+
+
+def _say_run(lake: Lake) -> None:
+    """The command that makes assets now, or the run that was stopped and can be completed."""
+    from hnbc_assets.commands.turn import said
+    from hnbc_assets.lake import unfinished
+    from hnbc_assets.lake.atomic import holder
+
+    other, begun = holder(lake.refresh_lock), unfinished.begun_at(lake)
+    if other is not None:
+        click.echo(f"now       {said(other)} makes assets")
+    elif begun is not None:
+        click.echo(
+            f"          A run of everything that was begun {age(begun)} has not been completed: hnbc run does it"
+        )
 
 
 def _say_releases(found: list[Release]) -> None:

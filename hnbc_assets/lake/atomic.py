@@ -12,6 +12,8 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -81,9 +83,20 @@ def _sync(path: Path, flags: int) -> None:
         os.close(descriptor)
 
 
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock: the process's number, what it holds it for (empty if it does not say), and since when."""
+
+    process: str
+    purpose: str
+    since: datetime
+
+
 @contextmanager
-def locked(path: Path, *, wait_seconds: float = 600.0) -> Iterator[None]:
+def locked(path: Path, *, wait_seconds: float = 600.0, purpose: str = "") -> Iterator[None]:
     """Hold an exclusive lock on a lock file; the system gives it up when the process ends, however it ends.
+
+    `purpose` is what others are told that it is held for, on one line.
 
     Raises
     ------
@@ -95,23 +108,35 @@ def locked(path: Path, *, wait_seconds: float = 600.0) -> Iterator[None]:
         deadline = time.monotonic() + wait_seconds
         while not _try_lock(file):
             if time.monotonic() > deadline:
-                file.seek(0)
-                holder = file.read(20).decode("ascii", "replace").strip() or "unknown"
-                raise TimeoutError(f"{path} is still held by process {holder} after {wait_seconds:g} s")
+                held = _read_holder(file)
+                raise TimeoutError(f"{path} is still held by process {held.process} after {wait_seconds:g} s")
             time.sleep(0.05)
         file.truncate(0)
-        file.write(str(os.getpid()).encode())
+        file.write(f"{os.getpid()}\n{purpose}\n".encode())
         file.flush()
         yield
 
 
-def is_locked(path: Path) -> bool:
-    """Whether a living process holds the lock now."""
+def holder(path: Path) -> Holder | None:
+    """Who holds the lock now, or None if no living process does."""
     try:
         with open(path, "rb") as file:
-            return not _try_lock(file)
+            return None if _try_lock(file) else _read_holder(file)
     except FileNotFoundError:
-        return False
+        return None
+
+
+def _read_holder(file: BinaryIO) -> Holder:
+    """What the holder of a lock wrote into it, when it got it."""
+    file.seek(0)
+    process, _, purpose = file.read(4096).decode("utf-8", "replace").partition("\n")
+    since = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+    return Holder(process.strip() or "unknown", purpose.strip(), since)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock now."""
+    return holder(path) is not None
 
 
 def _try_lock(file: BinaryIO) -> bool:

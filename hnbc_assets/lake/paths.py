@@ -103,6 +103,11 @@ class Lake:
         return self.root / "reports"
 
     @property
+    def unfinished_run(self) -> Path:
+        """There while a run of everything that was begun has not made everything."""
+        return self.root / "unfinished_run.json"
+
+    @property
     def refresh_lock(self) -> Path:
         """Held by a command in a terminal that makes assets; the automation waits meanwhile."""
         return self.root / ".refresh.lock"

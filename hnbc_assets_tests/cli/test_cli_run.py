@@ -11,6 +11,13 @@ import pytest
 
 from hnbc_assets.commands.home import look
 
+ALL = ["raw/gdc/one", "cohorts/one", "signature", "hnbc_database"]
+
+
+def made(said):
+    """The assets that were made, in their order."""
+    return [line.split()[1] for line in said.splitlines() if line.startswith("  ✓ ")]
+
 
 @pytest.mark.parametrize(
     ("way", "status", "said"),
@@ -133,25 +140,150 @@ def test_settings_that_a_user_wrote_are_kept_and_used(hnbc, standin, lake_path):
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_the_run_and_is_told_apart(start, lake_path, tmp_path, number, status):
+def test_a_signal_stops_the_run_and_is_told_apart_and_the_next_run_completes_it(
+    start, own_lake, tmp_path, hnbc, standin, number, status
+):
     process, _ = begun(start, tmp_path)
     os.kill(process.pid, number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == status
     assert "✓ raw/gdc/one" in said
-    assert "What was finished is kept" in said
+    assert "Stopped. What was finished is kept, 1 of 4 assets; the next run makes the other 3." in said
     assert "Traceback" not in said
-    assert unfinished(lake_path) == []
+    assert unfinished(own_lake.root) == []
+    raw = own_lake.table("raw/gdc/one").stat()
+    standin()
+    ended = hnbc("run")
+    assert (ended.status, made(ended.err)) == (0, ["cohorts/one", "signature", "hnbc_database"])
+    (line,) = left(ended.err)
+    assert "1 of 4 assets are made, 3 are left. To make all anew:" in line
+    assert "HEADLINE of" in ended.out
+    assert own_lake.table("raw/gdc/one").stat().st_mtime_ns == raw.st_mtime_ns
+    whole = hnbc("run")
+    assert (made(whole.err), left(whole.err)) == (ALL, []), "what was completed is not gone on with"
 
 
-def test_a_run_whose_process_was_killed_is_ended_by_the_next_one(start, lake_path, tmp_path, hnbc, standin):
+def test_a_run_whose_process_was_killed_is_ended_and_completed_by_the_next_one(
+    start, lake_path, tmp_path, hnbc, standin
+):
     process, asset = begun(start, tmp_path)
     os.kill(asset, signal.SIGKILL)
     process.communicate(timeout=60)
     assert len(unfinished(lake_path)) == 1
+    assert "A run of everything that was begun just now has not been completed: hnbc run does it" in hnbc("status").out
     standin()
-    assert hnbc("run", "--select", "raw/gdc/one").status == 0
+    ended = hnbc("run")
+    assert (ended.status, made(ended.err)) == (0, ["cohorts/one", "signature", "hnbc_database"])
     assert unfinished(lake_path) == []
+
+
+# --- what a run leaves, and the next one makes ------------------------------------------------------------------------
+
+
+def left(said):
+    """What a run says when it completes the one before it."""
+    return [line for line in said.splitlines() if line.startswith("This completes the run that was begun")]
+
+
+def test_a_failed_run_is_completed_by_the_next(hnbc, standin):
+    standin("bug")
+    assert made(hnbc("run").err) == ["raw/gdc/one", "cohorts/one"]
+    assert made(hnbc("run").err) == []
+    standin()
+    assert made(hnbc("run").err) == ["signature", "hnbc_database"]
+    assert made(hnbc("run").err) == ALL
+
+
+def test_a_run_of_a_lake_that_was_made_before_is_completed_as_well(hnbc, standin, published):
+    """Though nothing is behind: the run that failed was to make all of it again."""
+    standin("bug")
+    hnbc("run")
+    standin()
+    assert made(hnbc("run").err) == ["signature", "hnbc_database"]
+
+
+def test_what_changed_since_a_stopped_run_is_made_again_with_the_rest(hnbc, standin, own_lake):
+    standin("bug")
+    hnbc("run")
+    own_lake.table("cohorts/one").unlink()
+    standin()
+    assert made(hnbc("run").err) == ["cohorts/one", "signature", "hnbc_database"]
+
+
+def test_with_all_a_run_makes_everything_whatever_was_left(hnbc, standin):
+    standin("bug")
+    hnbc("run")
+    standin()
+    ended = hnbc("run", "--all")
+    assert (ended.status, made(ended.err), left(ended.err)) == (0, ALL, [])
+    assert hnbc("run", "--all", "--select", "signature").status == 2
+
+
+def test_a_selection_that_failed_leaves_nothing_to_complete(hnbc, standin):
+    standin("bug")
+    assert hnbc("run", "--select", "+signature").status == 1
+    standin()
+    assert made(hnbc("run").err) == ALL
+
+
+def test_a_selection_is_made_as_it_is_named_also_after_a_stopped_run(hnbc, standin):
+    standin("bug")
+    hnbc("run")
+    standin()
+    assert made(hnbc("run", "--select", "raw/gdc/one").err) == ["raw/gdc/one"]
+    assert made(hnbc("run").err) == ["signature", "hnbc_database"], "the run is still to be completed"
+
+
+def test_what_a_refresh_completed_is_not_left_to_a_run(hnbc, standin):
+    standin("bug")
+    hnbc("run")
+    standin()
+    assert hnbc("refresh").status == 0
+    assert made(hnbc("run").err) == ALL
+
+
+# --- one at a time ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["run", pytest.param("refresh", marks=pytest.mark.full)])
+def test_a_second_command_at_once_is_told_who_runs_since_when_and_changes_nothing(
+    start, hnbc, standin, own_lake, tmp_path, command
+):
+    first, _ = begun(start, tmp_path, "--select", "*")
+    standin()
+    before = sorted(path.stat().st_mtime_ns for path in own_lake.tables.rglob("*"))
+    ended = hnbc(command)
+    assert ended.status == 2
+    assert f"hnbc run --select '*' (process {first.pid}, since " in ended.err
+    assert f", just now) makes assets of {own_lake.root} now" in ended.err
+    assert "Try again when it has ended." in ended.err
+    assert sorted(path.stat().st_mtime_ns for path in own_lake.tables.rglob("*")) == before
+    assert f"hnbc run --select '*' (process {first.pid}, since " in hnbc("status").out
+    assert first.poll() is None
+    os.kill(first.pid, signal.SIGINT)
+    _, said = first.communicate(timeout=60)
+    assert "Stopped. What was finished is kept; the same command makes all of the selection again." in said
+
+
+def test_a_run_of_the_ui_is_waited_for_by_name(hnbc, standin, own_lake, monkeypatch):
+    from dagster import DagsterInstance
+
+    from hnbc_assets.commands import job, turn
+
+    standin()
+    hnbc("run", "--select", "raw/gdc/one")
+    with DagsterInstance.from_config(str(own_lake.dagster_home)) as instance:
+        other = instance.create_run_for_job(job.resolved_job("study"), status="STARTED")
+
+        def meanwhile(seconds):
+            """The other run ends while this one sleeps."""
+            instance.report_run_canceled(instance.get_run_by_id(other.run_id))
+
+        monkeypatch.setattr(turn.time, "sleep", meanwhile)
+        ended = hnbc("run")
+    assert (ended.status, made(ended.err)) == (0, ALL)
+    assert f"run {other.run_id[:8]} of the UI is under way since " in ended.err
+    assert "just now: waiting until it has ended …" in ended.err
 
 
 def test_steps_in_processes_of_their_own_are_told_alike(start, lake_path):
@@ -172,10 +304,10 @@ def test_help_needs_neither_dagster_nor_pandas():
     assert said.stdout.strip() == ""
 
 
-def begun(start, tmp_path):
+def begun(start, tmp_path, *arguments):
     """A run that has reached its slow asset: the process, and the number of the process that the asset runs in."""
     sign = tmp_path / "begun"
-    process = start("run", way="slow", STANDIN_BEGUN=str(sign))
+    process = start("run", *arguments, way="slow", STANDIN_BEGUN=str(sign))
     deadline = time.monotonic() + 60
     while not (sign.exists() and sign.read_text()):
         assert process.poll() is None, process.communicate()
