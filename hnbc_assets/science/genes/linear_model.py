@@ -91,7 +91,8 @@ def orthogonal_basis(design: FloatArray) -> Basis:
 def fit_last_coefficient(x: FloatArray, design: FloatArray) -> LastCoefficient:
     """Ordinary least squares of every gene on the same design; the coefficient of the last column is what is wanted.
 
-    A gene with missing values is fitted to the samples that it was observed in, its degrees of freedom being fewer.
+    A gene with missing values is fitted to the samples that it was observed in, its degrees of freedom being fewer. One
+    without variance has the effect 0 and the variance 0.
 
     Parameters
     ----------
@@ -112,6 +113,7 @@ def fit_last_coefficient(x: FloatArray, design: FloatArray) -> LastCoefficient:
     for start in range(0, n_genes, rows):
         block = x[start : start + rows]
         _fit_block(block, design, basis, _Part(fits, np.arange(start, start + len(block))))
+        _settle_constant(block, fits, start)
     return fits
 
 
@@ -128,6 +130,13 @@ class _Part:
         self.fits.unscaled_error[at] = unscaled_error
         self.fits.variance[at] = variance
         self.fits.df[at] = df
+
+
+def _settle_constant(x: FloatArray, fits: LastCoefficient, start: int) -> None:
+    """A gene that has one value throughout has no effect and no variance, where least squares leave rounding noise."""
+    constant = start + np.flatnonzero(np.fmax.reduce(x, axis=1) == np.fmin.reduce(x, axis=1))
+    for fitted in (fits.effect, fits.variance):
+        fitted[constant] = np.where(np.isnan(fitted[constant]), np.nan, 0.0)
 
 
 def _fit_block(x: FloatArray, design: FloatArray, basis: Basis, part: _Part) -> None:
