@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hnbc_assets import arithmetic
-from hnbc_assets_tests import machines
+from hnbc_assets_tests.everywhere import machines
 
 PROGRAM = """
 import hashlib, numpy as np

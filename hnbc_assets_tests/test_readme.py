@@ -20,10 +20,11 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from hnbc_assets.lake import parquet
 from hnbc_assets.sources.simulated import Simulation
 from hnbc_assets.sources.simulated.roster import draw_roster
 from hnbc_assets.sources.simulated.world import draw_cohort
-from hnbc_assets.study import Study
+from hnbc_assets.study import PACKAGED, Study
 from hnbc_assets.study_sources import CbioportalSource, Cohort, GdcSource, GeoSource, TableSource
 from hnbc_assets_tests.main_line.conftest import HNBC, SMALL, Lake, small_study
 
@@ -90,17 +91,54 @@ def test_every_command_of_hnbc_that_the_readme_names_exists_with_its_options():
     ],
 )
 def test_a_command_runs_as_the_readme_has_it(lake, line, tmp_path):
-    environment = {"HNBC_UPSTREAM": lake.upstream, "HNBC_STUDY": str(lake.study), "HNBC_DATA_LAKE": str(lake.path)}
-    ended = subprocess.run(
-        [str(HNBC), *typed(line)[1]],
-        env=os.environ | environment | {"DAGSTER_HOME": ""},
-        cwd=tmp_path,
-        input="FROM cohorts",  # what the shell is asked
+    ended = run(lake, typed(line)[1], cwd=tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_a_second_run_on_another_machine_finds_everything_as_it_was(lake):
+    """Other kernels and one thread, over the same lake: no release is held up and no table changes."""
+    before = versions(lake)
+    other = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Prescott"}
+    ended = run(lake, ["run", "--select", "group:releases or key:raw/gdc/*", "--select", "group:genes"], other)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert versions(lake) == before
+
+
+@pytest.mark.full
+def test_the_readme_s_commands_run_in_its_own_order_in_one_lake(tmp_path):
+    """`make demo` and all that follows, multiprocess and single-threaded runs too, until the upstream moves."""
+    lake = Lake(tmp_path / "data_lake", PACKAGED)
+    assert run(lake, ["run"]).returncode == 0
+    first, moved = versions(lake), False
+    lines = [line for line in commands() if is_typed_here(line) or typed(line) == ({}, ["run"])]
+    assert any("multiprocess" in line for line in lines)
+    for line in lines:
+        moved = moved or "simulate-release" in line
+        for threads in ("1", "2") if typed(line)[1][0] == "run" else ("2",):
+            ended = run(lake, typed(line)[1], os.environ | {"OPENBLAS_NUM_THREADS": threads}, cwd=tmp_path)
+            assert ended.returncode == 0, (line, threads, ended.stdout + ended.stderr)
+            assert moved or versions(lake) == first, (line, threads)
+    assert moved
+
+
+def versions(lake: Lake) -> dict[str, str]:
+    """The data version of every table of a lake."""
+    tables = lake.path / "tables"
+    return {str(p.relative_to(tables)): parquet.read_provenance(p).data_version for p in tables.rglob("*.parquet")}
+
+
+def run(lake, words, environment=os.environ, cwd=None):
+    """A command of `hnbc` on a lake."""
+    named = {"HNBC_UPSTREAM": lake.upstream, "HNBC_STUDY": str(lake.study), "HNBC_DATA_LAKE": str(lake.path)}
+    return subprocess.run(
+        [str(HNBC), *words],
+        env={**environment, **named, "DAGSTER_HOME": ""},
+        cwd=cwd,
+        input="FROM cohorts",
         capture_output=True,
         text=True,
         check=False,
     )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize("number", range(len(blocks("sql"))))
