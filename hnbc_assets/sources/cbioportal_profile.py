@@ -84,7 +84,7 @@ def expression_samples(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame
     require_known(
         pd.Series(profiled, dtype=object),
         samples["sample_id"],
-        f"{samples['file_id'].iloc[0] if len(samples) else 'The clinical sample table'} has no row for",
+        "data_clinical_sample.txt has no row for",
         "samples of the expression profile",
     )
     return samples[samples["sample_id"].isin(profiled)].reset_index(drop=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MISSING = ["", "NA", "NaN", "nan", "null", "[Not Available]", "[Not Applicable]", "[Not Evaluated]", "[Unknown]"]
 CLINICAL = ("data_clinical_patient", "data_clinical_sample")
 MUTATIONS = "data_mutations"
+IDS = ("PATIENT_ID", "SAMPLE_ID", "Tumor_Sample_Barcode")
 SAMPLE_TYPES = {"primary": "primary", "metastasis": "metastatic", "metastatic": "metastatic", "recurrence": "recurrent"}
 TCGA_CODES = {"01": "primary", "02": "recurrent", "06": "metastatic", "11": "normal"}
 # The hub's tables may lack single records of each other; a table that was cut short lacks many.
@@ -86,7 +87,8 @@ def read_mutations(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
     samples = read_samples(archive, manifest).set_index("sample_id")["patient_id"]
     barcode = maf["Tumor_Sample_Barcode"]
     tcga = barcode.str.extract(r"^(TCGA-\w{2}-\w{4})", expand=False)
-    return maf.assign(patient_id=barcode.map(samples).fillna(tcga))
+    known = barcode.map(samples)
+    return maf.assign(patient_id=known.where(known.notna(), tcga))
 
 
 def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
@@ -111,6 +113,9 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
                 quoting=3,
                 index_col=False,
             )
+    for name in IDS:
+        if name in table:
+            table[name] = table[name].str.strip()
     return table.astype(object).where(table.notna(), None)
 
 
@@ -161,7 +166,7 @@ def readable(path: Path) -> Iterator[None]:
     except (EOFError, zlib.error, pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise FormatError(f"{label(path)} cannot be read ({error}). {REMEDY}") from error
+        raise FormatError(f"{label(path)} cannot be read: it ends early, or is damaged. {REMEDY}") from error
 
 
 def label(path: Path) -> str:

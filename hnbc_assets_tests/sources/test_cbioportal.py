@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -149,6 +151,41 @@ def test_a_packed_profile_is_read_as_a_plain_one_and_a_damaged_one_is_named(tmp_
     for name, content in (("cut", packed[:-200]), ("flipped", packed[:900] + b"\x00\xff" + packed[902:])):
         with pytest.raises(FormatError, match=f"data_{name}.txt.gz"):
             cbioportal.read_expression(archive, kept(f"st/data_{name}.txt.gz", content))
+
+
+READ = """
+import resource, sys
+from pathlib import Path
+import pandas as pd
+from hnbc_assets.sources import cbioportal
+from hnbc_assets.sources.archive import Archive
+
+archive = Archive(Path(sys.argv[1]))
+manifest = pd.DataFrame([{"file_id": "st/data_profile.txt", "path": "st/data_profile.txt"}])
+samples = cbioportal.profiled_samples(archive, manifest)
+values, _ = cbioportal.read_expression(archive, manifest, sample_ids=samples[: int(sys.argv[2])])
+print(*values.shape, float(values.to_numpy().sum()), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("n_samples", [1980, 1400])
+def test_a_profile_of_metabric_s_size_is_read_in_little_more_memory_than_its_values_take(tmp_path, n_samples):
+    """20,603 genes × 1,980 samples in 689 MB of text: 326 MB of values, read in a process of its own."""
+    row = np.random.default_rng(7).uniform(5, 15, 1980)
+    cells = "".join(f"\t{value:.14f}" for value in row)
+    (tmp_path / "st").mkdir()
+    with (tmp_path / "st/data_profile.txt").open("w") as file:
+        file.write("Hugo_Symbol\tEntrez_Gene_Id\t" + "\t".join(f"MB-{i:04d}" for i in range(1980)) + "\n")
+        file.writelines(f"GENE{i}\t{i}{cells}\n" for i in range(20603))
+    assert (tmp_path / "st/data_profile.txt").stat().st_size > 689e6
+    done = subprocess.run(
+        [sys.executable, "-c", READ, str(tmp_path), str(n_samples)], capture_output=True, text=True, check=True
+    )
+    n_rows, n_columns, total, peak = map(float, done.stdout.split())
+    assert (n_rows, n_columns) == (20603, n_samples)
+    assert total == pytest.approx(20603 * row[:n_samples].sum(), rel=1e-9)
+    assert peak < 1.2e9
 
 
 @pytest.mark.real

@@ -17,13 +17,15 @@ from hnbc_assets.errors import (
     ChecksumMismatch,
     DamagedDownload,
     DownloadsIncomplete,
+    UpstreamInconsistent,
     UpstreamRefused,
     UpstreamUnreachable,
 )
-from hnbc_assets.sources import gdc
+from hnbc_assets.sources import cbioportal, cbioportal_hub, gdc
 from hnbc_assets.sources.archive import Archive, Wanted
 from hnbc_assets.sources.http import connect
 
+METABRIC_PROFILE = "mrna_illumina_microarray_zscores_ref_diploid_samples"
 SERIES = "https://ftp.ncbi.nlm.nih.gov/geo/series/GSE25nnn/GSE25055/matrix/GSE25055_series_matrix.txt.gz"
 
 
@@ -155,6 +157,74 @@ def test_a_file_without_any_checksum_is_never_taken_for_whole_when_damaged(small
     assert archive.manifest().empty
     assert not list(archive.root.rglob("matrix*"))
     assert sum(small_replica.requests("ftp.ncbi").values()) == 2
+
+
+HUB_TAR = "datahub.assets.cbioportal.org/brca_metabric.tar.gz"
+
+
+def fetch_study(replica, archive, **options):
+    with client_of(replica, **options) as client:
+        return cbioportal.fetch(client, archive, "brca_metabric", profile=METABRIC_PROFILE)
+
+
+def assert_study_whole(replica, archive, rows):
+    """Every file is the one that its pointer names, and nothing lies beside."""
+    with client_of(replica) as client:
+        for file_id, sha256 in zip(rows["file_id"], rows["sha256"], strict=True):
+            assert cbioportal_hub.stated(client, *file_id.split("/")).sha256 == sha256
+    archive.verify(rows)
+    assert len(cbioportal.read_clinical(archive, rows)) == 2509
+    assert [path for path in archive.root.rglob(".*") if path.is_file() and path.name != ".lock"] == []
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("kind", ["truncate", "reset", "status"], ids=["truncate", "reset", "503"])
+def test_a_study_s_tar_that_breaks_off_is_continued(small_replica, archive, kind):
+    small_replica.control(fault=[{"kind": kind, "code": 503, "path": HUB_TAR, "times": 3}])
+    rows = fetch_study(small_replica, archive)
+    assert_study_whole(small_replica, archive, rows)
+    assert set(rows["url"]) == {f"https://{HUB_TAR}"}
+    assert small_replica.requests("tar.gz") == {f"/{HUB_TAR}": 4}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("kind", ["short", "corrupt", "html", "status"])
+@pytest.mark.parametrize("where", [HUB_TAR, "lfs-objects.example", "objects/batch", "media.githubusercontent.com"])
+def test_a_study_is_whole_whichever_of_its_ways_gives_damaged_bodies(small_replica, archive, kind, where):
+    """The tar gives nothing, then one more of the ways; what the others give is proved by the pointers."""
+    faults = [{"kind": kind, "code": 403, "path": path} for path in dict.fromkeys((HUB_TAR, where))]
+    small_replica.control(fault=faults)
+    assert_study_whole(small_replica, archive, fetch_study(small_replica, archive, retries=1))
+
+
+@pytest.mark.real
+def test_a_study_cut_short_with_a_consistent_length_is_never_taken_for_whole(small_replica, archive):
+    everywhere = (HUB_TAR, "lfs-objects.example", "media.githubusercontent.com")
+    small_replica.control(fault=[{"kind": "short", "path": path, "at": 0.9} for path in everywhere])
+    with pytest.raises(DownloadsIncomplete, match="truncated or not gzip") as incomplete:
+        fetch_study(small_replica, archive, retries=1)
+    assert len(incomplete.value.failures) == 3
+    assert archive.manifest().empty
+    small_replica.reset()
+    assert_study_whole(small_replica, archive, fetch_study(small_replica, archive))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("tar", "said"), [("lagging", "lags behind the repository"), ("pointers", "is a Git LFS pointer")]
+)
+def test_a_tar_of_another_state_is_no_damage_and_the_repository_gives_what_it_lacks(small_replica, archive, tar, said):
+    small_replica.control(revise=["brca_metabric"], tar=tar, fault=[{"kind": "status", "code": 404, "path": "batch"}])
+    with pytest.raises(DownloadsIncomplete, match=said) as incomplete:
+        fetch_study(small_replica, archive, retries=1)
+    # Without the repository's server there is no other copy of what is new; of what is old GitHub has one.
+    assert list(incomplete.value.failures) == ["brca_metabric/data_clinical_patient.txt"]
+    assert isinstance(*incomplete.value.failures.values(), UpstreamInconsistent)
+    small_replica.control(fault=None)
+    rows = fetch_study(small_replica, archive)
+    assert_study_whole(small_replica, archive, rows)
+    from_tar = int((rows["url"] == f"https://{HUB_TAR}").sum())
+    assert from_tar == {"lagging": 2, "pointers": 0}[tar]
 
 
 def test_a_host_that_is_not_there_is_unreachable():
