@@ -222,6 +222,6 @@ def _gdsc(study: Study, drugs: Drugs) -> Upstream:
         fetch=lambda client, archive, *, progress, previous: gdsc.fetch(
             client, archive, release, expression, folder=folder, progress=progress
         ),
-        asks=lambda client: (),
+        asks=lambda client: probes.of_gdsc(client, release, expression, folder=folder),
         settings=[release, expression],
     )

@@ -88,7 +88,7 @@ def release(client: Client, release: str = "8.5", expression: str = RMA, *, fold
 
 
 def listing(
-    client: Client, archive: Archive, release: str = "8.5", expression: str = RMA, *, folder: Path | None = None
+    client: Client, archive: Archive | None, release: str = "8.5", expression: str = RMA, *, folder: Path | None = None
 ) -> Listing:
     """The files of a release: fitted dose response, model list, gene identifiers and the lines' expression.
 

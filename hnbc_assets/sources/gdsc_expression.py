@@ -84,7 +84,7 @@ def read_expression(
     """
     with _opened(path) as blocks:
         stream = _lines_of(path, blocks)
-        layout = _layout(path, next(stream, b""), model_of)
+        layout = layout_of(path.name, next(stream, b""), model_of)
         for _ in range(HEADER_ROWS[layout.kind] - 1):
             next(stream, b"")
         kept = {at: line for at, line in layout.columns.items() if wanted is None or line in wanted}
@@ -106,8 +106,14 @@ def read_expression(
     return LineExpression(frame, tuple(layout.columns.values()), layout.kind)
 
 
-def _layout(path: Path, line: bytes, model_of: Mapping[str, str]) -> Layout:
-    """What a file's first line says of it."""
+def layout_of(name: str, line: bytes, model_of: Mapping[str, str]) -> Layout:
+    """What a file's first line says of it, by the COSMIC ids' models.
+
+    Raises
+    ------
+    FormatError
+        It is of none of the layouts known here.
+    """
     header = line.decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n")
     separator = "\t" if "\t" in header else ","
     cells = [cell.strip().strip('"') for cell in header.split(separator)]
@@ -121,12 +127,12 @@ def _layout(path: Path, line: bytes, model_of: Mapping[str, str]) -> Layout:
     found = {at: match[1] for at, cell in enumerate(cells) if ids is not None and (match := ids(cell))}
     if not found:
         raise FormatError(
-            f"{path.name}: its header is {cells[:3]}. Understood are ensembl_gene and COSMIC ids, GENE_SYMBOLS, "
+            f"{name}: its header is {cells[:3]}. Understood are ensembl_gene and COSMIC ids, GENE_SYMBOLS, "
             "GENE_title and DATA.<COSMIC id>, both with tabs, or model_id and SIDM ids with commas."
         )
     strange = [cell for at, cell in enumerate(cells[1:], 1) if cell and at not in found and cell != "GENE_title"]
     if strange:
-        raise FormatError(f"{path.name}: its header names {strange[0]!r} among the lines, which is no id of one.")
+        raise FormatError(f"{name}: its header names {strange[0]!r} among the lines, which is no id of one.")
     columns: dict[int, str] = {}
     seen: set[str] = set()
     for at, upstream in found.items():

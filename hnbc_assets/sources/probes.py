@@ -16,12 +16,26 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from hnbc_assets.errors import FormatError, UpstreamChanged, UpstreamRefused
-from hnbc_assets.sources import cbioportal, gdc, gdc_api, gdc_clinical, gdc_index, gdc_maf, gdc_star, geo, git_lfs
+from hnbc_assets.sources import (
+    cbioportal,
+    gdc,
+    gdc_api,
+    gdc_clinical,
+    gdc_index,
+    gdc_maf,
+    gdc_star,
+    gdsc,
+    gdsc_expression,
+    geo,
+    git_lfs,
+)
 from hnbc_assets.sources.archived import GZIP_MAGIC
 from hnbc_assets.sources.http_answers import Glimpse
 from hnbc_assets.sources.probing import WHOLE_REPLY, Ask, first_lines, first_text, header, shortened, with_columns
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hnbc_assets.sources.http import Client
 
 
@@ -90,6 +104,14 @@ def of_cbioportal(client: Client, study: str, *, profile: str | None, mutations:
         yield Ask(file, urls, partial(_pointer, file=file))
     ways = (*client.addresses.of("cbioportal.tar", study=study), *client.addresses.of("cbioportal.lfsconfig"))
     yield Ask("tar, or large files by .lfsconfig", ways, partial(_hub_files, study=study))
+
+
+def of_gdsc(client: Client, release: str, expression: str, *, folder: Path | None = None) -> Iterator[Ask]:
+    """The workbook of responses, the tables of models and genes, and the lines' expression, at all their addresses."""
+    understand = {gdsc.MODELS: _models, gdsc.GENES: _gene_identifiers}
+    for _, wanted in gdsc.listing(client, None, release, expression, folder=folder).wanted:
+        default = workbook if wanted.content == "xlsx" else _line_expression
+        yield Ask(wanted.file_id, wanted.urls, understand.get(wanted.file_id, default))
 
 
 def of_gene_sets(client: Client, files: Iterable[tuple[str, str, GeneSetFormat]]) -> Iterator[Ask]:
@@ -212,6 +234,23 @@ def _hub_files(seen: Glimpse, *, study: str) -> str:
     if name.removeprefix("./").split("/")[0] != study:
         raise FormatError(f"a tar of {name[:60]!r}, not of {study}")
     return f"a tar of {study}"
+
+
+def _models(seen: Glimpse) -> str:
+    return with_columns(header(seen, ","), ("model_id", "COSMIC_ID"))
+
+
+def _gene_identifiers(seen: Glimpse) -> str:
+    return with_columns(header(seen, ","), ("ensembl_gene_id", "hgnc_symbol"))
+
+
+def _line_expression(seen: Glimpse) -> str:
+    """A matrix by line, packed or not; what is in a zip is read when it is whole."""
+    if seen.start[:4] == b"PK\x03\x04":
+        return "a zip; its header is read when it is whole"
+    line = next(iter(first_lines(seen)), "")
+    layout = gdsc_expression.layout_of("the file", line.encode(), {})
+    return f"expression ({layout.kind}) of {len(layout.columns)} lines"
 
 
 def _gmt(seen: Glimpse) -> str:

@@ -214,3 +214,15 @@ def test_a_profile_that_the_hub_has_not_is_found_before_its_tar_is_fetched(study
     answers(lambda request: httpx.Response(404) if request.url.path.endswith(profile) else None)
     (dead,) = failing(asked_of(study, tmp_path))
     assert (dead.object, dead.probed.what) == ("cbioportal/brca_metabric", profile)
+
+
+def test_every_address_of_gdsc_is_asked_and_one_that_answers_is_enough(study, answers, tmp_path):
+    """The workbook has three addresses, the expression two; the retired site is not among them."""
+    refused = httpx.Response(404)
+    answers(lambda request: refused if "release-7.0" in request.url.path or "/cmp/" in request.url.path else None)
+    asked = [one for one in asked_of(study, tmp_path) if one.object == "gdsc"]
+    assert len([one for one in asked if "dose_response" in one.probed.what]) == 3
+    assert {one.probed.what for one in failing(asked)} == {"model_list", "gene_identifiers"}
+    (expression,) = [o for o in asked if o.probed.what == "expression_rma" and o.probed.verdict == "good"]
+    assert "release-6.0" in expression.probed.seen.url
+    assert "expression (rma) of" in expression.probed.said
