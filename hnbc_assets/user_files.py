@@ -6,8 +6,11 @@ sources), files from upstreams (sources/archive).
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import stat
+import zlib
 from pathlib import Path
 
 from hnbc_assets.errors import StudyError
@@ -24,13 +27,14 @@ KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+GZIP = b"\x1f\x8b"
 MARKS = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
     b"PK\x03\x04": "a workbook or zip",
     b"\xd0\xcf\x11\xe0": "a workbook",
 }
-MARKS |= {b"%PDF": "a PDF document", b"\x1f\x8b": "packed by gzip"}
+MARKS |= {b"%PDF": "a PDF document", GZIP: "packed by gzip"}
 
 
 def read_bytes(given: Path | str, what: str, *, folder: Path | None = None, at_most: int = TABLE_BYTES) -> bytes:
@@ -82,6 +86,28 @@ def locate(given: Path | str, what: str, *, folder: Path | None = None, at_most:
     _require_regular(status.st_mode, given, what)
     _require_size(status.st_size, given, what, at_most)
     return found
+
+
+def unpacked(content: bytes, name: str, *, at_most: int = TABLE_BYTES, error: type[Exception] = StudyError) -> bytes:
+    """Content that may be packed by gzip, unpacked to at most so many bytes.
+
+    Raises
+    ------
+    error
+        If it is damaged, cut short, or larger.
+    """
+    if not content.startswith(GZIP):
+        return content
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+            plain = stream.read(at_most + 1)
+    except (EOFError, OSError, zlib.error) as reason:
+        raise error(
+            f"{name} is packed by gzip and damaged or cut short. Pack it anew, or name it unpacked."
+        ) from reason
+    if len(plain) > at_most:
+        raise error(f"{name} holds more than the {at_most >> 20} MB that are read of it. Is it the right one?")
+    return plain
 
 
 def decode(content: bytes, name: str, *, error: type[Exception] = StudyError) -> str:

@@ -189,3 +189,26 @@ def expected_genes(archive: Archive, *, at_least: int) -> Check:
         )
 
     return Check(number_of_genes)
+
+
+def ids_match(archive: Archive) -> Check:
+    """A check that the two tables of a user's cohort name the same patients in the same way."""
+
+    def ids_as_written(expression: pd.DataFrame, manifest: pd.DataFrame) -> Verdict:
+        """Every sample of the expression table has a clinical record, and ids are the same as they are written."""
+        from hnbc_assets.sources.user_table import match
+
+        found = match(archive, manifest)
+        told = [f"{expression.shape[1]:,} samples read", f"{len(found.without_values)} patients without a sample"]
+        if found.trimmed:
+            told.append(f"the same only without surrounding spaces: {list(found.trimmed[:3])}; take the spaces away")
+        if found.without_record:
+            told.append(f"samples without a clinical record, left out: {list(found.without_record[:3])}")
+        return Verdict(
+            not found.trimmed and not found.without_record,
+            f"{len(found.trimmed)} ids with spaces, {len(found.without_record)} samples without a record",
+            "none",
+            "; ".join(told),
+        )
+
+    return Check(ids_as_written)

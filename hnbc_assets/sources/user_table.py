@@ -1,23 +1,27 @@
 """A user's own cohort: an expression table and a clinical table (csv, tsv or parquet).
 
-Belongs here: archiving a copy, finding out how the tables lie, reading them with the user's own words. Does not: what
-a clinical column means (science/cohorts/clinical_table), symbols' currency (science/cohorts/symbols).
+Belongs here: archiving a copy, finding out how the tables lie and whose rows belong together, reading them with the
+user's own words. Does not: lines and cells (table_text.py), what a clinical column means
+(science/cohorts/clinical_named), symbols' currency (science/cohorts/symbols).
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from hnbc_assets.errors import FormatError, StudyError
 from hnbc_assets.sources import archived
 from hnbc_assets.sources.listing import InHand, Listing, digest, fetch_listing
+from hnbc_assets.sources.table_grid import Grid, ReadAs, read_grid
+from hnbc_assets.sources.table_text import MISSING
+from hnbc_assets.user_files import TABLE_BYTES, read_bytes
 
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive
@@ -94,24 +98,14 @@ def fetch(
 
 def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
     """The clinical table as text, index patient_id: the column of that name (or patient, sample_id, sample, id), else
-    the first.
+    the first. Surrounding spaces are no part of an id.
 
     Raises
     ------
     FormatError
-        If a patient has two rows.
+        If the table cannot be read, a row has no patient, a patient has two rows, or two columns have one name.
     """
-    table = _read_table(archived.locate(archive, manifest, r".+/clinical", "clinical table"), text=True)
-    named = {str(column).strip().lower(): column for column in table.columns}
-    key = next((named[name] for name in ID_NAMES if name in named), table.columns[0])
-    table = table.rename(columns={key: "patient_id"})
-    table["patient_id"] = table["patient_id"].astype(str).str.strip()
-    twice = table.loc[table["patient_id"].duplicated(), "patient_id"]
-    if len(twice):
-        raise FormatError(
-            f"The clinical table has two rows for {twice.iloc[0]!r} (column {key!r}); keep one a patient."
-        )
-    return table.set_index("patient_id")
+    return _clinical(_archived(archive, manifest, "clinical", "text"))
 
 
 def read_expression(
@@ -134,20 +128,21 @@ def read_expression(
     Raises
     ------
     FormatError
-        If neither side has a patient, a gene or patient label comes twice among the samples, or a value is no number.
+        If the tables do not fit together (see `match`), or a value is no finite number; with file and line.
     StudyError
         If the genes are Ensembl ids and no `gene_ids` was given.
     """
-    patients = set(read_clinical(archive, manifest).index)
-    table = _oriented(archive, manifest, patients)
-    wanted = [label for label in table.columns if label in patients] if sample_ids is None else list(sample_ids)
-    lost = sorted(set(wanted) - set(table.columns))
+    grid = _archived(archive, manifest, "expression", "numbers")
+    found = _match(_archived(archive, manifest, "clinical", "text"), grid)
+    wanted = found.samples if sample_ids is None else list(sample_ids)
+    lost = sorted(set(wanted) - set(found.samples))
     if lost:
-        raise FormatError(f"The expression table lacks {len(lost)} samples, e.g. {lost[:3]}.")
-    if table.columns[table.columns.isin(wanted)].has_duplicates:
-        twice = table.columns[table.columns.duplicated()][0]
-        raise FormatError(f"The expression table has {twice!r} twice; keep one sample a patient.")
-    frame = _numeric(table[wanted])
+        raise FormatError(f"{grid.name} lacks {len(lost)} samples, e.g. {lost[:3]}.")
+    table = grid.frame()
+    frame = (table.T if found.in_rows else table)[wanted]
+    empty = frame.columns[frame.isna().all()]
+    if len(empty):
+        raise FormatError(f"{grid.name} has no value at all for {empty[0]!r}. Delete that sample, or give its values.")
     symbols = pd.Series(frame.index, dtype=object)
     features = pd.DataFrame({"feature_id": _unique(symbols), "symbol": _symbols(symbols, gene_ids).to_numpy()})
     frame.index = pd.Index(features["feature_id"], name="feature_id")
@@ -157,29 +152,160 @@ def read_expression(
 
 def profiled_samples(archive: Archive, manifest: pd.DataFrame) -> list[str]:
     """The clinical table's patients that the expression table has, in its order."""
-    patients = set(read_clinical(archive, manifest).index)
-    return [label for label in _oriented(archive, manifest, patients).columns if label in patients]
+    return match(archive, manifest).samples
 
 
-def _oriented(archive: Archive, manifest: pd.DataFrame, patients: set[str]) -> pd.DataFrame:
-    """The expression table with genes in rows, labels as text."""
-    table = _read_table(archived.locate(archive, manifest, r".+/expression", "expression table"), text=False)
-    table = table.set_index(table.columns[0])
-    table.index, table.columns = table.index.astype(str).str.strip(), table.columns.astype(str).str.strip()
-    in_columns, in_rows = table.columns.isin(patients).sum(), table.index.isin(patients).sum()
-    if not in_columns and not in_rows:
+@dataclass(frozen=True)
+class Match:
+    """How the two tables of a cohort belong together.
+
+    Attributes
+    ----------
+    samples : ids that both have, in the expression table's order
+    in_rows : whether samples are the expression table's rows, genes its columns
+    trimmed : ids that are the same only without surrounding spaces, as written
+    without_record, without_values : samples that no patient has, patients that no sample has
+    """
+
+    samples: list[str]
+    in_rows: bool
+    trimmed: tuple[str, ...]
+    without_record: tuple[str, ...]
+    without_values: tuple[str, ...]
+
+
+def match(archive: Archive, manifest: pd.DataFrame) -> Match:
+    """Whose rows of the two archived tables belong together.
+
+    Raises
+    ------
+    FormatError
+        If a table cannot be read, they have no patient in common, a sample comes twice, or ids are the same only when
+        zeros, case and punctuation are left aside: these would be lost.
+    """
+    return _match(
+        _archived(archive, manifest, "clinical", "text"), _archived(archive, manifest, "expression", "labels")
+    )
+
+
+def examine(
+    expression_path: str | Path, clinical_path: str | Path, *, folder: Path | None = None
+) -> tuple[Match, tuple[str, ...]]:
+    """Both tables as they lie with the user: whose rows belong together, and the clinical columns. Values are not read.
+
+    Raises
+    ------
+    StudyError, FormatError
+        As `listing` and `match`.
+    """
+    contents = _contents(expression_path, clinical_path, folder)
+    path, content = contents["clinical"]
+    clinical = read_grid(content, path.as_posix(), "text")
+    path, content = contents["expression"]
+    columns = tuple(_clinical(clinical).columns)
+    return _match(clinical, read_grid(content, path.as_posix(), "labels")), columns
+
+
+def _archived(archive: Archive, manifest: pd.DataFrame, kind: str, read_as: ReadAs) -> Grid:
+    """A table of the archive, known by the path that its user gave."""
+    path = archived.locate(archive, manifest, rf".+/{kind}", f"{kind} table")
+    given = manifest.loc[manifest["file_id"].str.fullmatch(rf".+/{kind}"), "url"].iloc[-1]
+    return read_grid(path.read_bytes(), str(given).removeprefix("file:"), read_as)
+
+
+def _clinical(grid: Grid) -> pd.DataFrame:
+    twice = _twice(grid.header)
+    if twice is not None:
+        raise FormatError(f"{grid.name}, line 1: two columns are named {twice!r}. Rename one, or delete it.")
+    table, key = grid.text(), _id_column(grid)
+    ids = [("" if cell is None else cell.strip()) for cell in table[key]]
+    seen: dict[str, int] = {}
+    for place, patient in enumerate(ids):
+        if not patient:
+            raise FormatError(f"{grid.at(place)}: no patient is named (column {key!r}). Name one, or delete the row.")
+        if patient in seen:
+            raise FormatError(
+                f"{grid.at(place)}: a second row for {patient!r} (column {key!r}), after {grid.at(seen[patient])}. "
+                "Keep one."
+            )
+        seen[patient] = place
+    table = table.rename(columns={key: "patient_id"}).assign(patient_id=ids)
+    return table.set_index("patient_id")
+
+
+def _id_column(grid: Grid) -> str:
+    named = {column.lower(): column for column in grid.header}
+    return next((named[name] for name in ID_NAMES if name in named), grid.header[0])
+
+
+def _match(clinical: Grid, expression: Grid) -> Match:
+    table = _clinical(clinical)
+    patients = set(table.index)
+    labels, columns = [label.strip() for label in expression.labels], [name.strip() for name in expression.header[1:]]
+    in_rows = sum(label in patients for label in labels) > sum(name in patients for name in columns)
+    samples, written = (labels, expression.labels) if in_rows else (columns, expression.header_as_written[1:])
+    _require_alike(clinical, expression, patients, [*labels, *columns] if not set(samples) & patients else samples)
+    common = [sample for sample in samples if sample in patients]
+    twice = _twice(common)
+    if twice is not None:
+        raise FormatError(f"{expression.name} has sample {twice!r} twice. Keep one sample a patient.")
+    headed = [name for name in clinical.header if name in set(samples) - patients]
+    if headed:
         raise FormatError(
-            "The expression table names none of the clinical table's patients: columns are "
-            f"{list(table.columns[:3])}, rows {list(table.index[:3])}, patients {sorted(patients)[:3]}."
+            f"{clinical.name}, line 1: {headed[0]!r} is a sample of {expression.name}. The first line is to name the "
+            "columns: write one above it."
         )
-    return table.T if in_rows > in_columns else table
+    as_written = [label for label in (*written, *clinical.column(_id_column(clinical))) if label != label.strip()]
+    return Match(
+        common,
+        in_rows,
+        tuple(label for label in as_written if label.strip() in set(common)),
+        tuple(sample for sample in samples if sample not in patients),
+        tuple(sorted(patients - set(common))),
+    )
+
+
+def _require_alike(clinical: Grid, expression: Grid, patients: set[str], labels: Sequence[str]) -> None:
+    """Refuse ids that differ by zeros, case or punctuation alone, and tables without a patient in common."""
+    unmatched = {_loose(patient): patient for patient in patients.difference(labels)}
+    alike = [
+        (label, unmatched[_loose(label)]) for label in labels if label not in patients and _loose(label) in unmatched
+    ]
+    if alike:
+        shown = ", ".join(f"{label!r} and {patient!r}" for label, patient in alike[:3])
+        raise FormatError(
+            f"{len(alike)} of {len(patients)} patients have ids that {expression.name} and {clinical.name} write "
+            f"differently (zeros, case, punctuation): {shown}. They would be lost: write them alike in both. In a "
+            "spreadsheet, format the column of ids as text."
+        )
+    if not patients.intersection(labels):
+        columns, rows = list(expression.header[1:4]), list(expression.labels[:3])
+        others = [name for name in clinical.header if set(clinical.column(name)) & set(labels)]
+        hint = f" Its column {others[0]!r} has some: rename it to patient_id." if others else ""
+        raise FormatError(
+            f"{expression.name} names none of the patients of {clinical.name}: columns are {columns}, rows {rows}, "
+            f"patients {sorted(patients)[:3]}.{hint or ' Use the same ids in both.'}"
+        )
+
+
+def _twice(names: Sequence[str]) -> str | None:
+    """The first name that comes a second time."""
+    seen: set[str] = set()
+    return next((name for name in names if name in seen or seen.add(name)), None)  # type: ignore[func-returns-value]
+
+
+def _loose(label: str) -> str:
+    """An id without what programs change in it: zeros before a number, .0 behind one, case, punctuation, R's X."""
+    bare = re.sub(r"(?<=\d)\.0+$", "", label.casefold())
+    bare = re.sub(r"^x(?=\d)", "", re.sub(r"[\W_]+", "", bare))
+    return re.sub(r"(?<!\d)0+(?=\d)", "", bare)
 
 
 def _symbols(labels: pd.Series, gene_ids: pd.DataFrame | None) -> pd.Series:
     """Symbols of the labels: themselves, or by Ensembl id without version."""
     ensembl = labels.str.match(ENSEMBL).fillna(False).astype(bool)
     if not len(labels) or ensembl.mean() < SHARE_ENSEMBL:
-        return labels.where(labels.ne("") & labels.ne("nan") & ~ensembl, None)
+        return labels.where(~labels.isin(MISSING) & ~ensembl, None)
     if gene_ids is None:
         raise StudyError(
             f"The expression table names genes by Ensembl id ({labels[ensembl].iloc[0]}), which needs a translation: "
@@ -196,51 +322,14 @@ def _unique(labels: pd.Series) -> pd.Series:
     return labels.where(repeat == 0, labels + "#" + (repeat + 1).astype(str))
 
 
-def _numeric(table: pd.DataFrame) -> pd.DataFrame:
-    try:
-        return table.astype(float)
-    except (TypeError, ValueError):
-        pass
-    numbers = table.apply(pd.to_numeric, errors="coerce")
-    strange = table[numbers.isna() & table.notna() & ~table.isin(["", "NA", "null"])].stack()
-    if len(strange):
-        (gene, sample), value = strange.index[0], strange.iloc[0]
-        raise FormatError(f"The expression table has {value!r} for gene {gene}, sample {sample}: not a number.")
-    return numbers.astype(float)
-
-
-def _read_table(path: Path, *, text: bool) -> pd.DataFrame:
-    """csv, tsv or parquet, by content rather than by name."""
-    content = archived.read_bytes(path)
-    if content[:4] == b"PAR1":
-        table = pd.read_parquet(io.BytesIO(content))
-        if table.index.name or not isinstance(table.index, pd.RangeIndex):
-            table = table.reset_index()
-        return table.map(lambda cell: None if pd.isna(cell) else str(cell)) if text else table
-    header = content[: content.find(b"\n")].decode("utf-8-sig", errors="replace")
-    separator = max("\t,;", key=header.count)
-    if separator not in header:
-        raise FormatError(f"{path.name}: its first line has no tab, comma or semicolon: {header[:60]!r}.")
-    table = pd.read_csv(io.BytesIO(content), sep=separator, dtype=str if text else None, encoding="utf-8-sig")
-    if len(table.columns) < 2 or not len(table):
-        raise FormatError(f"{path.name} has {len(table)} rows and {len(table.columns)} columns: nothing to read.")
-    return table.astype(object).where(table.notna(), np.nan).replace({np.nan: None}) if text else table
-
-
 def _contents(expression: str | Path, clinical: str | Path, folder: Path | None) -> dict[str, tuple[Path, bytes]]:
     """Both tables by kind: the path as given, and the bytes."""
     given = {"expression": Path(expression), "clinical": Path(clinical)}
-    return {kind: (path, _read((folder or Path()) / path, path)) for kind, path in given.items()}
+    return {
+        kind: (path, read_bytes(path, f"{kind} table", folder=folder, at_most=TABLE_BYTES))
+        for kind, path in given.items()
+    }
 
 
-def _state(contents: dict[str, tuple[Path, bytes]]) -> str:
+def _state(contents: Mapping[str, tuple[Path, bytes]]) -> str:
     return digest((f"file:{path.as_posix()}", hashlib.sha256(told).hexdigest()) for path, told in contents.values())
-
-
-def _read(path: Path, given: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StudyError(
-            f"The table {given} cannot be read ({error.strerror}: {path}). Paths in a study file start at its folder."
-        ) from error

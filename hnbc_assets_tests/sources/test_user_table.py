@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hnbc_assets.defs.ingest_checks import ids_match
 from hnbc_assets.errors import FormatError, StudyError
 from hnbc_assets.sources import user_table
 from hnbc_assets.sources.archive import Archive
@@ -75,7 +76,7 @@ def test_a_table_of_other_patients_is_refused_with_examples(tmp_path):
 
 
 def test_a_value_that_is_no_number_is_named(tmp_path):
-    with pytest.raises(FormatError, match="'low' for gene ESR1, sample p2"):
+    with pytest.raises(FormatError, match=r"expression\.tsv, line 3, column 'p2': 'low' is no number"):
         user_table.read_expression(*archived(tmp_path, tsv(VALUES.astype(object).replace(4, "low"))))
 
 
@@ -109,3 +110,88 @@ def test_a_file_that_is_not_there_or_of_no_known_kind_is_said(tmp_path):
     (tmp_path / "c.csv").write_text(CLINICAL)
     with pytest.raises(StudyError, match=r"x\.xls is no csv"):
         user_table.fetch(Archive(tmp_path), "mine", tmp_path / "x.xls", tmp_path / "c.csv")
+
+
+@pytest.mark.parametrize(
+    ("expression", "clinical", "said"),
+    [
+        ("gene,p1,p1\nTP53,1,2\n", CLINICAL, r"expression\.tsv has sample 'p1' twice"),
+        ("id,TP53\np1,1\np1,2\n", CLINICAL, r"expression\.tsv has sample 'p1' twice"),
+        ("gene,p1,p2 \np,1\n", CLINICAL, r"expression\.tsv, line 2: 2 cells, and the header 3\. Is the file cut short"),
+        ("p1,p2\nTP53,1,2\n", CLINICAL, r"line 2: 3 cells, and the header 2\. Are .* col\.names=NA"),
+        ('gene,p1,p2\nTP53,1,"2\nESR1,3,4\n', CLINICAL, r'line 2: a quotation mark \("\) that is not closed'),
+        ('gene,p1,p2\nTP53,"1,2\nESR1,3",4\n', CLINICAL, r'line 2: a quotation mark \("\) makes one cell .* line 3'),
+        ("gene,p1,,p2\nTP53,1,2,3\n", CLINICAL, r"line 1: column 3 has no name"),
+        ("gene,p1,\nTP53,1,2\n", CLINICAL, r"line 2: '2' stands in a column without a name"),
+        ("gene,p1,p2\nTP53,1,inf\n", CLINICAL, r"line 2, column 'p2': 'inf' is no finite number"),
+        ("gene,p1,p2\nTP53,1,1e999\n", CLINICAL, r"line 2, column 'p2': '1e999' is no finite number"),
+        ("gene,p1,p2\nTP53,1,1_000\n", CLINICAL, r"line 2, column 'p2': '1_000' is no number"),
+        ("gene;p1;p2\nTP53;1;2,5\n", CLINICAL, r"line 2, column 'p2': '2,5' is written with a decimal comma"),
+        ("gene,p1,p2\nTP53,1,\nESR1,2,NA\n", CLINICAL, r"no value at all for 'p2'"),
+        ("gene,P1,P2\nTP53,1,2\n", CLINICAL, r"2 of 3 patients have ids that .*'P1' and 'p1'"),
+        ("gene,p1\nTP53,1\n", "age,p\n50,p1\n", r"Its column 'p' has some: rename it to patient_id"),
+        (tsv(VALUES), CLINICAL + ",50,1,1\n", r"clinical\.csv, line 5: no patient is named \(column 'Patient_ID'\)"),
+        (
+            tsv(VALUES),
+            CLINICAL + "p1,1,1,1\n",
+            r"clinical\.csv, line 5: a second row for 'p1' .* line 2\. Keep",
+        ),
+        (tsv(VALUES), CLINICAL.replace("age", "OS_days"), r"clinical\.csv, line 1: two columns are named 'OS_days'"),
+        (tsv(VALUES), "p1,50,100,1\np2,60,200,0\n", r"clinical\.csv, line 1: 'p1' is a sample .* write one above it"),
+        (tsv(VALUES).encode("utf-16"), CLINICAL, r"expression\.tsv is UTF-16, where text is read"),
+        (
+            tsv(VALUES).replace("ESR1", "ÄSR1").encode("latin-1"),
+            CLINICAL,
+            r"expression\.tsv, line 3: after '' .* Latin-1",
+        ),
+        (b"PK\x03\x04" + bytes(50), CLINICAL, r"expression\.tsv is a workbook"),
+        (gzip.compress(tsv(VALUES).encode())[:-9], CLINICAL, r"expression\.tsv is packed by gzip and damaged"),
+        (b"PAR1" + bytes(50), CLINICAL, r"expression\.tsv is parquet and damaged"),
+        (b"", CLINICAL, r"expression\.tsv: its first line has no tab"),
+    ],
+)
+def test_what_would_be_lost_or_misread_is_refused_with_file_line_and_remedy(tmp_path, expression, clinical, said):
+    with pytest.raises(FormatError, match=said):
+        user_table.read_expression(*archived(tmp_path, expression, clinical))
+
+
+def test_zero_padded_ids_lose_nobody(tmp_path):
+    """As a spreadsheet leaves them: 1 to 99 lose their zeros, 100 to 120 stay, and would alone be read."""
+    ids = [f"{number:03d}" for number in range(1, 121)]
+    values = pd.DataFrame([[1.0] * 120], ["TP53"], [str(int(number)) for number in ids])
+    clinical = "patient,os_days\n" + "".join(f"{patient},100\n" for patient in ids)
+    with pytest.raises(FormatError, match=r"99 of 120 patients .* '1' and '001'.* write them alike in both"):
+        user_table.read_expression(*archived(tmp_path, tsv(values), clinical))
+
+
+def test_labels_of_rows_are_text_and_keep_their_zeros(tmp_path):
+    values = VALUES.T.set_axis(["001", "002"])
+    read, _ = user_table.read_expression(*archived(tmp_path, tsv(values), "patient,age\n001,50\n002,60\n"))
+    assert list(read.columns) == ["001", "002"]
+
+
+def test_ids_in_spaces_are_matched_and_told(tmp_path):
+    archive, manifest = archived(tmp_path, "gene,p1 ,p2,p9\nTP53,1,2,3\n")
+    values, _ = user_table.read_expression(archive, manifest)
+    assert list(values.columns) == ["p1", "p2"]
+    verdict = ids_match(archive).function(values, manifest)
+    assert not verdict.passed
+    assert verdict.value == "1 ids with spaces, 1 samples without a record"
+    assert "'p1 '" in verdict.description
+    assert "'p9'" in verdict.description
+
+
+def test_a_gene_without_values_and_empty_columns_at_the_end_are_no_mistake(tmp_path):
+    values, _ = user_table.read_expression(*archived(tmp_path, "gene,p1,p2,,\nTP53,1,2,,\n\nESR1,NA,,,\n,,,,\n"))
+    assert values.loc["TP53"].tolist() == [1, 2]
+    assert values.loc["ESR1"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [([[1], [2]], "lists or structures"), ([True, False], "true and false"), ([np.inf, 1], "'inf' in column 'p1'")],
+)
+def test_a_parquet_table_of_other_things_than_numbers_is_refused(tmp_path, column, said):
+    pd.DataFrame({"gene": ["TP53", "ESR1"], "p1": column}).to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(FormatError, match=said):
+        user_table.read_expression(*archived(tmp_path, (tmp_path / "x.parquet").read_bytes(), name="x.parquet"))

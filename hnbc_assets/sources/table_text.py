@@ -1,0 +1,165 @@
+"""Delimited text of a user's table, read strictly: every line counted, every cell in its column, every number a number.
+
+Belongs here: lines and cells of csv and tsv, what is wrong with them and where. Does not: what a table is about
+(user_table.py), files of upstreams, whose readers know their formats.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from hnbc_assets.errors import FormatError
+
+MISSING = frozenset(
+    ("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None")
+)  # what spreadsheets, R and pandas write for a value that is not there
+NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*", re.ASCII)
+SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
+Row = tuple[int, list[str]]
+
+
+def rows(text: str, name: str) -> Iterator[Row]:
+    """Line number and cells of the header, then of each row; all have as many cells. Blank rows are left out.
+
+    Columns without a name at the right end, which spreadsheets leave behind, are left out where they are empty.
+
+    Raises
+    ------
+    FormatError
+        If a row has another number of cells than the header, a quotation mark is odd, or there is no row.
+    """
+    header: list[str] | None = None
+    width, number = 0, 0
+    for line, cells in _parsed(text, name):
+        if not any(cell.strip() for cell in cells):
+            continue
+        if header is None:
+            header, width = _header(cells, line, name), len(cells)
+            yield line, cells[: len(header)]
+            continue
+        if len(cells) != width:
+            raise FormatError(f"{name}, line {line}: {_cells(len(cells))}, {_of_header(len(cells), width)}")
+        extra = next((cell for cell in cells[len(header) :] if cell.strip()), None)
+        if extra is not None:
+            raise FormatError(
+                f"{name}, line {line}: {extra[:40]!r} stands in a column without a name. Name the column."
+            )
+        number += 1
+        yield line, cells[: len(header)]
+    if not number:
+        raise FormatError(
+            f"{name} has {'a header and no row' if header else 'no line'}: there is nothing to read in it."
+        )
+
+
+def numbers(cells: Sequence[str], columns: Sequence[str], name: str, line: int) -> np.ndarray:
+    """A row's cells as float64, missing ones as nan.
+
+    Raises
+    ------
+    FormatError
+        If a cell is no finite number; the message says which, and in which column.
+    """
+    found = np.empty(len(cells))
+    plain = "".join(cells)
+    if plain.isascii() and "_" not in plain:  # Python reads 1_000 and other scripts' digits as numbers
+        try:
+            found[:] = cells
+        except ValueError:
+            pass
+        else:
+            if np.isfinite(found).all():
+                return found
+    for place, cell in enumerate(cells):
+        word = cell.strip()
+        value = np.nan if word in MISSING else float(word) if NUMBER.fullmatch(word) else None
+        if value is None or np.isinf(value):
+            raise FormatError(f"{name}, line {line}, column {columns[place]!r}: {cell[:40]!r} {_instead(word)}")
+        found[place] = value
+    return found
+
+
+def _parsed(text: str, name: str) -> Iterator[Row]:
+    """Cells of each line as the csv module reads them, its errors in our words."""
+    first = next((line for line in text.split("\n", 50) if line.strip()), "")
+    separator = max(SEPARATORS, key=lambda mark: len(_split(first, mark)))
+    if len(_split(first, separator)) < 2:
+        raise FormatError(
+            f"{name}: its first line has no tab, comma or semicolon: {first[:60]!r}. The first line names the columns; "
+            "delete what stands above it."
+        )
+    reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            if reader.line_num > line:  # a cell with line ends in it, or several lines that a quotation mark holds
+                _require_one_row(cells, separator, name, line, reader.line_num)
+            yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise FormatError(
+            f'{name}, line {line}: a quotation mark (") that is not closed, or one too many. Take it away, or write it '
+            'twice ("") inside of a quoted cell.'
+        ) from error
+
+
+def _split(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        return line.split(separator)
+
+
+def _require_one_row(cells: list[str], separator: str, name: str, begun: int, ended: int) -> None:
+    """Rows that a pair of odd quotation marks joins leave as many separators in the cell as the rows had."""
+    for cell in cells:
+        if "\n" in cell and cell.count(separator) >= max(1, len(cells) - 1) * cell.count("\n"):
+            raise FormatError(
+                f'{name}, line {begun}: a quotation mark (") makes one cell of all up to line {ended}. Take it away.'
+            )
+
+
+def _header(cells: list[str], line: int, name: str) -> list[str]:
+    header = [cell.strip() for cell in cells]
+    while header and not header[-1]:
+        header.pop()
+    for place, cell in enumerate(header):
+        if not cell and place:
+            raise FormatError(f"{name}, line {line}: column {place + 1} has no name. Name it, or delete it.")
+        if "\n" in cell:
+            raise FormatError(
+                f"{name}, line {line}: the name of column {place + 1} runs over two lines. Write it in one."
+            )
+    if len(header) < 2:
+        raise FormatError(f"{name}, line {line}: one column is named, where a table has two or more.")
+    return header
+
+
+def _cells(count: int) -> str:
+    return f"{count} cell{'' if count == 1 else 's'}"
+
+
+def _of_header(count: int, width: int) -> str:
+    """What another number of cells than the header's may come from."""
+    if count == width + 1:
+        return (
+            f"and the header {width}. Are the first cells row names of R's write.table? Write it with col.names=NA. Is "
+            "there a separator inside of a value? Put that in quotes."
+        )
+    if count < width:
+        return f"and the header {width}. Is the file cut short, or a cell missing?"
+    return f"and the header {width}. A separator inside of a value? Put that in quotes, or use another separator."
+
+
+def _instead(word: str) -> str:
+    """What is wrong with a word where a number is expected, and what to write."""
+    if re.fullmatch(r"[-+]?\d{1,3}(?:[.\s]?\d{3})*,\d+", word):
+        return "is written with a decimal comma. Write a decimal point."
+    if re.fullmatch(r"[-+]?(?:inf|infinity)", word, re.I) or NUMBER.fullmatch(word):
+        return "is no finite number. Leave the cell empty where there is no value."
+    return "is no number. Leave the cell empty where there is no value."
