@@ -159,7 +159,8 @@ def _require_size(size: int, given: Path | str, what: str, at_most: int) -> None
 
 
 def _unreadable(given: Path | str, what: str, path: Path, error: Exception) -> StudyError:
-    why = getattr(error, "strerror", None) or "its name is no path"
+    looped = "its symbolic links lead in a circle" if isinstance(error, RuntimeError) else "its name is no path"
+    why = getattr(error, "strerror", None) or looped
     near = _nearest(path)
     hint = f" Beside it is {near}." if near else ""
     return StudyError(

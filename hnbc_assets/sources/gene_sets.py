@@ -21,6 +21,7 @@ from hnbc_assets.redaction import redacted
 from hnbc_assets.sources import archived
 from hnbc_assets.sources.http_answers import is_web_page
 from hnbc_assets.sources.listing import InHand, Listing, digest, fetch_listing
+from hnbc_assets.user_files import LIST_BYTES, decode, read_bytes, unpacked
 
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive, Wanted
@@ -98,7 +99,7 @@ def _listing(client: Client | None, archive: Archive | None, locations: Iterable
     for location in locations:
         if location.startswith(FILE):
             path = Path(location.removeprefix(FILE))
-            replies.append(_in_hand(location, path.name, _local((folder or Path()) / path, location)))
+            replies.append(_in_hand(location, path.name, _local(path, folder)))
         elif client is None:
             raise StudyError(f"{location} is an address, and no client was given to fetch it.")
         elif version := version_in(location):
@@ -253,11 +254,8 @@ def _read_delimited(path: Path) -> pd.DataFrame:
     return pd.DataFrame([(row + [""] * width)[:width] for row in rows], columns=names, dtype=object)
 
 
-def _local(path: Path, location: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StudyError(
-            f"The gene list {location.removeprefix(FILE)} cannot be read ({error.strerror}: {path}). "
-            "Paths in a study file start at its folder."
-        ) from error
+def _local(path: Path, folder: Path | None) -> bytes:
+    """A list of the user's, which is text in UTF-8, packed or not."""
+    content = read_bytes(path, "gene list", folder=folder, at_most=LIST_BYTES)
+    decode(unpacked(content, path.as_posix(), at_most=LIST_BYTES), path.as_posix())
+    return content

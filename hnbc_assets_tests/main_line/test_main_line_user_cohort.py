@@ -97,6 +97,13 @@ def test_users_patients_are_counted_and_scored(lake):
     assert cohorts.source.tolist() == ["SIMULATED table hospital_a.csv", "SIMULATED table hospital_b.parquet"]
 
 
+def test_it_is_told_whether_a_users_tables_name_the_same_patients(lake):
+    told = lake.ask("SELECT asset, passed, description FROM check_results WHERE check_name = 'ids_as_written'")
+    assert sorted(told.asset) == ["cohorts/hospital_a", "cohorts/hospital_b"]
+    assert told.passed.all()
+    assert told.description.str.contains(f"{N} samples read").all()
+
+
 def test_the_signature_is_judged_in_users_cohorts_as_independent_ones(lake):
     judged = lake.ask("""
         SELECT cohort_id, independent, estimate FROM prognostic_performance
