@@ -75,8 +75,16 @@ def _place(place: Place, live: bool) -> Place:
 
 def _study(place: Place, study: Study) -> Finding:
     from hnbc_assets.commands.machine import Finding
+    from hnbc_assets.defs.preflight import require_files
+    from hnbc_assets.errors import HnbcError
 
-    return Finding("study", f"{study.name}, {len(study.cohorts)} cohorts ({place.study_file})", True)
+    named = f"{study.name}, {len(study.cohorts)} cohorts ({place.study_file})"
+    try:
+        study.require_fit(place.upstream)
+        require_files(study, simulated=place.simulated)
+    except HnbcError as error:
+        return Finding("study", f"{named}: {error}", False)
+    return Finding("study", named, True)
 
 
 def _print_findings(findings: list[Finding]) -> None:

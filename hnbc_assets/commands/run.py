@@ -87,8 +87,7 @@ def _run(
         wait_for_runs(instance)
         if not selections:
             keys = _left(home, executor, everything)
-        if not home.place.simulated:
-            _ask_first(home, chosen_study, keys)
+        _look_first(home, chosen_study, keys)
         becomes = "the same command makes all of the selection again" if selections else "the next run completes it"
         interruption.advice = f"What was finished is kept; {becomes}."
         told = execute(home, instance, STUDY, keys, executor, verbose, interruption)
@@ -107,13 +106,23 @@ def _run(
     return exit_status([told])
 
 
-def _ask_first(home: Home, chosen_study: Study, keys: Sequence[Any] | None) -> None:
-    """Find out that an address is dead in seconds, before gigabytes are fetched from others."""
+def _look_first(home: Home, chosen_study: Study, keys: Sequence[Any] | None) -> None:
+    """Find out that a file, a gene set or an address is not there in seconds, before gigabytes are fetched."""
     from hnbc_assets.commands.addresses_asked import ask_first
+    from hnbc_assets.defs.preflight import fetch_sets, require_files
+    from hnbc_assets.defs.resources import open_archive_to_fetch, open_client
+    from hnbc_assets.defs.upstreams import GENE_SETS
 
     fetched = None if keys is None else ["/".join(key.path[1:]) for key in keys if key.path[0] == "raw"]
-    if fetched is None or fetched:
-        ask_first(home.place, chosen_study, fetched)
+    if fetched is not None and not fetched:
+        return
+    require_files(chosen_study, simulated=home.place.simulated, objects=fetched)
+    if home.place.simulated:
+        return
+    ask_first(home.place, chosen_study, fetched)
+    if (fetched is None or GENE_SETS in fetched) and GENE_SETS not in chosen_study.releases.pin:
+        with open_client(home.place, chosen_study) as client:
+            fetch_sets(chosen_study, client, open_archive_to_fetch(home.place, chosen_study))
 
 
 def _left(home: Home, executor: str | None, everything: bool) -> list[Any] | None:

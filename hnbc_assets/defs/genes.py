@@ -9,11 +9,11 @@ import dagster as dg
 import pandas as pd
 
 from hnbc_assets.defs import checks
+from hnbc_assets.defs.preflight import require_sets
 from hnbc_assets.defs.publishing import Check, Publication
 from hnbc_assets.defs.releases import GENE_SETS
 from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import Stage
-from hnbc_assets.errors import StudyError
 from hnbc_assets.study_sources import LocalOrRemote
 from hnbc_assets.tables import (
     AnoikisGenes,
@@ -41,8 +41,8 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         from hnbc_assets.science.genes.anoikis import merge_lists
 
         lists = {}
-        for given in study.anoikis_genes:
-            lists |= _anoikis_list(stage, manifest, given)
+        for number in range(len(study.anoikis_genes)):
+            lists |= _anoikis_list(stage, manifest, number)
         table = merge_lists(lists)
         return Publication(table, metadata={name: len(genes) for name, genes in lists.items()})
 
@@ -128,18 +128,14 @@ def read_sets(stage: Stage, manifest: pd.DataFrame, file: LocalOrRemote) -> dict
     return read_gmt(gene_set_path(stage, manifest, file))
 
 
-def _anoikis_list(stage: Stage, manifest: pd.DataFrame, given) -> dict[str, list[str]]:  # noqa: ANN001
+def _anoikis_list(stage: Stage, manifest: pd.DataFrame, number: int) -> dict[str, list[str]]:
     """One list of the study: name of each set to its genes."""
     from hnbc_assets.sources.gene_sets import read_genecards
 
+    given = stage.study.anoikis_genes[number]
     if given.genecards:
         table = read_genecards(gene_set_path(stage, manifest, given.genecards), given.min_relevance)
         return {given.name: list(table.gene)}
     sets = read_sets(stage, manifest, given.gmt)
-    lost = [name for name in given.sets if name not in sets]
-    if lost:
-        raise StudyError(
-            f"anoikis_genes '{given.name}': {given.gmt.shown} has no set {lost}. "
-            f"It has {len(sets)} sets, among them {list(sets)[:3]}."
-        )
+    require_sets(stage.study, number, sets)
     return {f"{given.name}: {name}": sets[name] for name in given.sets or sets}

@@ -11,7 +11,7 @@ from itertools import pairwise
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets.defs import gates, ingest_checks
+from hnbc_assets.defs import gates, ingest_checks, preflight
 from hnbc_assets.defs.in_use import VERSIONED_ON, InUse
 from hnbc_assets.defs.publishing import Check, Publication
 from hnbc_assets.defs.resources import open_archive, open_archive_to_fetch, open_client
@@ -41,6 +41,8 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
         from hnbc_assets.sources.progress import ConsoleProgress
 
         archive = open_archive_to_fetch(stage.place, stage.study)
+        if upstream.raw != GENE_SETS:  # a misspelt set is told before gigabytes are fetched
+            preflight.require_archived_sets(stage.study, archive)
         in_use = InUse(stage, upstream)
         previous = in_use.manifest()
         if previous is not None and len(previous):
@@ -53,6 +55,8 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
                 told = ConsoleProgress(upstream.raw)
                 manifest = upstream.fetch(client, archive, progress=told, previous=previous)
                 about = upstream.about(client)
+            if upstream.raw == GENE_SETS:
+                preflight.require_archived_sets(stage.study, archive)
         release = fetched_release(upstream.kind, manifest)
         said = {"files": len(manifest), "archived_bytes": int(manifest.size_bytes.sum()), "release": release} | about
         return Publication(

@@ -36,6 +36,12 @@ NAMES = {
     "response": ("response", "pathologic_response_pcr_rd", "pcr"),
 }
 TESTS = ("her2_ihc", "her2_ihc_score", "her2_fish")
+SLOTS = (*NAMES, *(f"{endpoint}_{part}" for endpoint in ENDPOINTS for part in ("event", *DAYS_PER)))
+
+
+def is_slot(name: str) -> bool:
+    """Whether `columns` of a cohort may have it: what a patient has, an endpoint's time in some unit, its event."""
+    return name in SLOTS
 
 
 def record(clinical: pd.DataFrame, columns: Mapping[str, str] | None, vocabulary: Vocabulary) -> Recorded:
@@ -57,7 +63,7 @@ def record(clinical: pd.DataFrame, columns: Mapping[str, str] | None, vocabulary
             raise StudyError(
                 f"There is no column {name!r} for {slot}; the columns are {', '.join(map(str, clinical))}."
             )
-        if slot not in NAMES and not re.fullmatch(rf"({'|'.join(ENDPOINTS)})_(event|days|months|years)", slot):
+        if not is_slot(slot):
             raise StudyError(
                 f"{slot!r} is no slot of the study; slots are {', '.join(NAMES)}, and os_days, os_event …."
             )

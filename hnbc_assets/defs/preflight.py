@@ -1,0 +1,195 @@
+"""What a study says of its own files, held against them before anything is downloaded.
+
+Belongs here: whether files are there and can be read, gene lists have the sets that are named, tables the columns.
+Does not: settings by themselves (study.py), addresses (sources/addresses_probed), what is read of the files later.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hnbc_assets.defs.upstreams import GENE_SETS, object_name
+from hnbc_assets.errors import (
+    DamagedDownload,
+    DownloadsIncomplete,
+    HnbcError,
+    StudyError,
+    UpstreamRefused,
+    UpstreamUnreachable,
+)
+from hnbc_assets.study import Study
+from hnbc_assets.study_mistakes import one_of
+from hnbc_assets.study_sources import LocalOrRemote, TableSource
+
+if TYPE_CHECKING:
+    from hnbc_assets.sources.archive import Archive
+    from hnbc_assets.sources.http import Client
+
+Place = tuple[str | int, ...]
+Mistake = tuple[Place, HnbcError]
+
+
+def require_files(study: Study, *, simulated: bool, objects: Collection[str] | None = None) -> None:
+    """Refuse a study of whose own files one is missing, cannot be read, or lacks what the study names in it.
+
+    Parameters
+    ----------
+    simulated : gene sets of simulated genes stand in for some of the study's
+    objects : the upstream objects that are to be fetched (`table/mine`, `gene_sets`); default all
+
+    Raises
+    ------
+    StudyError
+        All mistakes, a line each: where the setting stands, what is wrong, the nearest that there is, what to write.
+    """
+    found = [f"  {study.where(*place)}: {error}" for place, error in _mistakes(study, simulated, objects)]
+    if found:
+        raise StudyError("Files of the study cannot be used as it says:\n" + "\n".join(dict.fromkeys(found)))
+
+
+def require_sets(study: Study, number: int, known: Collection[str]) -> None:
+    """Refuse a gene list of whose sets one is not in its file.
+
+    Parameters
+    ----------
+    number : of the list in anoikis_genes, from 0
+    known : the names of the sets in its file
+
+    Raises
+    ------
+    StudyError
+        With the line of each set that is not there, and the nearest that is.
+    """
+    lost = [f"{study.where(*place)}: {error}" for place, error in _lost_sets(study, number, known)]
+    if lost:
+        raise StudyError("\n".join(lost))
+
+
+def require_archived_sets(study: Study, archive: Archive) -> None:
+    """Refuse a study that names sets which its lists in the archive lack; lists not fetched yet are passed over.
+
+    Raises
+    ------
+    StudyError
+        With the line of each set that is not there, and the nearest that is.
+    """
+    from hnbc_assets.sources.gene_sets import SOURCE, read_gmt
+
+    kept = archive.manifest(SOURCE)
+    for number, genes in enumerate(study.anoikis_genes):
+        if genes.gmt is None or not genes.sets:
+            continue
+        rows = kept[kept["file_id"] == genes.gmt.location].sort_values("retrieved_at")
+        if len(rows):
+            require_sets(study, number, list(read_gmt(archive.locate(rows.iloc[-1]))))
+
+
+def fetch_sets(study: Study, client: Client, archive: Archive) -> None:
+    """Have the lists whose sets the study names in the archive, before anything larger is fetched, and look into them.
+
+    A list that cannot be had now is no matter of the study: the step that fetches all lists says why.
+
+    Raises
+    ------
+    StudyError
+        As `require_archived_sets`.
+    """
+    from hnbc_assets.sources import gene_sets
+
+    wanted = [genes.gmt.location for genes in study.anoikis_genes if genes.gmt is not None and genes.sets]
+    with suppress(UpstreamUnreachable, UpstreamRefused, DamagedDownload, DownloadsIncomplete):
+        gene_sets.fetch(client, archive, wanted, folder=study.folder)
+    require_archived_sets(study, archive)
+
+
+def _lost_sets(study: Study, number: int, known: Collection[str]) -> Iterator[Mistake]:
+    given = study.anoikis_genes[number]
+    for place, name in enumerate(given.sets):
+        if name not in known:
+            told = f"{given.gmt.location} has no set '{name}'; {_nearest(name, known)}. Write one that it has."
+            yield ("anoikis_genes", number, "sets", place), StudyError(told)
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    """The nearest of what may be thousands of sets, or some that have a word in common."""
+    words = {word for word in re.split(r"\W+|_", name.lower()) if len(word) > 3}
+    alike = [one for one in known if words & set(re.split(r"\W+|_", one.lower()))]
+    told = one_of(name, alike or list(known))
+    return f"of {len(known):,} sets, {told}"
+
+
+def _mistakes(study: Study, simulated: bool, objects: Collection[str] | None) -> Iterator[Mistake]:
+    from hnbc_assets.science.cohorts.clinical_named import SLOTS, is_slot
+
+    for name, cohort in study.cohorts.items():
+        if objects is not None and object_name(name, cohort.source) not in objects:
+            continue
+        for slot in cohort.columns or {}:
+            if not is_slot(slot):
+                told = f"'{slot}' is nothing that a patient has here; {one_of(slot, SLOTS)}. Write one of them."
+                yield ("cohorts", name, "columns", slot), StudyError(told)
+        if isinstance(cohort.source, TableSource):
+            yield from _of_tables(study, name, cohort.source, cohort.columns or {})
+    if objects is None or GENE_SETS in objects:
+        yield from _of_lists(study, simulated)
+
+
+def _of_tables(study: Study, name: str, source: TableSource, columns: Mapping[str, str]) -> Iterator[Mistake]:
+    from hnbc_assets.sources.user_table import examine
+    from hnbc_assets.user_files import locate
+
+    place: Place = ("cohorts", name, "source")
+    absent = False
+    for kind in ("expression", "clinical"):
+        try:
+            locate(getattr(source, kind), f"{kind} table", folder=study.folder)
+        except StudyError as error:
+            absent = True
+            yield (*place, kind), error
+    if absent:
+        return
+    try:
+        _, known = examine(source.expression, source.clinical, folder=study.folder)
+    except HnbcError as error:
+        yield place, error
+        return
+    for slot, column in columns.items():
+        if column not in known:
+            told = f"{source.clinical} has no column '{column}'; {one_of(column, known)}. Write one that it has."
+            yield ("cohorts", name, "columns", slot), StudyError(told)
+
+
+def _of_lists(study: Study, simulated: bool) -> Iterator[Mistake]:
+    from hnbc_assets.sources.gene_sets import read_genecards, read_gmt, read_marker_table
+
+    for name, file in study.gene_sets(simulated).items():
+        _, wrong = _list(study, file, read_marker_table if name == "markers" else read_gmt)
+        yield from ((("microenvironment", name, "file"), error) for error in wrong)
+    for number, genes in enumerate(study.anoikis_genes):
+        kind, file = ("gmt", genes.gmt) if genes.gmt is not None else ("genecards", genes.genecards)
+        sets, wrong = _list(study, file, read_gmt if kind == "gmt" else read_genecards)
+        yield from ((("anoikis_genes", number, kind, "file"), error) for error in wrong)
+        if sets is not None:
+            yield from _lost_sets(study, number, list(sets))
+    for name, file in study.enrichment.collections.items():
+        _, wrong = _list(study, file, read_gmt)
+        yield from ((("enrichment", "collections", name, "file"), error) for error in wrong)
+
+
+def _list(
+    study: Study, file: LocalOrRemote | None, read: Callable[[Path], Any]
+) -> tuple[Any | None, tuple[HnbcError, ...]]:
+    """What a list that lies with the study holds, or what is wrong with it; neither of one that has an address."""
+    from hnbc_assets.sources.gene_sets import release
+
+    if file is None or file.file is None:
+        return None, ()
+    try:
+        release(None, [file.location], folder=study.folder)  # that it is there, whole, and text
+        return read(study.folder / file.file), ()
+    except HnbcError as error:
+        return None, (error,)
