@@ -1,14 +1,16 @@
 """Settings of a study that are each in order and do not fit together.
 
-Belongs here: what one setting says of another: names of cohorts, upstreams and lists. Does not: a setting by itself
-(study.py, study_sources.py, study_operation.py), files that the study names (defs/preflight.py).
+Belongs here: what one setting says of another: names of cohorts, upstreams and lists; sets that a list does not have.
+Does not: a setting by itself (study.py, study_sources.py, study_operation.py), reading files (defs/preflight.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+from hnbc_assets.errors import StudyError
 from hnbc_assets.study_mistakes import one_of
 from hnbc_assets.study_reading import Place
 from hnbc_assets.study_sources import Source, object_name
@@ -29,6 +31,43 @@ def objects(study: Study) -> list[str]:
     """Every upstream object that the study fetches, by the names that a pin may have."""
     found = [object_name(name, cohort.source) for name, cohort in study.cohorts.items()]
     return [*dict.fromkeys(found), "gene_sets", *(["gdsc"] if study.drugs else [])]
+
+
+def require_sets(study: Study, number: int, known: Collection[str]) -> None:
+    """Refuse a gene list of whose sets one is not in its file.
+
+    Parameters
+    ----------
+    number : of the list in anoikis_genes, from 0
+    known : the names of the sets in its file
+
+    Raises
+    ------
+    StudyError
+        With the line of each set that is not there, and the nearest that is.
+    """
+    lost = [f"{study.where(*place)}: {told}" for place, told in lost_sets(study, number, known)]
+    if lost:
+        raise StudyError("\n".join(lost))
+
+
+def lost_sets(study: Study, number: int, known: Collection[str]) -> Iterator[tuple[Place, str]]:
+    """The sets that a gene list is to have and its file, which has the known ones, has not."""
+    given = study.anoikis_genes[number]
+    for place, name in enumerate(given.sets):
+        if name not in known and given.gmt is not None:
+            told = f"{given.gmt.location} has no set '{name}'; of {len(known):,} sets, {_nearest_set(name, known)}"
+            yield ("anoikis_genes", number, "sets", place), f"{told}. Write one that it has."
+
+
+def _nearest_set(name: str, known: Collection[str]) -> str:
+    """The nearest of what may be thousands of sets: of those that have a word in common, if there are any."""
+    words = _words(name)
+    return one_of(name, [one for one in known if words & _words(one)] or list(known)[:20])
+
+
+def _words(name: str) -> set[str]:
+    return {word for word in re.split(r"\W+|_", name.lower()) if len(word) > 3 and word != "gobp"}
 
 
 def _other_cohorts(study: Study) -> Iterator[tuple[Place, str]]:

@@ -9,11 +9,11 @@ import dagster as dg
 import pandas as pd
 
 from hnbc_assets.defs import checks
-from hnbc_assets.defs.preflight import require_sets
 from hnbc_assets.defs.publishing import Check, Publication
 from hnbc_assets.defs.releases import GENE_SETS
 from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import Stage
+from hnbc_assets.study_contradictions import require_sets
 from hnbc_assets.study_sources import LocalOrRemote
 from hnbc_assets.tables import (
     AnoikisGenes,

@@ -6,7 +6,6 @@ Does not: settings by themselves (study.py), addresses (sources/addresses_probed
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +21,7 @@ from hnbc_assets.errors import (
     UpstreamUnreachable,
 )
 from hnbc_assets.study import Study
+from hnbc_assets.study_contradictions import lost_sets, require_sets
 from hnbc_assets.study_mistakes import one_of
 from hnbc_assets.study_sources import LocalOrRemote, TableSource
 
@@ -49,24 +49,6 @@ def require_files(study: Study, *, simulated: bool, objects: Collection[str] | N
     found = [f"  {study.where(*place)}: {error}" for place, error in _mistakes(study, simulated, objects)]
     if found:
         raise StudyError("Files of the study cannot be used as it says:\n" + "\n".join(dict.fromkeys(found)))
-
-
-def require_sets(study: Study, number: int, known: Collection[str]) -> None:
-    """Refuse a gene list of whose sets one is not in its file.
-
-    Parameters
-    ----------
-    number : of the list in anoikis_genes, from 0
-    known : the names of the sets in its file
-
-    Raises
-    ------
-    StudyError
-        With the line of each set that is not there, and the nearest that is.
-    """
-    lost = [f"{study.where(*place)}: {error}" for place, error in _lost_sets(study, number, known)]
-    if lost:
-        raise StudyError("\n".join(lost))
 
 
 def require_archived_sets(study: Study, archive: Archive) -> None:
@@ -104,22 +86,6 @@ def fetch_sets(study: Study, client: Client, archive: Archive) -> None:
     with suppress(UpstreamUnreachable, UpstreamRefused, DamagedDownload, DownloadsIncomplete):
         gene_sets.fetch(client, archive, wanted, folder=study.folder)
     require_archived_sets(study, archive)
-
-
-def _lost_sets(study: Study, number: int, known: Collection[str]) -> Iterator[Mistake]:
-    given = study.anoikis_genes[number]
-    for place, name in enumerate(given.sets):
-        if name not in known:
-            told = f"{given.gmt.location} has no set '{name}'; {_nearest(name, known)}. Write one that it has."
-            yield ("anoikis_genes", number, "sets", place), StudyError(told)
-
-
-def _nearest(name: str, known: Collection[str]) -> str:
-    """The nearest of what may be thousands of sets, or some that have a word in common."""
-    words = {word for word in re.split(r"\W+|_", name.lower()) if len(word) > 3}
-    alike = [one for one in known if words & set(re.split(r"\W+|_", one.lower()))]
-    told = one_of(name, alike or list(known))
-    return f"of {len(known):,} sets, {told}"
 
 
 def _mistakes(study: Study, simulated: bool, objects: Collection[str] | None) -> Iterator[Mistake]:
@@ -174,7 +140,7 @@ def _of_lists(study: Study, simulated: bool) -> Iterator[Mistake]:
         sets, wrong = _list(study, file, read_gmt if kind == "gmt" else read_genecards)
         yield from ((("anoikis_genes", number, kind, "file"), error) for error in wrong)
         if sets is not None:
-            yield from _lost_sets(study, number, list(sets))
+            yield from ((place, StudyError(told)) for place, told in lost_sets(study, number, list(sets)))
     for name, file in study.enrichment.collections.items():
         _, wrong = _list(study, file, read_gmt)
         yield from ((("enrichment", "collections", name, "file"), error) for error in wrong)

@@ -29,7 +29,6 @@ from hnbc_assets.defs.publishing import (
     figure_metadata,
 )
 from hnbc_assets.defs.step import KINDS, Fetched, Step, argument_names, asset_ins, call_arguments, wanted_inputs
-from hnbc_assets.defs.upstreams import GENE_SETS
 from hnbc_assets.errors import GateHeld, StudyError
 from hnbc_assets.lake.attempts import begin, fail, succeed
 from hnbc_assets.lake.checks import CheckOutcome, record
@@ -157,7 +156,7 @@ class Stage:
             ins=asset_ins(step.wanted),
             deps=[step.fetches.look] if step.fetches else [],
             check_specs=[spec for d in step.described for spec in check_specs(d)],
-            op_tags=FIRST if step.fetches and step.fetches.upstream == GENE_SETS else {},
+            op_tags=FIRST if step.fetches and step.fetches.first else {},
         )
         def body(context: dg.AssetExecutionContext, **frames: pd.DataFrame) -> Iterator[Any]:
             guard(context, self.study, self.place)

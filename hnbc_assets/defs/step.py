@@ -25,10 +25,14 @@ Wanted = dict[str, str | dict[str, str]]
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a raw asset fetches: the upstream object, and the observed source that knows the object's release."""
+    """What a raw asset fetches: the upstream object, and the observed source that knows the object's release.
+
+    `first` says that it is small and shows mistakes of the study: it is fetched before gigabytes.
+    """
 
     upstream: str
     look: str
+    first: bool = False
 
 
 @dataclass(frozen=True)
