@@ -1,0 +1,46 @@
+"""Raw assets tell what the upstream says beside the files, and nothing hangs on it."""
+
+from __future__ import annotations
+
+import dagster as dg
+import httpx
+import pytest
+
+from hnbc_assets.defs import releases
+from hnbc_assets.defs.stage import Stage
+from hnbc_assets.lake.io_manager import LakeIOManager
+from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.simulated import Simulation, transport
+from hnbc_assets.study import PACKAGED, Place, load_study
+
+SMALL = Simulation(n_genes=1500, n_tcga=60, n_discovery=30, n_validation=30, n_metabric=30, n_lines=40, n_drugs=20)
+
+
+def fetched(place, monkeypatch, portal=None):
+    """Materialise METABRIC's raw asset where the portal answers something else; its metadata and data version."""
+    real = transport(SMALL)
+
+    def answer(request):
+        return portal if portal and request.url.host == "www.cbioportal.org" else real.handle_request(request)
+
+    client = lambda *_: connect("simulated", transport=httpx.MockTransport(answer))  # noqa: E731
+    monkeypatch.setattr(releases, "open_client", client)
+    stage = Stage("releases", load_study(place.study_file), place, ("tables/database.py",))
+    made = next(one for one in releases.assets(stage) if one.key.path[:2] == ["raw", "cbioportal"])
+    io_manager = LakeIOManager(root=str(place.data_lake), study_hash=stage.study.hash, upstream=place.upstream)
+    ended = dg.materialize([made], resources={"io_manager": io_manager})
+    (event,) = ended.asset_materializations_for_node(made.op.name)
+    return event.metadata, event.tags["dagster/data_version"]
+
+
+@pytest.mark.parametrize(
+    "portal", [httpx.Response(200, json={"importDate": None}), httpx.Response(503)], ids=["null", "out of order"]
+)
+def test_a_portal_that_tells_no_import_date_changes_no_release_and_fails_nothing(tmp_path, monkeypatch, portal):
+    place = Place("simulated", tmp_path / "lake", PACKAGED)
+    told, version = fetched(place, monkeypatch)
+    assert told["importDate"].value == "2026-03-02 10:00:00"
+    again, same = fetched(Place("simulated", tmp_path / "other", PACKAGED), monkeypatch, portal)
+    assert again["importDate"].value.startswith("not told")
+    assert (again["release"].value, same) == (told["release"].value, version)
+    assert len(told["release"].value) == 12
