@@ -59,7 +59,7 @@ def stated(client: Client, study: str, file: str) -> Stated:
     failed: list[HnbcError] = []
     for url in client.addresses.of("cbioportal.pointer", study=study, file=file):
         try:
-            return _stated_at(client, url)
+            return _stated_at(client, url, table=file.startswith("data"))
         except (UpstreamRefused, UpstreamUnreachable, DamagedDownload) as error:
             failed.append(error)
     worst = min(failed, key=lambda error: isinstance(error, UpstreamRefused))
@@ -68,8 +68,11 @@ def stated(client: Client, study: str, file: str) -> Stated:
     raise type(worst)(f"The hub's word on {study}/{file} could not be had: {told}{hint}") from worst
 
 
-def _stated_at(client: Client, url: str) -> Stated:
-    """What one address says; an answer that is no file of the repository is asked for once more."""
+def _stated_at(client: Client, url: str, *, table: bool) -> Stated:
+    """What one address says; an answer that is no file of the repository is asked for once more.
+
+    A `table` ends in a line end: that is all that tells whether one is whole that has no pointer.
+    """
     for attempt in (1, 2):
         content = client.get(url).content
         wrong = "the answer was empty" if not content else "a web page came" if is_web_page(content) else None
@@ -77,6 +80,8 @@ def _stated_at(client: Client, url: str) -> Stated:
             pointer = git_lfs.read_pointer(content)
         except ValueError as error:
             pointer, wrong = None, f"the answer {error}"
+        if wrong is None and pointer is None and table and content[-1:] not in (b"\n", b"\r"):
+            wrong = "the answer's last line does not end, so that it may be cut short"
         if wrong is None:
             if pointer is not None:
                 return Stated(url, pointer.sha256, pointer.size_bytes)
@@ -87,7 +92,10 @@ def _stated_at(client: Client, url: str) -> Stated:
 
 
 class Hub:
-    """A study at the hub. `folder` is where its tar lies, hidden, while its members are taken out."""
+    """A study at the hub, whose files' ids are their names in the tar: STUDY/FILE.
+
+    `folder` is where the tar lies, hidden, while its members are taken out.
+    """
 
     def __init__(self, study: str, folder: Path) -> None:
         self.study = study
@@ -154,7 +162,7 @@ class Hub:
             self.tar.unlink(missing_ok=True)
         for one in targets:
             if one.file_id not in rows and one.file_id not in lacking:
-                lacking[one.file_id] = UpstreamInconsistent(f"{got.url} has no member {one.path}.")
+                lacking[one.file_id] = UpstreamInconsistent(f"{got.url} has no member {one.file_id}.")
         return lacking
 
     def _from_repository(
@@ -194,7 +202,7 @@ class Hub:
             offers = {str(one.sha256): str(error) for one in wanted}
         placed, refused = [], {}
         for one in wanted:
-            file = one.path.rpartition("/")[2]
+            file = one.file_id.rpartition("/")[2]
             urls = client.addresses.of("cbioportal.media", study=self.study, file=file)
             offer = offers[str(one.sha256)]
             if isinstance(offer, str):
@@ -215,7 +223,7 @@ def _members(
     """
     from isal import igzip
 
-    by_name = {one.path: one for one in targets}
+    by_name = {one.file_id: one for one in targets}
     try:
         with igzip.open(packed, "rb") as plain, tarfile.open(fileobj=plain, mode="r|", bufsize=BLOCK_BYTES) as tar:
             for member in tar:
@@ -234,15 +242,15 @@ def _member(
     """Land one member, if it is what its pointer says; otherwise say what it is."""
     stream = tar.extractfile(member) if member.isreg() else None
     if stream is None:
-        return UpstreamInconsistent(f"{wanted.path} in {url} is a link or no file, which is not followed.")
+        return UpstreamInconsistent(f"{wanted.file_id} in {url} is a link or no file, which is not followed.")
     says = f"the hub's repository states {wanted.size_bytes} bytes, sha256 {wanted.sha256}"
     if member.size != wanted.size_bytes:
         start = stream.read(git_lfs.LARGEST_POINTER_BYTES)
         if start.startswith(git_lfs.POINTER_START):
             return UpstreamInconsistent(
-                f"{wanted.path} in {url} is a Git LFS pointer instead of the data: the hub packed no large files."
+                f"{wanted.file_id} in {url} is a Git LFS pointer instead of the data: the hub packed no large files."
             )
-        return _other_state(f"{wanted.path} in {url} has {member.size} bytes; {says}.")
+        return _other_state(f"{wanted.file_id} in {url} has {member.size} bytes; {says}.")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Part(target)
     part.discard()
@@ -253,7 +261,7 @@ def _member(
             file.write(block)
     if sha256.hexdigest() != wanted.sha256:
         part.discard()
-        return _other_state(f"{wanted.path} in {url} has sha256 {sha256.hexdigest()}; {says}.")
+        return _other_state(f"{wanted.file_id} in {url} has sha256 {sha256.hexdigest()}; {says}.")
     part.land(target)
     return Landed(member.size, None, sha256.hexdigest(), url)
 

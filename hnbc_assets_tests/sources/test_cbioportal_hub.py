@@ -202,6 +202,9 @@ def test_a_file_that_git_holds_as_it_is_needs_no_tar(hub, archive):
     assert list(rows["url"]) == [f"https://{REPOSITORY}/public/{STUDY}/{name}" for name in NAMES]
     assert hub.bodies() == []
     assert set(rows["release"]) == {cbioportal.release(hub.client, STUDY, profile="profile", mutations=True)}
+    hub.files |= {PATIENT_FILE: hub.files[PATIENT_FILE][:-2]}  # nobody states its size or checksum
+    with pytest.raises(DamagedDownload, match="last line does not end, so that it may be cut short, twice"):
+        fetch(hub, archive)
 
 
 @pytest.mark.parametrize(
