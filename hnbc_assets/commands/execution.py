@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
     from hnbc_assets.commands.narration import Told
 
-WORKER_TAG = "hnbc/worker"
 CODE_SERVER_TAG = ".dagster/grpc_info"  # where Dagster keeps the address of the code server that started a run
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -42,20 +41,22 @@ def execute(
     """Execute a job of the study in this process (or its own), telling what happens; `keys` are the assets, or all."""
     from dagster import build_reconstructable_job, execute_job
 
-    from hnbc_assets.commands import full_disk
-    from hnbc_assets.commands.narration import INVOCATION_TAG, Narrator
+    from hnbc_assets.commands import full_disk, origin
+    from hnbc_assets.commands.narration import Narrator
+    from hnbc_assets.defs.alerts import WORKER_TAG
 
-    invocation = uuid.uuid4().hex
+    run_id = str(uuid.uuid4())
     job = build_reconstructable_job("hnbc_assets.commands.job", "resolved_job", reconstructable_args=(name, executor))
-    with full_disk.unrepeated(), Narrator(instance, invocation, home.logs, interruption) as narrator:
+    with (
+        full_disk.unrepeated(),
+        origin.belonging(instance, name, run_id),
+        Narrator(instance, run_id, home.logs, interruption) as narrator,
+    ):
         result = execute_job(
             job,
             instance,
             run_config={"loggers": {"console": {"config": {"log_level": "INFO" if verbose else "CRITICAL"}}}},
-            tags={
-                INVOCATION_TAG: invocation,
-                WORKER_TAG: f"{socket.gethostname()}:{os.getpid()}",
-            },
+            tags={WORKER_TAG: f"{socket.gethostname()}:{os.getpid()}", **origin.tags()},
             asset_selection=keys,
             raise_on_error=False,
         )
@@ -95,6 +96,8 @@ def release_abandoned(instance: DagsterInstance) -> None:
 
 def _gone(run: DagsterRun) -> bool:
     """Whether the process that executes a run, or the code server that is its parent, is known to be gone."""
+    from hnbc_assets.defs.alerts import WORKER_TAG
+
     host, _, process = run.tags.get(WORKER_TAG, "").rpartition(":")
     if host:
         return host == socket.gethostname() and not _alive(int(process))

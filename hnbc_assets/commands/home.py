@@ -38,11 +38,12 @@ retention:
 # A run in the terminal writes there itself: its output is not caught for the UI.
 TERMINAL = "terminal.yaml"
 UNCAUGHT = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-WORKSPACE = """\
+MODULE, LOCATION = "hnbc_assets.definitions", "hnbc_assets"  # as workspace.yaml of the project has them
+WORKSPACE = f"""\
 load_from:
   - python_module:
-      module_name: hnbc_assets.definitions
-      location_name: hnbc_assets
+      module_name: {MODULE}
+      location_name: {LOCATION}
 """
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-STUDY, LOOK = "study", "look"
+STUDY, LOOK, REFRESH = "study", "look", "refresh"
 PLAIN_NAME = re.compile(r"(\d*\+)?([A-Za-z0-9_./*-]+)(\+\d*)?")
 
 if TYPE_CHECKING:

@@ -22,7 +22,6 @@ from hnbc_assets.errors import HnbcError
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-INVOCATION_TAG = "hnbc/invocation"
 STOPPED = "stopped"
 PAUSE_SECONDS = 0.25
 PATIENCE_SECONDS = 1.0  # a step that is done sooner has no line for its start
@@ -74,11 +73,11 @@ class Told:
 
 
 class Narrator:
-    """Follows the run with the given invocation tag in a thread of its own, from entering to leaving."""
+    """Follows the run that will have this id in a thread of its own, from entering to leaving."""
 
-    def __init__(self, instance: DagsterInstance, invocation: str, logs: Path, interruption: Any = None) -> None:
+    def __init__(self, instance: DagsterInstance, run_id: str, logs: Path, interruption: Any = None) -> None:
         self.told = Told()
-        self._instance, self._invocation, self._logs = instance, invocation, logs
+        self._instance, self._run_id, self._logs = instance, run_id, logs
         self._interruption = interruption
         self._stopping_said = False
         self._cursor: str | None = None
@@ -107,7 +106,7 @@ class Narrator:
 
     def _read(self) -> None:
         if self.told.run_id is None:
-            self.told.run_id = self._find()
+            self.told.run_id = self._run_id if self._instance.has_run(self._run_id) else None
         if self.told.run_id is None:
             return
         while True:
@@ -119,12 +118,6 @@ class Narrator:
             self._cursor = page.cursor
             if not page.has_more:
                 return
-
-    def _find(self) -> str | None:
-        from dagster import RunsFilter
-
-        found = self._instance.get_run_records(RunsFilter(tags={INVOCATION_TAG: self._invocation}), limit=1)
-        return found[0].dagster_run.run_id if found else None
 
     def _hear(self, event: Any, at: float) -> None:
         told, step, data = self.told, event.step_key, event.event_specific_data

@@ -92,7 +92,7 @@ def _refresh(
 def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: Any) -> list[Told]:
     """A look, then what is behind level by level, until nothing is that can be made."""
     from hnbc_assets.commands.execution import execute
-    from hnbc_assets.commands.job import LOOK, STUDY, as_keys, graph
+    from hnbc_assets.commands.job import LOOK, REFRESH, as_keys, graph
     from hnbc_assets.commands.turn import command_line
     from hnbc_assets.defs.automation import settled_raw
     from hnbc_assets.lake import unfinished
@@ -116,7 +116,7 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
                 f"{', '.join(wave[:3])} stay behind however often they are made: {plan.reasons[wave[0]]}"
             )
         _say(_why(plan, wave))
-        told = execute(home, instance, STUDY, as_keys(wave), None, verbose, interruption)
+        told = execute(home, instance, REFRESH, as_keys(wave), None, verbose, interruption)
         tolds.append(told)
         failed |= set(wave) - set(told.rows)
         if told.run_error:

@@ -29,7 +29,7 @@ from hnbc_assets.defs.upstreams import upstreams
 from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.study import Place, Study
 
-JOB = "study"
+JOB, REFRESH = "study", "refresh"
 
 
 def code_of(stage: str, *, simulated: bool) -> tuple[str, ...]:
@@ -121,6 +121,12 @@ def build_definitions(study: Study, place: Place | None = None) -> dg.Definition
                 JOB,
                 selection=dg.AssetSelection.all(),
                 description=f"The whole study: {study.title}.",
+                tags=tags,
+            ),
+            dg.define_asset_job(
+                REFRESH,
+                selection=dg.AssetSelection.all(),
+                description="What a refresh makes: of the study, just what is behind.",
                 tags=tags,
             ),
             look,

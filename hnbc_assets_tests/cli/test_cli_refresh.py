@@ -46,6 +46,18 @@ def test_an_empty_lake_is_filled_and_the_results_are_told(hnbc, standin, own_lak
     assert observed(own_lake, "gdc/one").release == "45.0"
 
 
+def test_the_ui_knows_a_refresh_as_one(hnbc, standin, own_lake):
+    from dagster import DagsterInstance
+
+    standin()
+    hnbc("refresh")
+    with DagsterInstance.from_config(str(own_lake.dagster_home)) as instance:
+        runs = [record.dagster_run for record in instance.get_run_records(ascending=True)]
+    assert [run.job_name for run in runs] == ["look", "refresh"]
+    assert {run.tags["hnbc/command"] for run in runs} == {"hnbc refresh"}
+    assert {run.remote_job_origin.location_name for run in runs} == {"hnbc_assets"}
+
+
 def test_nothing_new_makes_nothing_and_writes_nothing(hnbc, published):
     before = {path: path.stat().st_mtime_ns for path in published.tables.rglob("*.parquet")}
     database = published.database.stat().st_mtime_ns

@@ -122,6 +122,8 @@ def test_the_ui_s_instance_knows_the_run(hnbc, standin, lake_path):
         (run,) = instance.get_run_records()
         assert run.dagster_run.status == DagsterRunStatus.SUCCESS
         assert run.dagster_run.job_name == "study"
+        assert run.dagster_run.tags["hnbc/command"] == "hnbc run"
+        assert run.dagster_run.remote_job_origin.location_name == "hnbc_assets"
         assert not instance.telemetry_enabled
 
 

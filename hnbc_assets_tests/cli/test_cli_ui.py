@@ -1,5 +1,6 @@
 """`hnbc ui`: it answers, and ends with nothing left running."""
 
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+
+LOCATIONS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { origin { id repositoryLocationName } } } } }"
+RUNS = """{ runsOrError { ... on Runs { results {
+    runId pipelineName tags { key value } repositoryOrigin { id repositoryLocationName } } } } }"""
+RUNS_OF_JOB = """{ pipelineOrError(params: {
+    pipelineName: "study", repositoryName: "__repository__", repositoryLocationName: "hnbc_assets"
+}) { ... on Pipeline { runs { runId } } } }"""
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
 
@@ -24,14 +32,23 @@ def port():
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.full)]
 )
-def test_the_ui_answers_and_leaves_no_process_behind(start, port, lake_path, number, status):
-    """Webserver, daemon and the code servers that each of them starts: four processes, all ended."""
+def test_the_ui_answers_and_leaves_no_process_behind(start, port, lake_path, hnbc, standin, number, status):
+    """Webserver, daemon and the code servers that each of them starts: four processes, all ended.
+
+    A run of the terminal belongs to the code location that the UI shows, as a run that was launched there does.
+    """
+    standin()
+    assert hnbc("run", "--select", "raw/gdc/one").status == 0
     process = start("ui", "--port", str(port))
     assert f"http://127.0.0.1:{port}" in process.stdout.readline()
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("GET", "/server_info")
-    assert connection.getresponse().status == 200
-    connection.close()
+    wait_for(lambda: ask(port, LOCATIONS)["repositoriesOrError"]["nodes"])
+    (shown,) = ask(port, LOCATIONS)["repositoriesOrError"]["nodes"]
+    (run,) = ask(port, RUNS)["runsOrError"]["results"]
+    assert run["repositoryOrigin"] == shown["origin"]
+    assert run["pipelineName"] == "study"
+    assert {"key": "hnbc/command", "value": "hnbc run --select raw/gdc/one"} in run["tags"]
+    (of_repository,) = ask(port, RUNS_OF_JOB)["pipelineOrError"]["runs"]
+    assert of_repository["runId"] == run["runId"]
     wait_for(lambda: len(of_lake(lake_path) - {process.pid}) >= 4)
     os.kill(process.pid, number)
     _, said = process.communicate(timeout=60)
@@ -80,6 +97,17 @@ def test_a_group_that_ignores_sigterm_is_killed_with_its_grandchildren(tmp_path)
     group = os.getpgid(program._process.pid)
     stop([program], grace_seconds=0.3)
     assert subprocess.run(["pgrep", "-g", str(group), "-r", "R,S,D"], capture_output=True).stdout == b""
+
+
+def ask(port, query):
+    """What the webserver answers to a GraphQL query."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", "/graphql", json.dumps({"query": query}), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    assert answer.status == 200
+    said = json.load(answer)["data"]
+    connection.close()
+    return said
 
 
 def of_lake(lake_path):

@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 from listeners import TOKEN, body, mail_listener, plain, webhook_listener
 
-from hnbc_assets.defs.alerts import SENSOR, failure_of, sensors
+from hnbc_assets.defs.alerts import SENSOR, WORKER_TAG, failure_of, sensors
 from hnbc_assets.errors import GateHeld, UpstreamUnreachable
 from hnbc_assets.study import PACKAGED, Place, load_study
 from hnbc_assets.study_operation import Alerts, Refresh
@@ -72,9 +72,10 @@ def observed():
     raise UpstreamUnreachable("ftp.ncbi.nlm.nih.gov cannot be reached.")
 
 
-def run(instance, *assets, raise_on_error=False):
+def run(instance, *assets, raise_on_error=False, **options):
     definitions = dg.Definitions(assets=list(assets), jobs=[dg.define_asset_job("study", selection="*")])
-    return definitions.resolve_job_def("study").execute_in_process(instance=instance, raise_on_error=raise_on_error)
+    job = definitions.resolve_job_def("study")
+    return job.execute_in_process(instance=instance, raise_on_error=raise_on_error, **options)
 
 
 def test_a_failure_tells_own_errors_in_their_own_words_and_by_asset(instance, study, place):
@@ -193,17 +194,14 @@ def test_an_alert_that_went_well_does_not_hide_one_of_the_same_tick_that_did_not
     assert errors(tick(sensor, instance, evaluated.cursor)) == []
 
 
-def study_job():
-    definitions = dg.Definitions(assets=[unreachable], jobs=[dg.define_asset_job("study")])
-    return definitions.resolve_job_def("study")
-
-
-def test_a_run_in_a_terminal_is_not_seen_from_a_code_location(instance, study, place, webhook):
-    """Such a run has no remote job origin; whoever started it tells of it, by `failure_of` and `notify`."""
+def test_a_run_in_a_terminal_is_passed_over_by_the_sensor(instance, study, place, webhook):
+    """Whoever started it sees its failure, or tells of it by `failure_of` and `notify`."""
     [sensor] = sensors(with_alerts(study, webhook=webhook.address), place)
-    cursor = tick(sensor, instance, None, repository="__repository__").cursor
-    failed = dg.execute_job(dg.reconstructable(study_job), instance, raise_on_error=False)
-    assert not failed.success
-    tick(sensor, instance, cursor, repository="__repository__")
+    cursor = tick(sensor, instance, None).cursor
+    failed = run(instance, unforeseen, tags={WORKER_TAG: "here:1"})
+    cursor = tick(sensor, instance, cursor).cursor
     assert webhook.received == []
     assert failure_of(instance, failed.run_id, study, place) is not None
+    run(instance, unforeseen)
+    tick(sensor, instance, cursor)
+    assert len(webhook.received) == 1

@@ -27,7 +27,7 @@ from hnbc_assets.lake.plan import Node
 from hnbc_assets.study import Place
 from hnbc_assets.tables import Publications, ReleaseReports
 
-JOB, LOOK = "study", "look"
+JOB, LOOK, REFRESH = "study", "look", "refresh"
 STUDY_TAG = "hnbc/study"
 OBJECT = "gdc/one"
 NO_ANSWER = "https://api.gdc.cancer.gov/status: no answer after 5 tries."
@@ -197,6 +197,7 @@ def build_definitions(study, place=None):
         asset_checks=[stability],
         jobs=[
             dg.define_asset_job(JOB, selection=dg.AssetSelection.all(), tags=tags),
+            dg.define_asset_job(REFRESH, selection=dg.AssetSelection.all(), tags=tags),
             dg.define_asset_job(LOOK, selection=dg.AssetSelection.assets("gdc_release"), tags=tags),
         ],
         executor=executor[study.execution.executor],
