@@ -155,11 +155,11 @@ def test_a_second_refresh_at_once_is_refused_by_name(hnbc, standin, published):
     other = context.Process(target=hold, args=(published.refresh_lock, held, enough))
     other.start()
     try:
-        assert held.wait(30)
+        assert held.wait(300)
         ended = hnbc("refresh")
     finally:
         enough.set()
-        other.join(30)
+        other.join(300)
     assert ended.status == 2
     assert f"another command (process {other.pid}, since " in ended.err
     assert f"makes assets of {published.root} now" in ended.err
@@ -169,14 +169,14 @@ def test_a_second_refresh_at_once_is_refused_by_name(hnbc, standin, published):
 def hold(lock, held, enough):
     with locked(lock, wait_seconds=10):
         held.set()
-        enough.wait(60)
+        enough.wait(600)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_it_and_the_next_one_completes_it(start, hnbc, standin, own_lake, tmp_path, number, status):
     process, _ = begun(start, tmp_path)
     os.kill(process.pid, number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == status
     assert "Stopped. What was finished is kept; the next refresh goes on from there." in said
     assert "Traceback" not in said
@@ -187,7 +187,7 @@ def test_a_signal_stops_it_and_the_next_one_completes_it(start, hnbc, standin, o
 def test_after_a_kill_the_next_refresh_completes_it(start, hnbc, standin, own_lake, tmp_path):
     process, asset = begun(start, tmp_path)
     os.kill(asset, signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     assert attempts.latest(own_lake, "cohorts/one").reason == ""
     assert "cohorts/one: begun, and never ended" in hnbc("status").out
     standin()
@@ -200,7 +200,7 @@ def begun(start, tmp_path):
     """A refresh that has reached its slow asset: the process, and the number of the process that the asset runs in."""
     sign = tmp_path / "begun"
     process = start("refresh", way="slow", STANDIN_BEGUN=str(sign))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not (sign.exists() and sign.read_text()):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

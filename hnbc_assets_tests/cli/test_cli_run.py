@@ -147,7 +147,7 @@ def test_a_signal_stops_the_run_and_is_told_apart_and_the_next_run_completes_it(
 ):
     process, _ = begun(start, tmp_path)
     os.kill(process.pid, number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == status
     assert "✓ raw/gdc/one" in said
     assert "Stopped. What was finished is kept, 1 of 4 assets; the next run makes the other 3." in said
@@ -170,7 +170,7 @@ def test_a_run_whose_process_was_killed_is_ended_and_completed_by_the_next_one(
 ):
     process, asset = begun(start, tmp_path)
     os.kill(asset, signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     assert len(unfinished(lake_path)) == 1
     assert "A run of everything that was begun just now has not been completed: hnbc run does it" in hnbc("status").out
     standin()
@@ -263,7 +263,7 @@ def test_a_second_command_at_once_is_told_who_runs_since_when_and_changes_nothin
     assert f"hnbc run --select '*' (process {first.pid}, since " in hnbc("status").out
     assert first.poll() is None
     os.kill(first.pid, signal.SIGINT)
-    _, said = first.communicate(timeout=60)
+    _, said = first.communicate(timeout=600)
     assert "Stopped. What was finished is kept; the same command makes all of the selection again." in said
 
 
@@ -310,7 +310,7 @@ def begun(start, tmp_path, *arguments):
     """A run that has reached its slow asset: the process, and the number of the process that the asset runs in."""
     sign = tmp_path / "begun"
     process = start("run", *arguments, way="slow", STANDIN_BEGUN=str(sign))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not (sign.exists() and sign.read_text()):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

@@ -193,12 +193,12 @@ def converse(lines):
             line = ""
         os.write(ours, f"{line}\n".encode())
     shown += until_prompt(ours)
-    assert shell.wait(timeout=30) == 0
+    assert shell.wait(timeout=300) == 0
     os.close(ours)
     return shown
 
 
-def until_prompt(terminal, seconds=30):
+def until_prompt(terminal, seconds=300):
     """Read until the shell asks for more, or has ended."""
     shown, deadline = "", time.monotonic() + seconds
     while not shown.endswith(("hnbc> ", "  ... ")) and time.monotonic() < deadline:

@@ -51,7 +51,7 @@ def test_the_ui_answers_and_leaves_no_process_behind(start, port, lake_path, hnb
     assert of_repository["runId"] == run["runId"]
     wait_for(lambda: len(of_lake(lake_path) - {process.pid}) >= 4)
     os.kill(process.pid, number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == status
     assert "nothing is left running" in said
     assert of_lake(lake_path) == set()
@@ -82,7 +82,7 @@ def test_a_program_that_ends_by_itself_ends_the_ui_with_its_last_words(start, po
     (lake_path / "dagster").mkdir(parents=True)
     (lake_path / "dagster" / "dagster.yaml").write_text("no_such_setting: true\n")
     process = start("ui", "--port", str(port))
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 1
     assert "no_such_setting" in said
     assert of_lake(lake_path) == set()
@@ -124,7 +124,7 @@ def of_lake(lake_path):
     return found
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=600):
     """Wait until something is so."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -68,6 +68,7 @@ def kill_publishers(lake, processes, kills):
         fill(lake, generation)
         finished = killed_at(processes, moments.uniform(0, 1.1 * needed), publish_once, lake.root)
         interrupted += not finished
+        needed *= 0.8 if finished else 1.0  # the machine was busier when it was measured
         found = stored_generations(lake)
         assert found in (last, {generation}), f"kill {generation - 1}: {found} after {last}"
         assert not finished or found == {generation}
@@ -100,6 +101,7 @@ def test_a_writer_killed_at_any_moment_leaves_the_old_table(lake, processes):
         values = np.unique(parquet.read(path).to_numpy())
         assert values.tolist() in ([last], [float(generation)])
         interrupted += values[0] == last
+        needed *= 0.8 if finished else 1.0
         assert not finished or values[0] == generation
         last = values[0]
     assert interrupted >= 3

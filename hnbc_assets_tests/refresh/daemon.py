@@ -44,7 +44,7 @@ def ui(lake: Evidence) -> Iterator[subprocess.Popen]:
     finally:
         process.terminate()
         try:
-            process.communicate(timeout=60)
+            process.communicate(timeout=600)
         finally:
             end_all(lake)
 

