@@ -221,7 +221,7 @@ def _members(
     Read once, front to back, block by block; members may come in any order, and those not wanted are passed over. A
     member's name is only ever compared, its size is bounded by the pointer's, and links are refused.
     """
-    from isal import igzip
+    from isal import igzip, isal_zlib
 
     by_name = {one.file_id: one for one in targets}
     try:
@@ -230,7 +230,7 @@ def _members(
                 one = by_name.get(member.name.removeprefix("./"))
                 if one is not None:
                     yield one, _member(tar, member, one, targets[one], url)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, isal_zlib.error, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk, not the tar
         raise DamagedDownload(f"{url}: is no whole tar ({error}).") from error

@@ -6,7 +6,6 @@ what is in the files (cbioportal_files).
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import re
@@ -17,6 +16,7 @@ from typing import Any
 from hnbc_assets.sources.simulated.answers import Answer, as_json, blob, not_found
 from hnbc_assets.sources.simulated.bodies import Bodies
 from hnbc_assets.sources.simulated.cbioportal_files import STUDY, CbioportalFiles
+from hnbc_assets.sources.simulated.delimited import gzipped
 
 ENDED = "cbioportal-datahub.s3.amazonaws.com"
 TARS = "datahub.assets.cbioportal.org"
@@ -81,17 +81,14 @@ class CbioportalHub:
             return [hashlib.md5(part.encode(), usedforsecurity=False).hexdigest() for part in name.split("/")]
 
         packed = io.BytesIO()
-        with (
-            gzip.GzipFile("", "wb", 1, packed, mtime=0) as zipped,
-            tarfile.open(fileobj=zipped, mode="w", format=tarfile.GNU_FORMAT) as tar,
-        ):
+        with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar:
             for name in ["", *sorted(names, key=place)]:
                 body = self._bodies.get(self._names[name]) if name in self._names else b""
                 member = tarfile.TarInfo(f"{STUDY}/{name}".rstrip("/"))
                 member.type = tarfile.REGTYPE if name in self._names else tarfile.DIRTYPE
                 member.mode, member.size = 0o644 if name in self._names else 0o755, len(body)
                 tar.addfile(member, io.BytesIO(body))
-        return packed.getvalue()
+        return gzipped(packed.getvalue())
 
     def _in_repository(self, place: str) -> Answer:
         if place in (f"{REPOSITORY}/.lfsconfig", f"{REPOSITORY}/.gitattributes"):
