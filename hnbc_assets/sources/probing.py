@@ -105,16 +105,23 @@ def _begin(client: Client, url: str, params: Mapping[str, Any] | None, first_byt
 
 def probe(client: Client, ask: Ask) -> Iterator[Probed]:
     """Ask all addresses of a file, and what is asked next by the first answer that does."""
-    answers = [
-        (seen, *judge(ask, seen))
-        for seen in (glimpse(client, url, params=ask.params, first_bytes=ask.first_bytes) for url in ask.urls)
-    ]
+    answers = [_judged(client, ask, url) for url in ask.urls]
     found = next((seen for seen, _, good in answers if good), None)
     for seen, said, good in answers:
         yield Probed(ask.what, seen, said, "good" if good else "fails" if found is None else "not needed")
     if found is not None and ask.then is not None:
         for further in ask.then(found):
             yield from probe(client, further)
+
+
+def _judged(client: Client, ask: Ask, url: str) -> tuple[Glimpse, str, bool]:
+    """The answer of one address and what it says; given and no good, it is asked for once more, as a fetch would."""
+    for attempt in (1, 2):
+        seen = glimpse(client, url, params=ask.params, first_bytes=ask.first_bytes)
+        said, good = judge(ask, seen)
+        if good or not seen.given or attempt == 2 or not client.may_retry(1):
+            break
+    return seen, said, good
 
 
 def judge(ask: Ask, seen: Glimpse) -> tuple[str, bool]:

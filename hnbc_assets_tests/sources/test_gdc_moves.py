@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import httpx
 import pandas as pd
 import pytest
@@ -11,7 +13,7 @@ from hnbc_assets.sources import gdc, gdc_api
 from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.http import connect
 from hnbc_assets.sources.probes import of_gdc
-from hnbc_assets.sources.probing import probe
+from hnbc_assets.sources.probing import Ask, header, probe, with_columns
 from hnbc_assets.sources.release_changes import CASES_PAGE, field_changes
 from hnbc_assets.sources.simulated import Simulation, transport
 from hnbc_assets.study_sources import GdcSource
@@ -123,3 +125,24 @@ def test_a_probe_looks_for_the_biotab_as_a_run_does(biotab, verdicts):
     with connect("simulated", transport=Moved(biotab=biotab)) as client:
         seen = [found for ask in of_gdc(client, "TCGA-BRCA", mutations=False) for found in probe(client, ask)]
     assert [found.verdict for found in seen if "biotab" in found.what] == verdicts
+
+
+def test_a_probe_asks_once_more_for_an_answer_that_would_not_do():
+    """Hosts have bad moments: a fetch takes a web page for one and asks again, so what looks before a run does too."""
+    asked = []
+
+    def answer(request):
+        asked.append(request.url.path)
+        page = len(asked) == 1
+        return httpx.Response(200, text="<html>busy</html>" if page else "a\tb\n1\t2\n")
+
+    ask = Ask("table", ("https://upstream.example/table",), lambda seen: with_columns(header(seen, "\t"), ("a", "b")))
+    with connect("simulated", transport=httpx.MockTransport(answer), backoff_seconds=0.01) as client:
+        assert [found.verdict for found in probe(client, ask)] == ["good"]
+        assert len(asked) == 2
+        assert [found.verdict for found in probe(client, replace(ask, understand=judged_bad))] == ["fails"]
+    assert len(asked) == 4
+
+
+def judged_bad(seen):
+    raise UpstreamChanged("no such column")
