@@ -22,7 +22,7 @@ from hnbc_assets_tests.main_line.conftest import Lake
 
 REAL = Path(__file__).resolve().parents[1] / "studies" / "real.yaml"
 GDC = "raw/gdc/TCGA-BRCA"
-GDSC_WORKBOOK = "GDSC2_fitted_dose_response_27Oct23.xlsx"
+GDSC_FILES = ("GDSC2_fitted_dose_response_27Oct23.xlsx", "sanger1018_brainarray_ensemblgene_rma.txt.gz")
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ def fetched(requests: dict[str, int]) -> dict[str, int]:
     pointers = "/cBioPortal/datahub/"
     asked = {path: n for path, n in requests.items() if "/data/" in path or path.endswith(files)}
     asked = {path: n for path, n in asked.items() if pointers not in path}
-    # A look at the GDSC asks the workbook's size by HEAD, once: the counters do not tell that from a download.
-    return {path: n for path, n in asked.items() if (path.rsplit("/", 1)[-1], n) != (GDSC_WORKBOOK, 1)}
+    # A look at the GDSC asks for each file by HEAD, once: the counters do not tell that from a download.
+    return {path: n for path, n in asked.items() if path.rsplit("/", 1)[-1] not in GDSC_FILES or n != 1}
 
 
 def cut_down(folder: Path, **sections: Any) -> Path:
