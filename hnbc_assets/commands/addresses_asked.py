@@ -74,6 +74,7 @@ def ask_first(place: Place, study: Study, objects: Iterable[str] | None = None) 
     UpstreamRefused
         A fetch would fail; nothing was fetched. The table of what failed has been printed.
     """
+    from hnbc_assets.defs.upstreams import upstreams
     from hnbc_assets.errors import UpstreamRefused
 
     asked = ask_all(place, study, objects)
@@ -82,6 +83,12 @@ def ask_first(place: Place, study: Study, objects: Iterable[str] | None = None) 
         click.echo(f"asked {len(asked)} addresses of {place.upstream}: all that is needed answers", err=True)
         return
     print_asked(dead)
+    optional = {name: u.optional for name, u in upstreams(study, simulated=place.simulated).items() if u.optional}
+    for stage in dict.fromkeys(optional[one.object] for one in dead if one.object in optional):
+        click.echo(f"\nThe stage {stage} would fail; the rest is made and published without it.", err=True)
+    dead = [one for one in dead if one.object not in optional]
+    if not dead:
+        return
     names = ", ".join(dict.fromkeys(f"{one.object} ({one.probed.what})" for one in dead))
     raise UpstreamRefused(
         f"{names} would fail, so nothing was fetched. hnbc doctor --live shows every address; one that has "

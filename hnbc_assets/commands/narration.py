@@ -7,6 +7,7 @@ executing (run). Reading the event log serves every executor alike: steps may ru
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -70,6 +71,22 @@ class Told:
     def not_tried(self) -> list[str]:
         """Assets whose step never began."""
         return [asset for step, assets in self.planned.items() if step not in self.started for asset in assets]
+
+
+def joined(tolds: Sequence[Told]) -> Told:
+    """What happened in several runs of one command, as of one: what a later one made is no longer left."""
+    together = Told(run_id=tolds[0].run_id)
+    for told in tolds:
+        together.planned |= told.planned
+        together.rows |= told.rows
+        together.found |= told.found
+        together.done |= told.done
+        together.started |= told.started
+        together.announced |= told.announced
+        together.failures += told.failures
+        together.failed_checks += told.failed_checks
+        together.run_error = together.run_error or told.run_error
+    return together
 
 
 class Narrator:

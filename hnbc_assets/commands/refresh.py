@@ -63,10 +63,12 @@ def _refresh(
     home: Home, accepted: tuple[tuple[str, str], ...], promoted: str | None, verbose: bool, interruption: Any
 ) -> int:
     from hnbc_assets.commands import verdicts
+    from hnbc_assets.commands.carrying_on import published_without
     from hnbc_assets.commands.execution import exit_status, release_abandoned, share_cores
     from hnbc_assets.commands.job import study
-    from hnbc_assets.commands.run import opening
+    from hnbc_assets.commands.run import DATABASE_ASSET, opening
     from hnbc_assets.commands.turn import turn, wait_for_runs
+    from hnbc_assets.lake.optional import lacking
 
     chosen_study = study()
     _say(opening(home, chosen_study))
@@ -86,7 +88,9 @@ def _refresh(
     if interruption.received:
         return 128 + interruption.received
     _close(home, tolds)
-    return exit_status(tolds)
+    without = lacking(home.lake, DATABASE_ASSET)
+    _say(published_without(without))
+    return 1 if without else exit_status(tolds)
 
 
 def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: Any) -> list[Told]:
@@ -106,7 +110,7 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
             unfinished.finish(home.lake)  # a run that was stopped needs no completing any more
         elif len(plan.reasons) == len(nodes):
             unfinished.begin(home.lake, command_line())
-        ready = [asset for asset in plan.ready(settled_raw(plan, failed)) if asset not in failed]
+        ready = [asset for asset in plan.ready(settled_raw(plan, failed), failed) if asset not in failed]
         wave = plan.reasons.keys() if len(plan.reasons) == len(nodes) else ready  # an empty lake: all at once
         wave = sorted(set(wave) - failed)
         if not wave:
@@ -118,7 +122,7 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
         _say(_why(plan, wave))
         told = execute(home, instance, REFRESH, as_keys(wave), None, verbose, interruption)
         tolds.append(told)
-        failed |= set(wave) - set(told.rows)
+        failed |= set(wave) - set(told.rows) - set(told.not_tried if told.failures else ())
         if told.run_error:
             break
     return tolds
@@ -185,4 +189,5 @@ def _moved(home: Home) -> list[str]:
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    if text:
+        click.echo(text, err=True)

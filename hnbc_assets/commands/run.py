@@ -72,10 +72,12 @@ def run(selections: tuple[str, ...], executor: str | None, everything: bool, ver
 def _run(
     home: Home, selections: Sequence[str], executor: str | None, everything: bool, verbose: bool, interruption: Any
 ) -> int:
+    from hnbc_assets.commands.carrying_on import carry_on, published_without
     from hnbc_assets.commands.execution import execute, exit_status, release_abandoned, share_cores
     from hnbc_assets.commands.job import STUDY, choose, definitions, study
     from hnbc_assets.commands.turn import turn, wait_for_runs
     from hnbc_assets.lake import unfinished
+    from hnbc_assets.lake.optional import lacking
 
     chosen_study = study(executor)
     _say(opening(home, chosen_study))
@@ -91,6 +93,7 @@ def _run(
         becomes = "the same command makes all of the selection again" if selections else "the next run completes it"
         interruption.advice = f"What was finished is kept; {becomes}."
         told = execute(home, instance, STUDY, keys, executor, verbose, interruption)
+        told = carry_on(home, instance, told, executor, verbose, interruption)
         if interruption.received and not selections:
             interruption.advice = _kept(home, executor)
         elif not selections and told.complete:
@@ -98,12 +101,14 @@ def _run(
     if interruption.received:
         return 128 + interruption.received
     _say(_summary(told))
+    without = lacking(home.lake, DATABASE_ASSET) if DATABASE_ASSET in told.rows else {}
     if DATABASE_ASSET in told.rows:
         click.echo("\n" + published_headline(home))
+        _say(published_without(without))
         _say(where(home))
     elif keys is not None and not told.failures:
         _say(f"The database was not published anew: hnbc run --select {DATABASE_ASSET} does it.")
-    return exit_status([told])
+    return 1 if without else exit_status([told])
 
 
 def _look_first(home: Home, chosen_study: Study, keys: Sequence[Any] | None) -> None:
@@ -210,4 +215,5 @@ def where(home: Home) -> str:
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    if text:
+        click.echo(text, err=True)

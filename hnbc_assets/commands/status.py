@@ -127,6 +127,8 @@ def _say_place(home: Home) -> Study | None:
 
 
 def _say_database(lake: Lake, assets: dict[str, Asset]) -> None:
+    from hnbc_assets.lake.optional import lacking
+
     if not lake.database.exists():
         click.echo("\ndatabase  not published yet: hnbc run --select hnbc_database")
         return
@@ -134,6 +136,8 @@ def _say_database(lake: Lake, assets: dict[str, Asset]) -> None:
     published = datetime.fromtimestamp(found.st_mtime, UTC)
     later = [n for n, a in assets.items() if moment(a.provenance.written_at) > published]
     click.echo(f"\ndatabase  {lake.database} · {found.st_size / 1e6:.1f} MB · published {age(published)}")
+    for stage, why in lacking(lake, "hnbc_database").items():
+        click.echo(f"          ✗ without the stage {stage}: {why}")
     if later:
         click.echo(f"          {len(later)} assets are newer than it: {', '.join(later[:3])}{' …' * (len(later) > 3)}")
 

@@ -89,8 +89,8 @@ def build_definitions(study: Study, place: Place | None = None) -> dg.Definition
     place = place or Place.from_environment()
     study.require_fit(place.upstream)
 
-    def stage(name: str, group: str | None = None) -> Stage:
-        return Stage(group or name, study, place, code_of(name, simulated=place.simulated))
+    def stage(name: str, group: str | None = None, optional: bool = False) -> Stage:
+        return Stage(group or name, study, place, code_of(name, simulated=place.simulated), optional)
 
     results = [
         *cohorts.assets(stage("cohorts")),
@@ -102,7 +102,7 @@ def build_definitions(study: Study, place: Place | None = None) -> dg.Definition
         *microenvironment.assets(stage("microenvironment")),
     ]
     if study.drugs:
-        results += drugs.assets(stage("drugs"))
+        results += drugs.assets(stage("drugs", optional=True))
     raw = releases.assets(stage("releases"))
     # What changed between releases is published with the results; manifests are, as raw_files.
     results += [a for a in raw if all(len(key.path) == 1 for key in a.keys)]

@@ -50,8 +50,9 @@ class Due:
 
     def assets(self) -> frozenset[str]:
         """The assets that are behind while nothing that they rest on is, and whose last attempt does not stand against
-        it. None before the first publication, which is a person's to ask for, nor while a command in a terminal makes
-        assets, nor while the study file is not the study of these definitions: they wait to be reloaded.
+        it. Before the first publication, which is a person's to ask for, only what waits for an optional stage that
+        failed. None while a command in a terminal makes assets, nor while the study file is not the study of these
+        definitions: they wait to be reloaded.
         """
         now = time.monotonic()
         if now - self._at > SECONDS_OF_AN_EVALUATION:
@@ -64,11 +65,16 @@ class Due:
 
     def _evaluate(self) -> frozenset[str]:
         lake = Lake(self.place.data_lake)
-        if not lake.database.exists() or is_locked(lake.refresh_lock) or self._study_edited():
+        if is_locked(lake.refresh_lock) or self._study_edited():
             return frozenset()
         plan = examine(lake, self.nodes)
         resting = {asset for asset in plan.reasons if plan.resting(asset, self.study.refresh.retry_hours)}
-        return frozenset(set(plan.ready(settled_raw(plan, resting))) - resting)
+        ready = frozenset(set(plan.ready(settled_raw(plan, resting), resting)) - resting)
+        if lake.database.exists():
+            return ready
+        # A first publication was asked for, and an optional stage alone kept it: what waited for that is made.
+        given_up = plan.given_up(resting)
+        return frozenset(asset for asset in ready if plan.ancestors(asset) & given_up)
 
     def _study_edited(self) -> bool:
         """Whether a step would see another study than these definitions were made of."""
@@ -91,7 +97,7 @@ class Due:
 
 def settled_raw(plan: Plan, stopped: set[str]) -> set[str]:
     """The raw assets among those that could not be made: what is there of them is whole, and others may go on."""
-    return {asset for asset in stopped if plan.nodes[asset].upstream}
+    return {asset for asset in stopped if plan.nodes[asset].upstream and asset in plan.made}
 
 
 class Behind(dg.AutomationCondition):

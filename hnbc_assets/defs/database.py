@@ -8,16 +8,18 @@ from collections.abc import Iterable
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets.defs.graph import DATABASE
+from hnbc_assets import tables as tables_of_the_study
+from hnbc_assets.defs.graph import DATABASE, nodes
 from hnbc_assets.defs.publishing import Publication
 from hnbc_assets.defs.stage import OWNERS, Stage, attempting, guard
 from hnbc_assets.lake.decisions import decisions
 from hnbc_assets.lake.io_manager import asset_name
 from hnbc_assets.lake.lineage import ancestry
+from hnbc_assets.lake.optional import COMPLETE, OptionalAsset
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.plan import Node
 from hnbc_assets.lake.snapshot import publish
-from hnbc_assets.tables import AcceptedReleases, Truth
+from hnbc_assets.tables import AcceptedReleases, Table, Truth
 
 
 def assets(
@@ -27,7 +29,15 @@ def assets(
     made = [_truth(stage)] if stage.place.simulated else []
     tables = {key.path[-1]: key.path[-1] for a in [*results, *made] for key in a.keys if len(key.path) == 1}
     beneath = sorted({key for a in [*raw, *results, *made] for key in a.keys})
-    return [*made, _database(stage, dict(sorted(tables.items())), beneath)]
+    optional = optional_assets(nodes([*raw, *results]).values())
+    return [*made, _database(stage, dict(sorted(tables.items())), beneath, optional)]
+
+
+def optional_assets(known: Iterable[Node]) -> tuple[OptionalAsset, ...]:
+    """The assets of optional stages, with the tables that are published empty where such a stage failed."""
+    every = (t for t in vars(tables_of_the_study).values() if isinstance(t, type) and issubclass(t, Table))
+    described = {table.table_name(): table for table in every}
+    return tuple(OptionalAsset(node.asset, node.optional, described.get(node.asset)) for node in known if node.optional)
 
 
 def _truth(stage: Stage) -> dg.AssetsDefinition:
@@ -44,7 +54,9 @@ def _truth(stage: Stage) -> dg.AssetsDefinition:
     return truth
 
 
-def _database(stage: Stage, tables: dict[str, str], beneath: list[dg.AssetKey]) -> dg.AssetsDefinition:
+def _database(
+    stage: Stage, tables: dict[str, str], beneath: list[dg.AssetKey], optional: tuple[OptionalAsset, ...]
+) -> dg.AssetsDefinition:
     label = "SIMULATED" if stage.place.simulated else ""
     version = stage.code_version([tables, stage.study.database.model_dump()])
     inputs = tuple(asset_name(key) for key in beneath)
@@ -56,12 +68,19 @@ def _database(stage: Stage, tables: dict[str, str], beneath: list[dg.AssetKey]) 
         kinds={"duckdb"},
         owners=OWNERS,
         code_version=version,
+        check_specs=[
+            dg.AssetCheckSpec(
+                f"{name}{COMPLETE}", asset=DATABASE, description=f"All tables of the stage {name} are in."
+            )
+            for name in sorted({one.stage for one in optional})
+        ],
     )
     def hnbc_database(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """The published database: every table with its comments, lineage, raw files, check results, dictionary.
 
         Built beside the old one in one transaction and put in its place in one step; readers are never disturbed. It is
-        not replaced while a blocking check fails, or belongs to other data than are now in the lake.
+        not replaced while a blocking check fails, or belongs to other data than are now in the lake. Where the drugs
+        stage failed, its tables are published empty, and a check says so.
         """
         guard(context, stage.study, stage.place)
         node = Node(DATABASE, DATABASE, inputs, version, published=True)
@@ -75,6 +94,8 @@ def _database(stage: Stage, tables: dict[str, str], beneath: list[dg.AssetKey]) 
                 comment=label,
                 code_version=version,
                 study_hash=stage.study.hash,
+                optional=optional,
+                publisher=DATABASE,
             )
         return dg.MaterializeResult(
             data_version=dg.DataVersion(published.data_version),
@@ -84,6 +105,15 @@ def _database(stage: Stage, tables: dict[str, str], beneath: list[dg.AssetKey]) 
                 "rows": published.n_rows,
                 "sha256": published.sha256,
             },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=outcome.check_name,
+                    passed=outcome.passed,
+                    severity=dg.AssetCheckSeverity.ERROR,
+                    description=outcome.description,
+                )
+                for outcome in published.complete
+            ],
         )
 
     return hnbc_database

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from hnbc_assets.defs.step import DECIDED, UPSTREAM
+from hnbc_assets.defs.step import DECIDED, OPTIONAL, UPSTREAM
 from hnbc_assets.lake.io_manager import asset_name
 from hnbc_assets.lake.plan import Node
 
@@ -33,5 +33,6 @@ def nodes(assets: Iterable[object]) -> dict[str, Node]:
             upstream=str(spec.metadata.get(UPSTREAM, "")),
             decided=bool(spec.metadata.get(DECIDED, False)),
             published=name == DATABASE,
+            optional=str(spec.metadata.get(OPTIONAL, "")),
         )
     return found

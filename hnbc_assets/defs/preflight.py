@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hnbc_assets.defs.upstreams import GENE_SETS, object_name
+from hnbc_assets.defs.upstreams import GDSC, GENE_SETS, object_name
 from hnbc_assets.errors import (
     DamagedDownload,
     DownloadsIncomplete,
@@ -20,7 +20,7 @@ from hnbc_assets.errors import (
     UpstreamRefused,
     UpstreamUnreachable,
 )
-from hnbc_assets.study import Study
+from hnbc_assets.study import Drugs, Study
 from hnbc_assets.study_contradictions import lost_sets, require_sets
 from hnbc_assets.study_mistakes import one_of
 from hnbc_assets.study_sources import LocalOrRemote, TableSource
@@ -102,6 +102,19 @@ def _mistakes(study: Study, simulated: bool, objects: Collection[str] | None) ->
             yield from _of_tables(study, name, cohort.source, cohort.columns or {})
     if objects is None or GENE_SETS in objects:
         yield from _of_lists(study, simulated)
+    if study.drugs is not None and (objects is None or GDSC in objects):
+        yield from _of_line_expression(study, study.drugs)
+
+
+def _of_line_expression(study: Study, drugs: Drugs) -> Iterator[Mistake]:
+    from hnbc_assets.sources.gdsc import OWN_BYTES, OWN_EXPRESSION
+    from hnbc_assets.user_files import locate
+
+    if isinstance(drugs.expression, LocalOrRemote) and drugs.expression.file is not None:
+        try:
+            locate(drugs.expression.file, OWN_EXPRESSION, folder=study.folder, at_most=OWN_BYTES)
+        except StudyError as error:
+            yield ("drugs", "expression", "file"), error
 
 
 def _of_tables(study: Study, name: str, source: TableSource, columns: Mapping[str, str]) -> Iterator[Mistake]:

@@ -75,6 +75,7 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
         checks=_checks(stage, upstream),
         kinds=("file",),
         fetches=Fetched(upstream.name, upstream.look, first=upstream.raw == GENE_SETS),
+        optional=upstream.optional,
     )(raw)
 
 
@@ -93,7 +94,11 @@ def _checks(stage: Stage, upstream: Upstream) -> tuple[Check, ...]:
 
 
 def _release_changes(stage: Stage, known: dict[str, Upstream]) -> dg.AssetsDefinition:
-    @stage.asset(ReleaseChanges, inputs={"manifests": {name: upstream.raw for name, upstream in known.items()}})
+    @stage.asset(
+        ReleaseChanges,
+        inputs={"manifests": {name: upstream.raw for name, upstream in known.items()}},
+        spared=[upstream.raw for upstream in known.values() if upstream.optional],
+    )
     def release_changes(manifests: Frames) -> Publication:
         """What each release brought against the one before: files, patients and values of their clinical records.
 

@@ -6,7 +6,7 @@ inputs, checks, provenance. Does not: any particular asset, what is published of
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,9 +30,11 @@ from hnbc_assets.defs.publishing import (
 )
 from hnbc_assets.defs.step import KINDS, Fetched, Step, argument_names, asset_ins, call_arguments, wanted_inputs
 from hnbc_assets.errors import GateHeld, StudyError
+from hnbc_assets.lake import parquet
 from hnbc_assets.lake.attempts import begin, fail, succeed
 from hnbc_assets.lake.checks import CheckOutcome, record
 from hnbc_assets.lake.observations import record_release
+from hnbc_assets.lake.optional import unfit
 from hnbc_assets.lake.parquet import Provenance, Stored
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.lake.plan import Node, basis
@@ -48,12 +50,16 @@ NOT_STORED = "stopped, or its table could not be stored: the run's log says why"
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of one study in one place. `modules` are the folders and files whose content is its code version."""
+    """One stage of one study in one place. `modules` are the folders and files whose content is its code version.
+
+    Of an `optional` stage the rest does not wait: where it fails, the database is published without its tables.
+    """
 
     name: str
     study: Study
     place: Place
     modules: tuple[str, ...] = ()
+    optional: bool = False
 
     @cached_property
     def lake(self) -> Lake:
@@ -84,12 +90,16 @@ class Stage:
         checks: tuple[Check, ...] = (),
         kinds: tuple[str, ...] = KINDS,
         fetches: Fetched | None = None,
+        optional: str = "",
+        spared: Collection[str] = (),
     ) -> Callable[[Callable[..., Publication | pd.DataFrame]], dg.AssetsDefinition]:
         """Make an asset of a function that returns a frame or a `Publication`.
 
         The function's parameters name the tables it reads. `inputs` maps a parameter to another asset's key, or to a
         dictionary of names to keys: then the parameter gets a dictionary of frames. `settings` are the settings that it
-        reads: a change makes it stale. `fetches` says of which upstream object a raw asset is.
+        reads: a change makes it stale. `fetches` says of which upstream object a raw asset is. `optional` names the
+        optional stage that a raw asset is for; `spared` are such assets among the inputs: where one of them does not
+        fit what is in the lake, the function is called without it.
         """
 
         def decorate(function: Callable[..., Publication | pd.DataFrame]) -> dg.AssetsDefinition:
@@ -107,6 +117,8 @@ class Stage:
                 self.code_version(settings),
                 kinds,
                 fetches,
+                optional=optional or self._optional_stage,
+                spared=frozenset(spared),
             )
             return self._definition(step, made)
 
@@ -129,7 +141,15 @@ class Stage:
 
         def decorate(function: Callable[..., Mapping[str, Publication | pd.DataFrame]]) -> dg.AssetsDefinition:
             wanted = wanted_inputs(function, inputs or {})
-            step = Step(described, name, wanted, self.code_version(settings), kinds, decided=decided)
+            step = Step(
+                described,
+                name,
+                wanted,
+                self.code_version(settings),
+                kinds,
+                decided=decided,
+                optional=self._optional_stage,
+            )
             return self._definition(step, function)
 
         return decorate
@@ -153,19 +173,37 @@ class Stage:
                 )
                 for d in step.described
             },
-            ins=asset_ins(step.wanted),
-            deps=[step.fetches.look] if step.fetches else [],
+            ins=asset_ins(step),
+            deps=[
+                *([step.fetches.look] if step.fetches else []),
+                *(dg.AssetKey(key.split("/")) for key in sorted(step.spared)),
+            ],
             check_specs=[spec for d in step.described for spec in check_specs(d)],
             op_tags=FIRST if step.fetches and step.fetches.first else {},
         )
         def body(context: dg.AssetExecutionContext, **frames: pd.DataFrame) -> Iterator[Any]:
             guard(context, self.study, self.place)
-            read = {key: frames[a].attrs["data_version"] for key, a in argument_names(step.wanted).items()}
+            frames |= self._spared(step)
+            named = argument_names(step.wanted).items()
+            read = {key: frames[a].attrs["data_version"] for key, a in named if a in frames}
             with attempting(self.lake, step.nodes, read, context.run.run_id):
                 arguments = call_arguments(step.wanted, frames)
                 yield from self._publish(context, step, function(**arguments), arguments, read)
 
         return body
+
+    @property
+    def _optional_stage(self) -> str:
+        return self.name if self.optional else ""
+
+    def _spared(self, step: Step) -> dict[str, pd.DataFrame]:
+        """The inputs of optional stages that fit what is in the lake, by argument."""
+        named, frames = argument_names(step.wanted), {}
+        for key in sorted(step.spared - unfit(self.lake, step.spared).keys()):
+            stored = parquet.read_stored(self.lake.table(key))
+            stored.frame.attrs |= {"asset": key, "data_version": stored.provenance.data_version}
+            frames[named[key]] = stored.frame
+        return frames
 
     def _publish(
         self,

@@ -19,7 +19,7 @@ from hnbc_assets.defs.publishing import Described
 from hnbc_assets.lake.plan import Node
 
 KINDS = ("pandas", "parquet")
-UPSTREAM, DECIDED = "hnbc/upstream", "hnbc/decided"
+UPSTREAM, DECIDED, OPTIONAL = "hnbc/upstream", "hnbc/decided", "hnbc/optional"
 Wanted = dict[str, str | dict[str, str]]
 
 
@@ -37,7 +37,11 @@ class Fetched:
 
 @dataclass(frozen=True)
 class Step:
-    """What a function makes in one step, of what, and by which code."""
+    """What a function makes in one step, of what, and by which code.
+
+    `optional` names the optional stage that it belongs to; `spared` are inputs of such stages, without which it is made
+    where they failed.
+    """
 
     described: list[Described]
     name: str
@@ -46,19 +50,30 @@ class Step:
     kinds: tuple[str, ...] = KINDS
     fetches: Fetched | None = None
     decided: bool = False
+    optional: str = ""
+    spared: frozenset[str] = frozenset()
 
     @property
     def metadata(self) -> dict[str, Any]:
         """What the graph's nodes are told by (graph.py)."""
         upstream = {UPSTREAM: self.fetches.upstream} if self.fetches else {}
-        return upstream | ({DECIDED: True} if self.decided else {})
+        optional = {OPTIONAL: self.optional} if self.optional else {}
+        return upstream | ({DECIDED: True} if self.decided else {}) | optional
 
     @property
     def nodes(self) -> list[Node]:
         """The assets as the plan knows them."""
         inputs, upstream = tuple(argument_names(self.wanted)), self.fetches.upstream if self.fetches else ""
         return [
-            Node(d.key, self.name, inputs, self.code_version, upstream=upstream, decided=self.decided)
+            Node(
+                d.key,
+                self.name,
+                inputs,
+                self.code_version,
+                upstream=upstream,
+                decided=self.decided,
+                optional=self.optional,
+            )
             for d in self.described
         ]
 
@@ -81,15 +96,18 @@ def argument_names(wanted: Wanted) -> dict[str, str]:
     return named
 
 
-def asset_ins(wanted: Wanted) -> dict[str, dg.AssetIn]:
-    return {a: dg.AssetIn(key=dg.AssetKey(key.split("/"))) for key, a in argument_names(wanted).items()}
+def asset_ins(step: Step) -> dict[str, dg.AssetIn]:
+    """The inputs that Dagster hands over: all but those that may be absent."""
+    named = argument_names(step.wanted).items()
+    return {a: dg.AssetIn(key=dg.AssetKey(key.split("/"))) for key, a in named if key not in step.spared}
 
 
 def call_arguments(wanted: Wanted, frames: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """What the function is called with; of a dictionary's frames those that are there."""
     argument = argument_names(wanted)
     return {
         parameter: frames[argument[given]]
         if isinstance(given, str)
-        else {name: frames[argument[key]] for name, key in given.items()}
+        else {name: frames[argument[key]] for name, key in given.items() if argument[key] in frames}
         for parameter, given in wanted.items()
     }

@@ -55,6 +55,7 @@ class Upstream:
     settings: Any = None
     source: Source | None = None
     cohorts: tuple[str, ...] = ()
+    optional: str = ""
 
     @property
     def kind(self) -> str:
@@ -224,4 +225,5 @@ def _gdsc(study: Study, drugs: Drugs) -> Upstream:
         ),
         asks=lambda client: probes.of_gdsc(client, release, expression, folder=folder),
         settings=[release, expression],
+        optional="drugs",
     )

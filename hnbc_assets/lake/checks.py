@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -80,8 +81,12 @@ def of_asset(lake: Lake, asset: str) -> dict[str, CheckOutcome]:
 
 def outcomes(lake: Lake) -> pd.DataFrame:
     """The latest outcome of every check in the lake, one row each; value and threshold as text."""
-    rows = [dataclasses.asdict(o) for asset in lake.checked_assets() for o in of_asset(lake, asset).values()]
-    frame = pd.DataFrame(rows, columns=OUTCOME_COLUMNS)
+    return as_frame([o for asset in lake.checked_assets() for o in of_asset(lake, asset).values()])
+
+
+def as_frame(found: Iterable[CheckOutcome]) -> pd.DataFrame:
+    """Outcomes as rows; value and threshold as text."""
+    frame = pd.DataFrame([dataclasses.asdict(outcome) for outcome in found], columns=OUTCOME_COLUMNS)
     for column in ("value", "threshold"):
         frame[column] = frame[column].map(_as_text).astype(object)
     return frame.astype({"passed": bool, "blocking": bool})

@@ -19,10 +19,12 @@ from pathlib import Path
 from hnbc_assets.errors import NotInLake
 from hnbc_assets.lake import attempts, observations, parquet, publications
 from hnbc_assets.lake.decisions import decisions
+from hnbc_assets.lake.optional import unfit
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
 
 KILLED_TRIES = 3
+MISSING = "not made"  # no data version
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Node:
     """An asset as the code knows it now.
 
     `step` names the step that makes it, maybe with others. `upstream` is the object that a raw asset fetches, and empty
-    otherwise; with `decided` it also follows the promotions that people decide on.
+    otherwise; with `decided` it also follows the promotions that people decide on. `optional` names the optional stage
+    that it belongs to: what is in no such stage is made without it where it failed.
     """
 
     asset: str
@@ -40,6 +43,7 @@ class Node:
     upstream: str = ""
     decided: bool = False
     published: bool = False
+    optional: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,18 +66,31 @@ class Plan:
     made: Mapping[str, Made]
     reasons: Mapping[str, str]
 
-    def ready(self, settled: Collection[str] = ()) -> list[str]:
+    def ready(self, settled: Collection[str] = (), stopped: Collection[str] = ()) -> list[str]:
         """The assets that are behind while nothing that they rest on is, whole steps together, sorted.
 
         Parameters
         ----------
         settled : raw assets that could not be brought to the present release. They count as what they are: what rests
             on them is made from the release that is there. They are not among the answer.
+        stopped : assets that could not be made. Those of optional stages among them, and what of these stages rests on
+            them, do not keep the rest waiting.
         """
         waiting = set(self.reasons) - set(settled)
         steps = {self.nodes[asset].step for asset in waiting}
-        blocked = {node.step for node in self.nodes.values() if waiting & self._outside(node)}
+        given_up = self.given_up(waiting & set(stopped))
+        blocked = {
+            node.step
+            for node in self.nodes.values()
+            if (waiting if node.optional else waiting - given_up) & self._outside(node)
+        }
         return sorted(node.asset for node in self.nodes.values() if node.step in steps - blocked)
+
+    def given_up(self, stopped: Collection[str]) -> frozenset[str]:
+        """Of optional stages: the assets that could not be made, and those that rest on them and are behind."""
+        failed = {asset for asset in stopped if self.nodes[asset].optional}
+        resting = {asset for asset in self.reasons if self.nodes[asset].optional and self.ancestors(asset) & failed}
+        return frozenset(failed | resting)
 
     def _outside(self, node: Node) -> frozenset[str]:
         """What an asset rests on, without what its own step makes."""
@@ -134,7 +151,8 @@ def basis(lake: Lake, node: Node, versions: Mapping[str, str]) -> str:
 def examine(lake: Lake, nodes: Mapping[str, Node]) -> Plan:
     """Compare every asset of the graph with what is in the lake."""
     made = {node.asset: found for node in nodes.values() if (found := _made(lake, node)) is not None}
-    reasons = {asset: reason for asset, node in nodes.items() if (reason := _reason(lake, node, made))}
+    present = _present(lake, nodes, made)
+    reasons = {asset: reason for asset, node in nodes.items() if (reason := _reason(lake, node, made, present))}
     return Plan(lake, nodes, made, reasons)
 
 
@@ -143,10 +161,21 @@ def still_behind(lake: Lake, nodes: Mapping[str, Node], asset: str) -> bool:
     step = [node for node in nodes.values() if node.step == nodes[asset].step]
     needed = {name for node in step for name in (node.asset, *node.inputs) if name in nodes}
     made = {name: found for name in needed if (found := _made(lake, nodes[name])) is not None}
-    return any(_reason(lake, node, made) for node in step)
+    present = _present(lake, nodes, made)
+    return any(_reason(lake, node, made, present) for node in step)
 
 
-def _reason(lake: Lake, node: Node, made: Mapping[str, Made]) -> str:
+def _present(lake: Lake, nodes: Mapping[str, Node], made: Mapping[str, Made]) -> dict[str, str | None]:
+    """The data versions that assets outside of optional stages are made from; of those stages, None for what does not
+    fit what is in the lake.
+    """
+    optional = {asset for asset, node in nodes.items() if node.optional}
+    lost = unfit(lake, optional, lambda asset: _stored(lake, asset)) if optional else {}
+    versions: dict[str, str | None] = {asset: found.data_version for asset, found in made.items()}
+    return versions | dict.fromkeys(lost)
+
+
+def _reason(lake: Lake, node: Node, made: Mapping[str, Made], present: Mapping[str, str | None]) -> str:
     """Why an asset is behind; empty if it is not."""
     own = made.get(node.asset)
     if own is None:
@@ -157,7 +186,10 @@ def _reason(lake: Lake, node: Node, made: Mapping[str, Made]) -> str:
             return f"upstream is at {seen}, this is {own.release or 'of an unknown release'}"
     if own.code_version != node.code_version:
         return "code or settings have changed"
-    other = [i for i in node.inputs if i not in made or made[i].data_version != own.inputs.get(i)]
+    if node.optional:
+        other = [i for i in node.inputs if i not in made or made[i].data_version != own.inputs.get(i)]
+    else:
+        other = [i for i in node.inputs if present.get(i, MISSING) != own.inputs.get(i)]
     if other:
         return f"{', '.join(other[:2])}{' and others' * (len(other) > 2)} changed"
     if node.decided and any(decision.at > own.written_at for decision in decisions(lake, "promote")):
@@ -169,13 +201,19 @@ def _made(lake: Lake, node: Node) -> Made | None:
     if node.published:
         found = publications.remembered(lake)
         return Made(**found) if found else None
+    stored = _stored(lake, node.asset)
+    if stored is None:
+        return None
+    return Made(stored.data_version, stored.code_version, stored.inputs, stored.release, stored.written_at)
+
+
+def _stored(lake: Lake, asset: str) -> Provenance | None:
     try:
-        path = lake.table(node.asset)
+        path = lake.table(asset)
         stamp = path.stat()
-        found = _provenance(path, stamp.st_mtime_ns, stamp.st_ino)
+        return _provenance(path, stamp.st_mtime_ns, stamp.st_ino)
     except (FileNotFoundError, NotInLake):
         return None
-    return Made(found.data_version, found.code_version, found.inputs, found.release, found.written_at)
 
 
 @lru_cache(maxsize=1024)

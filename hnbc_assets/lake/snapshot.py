@@ -24,8 +24,11 @@ import pandas as pd
 
 from hnbc_assets.errors import FormatError, NotInLake, PublicationRefused
 from hnbc_assets.lake import atomic, checks, lineage, parquet, publications
+from hnbc_assets.lake.checks import CheckOutcome
 from hnbc_assets.lake.database import DICTIONARY, SPILL_SUFFIX, Content, build, summary
 from hnbc_assets.lake.hashing import content_hash, to_arrow
+from hnbc_assets.lake.optional import OptionalAsset, failures, unfit
+from hnbc_assets.lake.optional import outcomes as complete
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.tables.changes import Publications
@@ -41,7 +44,8 @@ class Published:
     """A publication: the database, its copy among the releases (None if none are kept), and what is in it.
 
     `sha256` is the file's, new each time; `data_version` follows the published tables alone: equal tables, equal word.
-    `inputs` are the data versions of everything that the tables rest on.
+    `inputs` are the data versions of everything that the tables rest on; `complete` says of each optional stage whether
+    its tables are in.
     """
 
     path: Path
@@ -52,6 +56,7 @@ class Published:
     data_version: str
     published_at: str
     inputs: Mapping[str, str]
+    complete: tuple[CheckOutcome, ...] = ()
 
 
 def publish(
@@ -64,6 +69,8 @@ def publish(
     code_version: str = "",
     study_hash: str = "",
     required_checks: Mapping[str, Collection[str]] | None = None,
+    optional: Collection[OptionalAsset] = (),
+    publisher: str = "hnbc_database",
     wait_seconds: float = 600.0,
 ) -> Published:
     """Build the database from the lake and put it in the place of the old one in one step.
@@ -78,6 +85,8 @@ def publish(
     code_version, study_hash : of who publishes, for the record
     required_checks : per asset, the blocking checks that must have passed on its present data. Without it, those that
         have been recorded as blocking; with it, recorded checks that it does not name no longer count
+    optional : the assets of optional stages. Where such a stage failed, those of them that do not fit what is in the
+        lake are left out: their tables are published empty, and a check of `publisher` says so
     wait_seconds : how long to wait while another process is publishing
 
     `lineage`, `raw_files`, `check_results` and `column_dictionary` are added, about all that the tables rest on, and
@@ -94,27 +103,44 @@ def publish(
     _check_names([*tables, *extra])
     with _turn(lake, wait_seconds):
         _sweep(lake)
-        known = lineage.ancestry(lake, set(tables.values()))
+        left_out, failed = _left_out(lake, optional)
+        known = lineage.ancestry(lake, {*tables.values(), *(one.asset for one in optional)} - left_out.keys())
         outcomes = checks.outcomes(lake)
         outcomes = outcomes[outcomes.asset.isin(list(known))]
         _refuse_if(_objections(known, outcomes, required_checks))
+        empty = {one.asset: one.table for one in optional if one.asset in left_out and one.table is not None}
         temporary, now = atomic.temporary_beside(lake.database), datetime.now(UTC)
-        version = _version(tables, extra, known)
+        version = _version({name: asset for name, asset in tables.items() if asset not in empty}, extra, known)
+        told = complete(
+            optional, left_out, failed, publisher=publisher, data_version=version, now=now.isoformat(timespec="seconds")
+        )
+        outcomes = pd.concat([outcomes, checks.as_frame(told)], ignore_index=True) if told else outcomes
         inputs = {asset: made.data_version for asset, made in known.items()}
         twin = _twin(lake, version, inputs)
         record = publications.entry(lake, known, now, data_version=version, study_hash=study_hash)
         try:
-            contents = _contents(lake, tables, extra, known, outcomes)
+            contents = _contents(lake, tables, extra, known, outcomes, empty)
             n_tables, n_rows = build(temporary, [*contents, _described(Publications, record)], comment=comment)
             sha256, release = _put_in_place(lake, temporary, keep, now, twin)
             publications.remember(lake, version, code_version, inputs, now)
+            checks.record(lake, *told)
         except (OSError, *_database_errors()) as error:
             raise PublicationRefused(f"The database could not be written; the old one is kept: {error}") from error
         finally:
             _remove(temporary)
-    return Published(
-        lake.database, release, n_tables, n_rows, sha256, version, now.isoformat(timespec="seconds"), inputs
-    )
+    moment = now.isoformat(timespec="seconds")
+    return Published(lake.database, release, n_tables, n_rows, sha256, version, moment, inputs, tuple(told))
+
+
+def _left_out(lake: Lake, optional: Collection[OptionalAsset]) -> tuple[dict[str, str], dict[str, str]]:
+    """The assets of failed optional stages that do not fit what is in the lake, and those stages, each with the reason.
+
+    What does not fit and has not failed either is no case of these: the publication is refused, as for any other asset.
+    """
+    failed = failures(lake, optional)
+    stages = {one.asset: one.stage for one in optional}
+    lost = unfit(lake, stages) if failed else {}
+    return {asset: reason for asset, reason in lost.items() if stages[asset] in failed}, failed
 
 
 def _version(
@@ -204,9 +230,14 @@ def _contents(
     extra: Mapping[str, tuple[pd.DataFrame, Provenance]],
     known: Mapping[str, Provenance],
     outcomes: pd.DataFrame,
+    empty: Mapping[str, type[Table]],
 ) -> Iterator[Content]:
     for name, asset in tables.items():
-        yield _from_lake(lake, name, asset, known[asset])
+        if asset in empty:
+            table = empty[asset]
+            yield Content(name, to_arrow(table.empty()), table.description(), table.dictionary())
+        else:
+            yield _from_lake(lake, name, asset, known[asset])
     for name, (frame, said) in extra.items():
         yield Content(name, to_arrow(frame), said.table_description, said.columns)
     yield _described(Lineage, lineage.edges(known))

@@ -33,6 +33,8 @@ def immune(tables: Tables) -> Iterator[str]:
 
 def drugs(tables: Tables) -> str:
     """Drugs whose predicted sensitivity differs with risk, and how many models were too poor to ask."""
+    if missing := _missing(tables):
+        return f"missing: {missing}"
     tests = rows(tables, "drug_associations", "cohort_id", "drug_id", "drug_name", "p_value")
     cohort = _compared_cohort(tables, tests)
     if cohort is None:
@@ -41,6 +43,13 @@ def drugs(tables: Tables) -> str:
     told = [differing, _unskilled(tables, cohort)]
     origin = "predicted from GDSC, whose use is non-commercial; relative within each cohort, not absolute ln IC50"
     return f"{'; '.join(part for part in told if part)} ({origin})"
+
+
+def _missing(tables: Tables) -> str:
+    """Why the database was published without drugs; empty where it has them."""
+    checks = rows(tables, "check_results", "asset", "check_name", "passed", "description")
+    said = checks[(checks["check_name"] == "drugs_complete") & ~checks["passed"].fillna(True).astype(bool)]
+    return str(said["description"].iloc[0]) if len(said) else ""
 
 
 def _drug_names(tests: pd.DataFrame) -> pd.Series:

@@ -24,6 +24,7 @@ from hnbc_assets.sources.gdsc_expression import RMA, RNASEQ, LineExpression, rea
 from hnbc_assets.sources.gdsc_models import read_models, read_symbols
 from hnbc_assets.sources.gdsc_response import keyed, read_responses
 from hnbc_assets.sources.listing import InHand, Listing, fetch_listing, reach
+from hnbc_assets.user_files import read_bytes
 
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive, Wanted
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from hnbc_assets.sources.progress import Progress
 
 FILE = "file:"
+OWN_EXPRESSION, OWN_BYTES = "cell lines' expression, drugs.expression", 2 << 30  # RNA-seq as published: 1.3 GB
 RESPONSE_FILES = {"8.5": "GDSC2_fitted_dose_response_27Oct23.xlsx"}
 MODELS, GENES = "model_list", "gene_identifiers"
 EXPRESSION_FILES = {RMA: "expression_rma", RNASEQ: "expression_rnaseq"}
@@ -189,10 +191,7 @@ def _wanted(file_id: str, urls: tuple[str, ...]) -> Wanted:
 
 def _of_the_user(location: str, folder: Path | None) -> InHand:
     path = Path(location.removeprefix(FILE))
-    try:
-        content = ((folder or Path()) / path).read_bytes()
-    except OSError as error:
-        raise StudyError(f"{path}: the file named under drugs.expression cannot be read ({error.strerror}).") from error
+    content = read_bytes(path, OWN_EXPRESSION, folder=folder, at_most=OWN_BYTES)
     return InHand(hashlib.sha256(content).hexdigest()[:12], location, location, path.name, content)
 
 

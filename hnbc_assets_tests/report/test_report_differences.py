@@ -92,6 +92,13 @@ def test_models_too_poor_to_compare_are_counted(tables):
     assert "; 2 of 3 models left out, their cross-validated r below 0.1 (predicted from GDSC" in flat(headline(tables))
 
 
+def test_a_database_without_drugs_says_what_is_missing_and_why(tables):
+    why = "drug_models is empty: raw/gdsc failed: no answer."
+    rows = [("signature", "schema", True, ""), ("hnbc_database", "drugs_complete", False, why)]
+    tables["check_results"] = pd.DataFrame(rows, columns=["asset", "check_name", "passed", "description"])
+    assert f"drugs missing: {why}" in flat(headline(tables))
+
+
 def test_when_every_model_is_too_poor_the_drugs_line_says_so(tables):
     tables["drug_models"] = models([-0.2, 0.05])
     tables["drug_associations"] = tables["drug_associations"].iloc[:0]

@@ -266,7 +266,7 @@ def test_a_file_of_the_user_s_own_is_part_of_the_release_by_its_content(tmp_path
         (tmp_path / "lines.txt").write_text(MATRIX + "\n")
         again = gdsc.listing(client, Archive(tmp_path), expression="file:lines.txt", folder=tmp_path)
         assert again.release not in (listed.release, "8.5")
-        with pytest.raises(StudyError, match=r"nowhere.txt.*drugs.expression"):
+        with pytest.raises(StudyError, match=r"nowhere\.txt \(cell lines. expression, drugs\.expression"):
             gdsc.listing(client, Archive(tmp_path), expression="file:nowhere.txt", folder=tmp_path)
 
 

@@ -1,0 +1,71 @@
+"""Carrying on without an optional stage: what a run still makes after such a stage failed, and what is said of it.
+
+Belongs here: choosing what is left, making it, the words. Does not: which stages are optional (defs), what is published
+then (lake/optional.py). Dagster skips everything that rests on a failed step, so the rest takes a run of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from hnbc_assets.commands.home import Home
+    from hnbc_assets.commands.narration import Told
+    from hnbc_assets.lake.plan import Plan
+
+
+def carry_on(
+    home: Home, instance: DagsterInstance, told: Told, executor: str | None, verbose: bool, interruption: Any
+) -> Told:
+    """Make what a run did not try because an optional stage failed; what happened in all runs together."""
+    from dagster import AssetKey
+
+    from hnbc_assets.commands.execution import execute
+    from hnbc_assets.commands.job import STUDY, graph
+    from hnbc_assets.commands.narration import joined
+    from hnbc_assets.lake.plan import examine
+
+    failed: set[str] = set()
+    while told.failures and not told.run_error and not interruption.received:
+        failed |= {asset for step in told.planned.values() for asset in step} - set(told.rows) - set(told.not_tried)
+        plan = examine(home.lake, graph())
+        left = left_without(plan, failed, told.not_tried)
+        if not left:
+            break
+        without = ", ".join(sorted(asset for asset in failed if plan.nodes[asset].optional))
+        click.echo(f"\nwithout {without}, the rest: {len(left)} asset{'s' * (len(left) != 1)}", err=True)
+        keys = [AssetKey(asset.split("/")) for asset in left]
+        more = execute(home, instance, STUDY, keys, executor, verbose, interruption)
+        if not more.started:
+            return joined([told, more])
+        told = joined([told, more])
+    return told
+
+
+def left_without(plan: Plan, failed: Collection[str], not_tried: Collection[str]) -> list[str]:
+    """Of the assets that were not tried: those that can be made although these failed.
+
+    What belongs to no optional stage is made without what does. An optional asset is made from the older files of an
+    upstream that could not be had, where there are any.
+    """
+    settled = {asset for asset in failed if plan.nodes[asset].upstream and asset in plan.made}
+    found = []
+    for asset in not_tried:
+        lost = plan.ancestors(asset) & set(failed)
+        if plan.nodes[asset].optional:
+            lost = lost - {one for one in settled if plan.nodes[one].optional}
+        else:
+            lost = {one for one in lost if not plan.nodes[one].optional}
+        if not lost:
+            found.append(asset)
+    return sorted(found)
+
+
+def published_without(without: Mapping[str, str]) -> str:
+    """What the published database lacks, a line an optional stage; nothing where it is complete."""
+    return "\n".join(f"\n✗ published without the stage {stage}: {why}" for stage, why in without.items())

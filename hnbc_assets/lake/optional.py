@@ -1,0 +1,137 @@
+"""Optional stages: those without which the rest is made and published all the same.
+
+Belongs here: which of their assets fit what is in the lake now, why the others do not, what became of their last
+attempts. Does not: which stages are optional (defs), publishing (snapshot), what is made next (plan).
+
+An asset of an optional stage is published only while it fits: made from what is in the lake now, with its blocking
+checks passed. Otherwise its table is published empty: an older one beside a newer signature would be a mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from hnbc_assets.errors import NotInLake
+from hnbc_assets.lake import checks, parquet
+from hnbc_assets.lake.attempts import unsuccessful
+from hnbc_assets.lake.checks import CheckOutcome
+from hnbc_assets.lake.parquet import Provenance
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.tables.schema import Table
+
+COMPLETE = "_complete"
+
+
+@dataclass(frozen=True)
+class OptionalAsset:
+    """An asset of an optional stage, and the table that it is published as, if it is."""
+
+    asset: str
+    stage: str
+    table: type[Table] | None = None
+
+
+def stored(lake: Lake, asset: str) -> Provenance | None:
+    """The provenance of an asset; None where it is not in the lake."""
+    try:
+        return parquet.read_provenance(lake.table(asset))
+    except NotInLake:
+        return None
+
+
+def unfit(
+    lake: Lake, optional: Iterable[str], read: Callable[[str], Provenance | None] | None = None
+) -> dict[str, str]:
+    """Those of these assets that do not fit what is in the lake now, each with the reason.
+
+    `read` gives the provenance of an asset, where the caller has it at hand.
+    """
+    names = set(optional)
+    made = cache(read or (lambda asset: stored(lake, asset)))
+
+    @cache
+    def why(asset: str) -> str:
+        own = made(asset)
+        if own is None:
+            return f"{asset} has not been made"
+        for above, version in own.inputs.items():
+            if above in names and (reason := why(above)):
+                return reason
+            current = made(above)
+            if current is None or current.data_version != version:
+                return f"{asset} was made from another version of {above} than is now in the lake"
+        for name, outcome in checks.of_asset(lake, asset).items():
+            if outcome.blocking and not outcome.passed:
+                return f"{asset}, check {name}: {outcome.description or outcome.value}"
+            if outcome.blocking and outcome.data_version != own.data_version:
+                return f"the blocking check {name} of {asset} was last run on other data than are now in the lake"
+        return ""
+
+    return {asset: reason for asset in sorted(names) if (reason := why(asset))}
+
+
+def failures(lake: Lake, optional: Iterable[OptionalAsset]) -> dict[str, str]:
+    """The stages whose last attempt failed, with what it said: only those may be left out of a publication."""
+    stages = {one.asset: one.stage for one in optional}
+    told: dict[str, dict[str, list[str]]] = {}
+    for asset, attempt in unsuccessful(lake).items():
+        if asset in stages and attempt.reason:
+            told.setdefault(stages[asset], {}).setdefault(attempt.reason, []).append(asset)
+    return {
+        stage: "; ".join(f"{', '.join(assets)} failed: {reason}" for reason, assets in reasons.items())
+        for stage, reasons in told.items()
+    }
+
+
+def outcomes(
+    optional: Iterable[OptionalAsset],
+    left_out: Mapping[str, str],
+    failed: Mapping[str, str],
+    *,
+    publisher: str,
+    data_version: str,
+    now: str,
+) -> list[CheckOutcome]:
+    """A check a stage: whether all of its tables are in the database, and if not, why.
+
+    Parameters
+    ----------
+    left_out : assets whose tables are empty, each with the reason
+    failed : as `failures`
+    publisher : the asset whose check it is
+    """
+    by_stage: dict[str, list[OptionalAsset]] = {}
+    for one in optional:
+        if one.table is not None:
+            by_stage.setdefault(one.stage, []).append(one)
+    found = []
+    for stage, assets in sorted(by_stage.items()):
+        empty = [one.asset for one in assets if one.asset in left_out]
+        reason = failed.get(stage) or "; ".join(dict.fromkeys(left_out[asset] for asset in empty))
+        found.append(
+            CheckOutcome(
+                publisher,
+                f"{stage}{COMPLETE}",
+                passed=not empty,
+                value=f"{len(assets) - len(empty)} of {len(assets)} tables",
+                threshold="all",
+                description=f"{', '.join(empty)} {'is' if len(empty) == 1 else 'are'} empty: {reason}"
+                if empty
+                else f"all tables of the stage {stage} are in the database",
+                data_version=data_version,
+                evaluated_at=now,
+            )
+        )
+    return found
+
+
+def lacking(lake: Lake, publisher: str) -> dict[str, str]:
+    """The optional stages that the published database lacks, with what it is without, and why."""
+    kept = checks.of_asset(lake, publisher)
+    return {
+        name.removesuffix(COMPLETE): outcome.description
+        for name, outcome in kept.items()
+        if name.endswith(COMPLETE) and not outcome.passed
+    }

@@ -1,0 +1,123 @@
+"""An optional stage that fails, over a small graph and a real lake: the rest is made without it, by a run and by the
+daemon, and with it as soon as it is there.
+
+raw/gdsc -> models (both optional); changes of raw/gdsc, which is spared there; `three` beside them.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from hnbc_assets.defs import automation
+from hnbc_assets.defs.graph import nodes
+from hnbc_assets.defs.publishing import Publication
+from hnbc_assets.defs.stage import Stage
+from hnbc_assets.defs.step import Fetched
+from hnbc_assets.errors import UpstreamUnreachable
+from hnbc_assets.lake import parquet
+from hnbc_assets.lake.io_manager import LakeIOManager
+from hnbc_assets_tests.defs.invented_daemon import Daemon, matrix
+
+RAW = "raw/gdsc"
+
+
+class WithDrugs(Daemon):
+    """A study with an optional stage, whose upstream answers or does not."""
+
+    answers = False
+
+    def _definitions(self):
+        self.values = dict.fromkeys((RAW, "models", "changes", "three"), 1)
+        science = Stage("genes", self.study, self.place, ("tables/genes.py",))
+        drugs = Stage("drugs", self.study, self.place, ("tables/drugs.py",), optional=True)
+
+        def raw():
+            if not self.answers:
+                raise UpstreamUnreachable("no answer")
+            return Publication(matrix(self.values[RAW]), release=self.release)
+
+        def models(below):
+            return matrix(self.values["models"])
+
+        def changes(manifests):
+            return pd.DataFrame({"P1": [float(len(manifests))]}, index=pd.Index(["A"], name="gene"))
+
+        def three():
+            return matrix(self.values["three"])
+
+        fetches = Fetched("gdsc", "gdsc_release")
+        self.made = [
+            science.asset(key=RAW, fetches=fetches, optional="drugs")(raw),
+            drugs.asset(key="models", inputs={"below": RAW})(models),
+            science.asset(key="changes", inputs={"manifests": {"gdsc": RAW}}, spared=[RAW])(changes),
+            science.asset(key="three")(three),
+        ]
+        manager = LakeIOManager(
+            root=str(self.place.data_lake), study_hash=self.study.hash, upstream=self.place.upstream
+        )
+        return dg.Definitions(
+            assets=automation.automated(self.made, self.study, self.place), resources={"io_manager": manager}
+        )
+
+    def counted(self):
+        """How many manifests the changes were made from, and of which inputs they say that they were."""
+        stored = parquet.read_stored(self.lake.table("changes"))
+        return int(stored.frame["P1"].iloc[0]), sorted(stored.provenance.inputs)
+
+
+@pytest.fixture
+def daemon(tmp_path, monkeypatch):
+    monkeypatch.setattr(automation, "SECONDS_OF_AN_EVALUATION", -1.0)
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield WithDrugs(tmp_path, instance)
+
+
+def test_the_graph_knows_what_belongs_to_an_optional_stage(daemon):
+    known = nodes(daemon.made)
+    assert {name: node.optional for name, node in known.items()} == {
+        RAW: "drugs",
+        "models": "drugs",
+        "changes": "",
+        "three": "",
+    }
+    assert known["changes"].inputs == (RAW,)
+
+
+def test_a_first_run_that_an_optional_stage_kept_is_completed_by_the_daemon(daemon):
+    """Dagster skips what rests on the failed step. The database is not there yet, and yet this was asked for."""
+    assert not daemon.make()
+    assert not daemon.lake.table("changes").exists()
+    assert daemon.tick() == ["changes"]
+    assert daemon.make("changes")
+    assert daemon.counted() == (0, [])
+    assert daemon.tick() == []
+
+
+def test_nothing_is_asked_for_where_nothing_was_tried(daemon):
+    assert daemon.tick() == []
+
+
+def test_when_the_upstream_is_back_all_is_made_with_it(daemon):
+    daemon.make()
+    daemon.make("changes")
+    daemon.publish()
+    assert daemon.tick() == [], "it failed a moment ago"
+    daemon.answers = True
+    assert daemon.make(RAW)
+    assert daemon.tick() == ["changes", "models"]
+    assert daemon.make("changes", "models")
+    assert daemon.counted() == (1, [RAW])
+    assert daemon.tick() == []
+
+
+def test_an_optional_input_that_no_longer_fits_is_not_handed_over(daemon):
+    daemon.answers = True
+    assert daemon.make()
+    assert daemon.counted() == (1, [RAW])
+    daemon.lake.table(RAW).unlink()
+    daemon.answers = False
+    assert not daemon.make(RAW)
+    assert daemon.make("changes")
+    assert daemon.counted() == (0, [])
