@@ -110,7 +110,7 @@ def read(path: Path) -> Written:
         If the file cannot be read, is no UTF-8, no YAML, not one mapping, or gives a key twice; with the line.
     """
     try:
-        content = read_bytes(path, "the study file", at_most=STUDY_BYTES)
+        content = read_bytes(path.absolute(), "the study file", at_most=STUDY_BYTES)
     except StudyError as error:
         raise StudyError(f"{error} Set HNBC_STUDY to the study file.") from error
     builder = _Builder(path)

@@ -49,6 +49,10 @@ def test_paths_start_at_the_study_file_wherever_the_process_works(study, tmp_pat
     study("here", mine())
     monkeypatch.chdir(tmp_path)
     assert load_study("here/study.yaml").folder == tmp_path / "here"
+    (tmp_path / "beside").mkdir()
+    monkeypatch.chdir(tmp_path / "beside")
+    assert load_study("../here/study.yaml").folder.samefile(tmp_path / "here")
+    monkeypatch.chdir(tmp_path)
     shutil.move(tmp_path / "here", tmp_path / "there")
     assert load_study("there/study.yaml").folder == tmp_path / "there"
 

@@ -137,7 +137,7 @@ def _of_bytes(done: str) -> str:
 
 
 @pytest.mark.parametrize("name", STUDIES)
-@pytest.mark.parametrize("seed", seeds(quick=60, full=1500))
+@pytest.mark.parametrize("seed", seeds(quick=30, full=1500))
 def test_a_changed_study_is_refused_in_words_or_read_as_what_it_says(tmp_path, name, seed):
     changed = change(STUDIES[name], seed)
     path = tmp_path / "study.yaml"

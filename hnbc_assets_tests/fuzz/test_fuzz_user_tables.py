@@ -87,7 +87,7 @@ def reading(folder, name: str, content: bytes):
 
 
 @pytest.mark.parametrize("name", WHOLE)
-@pytest.mark.parametrize("seed", seeds(quick=12, full=400))
+@pytest.mark.parametrize("seed", seeds(quick=10, full=400))
 def test_a_changed_table_is_refused_in_words_or_nothing_of_it_is_lost(tmp_path, name, seed):
     mutated = changed(name, seed)
     done = f"{name}: {mutated.done}"
