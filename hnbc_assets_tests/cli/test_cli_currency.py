@@ -75,7 +75,7 @@ def test_status_tells_of_an_upstream_that_nobody_looks_at(hnbc, published):
 
 
 def test_status_tells_of_a_pinned_upstream(hnbc, published, settings):
-    settings(releases={"pin": {"gdc/one": "45.0"}})
+    settings(releases={"pin": {"gdc": "45.0"}})
     assert "pinned by the study" in line_of(hnbc("status").out, "gdc/one")
 
 
