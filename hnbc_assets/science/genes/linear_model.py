@@ -51,9 +51,10 @@ class Basis:
 
     def clear(self, x: FloatArray, along: FloatArray) -> FloatArray:
         """The genes x (n_genes, n) without what lies along the basis."""
-        left = x - along[:, [0]] * self.q[:, 0]
+        part = np.multiply.outer(along[:, 0], self.q[:, 0])
+        left = x - part
         for place in range(1, self.rank):
-            left -= along[:, [place]] * self.q[:, place]
+            left -= np.multiply.outer(along[:, place], self.q[:, place], out=part)
         return left
 
 
@@ -134,7 +135,9 @@ class _Part:
 
 def _settle_constant(x: FloatArray, fits: LastCoefficient, start: int) -> None:
     """A gene that has one value throughout has no effect and no variance, where least squares leave rounding noise."""
-    constant = start + np.flatnonzero(np.fmax.reduce(x, axis=1) == np.fmin.reduce(x, axis=1))
+    first, last = x[:, 0], x[:, -1]
+    maybe = np.flatnonzero((first == last) | np.isnan(first) | np.isnan(last))  # a look at all values is for few genes
+    constant = start + maybe[np.fmax.reduce(x[maybe], axis=1) == np.fmin.reduce(x[maybe], axis=1)]
     for fitted in (fits.effect, fits.variance):
         fitted[constant] = np.where(np.isnan(fitted[constant]), np.nan, 0.0)
 
