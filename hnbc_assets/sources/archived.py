@@ -10,6 +10,7 @@ import io
 import re
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -61,8 +62,10 @@ def read_bytes(path: Path) -> bytes:
         return content
     try:
         return gzip.decompress(content)
-    except (EOFError, OSError) as error:
-        raise FormatError(f"{path.name} cannot be unpacked ({error}). Delete it and fetch it again.") from error
+    except (EOFError, OSError, zlib.error) as error:
+        raise FormatError(
+            f"{path.name} cannot be unpacked, it is damaged or cut short. Delete it and fetch it again."
+        ) from error
 
 
 def chunks(path: Path, size: int = 1 << 20) -> Iterator[bytes]:
@@ -89,7 +92,9 @@ def chunks(path: Path, size: int = 1 << 20) -> Iterator[bytes]:
             try:
                 yield member.decompress(piece)
             except isal_zlib.error as error:
-                raise FormatError(f"{path.name} cannot be unpacked ({error}). Delete it and fetch it again.") from error
+                raise FormatError(
+                    f"{path.name} cannot be unpacked, it is damaged. Delete it and fetch it again."
+                ) from error
             piece = member.unused_data or stream.read(size)
             if member.eof and piece:
                 member = isal_zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -97,9 +102,22 @@ def chunks(path: Path, size: int = 1 << 20) -> Iterator[bytes]:
             raise FormatError(f"{path.name} ends early: truncated. Delete it and fetch it again.")
 
 
-def open_text(path: Path) -> TextIO:
-    """A text stream over a file that may be gzip; bytes that are no UTF-8 are replaced."""
+@contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """A text stream over a file that may be gzip; bytes that are no UTF-8 are replaced.
+
+    Raises
+    ------
+    FormatError
+        If it is gzip and, while it is read, ends early or cannot be unpacked.
+    """
     with path.open("rb") as stream:
         packed = stream.read(2) == GZIP_MAGIC
     raw = gzip.GzipFile(path) if packed else path.open("rb")
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline=None)  # type: ignore[arg-type]
+    try:
+        with io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline=None) as text:  # type: ignore[arg-type]
+            yield text
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise FormatError(
+            f"{path.name} cannot be unpacked, it is damaged or cut short. Delete it and fetch it again."
+        ) from error

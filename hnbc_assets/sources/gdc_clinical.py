@@ -6,6 +6,8 @@ value means for the study (HER2, endpoints: science/cohorts).
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ import pandas as pd
 
 from hnbc_assets.errors import FormatError, UpstreamChanged
 from hnbc_assets.sources.archive import Archive
-from hnbc_assets.sources.gdc_index import read_pages
+from hnbc_assets.sources.gdc_index import WHERE, read_pages
+from hnbc_assets.sources.gdc_shape import NUMBER, SCALAR, TEXT, shaped
 
 BIOTAB_FIELDS = (
     "er_status_by_ihc",
@@ -57,6 +60,28 @@ COLUMNS = (
     "treatments",
     "menopause_status",
 )
+NOT_SAID = ("unknown", "not reported", "not allowed to collect", "not available", "not applicable")
+CASE = {
+    "submitter_id": TEXT,
+    "demographic": {
+        **dict.fromkeys(("vital_status", "sex_at_birth", "gender"), TEXT),
+        **dict.fromkeys(("days_to_death", "age_at_index"), NUMBER),
+    },
+    "diagnoses": [
+        {
+            "days_to_last_follow_up": NUMBER,
+            **dict.fromkeys(PRIMARY_DIAGNOSIS_FIELDS[1:], TEXT),
+            **dict.fromkeys(("diagnosis_is_primary_disease", "classification_of_tumor"), SCALAR),
+            "treatments": [dict.fromkeys(("therapeutic_agents", "treatment_type", "treatment_or_therapy"), TEXT)],
+        }
+    ],
+    "follow_ups": [
+        {
+            **dict.fromkeys(("days_to_follow_up", "days_to_progression", "days_to_recurrence"), NUMBER),
+            "progression_or_recurrence": TEXT,
+        }
+    ],
+}
 
 
 def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
@@ -88,30 +113,46 @@ def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
         clinical[column] = pd.to_numeric(clinical[column])
     for row in manifest.to_dict("records"):
         if "/biotab/" in row["path"]:
-            clinical = clinical.join(read_biotab(archive.locate(row)))
+            clinical = clinical.join(_of_these(read_biotab(archive.locate(row)), clinical, archive.locate(row)))
         elif "/cdr/" in row["path"]:
-            clinical = clinical.join(read_cdr(archive.locate(row)))
+            clinical = clinical.join(_of_these(read_cdr(archive.locate(row)), clinical, archive.locate(row)))
     return clinical
 
 
+def _of_these(table: pd.DataFrame, clinical: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The table, which has some of the patients: else its ids are written in another way, and all would be lost."""
+    if len(clinical) and not table.index.isin(clinical.index).any():
+        raise FormatError(
+            f"{path.name}: none of its {len(table)} patients ({', '.join(map(str, table.index[:2]))} …) is among the "
+            f"{len(clinical)} cases ({', '.join(map(str, clinical.index[:2]))} …). Are its ids written in another way?"
+        )
+    return table
+
+
 def read_case(case: Mapping[str, Any]) -> dict[str, Any]:
-    """One patient's row from the nested record; parts that are absent (one case has no demographic) are missing."""
+    """One patient's row from the nested record; parts that are absent (one case has no demographic) are missing.
+
+    Raises
+    ------
+    FormatError
+        If a part is not of its type; names file, record and field.
+    """
+    shaped(case, CASE, where=str(case.get(WHERE, "GDC's case")), required=("submitter_id",))
     demographic = case.get("demographic") or {}
     diagnosis = primary_diagnosis(case.get("diagnoses") or [])
     follow_ups = case.get("follow_ups") or []
-    progressed = {str(f.get("progression_or_recurrence")).lower() for f in follow_ups}
     row = {
         "patient_id": case["submitter_id"][:12],
         "vital_status": demographic.get("vital_status"),
         "days_to_death": demographic.get("days_to_death"),
         "days_to_follow_up": max(numbers(follow_ups, "days_to_follow_up"), default=None),
         "days_to_progression": min(numbers(follow_ups, "days_to_progression", "days_to_recurrence"), default=None),
-        "progression_or_recurrence": next((word for word in ("yes", "no") if word in progressed), None),
+        "progression_or_recurrence": progression(follow_ups),
         "age_at_index": demographic.get("age_at_index"),
         "sex": demographic.get("sex_at_birth") or demographic.get("gender"),
         "tissue_source_site": case["submitter_id"].split("-")[1] if case["submitter_id"].count("-") >= 2 else None,
         "treatments": given_treatments(diagnosis.get("treatments") or []),
-        "menopause_status": next(values_of(case, "menopause_status"), None),
+        "menopause_status": next((v for v in values_of(case, "menopause_status") if isinstance(v, str)), None),
     }
     return row | {field: diagnosis.get(field) for field in PRIMARY_DIAGNOSIS_FIELDS}
 
@@ -131,13 +172,25 @@ def numbers(records: Iterable[Mapping[str, Any]], *fields: str) -> list[float]:
     return [float(record[field]) for record in records for field in fields if record.get(field) is not None]
 
 
+def progression(follow_ups: Iterable[Mapping[str, Any]]) -> str | None:
+    """yes if any follow-up says so ("Yes - Progression or Recurrence"), else no if any does, else another word."""
+    said = [word for f in follow_ups if (word := str(f.get("progression_or_recurrence") or "").strip())]
+    for answer in ("yes", "no"):
+        if any(re.match(rf"{answer}\b", word, flags=re.I) for word in said if word.lower() not in NOT_SAID):
+            return answer
+    return next((word for word in said if word.lower() not in NOT_SAID), said[0] if said else None)
+
+
 def given_treatments(treatments: Iterable[Mapping[str, Any]]) -> str | None:
-    """What was given: agents where they are named, else the kind; not what was not, or of which nothing is known."""
+    """What was given: agents where they are named, else the kind; not what was not, or of which nothing is known.
+
+    A treatment whose `treatment_or_therapy` is null or absent is listed, and counts as given.
+    """
     given = [
         str(t.get("therapeutic_agents") or t.get("treatment_type"))
         for t in treatments
         if (t.get("therapeutic_agents") or t.get("treatment_type"))
-        and str(t.get("treatment_or_therapy", "yes")).lower() == "yes"
+        and str(t.get("treatment_or_therapy") or "yes").lower() == "yes"
     ]
     return ";".join(dict.fromkeys(given)) or None
 
@@ -167,14 +220,18 @@ def read_biotab(path: Path) -> pd.DataFrame:
     FormatError
         The header rows are not those of a biotab.
     """
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE)
+    except (ValueError, OSError) as error:
+        raise FormatError(
+            f"{path.name}: no biotab (tab-separated text, its rows of one length). Fetch it again."
+        ) from error
     if "bcr_patient_barcode" not in table or len(table) < 2 or not str(table.iloc[1, 0]).startswith("CDE_ID:"):
         raise FormatError(f"{path.name}: no biotab with its three header rows (names, names, CDE_ID:…).")
     table = table.iloc[2:].set_index("bcr_patient_barcode").rename_axis("patient_id")
-    if not table.index.is_unique:
-        raise FormatError(f"{path.name}: a patient has two rows.")
+    _plain_ids(table.index, path)
     table = table[[field for field in BIOTAB_FIELDS if field in table]].add_prefix("biotab_")
-    return table.mask(table.apply(lambda column: column.str.fullmatch(r"\s*(\[.*\])?\s*")).astype(bool))
+    return table.fillna("").mask(lambda t: t.apply(lambda c: c.str.fullmatch(r"\s*(\[.*\])?\s*")).astype(bool))
 
 
 def read_cdr(path: Path) -> pd.DataFrame:
@@ -187,12 +244,40 @@ def read_cdr(path: Path) -> pd.DataFrame:
     Raises
     ------
     FormatError
-        No sheet has the columns of the resource.
+        It is no workbook, no sheet has the columns of the resource, an event is neither 0 nor 1 or a time no number.
     """
-    sheets = pd.read_excel(path, sheet_name=None, engine="calamine")
+    try:
+        sheets = pd.read_excel(path, sheet_name=None, engine="calamine")
+    except Exception as error:  # calamine and zip files end in many kinds of errors, none of them this project's
+        raise FormatError(f"{path.name}: cannot be read as a workbook (xlsx). Fetch it again.") from error
     for sheet in sheets.values():
         if {"bcr_patient_barcode", *CDR_FIELDS} <= set(sheet.columns):
             table = sheet.drop_duplicates("bcr_patient_barcode").set_index("bcr_patient_barcode")
-            table = table.rename_axis("patient_id")[list(CDR_FIELDS)].rename(columns=CDR_FIELDS)
-            return table.apply(pd.to_numeric, errors="coerce").astype(float)
+            _plain_ids(table.index, path)
+            return _curated(table.rename_axis("patient_id")[list(CDR_FIELDS)], path)
     raise FormatError(f"{path.name}: no sheet has bcr_patient_barcode, {', '.join(CDR_FIELDS)}.")
+
+
+def _curated(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Times as numbers and events as 0 or 1; brackets and `#N/A` are missing."""
+    silent = table.apply(lambda c: c.isna() | c.astype(str).str.fullmatch(r"\s*(\[.*\]|#N/A|NA)?\s*"))
+    numbers = table.mask(silent).apply(pd.to_numeric, errors="coerce").astype(float)
+    for field, name in CDR_FIELDS.items():
+        wrong = numbers[field].isna() & ~silent[field]
+        if not name.endswith("_time"):
+            wrong |= numbers[field].notna() & ~numbers[field].isin([0.0, 1.0])
+        if wrong.any():
+            raise FormatError(
+                f"{path.name}: {field} of {table.index[wrong][0]} is {str(table.loc[wrong, field].iloc[0])[:60]!r}, "
+                f"not {'a number' if name.endswith('_time') else '0 or 1'}. Fetch it again."
+            )
+    return numbers.rename(columns=CDR_FIELDS)
+
+
+def _plain_ids(index: pd.Index, path: Path) -> None:
+    """Every row has a patient's id, once and without spaces around it, so that none is lost when tables are joined."""
+    for number, name in enumerate(index):
+        if not isinstance(name, str) or not name or name != name.strip():
+            raise FormatError(f"{path.name}: patient {number + 1} has the id {str(name)[:60]!r}. Fetch it again.")
+    if not index.is_unique:
+        raise FormatError(f"{path.name}: patient {index[index.duplicated()][0]} has two rows. Fetch it again.")

@@ -12,13 +12,16 @@ from collections import Counter
 import pandas as pd
 
 from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.gdc_shape import read_reply
+
+LONGEST_LINE = 200
 
 
 def reply_warnings(archive: Archive, manifest: pd.DataFrame) -> dict[str, str]:
     """Archived API replies that came with warnings: file id to the warning."""
     found = {}
     for row in manifest[manifest.path.str.endswith(".json")].to_dict("records"):
-        reply = json.loads(archive.locate(row).read_bytes())
+        reply = read_reply(archive.locate(row))
         if isinstance(reply, dict) and reply.get("warnings"):
             found[str(row["file_id"])] = json.dumps(reply["warnings"])
     return found
@@ -50,7 +53,7 @@ def gene_models(archive: Archive, manifest: pd.DataFrame) -> dict[str, int]:
     """The gene model that the first line of each STAR file names (`GENCODE v36`), and the number of files with it."""
     counted: Counter[str] = Counter()
     for row in manifest[manifest.path.str.contains("/star/")].to_dict("records"):
-        with open(archive.locate(row), encoding="utf-8") as file:
-            first = file.readline().strip()
+        with open(archive.locate(row), encoding="utf-8", errors="replace") as file:
+            first = file.readline(LONGEST_LINE).strip()
         counted[first.removeprefix("#").removeprefix(" gene-model:").strip() or "not named"] += 1
     return dict(counted)

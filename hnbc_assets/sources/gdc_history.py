@@ -6,7 +6,6 @@ Belongs here: asking it, and reading the archived answers. Does not: the index (
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ import pandas as pd
 from hnbc_assets.errors import UpstreamChanged
 from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.gdc_api import address
+from hnbc_assets.sources.gdc_shape import read_reply
 from hnbc_assets.sources.http import Client
 from hnbc_assets.sources.listing import InHand
 
@@ -64,7 +64,8 @@ def read_superseded(archive: Archive, manifest: pd.DataFrame) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in manifest.to_dict("records"):
         if (match := ANSWERS.fullmatch(str(row["file_id"]))) and match[1] == "versions":
-            found |= _replaced(json.loads(archive.locate(row).read_bytes()), str(row["url"]))
+            path = archive.locate(row)
+            found |= _replaced(read_reply(path), path.name)
     return found
 
 

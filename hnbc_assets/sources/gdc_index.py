@@ -5,26 +5,48 @@ Belongs here: reading the stored pages. Does not: asking GDC (gdc.py), choosing 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
+from hnbc_assets.errors import FormatError
 from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.gdc_shape import NUMBER, SCALAR, TEXT, hits, shaped
 
 CDR_FILE_ID = "1b5f413e-a8d1-4d10-92eb-7c4ae739ed81"
 SAMPLE_TYPES = {"Primary Tumor": "primary", "Recurrent Tumor": "recurrent", "Metastatic": "metastatic"}
 SAMPLE_CODES = {"01": "primary", "02": "recurrent", "06": "metastatic", "07": "metastatic", "11": "normal"}
+WHERE = "_where"  # added to every hit: the file and the number of the record, for messages
+FILE = {
+    "file_id": TEXT,
+    "file_name": TEXT,
+    "md5sum": TEXT,
+    "file_size": NUMBER,
+    "version": SCALAR,
+    "updated_datetime": TEXT,
+    "associated_entities": [{"entity_type": TEXT, "entity_submitter_id": TEXT}],
+    "cases": [{"submitter_id": TEXT, "samples": [{"submitter_id": TEXT, "sample_type": TEXT}]}],
+}
 
 
 def read_pages(archive: Archive, manifest: pd.DataFrame, kind: str) -> Iterator[dict[str, Any]]:
-    """The hits of the stored pages of one kind ("cases", "star", "maf", "biotab"), in their order."""
+    """The hits of the stored pages of one kind ("cases", "star", "maf", "biotab"), in their order, each with WHERE.
+
+    Raises
+    ------
+    FormatError
+        If a page is not shaped as one.
+    """
     pattern = re.compile(rf".+/index(?:_first_\d+)?/{kind}-\d+")
     for row in manifest.to_dict("records"):
         if pattern.fullmatch(row["file_id"]):
-            yield from json.loads(archive.locate(row).read_bytes())["data"]["hits"]
+            path = archive.locate(row)
+            for number, hit in enumerate(hits(path), start=1):
+                if not isinstance(hit, dict):
+                    raise FormatError(f"{path.name}, record {number}: {str(hit)[:60]!r} is no record. Fetch it again.")
+                yield hit | {WHERE: f"{path.name}, record {number}"}
 
 
 def read_index(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
@@ -40,7 +62,7 @@ def read_index(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
         describe_file(kind, hit)
         for kind in ("star", "maf", "biotab")
         for hit in read_pages(archive, manifest, kind)
-        if hit["file_id"] in fetched
+        if not isinstance(hit.get("file_id"), str) or hit["file_id"] in fetched
     ]
     if CDR_FILE_ID in fetched:
         row = fetched[CDR_FILE_ID]
@@ -59,18 +81,28 @@ def read_index(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe_file(kind: str, hit: Mapping[str, Any]) -> dict[str, Any]:
-    """One row of the index. A file of a tumour and its normal is described by the tumour's aliquot."""
+    """One row of the index. A file of a tumour and its normal is described by the tumour's aliquot.
+
+    Raises
+    ------
+    FormatError
+        If the record is not shaped as one of a file, or a file of a patient names no aliquot.
+    """
+    where = str(hit.get(WHERE, "GDC's index"))
+    shaped(hit, FILE, where=where, required=("file_id", "file_name", "md5sum", "file_size"))
     row = {"file_id": hit["file_id"], "file_name": hit["file_name"], "md5": hit["md5sum"], "kind": kind}
-    row |= {"size_bytes": int(hit["file_size"]), "version": hit.get("version")}
+    row |= {"size_bytes": int(float(hit["file_size"])), "version": hit.get("version")}
     row |= {"updated_datetime": hit.get("updated_datetime")}
     if kind == "biotab":
         return row
-    entities = [e for e in hit.get("associated_entities", []) if e.get("entity_type", "aliquot") == "aliquot"]
-    barcodes = sorted((e["entity_submitter_id"] for e in entities), key=lambda b: (b[13:15] >= "10", b))
-    case = hit["cases"][0]
-    samples = {s.get("submitter_id"): s.get("sample_type") for s in case.get("samples", [])}
-    aliquot = barcodes[0] if barcodes else None
-    sample_type = samples.get(aliquot[:16]) if aliquot else None
+    entities = [e for e in hit.get("associated_entities") or [] if e.get("entity_type", "aliquot") == "aliquot"]
+    barcodes = sorted((e.get("entity_submitter_id") or "" for e in entities), key=lambda b: (b[13:15] >= "10", b))
+    case = next(iter(hit.get("cases") or [{}]))
+    if not barcodes or not all(barcodes) or not case.get("submitter_id"):
+        raise FormatError(f"{where}: file {hit['file_id']} names no aliquot or no case. Fetch the index again.")
+    samples = {s.get("submitter_id"): s.get("sample_type") for s in case.get("samples") or []}
+    aliquot = barcodes[0]
+    sample_type = samples.get(aliquot[:16])
     if sample_type is None and len(samples) == 1:
         sample_type = next(iter(samples.values()))
     return row | {"aliquot_id": aliquot, "sample_type": sample_type, "patient_id": case["submitter_id"][:12]}
@@ -85,7 +117,9 @@ def read_samples(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
     from GDC's word, else from the barcode), file_id. Of several files of one aliquot the newest counts.
     """
     index = read_index(archive, manifest)
-    star = index[index["kind"] == "star"].sort_values(["version", "updated_datetime", "file_id"], na_position="first")
+    star = index[index["kind"] == "star"]
+    star = star.assign(version=pd.to_numeric(star["version"], errors="coerce"))
+    star = star.sort_values(["version", "updated_datetime", "file_id"], na_position="first")
     star = star.drop_duplicates("aliquot_id", keep="last").sort_values("aliquot_id", ignore_index=True)
     from_word = star["sample_type"].map(
         lambda word: SAMPLE_TYPES.get(word, "normal" if "Normal" in str(word) else None)

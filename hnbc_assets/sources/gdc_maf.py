@@ -71,7 +71,9 @@ def read_mutations(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
     rows = manifest[manifest["path"].str.contains("/maf/", regex=False)].to_dict("records")
     by_header: dict[bytes, list[bytes]] = {}
     for row in rows:
-        header, body = read_maf(archive.locate(row))
+        path = archive.locate(row)
+        header, body = read_maf(path)
+        whole_rows(header, body, path)
         by_header.setdefault(header, []).append(body)
     tables = [parse_rows(header, bodies) for header, bodies in by_header.items()]
     mutations = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(REQUIRED), dtype=str)
@@ -85,14 +87,45 @@ def read_maf(path: Path) -> tuple[bytes, bytes]:
     try:
         text = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
-        raise FormatError(f"{path.name}: cannot be unpacked ({error}). Fetch it again.") from error
+        raise FormatError(f"{path.name}: cannot be unpacked, it is damaged or cut short. Fetch it again.") from error
     while text.startswith(b"#"):
         text = text.partition(b"\n")[2]
     header, _, body = text.replace(b"\r\n", b"\n").partition(b"\n")
     lost = [column for column in REQUIRED if column.encode() not in header.split(b"\t")]
     if lost:
         raise UpstreamChanged(f"{path.name}: this MAF has no column {', '.join(lost)}.")
+    names = header.split(b"\t")
+    if len(set(names)) != len(names):
+        raise FormatError(f"{path.name}: this MAF has a column twice. Fetch it again.")
     return header, body if body.endswith(b"\n") or not body else body + b"\n"
+
+
+def whole_rows(header: bytes, body: bytes, path: Path) -> None:
+    """Nothing, when every row is text of as many cells as the header, and names a gene and a tumour.
+
+    Raises
+    ------
+    FormatError
+        Names file and line (from the header on) of the first that is not.
+    """
+    names = header.split(b"\t")
+    gene, tumour = names.index(b"Hugo_Symbol"), names.index(b"Tumor_Sample_Barcode")
+    for number, line in enumerate(body.splitlines(), start=2):
+        cells = line.split(b"\t")
+        if len(cells) != len(names):
+            wrong = f"has {len(cells)} cells, the header has {len(names)}"
+        elif not cells[gene].strip() or not cells[tumour].startswith(b"TCGA-"):
+            wrong = f"has {cells[gene]!r} for a gene and {cells[tumour][:30]!r} for a tumour's barcode"
+        elif b"\0" in line or b"\r" in line:
+            wrong = "holds characters that no text has"
+        else:
+            continue
+        raise FormatError(f"{path.name}, line {number} from its header on: {wrong}. Fetch it again.")
+    try:
+        header.decode()
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path.name}: not all of it is text in UTF-8. Fetch it again.") from error
 
 
 def parse_rows(header: bytes, bodies: list[bytes]) -> pd.DataFrame:

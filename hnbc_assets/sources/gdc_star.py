@@ -52,8 +52,8 @@ def read_expression(
 
     Raises
     ------
-    KeyError
-        A sample has no file among these.
+    FormatError
+        A sample has no file among these, or a file cannot be read.
     UpstreamChanged
         A file follows another gene model than the first, or lacks a column; names the file.
     """
@@ -61,7 +61,7 @@ def read_expression(
     rows = manifest.set_index("file_id")
     unknown = [sample for sample in sample_ids if sample not in files.index]
     if unknown:
-        raise KeyError(f"no expression file of {', '.join(unknown[:5])}")
+        raise FormatError(f"GDC's index has no expression file of {', '.join(unknown[:5])}. Fetch the project again.")
     paths = [archive.locate(rows.loc[files[sample]]) for sample in sample_ids]
     features, values = read_star(paths, VALUE_COLUMNS[value])
     index = pd.Index(features["feature_id"], name="feature_id")
@@ -90,6 +90,9 @@ def read_star(paths: Sequence[Path], column: str) -> tuple[pd.DataFrame, np.ndar
         return pd.DataFrame(columns=["feature_id", "symbol", "gene_type"]), np.empty((0, 0))
     first = read_columns(paths[0], list(NAME_COLUMNS))
     genes = first["gene_id"]
+    if genes.is_null().any() or genes.is_duplicated().any():
+        wrong = "a row without gene_id" if genes.is_null().any() else f"{genes.filter(genes.is_duplicated())[0]} twice"
+        raise FormatError(f"{paths[0].name}: this STAR file has {wrong}. Fetch it again.")
     encoded = ["".join(f"{name or ''}\t" for name in row).encode() for row in first.iter_rows()]
     names, ends = np.frombuffer(b"".join(encoded), np.uint8), np.cumsum([len(row) for row in encoded])
     is_gene = ~genes.str.starts_with("N_").to_numpy()
@@ -216,10 +219,37 @@ def read_columns(path: Path, columns: list[str]) -> pl.DataFrame:
     """Some columns of one STAR file: text for names, floating point for values, null where blank."""
     import polars as pl
 
-    types = {column: pl.String if column in NAME_COLUMNS else pl.Float64 for column in columns}
+    types = dict.fromkeys(columns, pl.String)
     try:
-        return pl.read_csv(path, separator="\t", comment_prefix="#", columns=columns, schema_overrides=types)
+        table = pl.read_csv(
+            path, separator="\t", comment_prefix="#", columns=columns, schema_overrides=types, quote_char=None
+        )
     except pl.exceptions.ColumnNotFoundError as error:
-        raise UpstreamChanged(f"{path.name}: this STAR file lacks a column ({error}).") from error
+        raise UpstreamChanged(f"{path.name}: this STAR file lacks a column of {', '.join(columns)}.") from error
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise FormatError(f"{path.name}: not a STAR gene count file ({error}). Fetch it again.") from error
+        raise FormatError(
+            f"{path.name}: not a STAR gene count file (tab-separated text, rows as long as the header). Fetch it again."
+        ) from error
+    return table.with_columns(_numbers(table, column, path) for column in columns if column not in NAME_COLUMNS)
+
+
+def _numbers(table: pl.DataFrame, column: str, path: Path) -> pl.Series:
+    """A column as numbers, null where blank.
+
+    Raises
+    ------
+    FormatError
+        If a value is no number, negative or infinite; names gene and value.
+    """
+    import polars as pl
+
+    said = table[column].str.strip_chars()
+    said = said.set(said == "", None)
+    values = said.cast(pl.Float64, strict=False)
+    wrong = said.is_not_null() & (values.is_null() | ~(values.is_finite() & (values >= 0)).fill_null(False))
+    if wrong.any():
+        row = int(wrong.arg_true()[0])
+        raise FormatError(
+            f"{path.name}, row {row + 1}: {column} is {said[row][:40]!r}, not a number of 0 or more. Fetch it again."
+        )
+    return values

@@ -142,6 +142,9 @@ def read_gmt(path: Path) -> dict[str, list[str]]:
             if not line.strip():
                 continue
             name, *rest = line.rstrip("\n").split("\t")
+            name = name.strip()
+            if not name or "\0" in line:
+                raise FormatError(f"{path.name}, line {number}: no set's name (GMT: name, description, genes).")
             genes = list(dict.fromkeys(gene.strip().split(",")[0] for gene in rest[1:] if gene.strip()))
             if not genes:
                 raise FormatError(
@@ -172,7 +175,18 @@ def read_genecards(path: Path, min_relevance: float | None = None) -> pd.DataFra
         raise FormatError(
             f"{path.name} has no column {lost[0]!r} (a GeneCards export has Gene Symbol, Relevance score)."
         )
-    relevance = pd.to_numeric(table[columns["relevance score"]].str.replace(",", ""), errors="coerce")
+    said = table[columns["relevance score"]].astype(str).str.strip()
+    relevance = pd.to_numeric(said.str.replace(",", ""), errors="coerce")
+    named = table[columns["gene symbol"]].astype(str).str.strip() != ""
+    unread = named & (relevance.isna() | relevance.isin([float("inf"), float("-inf")]))
+    if unread.any():
+        row = table.index[unread][0]
+        raise FormatError(
+            f"{path.name}, row {row + 1}: the relevance score of {table.loc[row, columns['gene symbol']][:40]!r} is "
+            f"{said[row][:40]!r}, not a number. Export the search again."
+        )
+    if not named.any():
+        raise FormatError(f"{path.name} names no gene. Export the search again.")
     genes = pd.DataFrame({"gene": table[columns["gene symbol"]].str.strip(), "relevance": relevance})
     genes = genes[genes["gene"].notna() & (genes["gene"] != "")]
     if min_relevance is not None:
@@ -189,10 +203,14 @@ def read_marker_table(path: Path) -> dict[str, list[str]]:
         raise FormatError(f"{path.name} has no column {lost[0]!r}; it has {', '.join(map(str, table.columns[:6]))}.")
     markers: dict[str, list[str]] = {}
     for gene, population in zip(table["HUGO symbols"], table["Cell population"], strict=True):
-        if isinstance(gene, str) and gene.strip() and isinstance(population, str):
+        if gene.strip():
+            if not population.strip():
+                raise FormatError(f"{path.name}: gene {gene.strip()[:40]!r} is of no cell population.")
             genes = markers.setdefault(population.strip(), [])
             if gene.strip() not in genes:
                 genes.append(gene.strip())
+    if not markers:
+        raise FormatError(f"{path.name} names no gene of a cell population.")
     return markers
 
 
@@ -248,10 +266,23 @@ def _read_delimited(path: Path) -> pd.DataFrame:
         separator = max("\t,;", key=header.count)
         stream.seek(0)
         reader = csv.reader(stream, delimiter=separator)
-        names = [name.strip() for name in next(reader, [])]
-        rows = [row for row in reader if any(row)]
+        try:
+            names = [name.strip() for name in next(reader, [])]
+            rows = [row for row in reader if any(cell.strip() for cell in row)]
+        except csv.Error as error:
+            raise FormatError(
+                f"{path.name}, line {reader.line_num}: not a row of a table. Save it as plain text (UTF-8) again."
+            ) from error
     width = len(names)
-    return pd.DataFrame([(row + [""] * width)[:width] for row in rows], columns=names, dtype=object)
+    if len(set(names)) != width:
+        twice = next(name for name in names if names.count(name) > 1)
+        raise FormatError(f"{path.name} has the column {twice[:40]!r} twice.")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != width:
+            raise FormatError(
+                f"{path.name}, row {number}: {len(row)} cells where the header has {width}. An odd quotation mark?"
+            )
+    return pd.DataFrame(rows, columns=names, dtype=object)
 
 
 def _local(path: Path, folder: Path | None) -> bytes:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hnbc_assets.sources.http import Client
     from hnbc_assets.sources.progress import Progress
 
+KEPT = ("title", "relation", "platform_id", "source_name_ch1")  # of the rows that describe samples
 MATRIX = r"GSE\d+(-GPL\d+)?_series_matrix\.txt\.gz"
 ANNOTATION = r"GPL\d+\.annot\.gz"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -74,7 +75,10 @@ def iso_date(text: str) -> str:
     match = re.fullmatch(r"\W*([A-Z][a-z]{2}) (\d{1,2}) (\d{4})\W*", text)
     if not match or match[1] not in MONTHS:
         raise FormatError(f"{text!r} is not a date as GEO writes it (Mar 25 2019).")
-    return datetime.date(int(match[3]), MONTHS.index(match[1]) + 1, int(match[2])).isoformat()
+    try:
+        return datetime.date(int(match[3]), MONTHS.index(match[1]) + 1, int(match[2])).isoformat()
+    except ValueError as error:
+        raise FormatError(f"{text!r} is no day of a calendar.") from error
 
 
 def listing(client: Client, archive: Archive, series: str, platform: str) -> Listing:
@@ -177,10 +181,14 @@ def read_annotation(path: Path) -> pd.Series:
             raise FormatError(f"{path.name}: its columns are {header[:4]}, without ID or Gene symbol.")
         probe, symbol = header.index("ID"), header.index("Gene symbol")
         rows = {}
-        for line in stream:
+        for number, line in enumerate(stream, start=1):
             if line.startswith("!platform_table_end"):
                 break
             cells = line.rstrip("\n").split("\t")
+            if len(cells) <= probe or not cells[probe].strip() or cells[probe] in rows:
+                raise FormatError(
+                    f"{path.name}, row {number} of its table: {line[:40]!r} has no probe of its own. Fetch it again."
+                )
             rows[cells[probe]] = cells[symbol].strip() if len(cells) > symbol else ""
         else:
             raise FormatError(f"{path.name} has no !platform_table_end: truncated? Delete it and fetch it again.")
@@ -210,19 +218,25 @@ def _parse_header(path: Path) -> pd.DataFrame:
             name = name.removeprefix("!Sample_")
             if name.startswith("characteristics_ch"):
                 described.append(cells)
-            elif name in plain:
+            elif name in plain and len(cells) == len(plain[name]):
                 plain[name] = ["; ".join(filter(None, pair)) for pair in zip(plain[name], cells, strict=True)]
-            else:
-                plain[name] = cells
+            elif name not in plain or name in KEPT:
+                plain[name] = cells if name not in plain else [*plain[name], *cells]
         else:
             raise FormatError(f"{path.name} has no table: not a GEO series matrix, or truncated.")
     if "geo_accession" not in plain:
         raise FormatError(f"{path.name} has no !Sample_geo_accession row.")
     index = pd.Index(plain["geo_accession"], name="patient_id", dtype=object)
-    columns = {
-        column: plain.get(column, [""] * len(index))
-        for column in ("title", "relation", "platform_id", "source_name_ch1")
-    }
+    strange = [name for name in index if not re.fullmatch(r"GSM\d+", name)]
+    if strange or index.has_duplicates or not len(index):
+        wrong = f"names {strange[0][:40]!r}" if strange else "names a sample twice, or none"
+        raise FormatError(f"{path.name}: its !Sample_geo_accession row {wrong}. Fetch it again.")
+    columns = {column: plain.get(column, [""] * len(index)) for column in KEPT}
+    lengths = {f"!Sample_{name}": len(cells) for name, cells in columns.items()}
+    lengths |= {f"!Sample_characteristics_ch1 ({cells[0][:30]} …)": len(cells) for cells in described if cells}
+    for name, length in lengths.items():
+        if length != len(index):
+            raise FormatError(f"{path.name}: {name} has {length} cells for {len(index)} samples. Fetch it again.")
     frame = pd.DataFrame(columns, index=index).rename(columns={"source_name_ch1": "source_name"})
     characteristics = pd.DataFrame(_characteristics(described, len(index)), index=index)
     overlap = characteristics.columns.intersection(frame.columns)

@@ -95,6 +95,7 @@ def _block(lines: bytes, names: list[str], path: Path) -> Block:
     """
     import polars as pl
 
+    _whole_lines(lines, names, path)
     schema: dict[str, Any] = dict.fromkeys(names, pl.Float64) | {"ID_REF": pl.String}
     try:
         table = pl.read_csv(lines, has_header=False, schema=schema, separator="\t")
@@ -102,5 +103,39 @@ def _block(lines: bytes, names: list[str], path: Path) -> Block:
         try:
             table = pl.read_csv(lines, has_header=False, schema=schema, separator="\t", null_values=MISSING)
         except pl.exceptions.PolarsError as error:
-            raise FormatError(f"{path.name}: the table is not numbers by sample ({error}).") from error
+            raise FormatError(f"{path.name}: {_no_number(lines, names)}. Fetch it again.") from error
+    if table["ID_REF"].null_count():
+        raise FormatError(f"{path.name}: a row of the table names no probe. Fetch it again.")
     return table["ID_REF"].to_numpy(), table.drop("ID_REF").to_numpy()
+
+
+def _whole_lines(lines: bytes, names: list[str], path: Path) -> None:
+    """Every line has a cell for each sample: counted at once, looked at one by one only when the count is wrong.
+
+    Raises
+    ------
+    FormatError
+        Names the probe of the first line that has not.
+    """
+    tabs = len(names) - 1
+    if lines.count(b"\t") == tabs * lines.count(b"\n") and lines.endswith(b"\n"):
+        return
+    for line in lines.splitlines():
+        found = line.count(b"\t")
+        if line.strip() and found != tabs:
+            probe = line.partition(b"\t")[0].decode(errors="replace")[:40]
+            raise FormatError(
+                f"{path.name}: probe {probe!r} has {found} values for {tabs} samples. Fetch the file again."
+            )
+
+
+def _no_number(lines: bytes, names: list[str]) -> str:
+    """The first cell that is no number, in words."""
+    for line in lines.decode(errors="replace").splitlines():
+        probe, *cells = [cell.strip('"') for cell in line.split("\t")]
+        for name, cell in zip(names[1:], cells, strict=False):
+            try:
+                float(cell if cell not in MISSING else "0")
+            except ValueError:
+                return f"probe {probe[:40]!r} of sample {name} is {cell[:40]!r}, not a number"
+    return "its table is not numbers by sample"

@@ -6,7 +6,6 @@ do to results.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import pandas as pd
 from hnbc_assets.sources import gdc, gdc_history
 from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.cohort_files import clinical_reader
+from hnbc_assets.sources.gdc_shape import hits
 from hnbc_assets.sources.listing import fetched_release
 
 COLUMNS = ("source", "from_release", "to_release", "kind", "entity", "field", "old_value", "new_value")
@@ -183,7 +183,7 @@ def _pages_fields(archive: Archive, manifest: pd.DataFrame) -> Iterator[tuple[st
     for row in manifest.to_dict("records"):
         if CASES_PAGE.fullmatch(str(row["file_id"])):
             asked = parse_qs(urlsplit(str(row["url"])).query).get("fields", [""])[0].split(",")
-            cases = json.loads(archive.locate(row).read_bytes())["data"]["hits"]
+            cases = hits(archive.locate(row))
             yield str(row["file_id"]), _dotted(cases) & set(asked)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from hnbc_assets.errors import StudyError, UpstreamChanged
+from hnbc_assets.errors import FormatError, StudyError, UpstreamChanged
 from hnbc_assets.sources import gdc
 from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.http import connect
@@ -91,7 +91,7 @@ def test_expression_is_the_value_of_each_aliquots_own_file(archive, newer, share
     assert abs(expression.to_numpy() - expected).max() <= 0.5001e-4
     counts, _ = gdc.read_expression(archive, rows, value="counts", sample_ids=chosen[:3])
     assert (counts == expression[chosen[:3]].round()).to_numpy().mean() > 0.999
-    with pytest.raises(KeyError, match="TCGA-XX"):
+    with pytest.raises(FormatError, match="TCGA-XX"):
         gdc.read_expression(archive, rows, sample_ids=["TCGA-XX-0000-01A-11R-A000-07"])
 
 

@@ -56,13 +56,20 @@ def test_the_quick_reader_and_the_general_one_agree(tmp_path, numbers):
         np.testing.assert_array_equal(quick, gdc_star.general_values(path, column, genes, path))
 
 
-@pytest.mark.parametrize("odd", ["1e-05", "-1.5", "12345678901234567890.123456", "", "0.00000000000000000000000001"])
+@pytest.mark.parametrize("odd", ["1e-05", "12345678901234567890.123456", "", "0.00000000000000000000000001"])
 def test_a_number_that_is_no_plain_decimal_is_read_all_the_same(tmp_path, numbers, odd):
     numbers[42] = odd
     _, values = read_star([star(tmp_path / "a.tsv", numbers)], "tpm_unstranded")
     expected = float(odd) if odd else np.nan
     np.testing.assert_array_equal(values[0, 42], expected)
     assert values[0, 43] == float(numbers[43])
+
+
+@pytest.mark.parametrize("odd", ["-1.5", "inf", "1e999", "high"])
+def test_a_value_that_no_count_can_have_is_named(tmp_path, numbers, odd):
+    numbers[42] = odd
+    with pytest.raises(FormatError, match=rf"a\.tsv, row \d+: tpm_unstranded is '{odd}', not a number of 0 or more"):
+        read_star([star(tmp_path / "a.tsv", numbers)], "tpm_unstranded")
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_a_table_of_many_blocks_equals_what_pandas_reads(tmp_path):
     [
         (lambda text: text[: text.index("!series_matrix_table_end")], "table_end"),
         (lambda text: text[: text.index("!series_matrix_table_begin")], "table_begin"),
-        (lambda text: text.replace("-3.25", "high"), "not numbers"),
+        (lambda text: text.replace("-3.25", "high"), "is 'high', not a number"),
         (lambda text: text.replace('"2_at"', '"1_at"'), "two rows"),
         (lambda text: text.replace('"ID_REF"', '"PROBE"'), "ID_REF"),
     ],

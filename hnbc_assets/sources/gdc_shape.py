@@ -1,0 +1,122 @@
+"""The shape of GDC's replies: JSON that is read back, and held to what its records may be made of.
+
+Belongs here: parsing a stored reply, and a check of types that names file, record and field. Does not: which fields are
+asked for (gdc), what they mean (gdc_clinical, gdc_index).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hnbc_assets.errors import FormatError
+
+TEXT, NUMBER, SCALAR = "text", "a number", "a single value"
+DEEPEST = 40
+_ANEW = "Fetch it again (delete the file); if it stays so, GDC has changed its format."
+
+
+def read_reply(path: Path) -> Any:
+    """A stored reply, parsed.
+
+    Raises
+    ------
+    FormatError
+        If it is no JSON, or nested deeper than any reply is.
+    """
+    try:
+        reply = json.loads(path.read_bytes())
+        _not_too_deep(reply)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path.name}: this reply of GDC is no whole JSON. {_ANEW}") from error
+    return reply
+
+
+def hits(path: Path) -> list[Any]:
+    """The records of a stored page of a search.
+
+    Raises
+    ------
+    FormatError
+        If it is no JSON, or no page.
+    """
+    reply = read_reply(path)
+    data = reply.get("data") if isinstance(reply, dict) else None
+    found = data.get("hits") if isinstance(data, dict) else None
+    if not isinstance(found, list):
+        raise FormatError(f"{path.name}: this reply of GDC has no list data.hits. {_ANEW}")
+    return found
+
+
+def shaped(record: Any, shape: Mapping[str, Any], *, where: str, required: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The record, which has the shape: parts that are absent or null may be so, others are of their type.
+
+    Parameters
+    ----------
+    shape : field -> TEXT, NUMBER, SCALAR, a shape (a record), or a list of one shape (records)
+    where : file and record, for the error's message
+    required : fields that must be there and not empty
+
+    Raises
+    ------
+    FormatError
+        Names file, record, field, what is there and what should be.
+    """
+    for path, expected, value in _misshapen(record, shape, ""):
+        raise FormatError(f"{where}: {path or 'the record'} is {_short(value)}, not {expected}. {_ANEW}")
+    for name in required:
+        if record.get(name) in (None, "", [], {}):
+            raise FormatError(f"{where}: the record has no {name}. {_ANEW}")
+    return record
+
+
+def _misshapen(value: Any, shape: Any, path: str) -> Iterator[tuple[str, str, Any]]:
+    """Every place that is not as the shape says: its path, what is expected, what is there."""
+    if value is None:
+        if not path:
+            yield path, "a record", value
+    elif isinstance(shape, Mapping):
+        if not isinstance(value, dict):
+            yield path, "a record", value
+            return
+        for name, part in shape.items():
+            if name in value:
+                yield from _misshapen(value[name], part, f"{path}.{name}" if path else name)
+    elif isinstance(shape, list):
+        if not isinstance(value, list):
+            yield path, "a list of records", value
+            return
+        for number, item in enumerate(value):
+            if item is None:
+                yield f"{path}[{number}]", "a record", item
+            yield from _misshapen(item, shape[0], f"{path}[{number}]")
+    elif not _is(value, shape):
+        yield path, shape, value
+
+
+def _is(value: Any, kind: str) -> bool:
+    if kind == TEXT:
+        return isinstance(value, str)
+    if kind == SCALAR:
+        return not isinstance(value, dict | list)
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except (ValueError, OverflowError):
+        return False
+
+
+def _short(value: Any) -> str:
+    said = repr(value)
+    return said if len(said) <= 60 else said[:57] + "…"
+
+
+def _not_too_deep(value: Any, left: int = DEEPEST) -> None:
+    if not left:
+        raise ValueError("nested too deeply")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _not_too_deep(item, left - 1)

@@ -1,0 +1,52 @@
+"""A small simulated GDC and GEO, fetched once: the files that readers are given, before they are damaged.
+
+Belongs here: the files to begin with, and an archive in which one of them is another. Does not: the damage (mutations).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from hnbc_assets.sources import gdc, geo, http
+from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.simulated import Simulation, transport
+
+SMALL = Simulation(n_genes=1500, n_tcga=60, n_discovery=40, n_validation=40, n_metabric=40, n_lines=60, n_drugs=4)
+
+
+class Damaged(Archive):
+    """An archive in which one file's content is another, as if upstream had always given it."""
+
+    def __init__(self, whole: Archive, row: pd.Series, path: Path) -> None:
+        super().__init__(whole.root)
+        self._instead, self._path = str(row["path"]), path
+
+    def locate(self, row):
+        return self._path if str(row["path"]) == self._instead else super().locate(row)
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory):
+    """Archive, and the manifests of TCGA-BRCA and GSE25055."""
+    archive = Archive(tmp_path_factory.mktemp("raw"))
+    with http.connect("simulated", transport=transport(SMALL)) as client:
+        yield (
+            archive,
+            gdc.fetch(client, archive, "TCGA-BRCA", endpoints="tcga_cdr", limit=12),
+            geo.fetch(client, archive, "GSE25055", "GPL96"),
+        )
+
+
+@pytest.fixture
+def damaged(simulated, tmp_path):
+    """A function: the row of a file and its content -> an archive that has this content in its place."""
+
+    def with_content(row: pd.Series, content: bytes) -> tuple[Archive, Path]:
+        path = tmp_path / Path(simulated[0].locate(row)).name
+        path.write_bytes(content)
+        return Damaged(simulated[0], row, path), path
+
+    return with_content
