@@ -190,12 +190,12 @@ def _summary(told: Told) -> str:
 def published_headline(home: Home) -> str:
     """The published results in a few lines."""
     from hnbc_assets.commands.database import connect
-    from hnbc_assets.report.headline import headline
+    from hnbc_assets.report.headline import WIDTH, headline
 
     with connect(home.lake) as database:
         names = [name for (name,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
         frames = {n: database.table(n).df() for n in names if n not in LONG_TABLES}
-    return headline(frames)
+    return headline(frames, shutil.get_terminal_size((WIDTH, 24)).columns)
 
 
 def where(home: Home) -> str:

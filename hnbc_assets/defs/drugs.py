@@ -100,7 +100,9 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
             if rows
             else DrugAssociations.empty()
         )
-        figure = figures.drug_boxplots(drug_sensitivity, risk_scores, table, cohort_id=study.training, watermark=mark)
+        figure = figures.drug_boxplots(
+            drug_sensitivity, risk_scores, table, cohort_id=study.training, training=study.training, watermark=mark
+        )
         return Publication(table, figure)
 
     return [predict_sensitivity, drug_associations]

@@ -106,7 +106,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
                 rows.append(compared.rename(columns={"feature": "cell_type"}).assign(cohort_id=name, method=method))
         table = _rows(rows, ImmuneAssociations)
         figure = figures.immune_boxplots(
-            immune_infiltration, risk_scores, table, cohort_id=study.training, watermark=mark
+            immune_infiltration, risk_scores, table, cohort_id=study.training, training=study.training, watermark=mark
         )
         return Publication(table, figure)
 

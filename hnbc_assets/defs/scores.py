@@ -77,9 +77,9 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
             curve = kaplan_meier(data.time_days.to_numpy(), data.event.to_numpy(), data.risk_group.to_numpy(object))
             curves.append(curve.assign(cohort_id=name, endpoint=cohort.endpoint))
         table = stacked(curves, SurvivalCurves)
-        return Publication(
-            table, figures.kaplan_meier(table, prognostic_performance, training=training, watermark=mark)
-        )
+        lacking = {name: "no endpoint in the study" for name in study.cohorts if name not in with_endpoint(study)}
+        figure = figures.kaplan_meier(table, prognostic_performance, training=training, lacking=lacking, watermark=mark)
+        return Publication(table, figure)
 
     @stage.asset(
         PrognosticPerformance,

@@ -64,7 +64,8 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         table = fits.assign(
             cohort_id=training, endpoint=study.cohorts[training].endpoint, selected=entered.fillna(False)
         )[list(UnivariateCox.columns)]
-        return Publication(table, figures.forest(table, title="Univariate Cox", watermark=mark))
+        figure = figures.forest(table, title="Univariate Cox", standing=figures.APPARENT, watermark=mark)
+        return Publication(table, figure)
 
     @stage.assets(
         [
@@ -155,7 +156,13 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         fitted = fitted[fitted.reason.isna()].assign(
             cohort_id=training, endpoint=study.cohorts[training].endpoint, label=POST_SELECTION
         )[list(MultivariableCox.columns)]
-        figure = figures.forest(fitted, title="Multivariable Cox, post-selection", watermark=mark)
+        figure = figures.forest(
+            fitted,
+            title="Multivariable Cox, post-selection",
+            standing=figures.APPARENT,
+            post_selection=True,
+            watermark=mark,
+        )
         hazards = proportional_hazards(x, data.time, data.event)[list(ProportionalHazards.columns)]
         return {"multivariable_cox": Publication(fitted, figure), "proportional_hazards": hazards}
 

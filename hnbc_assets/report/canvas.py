@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -22,6 +23,7 @@ HIGH, LOW = "#D55E00", "#0072B2"
 GROUP_COLOURS = {"high": HIGH, "low": LOW}
 INK, FAINT = "#222222", "#9A9A9A"
 DPI = 120
+FOOT_LINE = 0.2  # inches
 WIDEST_PIXELS = 980  # what the UI's dialog shows without scrolling sideways
 
 
@@ -46,11 +48,13 @@ def axes(figure: Figure, left: float, bottom: float, right: float, top: float = 
     return ax
 
 
-def finish(figure: Figure, title: str, caption: str, watermark: str | None) -> bytes:
-    """Write heading and watermark, and render to PNG."""
+def finish(figure: Figure, title: str, caption: str, watermark: str | None, footnotes: Sequence[str] = ()) -> bytes:
+    """Write heading, watermark and lines at the foot (for which `foot` says the room), and render to PNG."""
     width, height = figure.get_size_inches()
     figure.text(0.2 / width, 1 - 0.16 / height, title, va="top", fontsize=13, fontweight="bold", color=INK)
     figure.text(0.2 / width, 1 - 0.44 / height, caption, va="top", fontsize=9.5, color="#555555")
+    for i, line in enumerate(reversed(footnotes)):
+        figure.text(0.2 / width, (0.1 + FOOT_LINE * i) / height, line, va="bottom", fontsize=9, color="#555555")
     if watermark:
         size = min(110 * width / 8, 110 * height / 5.5)
         look: dict[str, Any] = {"ha": "center", "va": "center", "fontweight": "bold", "zorder": 10}
@@ -61,6 +65,18 @@ def finish(figure: Figure, title: str, caption: str, watermark: str | None) -> b
     target = io.BytesIO()
     figure.savefig(target, format="png", metadata={"Software": None})
     return target.getvalue()
+
+
+def foot(footnotes: Sequence[str]) -> float:
+    """The room that lines at the foot of a figure take, inches."""
+    return FOOT_LINE * len(footnotes) + 0.1 if footnotes else 0.0
+
+
+def wrapped(text: str, width: float) -> list[str]:
+    """A text in lines that fit a figure of this width, inches, in the size of captions."""
+    import textwrap
+
+    return textwrap.wrap(text, max(int((width - 0.4) * 14.5), 20), break_long_words=False, break_on_hyphens=False)
 
 
 def empty(title: str, why: str, caption: str = "", watermark: str | None = None) -> bytes:
@@ -101,6 +117,25 @@ def only(frame: pd.DataFrame, column: str) -> str | None:
     """The one value of a column, if there is just one."""
     values = frame[column].dropna().unique() if column in frame else []
     return str(values[0]) if len(values) == 1 else None
+
+
+def standing(row: pd.Series | None) -> str:
+    """What a cohort's figures are worth: apparent, not independent (and why), independent (and on what that rests).
+
+    Parameters
+    ----------
+    row : a row of prognostic_performance of that cohort
+    """
+    if row is None or "apparent" not in row or not known(row["apparent"]):
+        return "independence not known"
+    if bool(row["apparent"]):
+        return "apparent: trained on these patients"
+    if not known(row.get("independent")):
+        return "independence not known"
+    basis = str(row["independence_basis"]) if known(row.get("independence_basis")) else ""
+    if not bool(row["independent"]):
+        return "not independent" + (f": {basis}" if basis else "")
+    return "independent" + (f" (by {basis.replace('; ', ', ')})" if basis else "")
 
 
 def p_text(p: float, name: str = "p") -> str:

@@ -18,11 +18,13 @@ from hnbc_assets.report.canvas import (
     caption,
     empty,
     finish,
+    foot,
     known,
     only,
     sheet,
     shortened,
     signed,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def immune_boxplots(
     associations: pd.DataFrame,
     *,
     cohort_id: str | None = None,
+    training: str | None = None,
     watermark: str | None = None,
 ) -> bytes:
     """Scores of cell populations by risk group, one panel a method, each population standardised over the patients.
@@ -47,10 +50,12 @@ def immune_boxplots(
     infiltration : immune_infiltration (patient_id, method, cell_type, score)
     groups : risk_scores (patient_id, risk_group)
     associations : immune_associations. At most 20 populations a method, those with the least p
-    cohort_id : the cohort to draw; needed where the tables hold several
+    cohort_id : the cohort to draw; needed where the tables hold several; the others are named
+    training : the cohort that the score was fitted to, whose risk groups are apparent
     """
     title = "Cell populations by risk group"
     cohort = cohort_id or only(infiltration, "cohort_id")
+    foots = _standing(cohort, training, groups, associations, "immune_associations")
     values, associations, groups = (_of_cohort(frame, cohort) for frame in (infiltration, associations, groups))
     if values.empty:
         why = "No method could be used on this cohort's expression scale and genes (see immune_method_use)."
@@ -65,7 +70,7 @@ def immune_boxplots(
         panels[METHOD_NAMES.get(str(method), str(method))] = (wide, tests)
     relative = bool(values["relative_only"].all()) if "relative_only" in values else False
     note = "relative within this cohort only" if relative else ""
-    return _panels(title, cohort, panels, group, "score, standardised", note, watermark)
+    return _panels(title, cohort, panels, group, "score, standardised", note, watermark, foots)
 
 
 def drug_boxplots(
@@ -74,6 +79,7 @@ def drug_boxplots(
     associations: pd.DataFrame,
     *,
     cohort_id: str | None = None,
+    training: str | None = None,
     watermark: str | None = None,
 ) -> bytes:
     """Predicted drug sensitivity by risk group, each drug standardised over the patients.
@@ -83,10 +89,12 @@ def drug_boxplots(
     sensitivity : drug_sensitivity (patient_id, drug_id, drug_name, ln_ic50_um)
     groups : risk_scores (patient_id, risk_group)
     associations : drug_associations; only its drugs are drawn, at most 20, those with the least p
-    cohort_id : the cohort to draw; needed where the tables hold several
+    cohort_id : the cohort to draw; needed where the tables hold several; the others are named
+    training : the cohort that the score was fitted to, whose risk groups are apparent
     """
     title = "Predicted drug sensitivity by risk group"
     cohort = cohort_id or only(sensitivity, "cohort_id")
+    foots = _standing(cohort, training, groups, associations, "drug_associations")
     values, associations, groups = (_of_cohort(frame, cohort) for frame in (sensitivity, associations, groups))
     if values.empty:
         return empty(title, "No drug could be predicted in this cohort.", caption(cohort), watermark)
@@ -106,7 +114,7 @@ def drug_boxplots(
     n_poor = n_predicted - len(wide)
     note = f"{n_poor} of {n_predicted} models too poor to compare" if n_poor else ""
     unit = "predicted ln IC50, standardised: relative within this cohort only, low is sensitive"
-    return _panels(title, cohort, {"": (wide, tests)}, group, unit, note, watermark)
+    return _panels(title, cohort, {"": (wide, tests)}, group, unit, note, watermark, foots)
 
 
 def _of_cohort(frame: pd.DataFrame, cohort: str | None) -> pd.DataFrame:
@@ -127,6 +135,7 @@ def _panels(
     unit: str,
     note: str,
     watermark: str | None,
+    foots: list[str],
 ) -> bytes:
     """Panels side by side; features in the order of their p, the least on top."""
     orders = {name: _order(wide, tests) for name, (wide, tests) in panels.items()}
@@ -134,13 +143,14 @@ def _panels(
     n_columns = min(len(panels), 2)
     width, height = (8.9, 1.75 + 0.34 * rows) if n_columns == 1 else (7.3, 1.75 + 0.34 * rows)
     n_lines = -(-len(panels) // n_columns)
-    figure = sheet(width * n_columns, 0.75 + height * n_lines)
+    lines = [part for said in foots for part in wrapped(said, width * n_columns)]
+    figure = sheet(width * n_columns, 0.75 + height * n_lines + foot(lines))
     for i, (name, (wide, tests)) in enumerate(panels.items()):
         line, column = divmod(i, n_columns)
         ax = axes(
             figure,
             left=column * width + 2.3,
-            bottom=(n_lines - 1 - line) * height + 0.65,
+            bottom=(n_lines - 1 - line) * height + 0.65 + foot(lines),
             right=(n_columns - 1 - column) * width + 2.5,
             top=0.75 + line * height + 0.9,
         )
@@ -164,17 +174,37 @@ def _panels(
         frameon=False,
     )
     left_out = [
-        f"{len(orders[n])} of {len(w)} with the least p" for n, (w, _) in panels.items() if len(orders[n]) < len(w)
+        f"{len(orders[n])} of {len(w)} with the least p, least on top"
+        for n, (w, _) in panels.items()
+        if len(orders[n]) < len(w)
     ]
     notes = [caption(cohort, n_patients=len(patients)), *dict.fromkeys(left_out), note, "bold: FDR < 0.05"]
-    return finish(figure, title, " · ".join(part for part in notes if part), watermark)
+    return finish(figure, title, " · ".join(part for part in notes if part), watermark, lines)
+
+
+def _standing(
+    cohort: str | None, training: str | None, groups: pd.DataFrame, associations: pd.DataFrame, table: str
+) -> list[str]:
+    """What the groups of the cohort drawn are worth, and where the other cohorts are."""
+    told = []
+    if training is not None and cohort is not None:
+        own = "apparent: the score that makes the groups was fitted to these patients' survival"
+        told.append(own if cohort == training else f"the score that makes the groups was fitted to {training}")
+    everyone = groups["cohort_id"].dropna().unique() if "cohort_id" in groups else []
+    compared = set(associations["cohort_id"]) if "cohort_id" in associations else set()
+    others = [name for name in everyone if name != cohort]
+    beside, lacking = [n for n in others if n in compared], [n for n in others if n not in compared]
+    if beside:
+        told.append(f"{', '.join(beside)}: not drawn, in the table {table}")
+    if lacking:
+        told.append(f"{', '.join(lacking)}: could not be compared (no groups, or values that do not allow it)")
+    return told
 
 
 def _order(wide: pd.DataFrame, tests: pd.DataFrame) -> list[str]:
-    """The features to draw: by the larger of plain and adjusted p, then by effect."""
+    """The features to draw, the least p on top; among equal p the larger effect."""
     found = tests.reindex(wide.index)
-    p_values = found[[column for column in ("p_value", "adjusted_p_value") if column in found]].astype(float)
-    keys = pd.DataFrame({"p": p_values.max(axis=1), "effect": -found["effect"].abs()}, index=wide.index)
+    keys = pd.DataFrame({"p": found["p_value"].astype(float), "effect": -found["effect"].abs()}, index=wide.index)
     return keys.sort_values(["p", "effect"]).index[:MAX_FEATURES].tolist()
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from hnbc_assets.report.canvas import as_markdown, caption, empty
 from hnbc_assets.report.comparisons import drug_boxplots, immune_boxplots
 from hnbc_assets.report.genes import volcano
-from hnbc_assets.report.signature import coefficients, forest, lasso_path
+from hnbc_assets.report.signature import APPARENT, coefficients, forest, lasso_path
 from hnbc_assets.report.survival import kaplan_meier
 
 __all__ = [
+    "APPARENT",
     "as_markdown",
     "caption",
     "coefficients",

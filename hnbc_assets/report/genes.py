@@ -52,8 +52,8 @@ def volcano(
 
     effect, height = genes["effect"].to_numpy(float), -np.log10(genes["p_value"].clip(lower=1e-300)).to_numpy()
     called = (genes["fdr"] < fdr).to_numpy()
-    figure = sheet(9, 6)
-    ax = axes(figure, left=0.75, bottom=0.65, right=0.3, top=0.95)
+    figure = sheet(9, 6.2)
+    ax = axes(figure, left=0.75, bottom=0.85, right=0.3, top=0.95)
     for mask, colour, label in (
         (~called, "#C9C9C9", f"not significant ({(~called).sum():,})"),
         (called & (effect > 0), HIGH, f"higher in residual disease ({(called & (effect > 0)).sum():,})"),
@@ -73,12 +73,14 @@ def volcano(
     for handle in legend.legend_handles:
         handle.set_alpha(1)
         handle.set_sizes([28])
-    notes = [whose, f"{len(genes):,} genes", f"colour and dashed line: FDR < {fdr:g}"]
+    notes = [whose, "not independent: it chooses the genes", f"{len(genes):,} genes"]
+    foots = [f"colour and dashed line: FDR < {fdr:g}"]
     if n_candidates:
-        notes.append(
-            f"{n_candidates} candidate ARGs circled" + (f", {n_labelled} labelled" if n_labelled < n_candidates else "")
+        foots.append(
+            f"{n_candidates} candidate ARGs circled"
+            + (f", the {n_labelled} with the least p labelled" if n_labelled < n_candidates else "")
         )
-    return finish(figure, title, " · ".join(note for note in notes if note), watermark)
+    return finish(figure, title, " · ".join(note for note in notes if note), watermark, [" · ".join(foots)])
 
 
 def _label_candidates(ax: Axes, genes: pd.DataFrame, candidates: pd.DataFrame | None) -> tuple[int, int]:

@@ -17,14 +17,15 @@ from hnbc_assets.report.reading import reading
 from hnbc_assets.report.wording import TIE, Tables, estimate, label, p_value, performance, rows
 
 USUAL_FDR = 0.05
-WIDTH, INDENT = 116, 13
+WIDTH, LEAST_WIDTH, INDENT = 116, 40, 13
 
 
-def headline(tables: Tables) -> str:
+def headline(tables: Tables, width: int = WIDTH) -> str:
     """The study's results in words, from its published tables; a table that is absent counts as empty.
 
-    Training figures are labelled apparent and validation stands beside them. A null result is said plainly, and so is
-    a score whose genes' hazards do not agree with their direction in resistance.
+    Lines are of at most `width` characters (and at least 40), broken between words. Training figures are labelled
+    apparent and validation stands beside them. A null result is said plainly, and so is a score whose genes' hazards do
+    not agree with their direction in resistance.
     """
     lines = [
         ("SIMULATED", "planted effects in invented patients: nothing below is a finding about breast cancer")
@@ -40,7 +41,7 @@ def headline(tables: Tables) -> str:
         ("drugs", drugs(tables)),
         *(("reading" if i == 0 else "", text) for i, text in enumerate(reading(tables))),
     ]
-    return "\n".join(_set(*line) for line in lines if line is not None and line[1])
+    return "\n".join(_set(*line, width) for line in lines if line is not None and line[1])
 
 
 def is_simulated(tables: Tables) -> bool:
@@ -49,11 +50,16 @@ def is_simulated(tables: Tables) -> bool:
     return bool(sources["source"].astype(str).str.startswith("SIMULATED").any())
 
 
-def _set(label: str, text: str) -> str:
-    """A label and its text, wrapped with a hanging indent; a no-break space holds its neighbours together."""
+def _set(label: str, text: str, width: int) -> str:
+    """A label and its text, wrapped with a hanging indent; a no-break space holds its neighbours together.
+
+    What is held together is parted where it alone is longer than a line: the terminal would break it within a word.
+    """
+    room = max(min(width, WIDTH), LEAST_WIDTH) - INDENT
+    text = " ".join(part if len(part) <= room else part.replace(TIE, " ") for part in text.split(" "))
     wrapped = textwrap.fill(
         text,
-        WIDTH,
+        room + INDENT,
         initial_indent=label.ljust(INDENT),
         subsequent_indent=" " * INDENT,
         break_long_words=False,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_ROWS = 20
+APPARENT = "apparent (training cohort)"
 PROFILE_COLOURS = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8B6914"]
 
 
@@ -83,7 +84,7 @@ def lasso_path(
     chosen = path[path["chosen"].to_numpy(bool)]
     n_genes = int(chosen["n_genes"].iloc[0]) if len(chosen) else 0
     picked = f"{n_genes} gene{'s' if n_genes != 1 else ''} at the chosen penalty" if n_genes else "no gene is selected"
-    return finish(figure, title, " · ".join(part for part in (whose, picked, note) if part), watermark)
+    return finish(figure, title, " · ".join(part for part in (whose, APPARENT, picked, note) if part), watermark)
 
 
 def _gene_counts(ax: Axes, x: np.ndarray, n_genes: np.ndarray) -> None:
@@ -177,7 +178,7 @@ def coefficients(
         place = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": 9, "color": INK}
         ax.text(1 + 0.12 / width, i, signed(row["coefficient"], 3), **place)
         ax.text(1 + 0.72 / width, i, text, **place)
-    notes = [whose, f"{len(signature)} gene{'s' if len(signature) != 1 else ''}"]
+    notes = [whose, APPARENT, f"{len(signature)} gene{'s' if len(signature) != 1 else ''}"]
     if len(shown) < len(signature):
         notes.append(f"the {len(shown)} strongest shown")
     return finish(figure, title, " · ".join(note for note in notes if note), watermark)
@@ -192,6 +193,8 @@ def forest(
     n_patients: int | None = None,
     n_events: int | None = None,
     per: str = "training sd",
+    standing: str = "",
+    post_selection: bool = False,
     watermark: str | None = None,
 ) -> bytes:
     """Hazard ratios with 95 % intervals, a row a gene, the figures written beside them.
@@ -199,9 +202,12 @@ def forest(
     Parameters
     ----------
     table : gene (or `label`, where rows are no genes), hazard_ratio, ci_lower, ci_upper, p_value, optionally fdr and
-        selected (drawn filled). More than 20 rows: the 20 with the least p are shown, and the figure says so.
+        selected (drawn filled). Up to 20 rows stand in the order of their hazard ratios; of more, the 20 with the least
+        p are shown, the least on top, and the figure says so.
         A table of coefficients without hazard ratios is drawn by `coefficients`.
     per : what a hazard ratio is per
+    standing : what the figures are worth: apparent, not independent or independent, and why
+    post_selection : whether the genes were chosen by these patients' survival, so that p and intervals flatter
     """
     name = "gene" if "gene" in table else "label"
     cohort, endpoint = cohort_id or only(table, "cohort_id"), endpoint or only(table, "endpoint")
@@ -213,10 +219,12 @@ def forest(
     if rows.empty:
         why = "No hazard ratio to show: no gene was fitted." if table.empty else "No gene could be fitted."
         return empty(title, why, whose, watermark)
-    shown = rows.sort_values("p_value").head(MAX_ROWS).sort_values("hazard_ratio").reset_index(drop=True)
+    shown = rows.sort_values("p_value", kind="stable").head(MAX_ROWS)
+    shown = shown[::-1] if len(shown) < len(rows) else shown.sort_values("hazard_ratio")
+    shown = shown.reset_index(drop=True)
     with_fdr = "fdr" in shown and shown["fdr"].notna().any()
     figure = sheet(9, 1.95 + 0.3 * len(shown))
-    ax = axes(figure, left=1.55, bottom=0.65, right=3.25 if with_fdr else 2.6, top=1.05)
+    ax = axes(figure, left=1.55, bottom=0.65, right=3.25 if with_fdr else 3.25 if post_selection else 2.6, top=1.05)
     y = np.arange(len(shown))
     low, high = shown["ci_lower"].to_numpy(float), shown["ci_upper"].to_numpy(float)
     ratio = shown["hazard_ratio"].to_numpy(float)
@@ -238,8 +246,9 @@ def forest(
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(-0.6, len(shown) - 0.4)
     ax.set_xlabel(f"hazard ratio per {per} (log scale)")
-    _beside(ax, shown, with_fdr)
-    notes = [whose, f"{len(shown)} of {len(rows)} genes with the least p" if len(shown) < len(rows) else ""]
+    _beside(ax, shown, with_fdr, post_selection)
+    least = f"{len(shown)} of {len(rows)} genes with the least p, least on top"
+    notes = [whose, standing, least if len(shown) < len(rows) else ""]
     if "selected" in shown and not shown["selected"].fillna(True).astype(bool).all():
         notes.append("open: does not enter the LASSO")
     if len(rows) < len(table):
@@ -247,10 +256,11 @@ def forest(
     return finish(figure, title, " · ".join(note for note in notes if note), watermark)
 
 
-def _beside(ax: Axes, shown: pd.DataFrame, with_fdr: bool) -> None:
+def _beside(ax: Axes, shown: pd.DataFrame, with_fdr: bool, post_selection: bool) -> None:
     """The columns of figures at the right of a forest plot."""
     width = ax.get_window_extent().width / ax.figure.dpi
-    columns = [(0.12, "HR (95 % CI)"), (1.62, "p")] + ([(2.35, "FDR")] if with_fdr else [])
+    p_name = "p, post-selection" if post_selection else "p"
+    columns = [(0.12, "HR (95 % CI)"), (1.62, p_name)] + ([(2.35, "FDR")] if with_fdr else [])
     for offset, label in columns:
         where = 1 + offset / width
         ax.text(where, len(shown) - 0.25, label, transform=ax.get_yaxis_transform(), fontsize=9, fontweight="bold")

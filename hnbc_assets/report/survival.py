@@ -5,12 +5,27 @@ Belongs here: Kaplan–Meier figures. Does not: estimating the curves (science/s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.report.canvas import GROUP_COLOURS, INK, axes, caption, empty, finish, known, only, p_text, sheet
+from hnbc_assets.report.canvas import (
+    GROUP_COLOURS,
+    INK,
+    axes,
+    caption,
+    empty,
+    finish,
+    foot,
+    known,
+    only,
+    p_text,
+    sheet,
+    standing,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +39,7 @@ def kaplan_meier(
     *,
     cohort_id: str | None = None,
     training: str | None = None,
+    lacking: Mapping[str, str] | None = None,
     watermark: str | None = None,
 ) -> bytes:
     """Kaplan–Meier curves of the risk groups with 95 % bands, censoring marks and the numbers at risk below.
@@ -31,10 +47,12 @@ def kaplan_meier(
     Parameters
     ----------
     curves : survival_curves, a panel a cohort; patients and events are counted from the curves
-    performance : prognostic_performance: hazard ratios and log-rank p of each cohort are written in, training figures
-        labelled apparent
+    performance : prognostic_performance: hazard ratios and log-rank p of each cohort are written in; every panel says
+        whether it is apparent, not independent or independent, and p values of the first two are marked as
+        post-selection; its cohorts without curves are named, with the reason
     cohort_id : draw this cohort alone
     training : the cohort trained on, labelled apparent and drawn first
+    lacking : cohorts that were not measured, and why; named with those that have no curves
     """
     title = "Survival by risk group (training median)"
     if cohort_id is not None:
@@ -47,13 +65,16 @@ def kaplan_meier(
     n_columns = min(len(cohorts), 2)
     n_rows = -(-len(cohorts) // n_columns)
     width, height = (8.0, 5.3) if n_columns == 1 else (6.6, 5.0)
-    figure = sheet(width * n_columns, 0.85 + height * n_rows)
+    notes = [f"not drawn: {one}" for one in _not_drawn(performance, cohorts, cohort_id)]
+    notes += [f"not drawn: {name} ({why})" for name, why in (lacking or {}).items()]
+    lines = [line for note in notes for line in wrapped(note, width * n_columns)]
+    figure = sheet(width * n_columns, 0.85 + height * n_rows + foot(lines))
     for i, name in enumerate(cohorts):
         row, column = divmod(i, n_columns)
         ax = axes(
             figure,
             left=column * width + 1.0,
-            bottom=(n_rows - 1 - row) * height + 1.6,
+            bottom=(n_rows - 1 - row) * height + 1.6 + foot(lines),
             right=(n_columns - 1 - column) * width + 0.35,
             top=0.85 + row * height + 0.55,
         )
@@ -61,7 +82,20 @@ def kaplan_meier(
         if performance is not None and "cohort_id" in performance and name is not None:
             own = performance[performance["cohort_id"] == name]
         _survival_panel(ax, curves if name is None else curves[curves["cohort_id"] == name], name, own, training)
-    return finish(figure, title, "95 % bands; ticks are censored patients; numbers at risk below", watermark)
+    said = "95 % bands; ticks are censored patients; numbers at risk below"
+    return finish(figure, title, said, watermark, lines)
+
+
+def _not_drawn(performance: pd.DataFrame | None, cohorts: list[str | None], cohort_id: str | None) -> list[str]:
+    """The cohorts that were measured and have no curves, each with its reason."""
+    if performance is None or "cohort_id" not in performance or cohort_id is not None:
+        return []
+    told = []
+    for name, of in performance.groupby("cohort_id", sort=False):
+        if name not in cohorts:
+            reasons = of["reason"].dropna() if "reason" in of else pd.Series(dtype=object)
+            told.append(f"{name} ({reasons.iloc[0] if len(reasons) else 'no risk groups'})")
+    return told
 
 
 def _survival_panel(
@@ -86,8 +120,11 @@ def _survival_panel(
     ax.set_ylabel(f"{endpoint.upper()} probability" if endpoint else "survival probability")
     ax.set_xlabel(unit)
     ax.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.985), ncols=2, fontsize=9, frameon=False, borderaxespad=0.2)
-    apparent = (cohort is not None and cohort == training) or _is_apparent(performance)
-    text = _split_text(performance) + ("\napparent: trained on these patients" if apparent else "")
+    row = None if performance is None or performance.empty else performance.iloc[0]
+    if cohort is not None and cohort == training:
+        row = pd.Series({"apparent": True})
+    stands = standing(row)
+    text = _split_text(performance, post_selection=not stands.startswith("indep")) + "\n" + _folded(stands)
     free_below = curves["survival"].min() > 0.35
     place = (
         {"x": 0.02, "y": 0.03, "va": "bottom"} if free_below else {"x": 0.985, "y": 0.98, "ha": "right", "va": "top"}
@@ -99,11 +136,11 @@ def _survival_panel(
     _at_risk(ax, by_group, days)
 
 
-def _is_apparent(performance: pd.DataFrame | None) -> bool:
-    """Whether the figures were measured on the patients trained on."""
-    if performance is None or performance.empty or "apparent" not in performance:
-        return False
-    return bool(performance["apparent"].fillna(False).astype(bool).all())
+def _folded(text: str) -> str:
+    """A text in lines that fit into a panel."""
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, 50, break_long_words=False, break_on_hyphens=False))
 
 
 def _events(curve: pd.DataFrame) -> int:
@@ -114,8 +151,11 @@ def _events(curve: pd.DataFrame) -> int:
     return int(np.round(curve["at_risk"].to_numpy(float) * (1 - share)).sum())
 
 
-def _split_text(performance: pd.DataFrame | None) -> str:
-    """Hazard ratio and log-rank p of the split, as far as they are there."""
+def _split_text(performance: pd.DataFrame | None, *, post_selection: bool) -> str:
+    """Hazard ratio and log-rank p of the split, as far as they are there.
+
+    Of patients who helped to choose genes or to fit the score p is marked: it does not keep its level.
+    """
     if performance is None or performance.empty:
         return ""
     row = performance.drop_duplicates("metric").set_index("metric")
@@ -125,7 +165,7 @@ def _split_text(performance: pd.DataFrame | None) -> str:
             of = row.loc[metric]
             lines.append(f"{name} {of['estimate']:.2f} ({of['ci_lower']:.2f}–{of['ci_upper']:.2f})")
     if "log_rank_p" in row.index and known(row.loc["log_rank_p", "estimate"]):
-        lines.append("log-rank " + p_text(row.loc["log_rank_p", "estimate"]))
+        lines.append("log-rank " + p_text(row.loc["log_rank_p", "estimate"]) + (", post-selection" * post_selection))
     return "\n".join(lines)
 
 

@@ -90,9 +90,8 @@ def read_star(paths: Sequence[Path], column: str) -> tuple[pd.DataFrame, np.ndar
         return pd.DataFrame(columns=["feature_id", "symbol", "gene_type"]), np.empty((0, 0))
     first = read_columns(paths[0], list(NAME_COLUMNS))
     genes = first["gene_id"]
-    if genes.is_null().any() or genes.is_duplicated().any():
-        wrong = "a row without gene_id" if genes.is_null().any() else f"{genes.filter(genes.is_duplicated())[0]} twice"
-        raise FormatError(f"{paths[0].name}: this STAR file has {wrong}. Fetch it again.")
+    if genes.str.starts_with("N_").all() or genes.is_null().any() or genes.is_duplicated().any():
+        raise FormatError(f"{paths[0].name}: this STAR file has {_wrong_genes(genes)}. Fetch it again.")
     encoded = ["".join(f"{name or ''}\t" for name in row).encode() for row in first.iter_rows()]
     names, ends = np.frombuffer(b"".join(encoded), np.uint8), np.cumsum([len(row) for row in encoded])
     is_gene = ~genes.str.starts_with("N_").to_numpy()
@@ -107,6 +106,13 @@ def read_star(paths: Sequence[Path], column: str) -> tuple[pd.DataFrame, np.ndar
             pass
     features = first.to_pandas()[is_gene].reset_index(drop=True)
     return features.rename(columns={"gene_id": "feature_id", "gene_name": "symbol"}), values
+
+
+def _wrong_genes(genes: pl.Series) -> str:
+    """What is wrong with a file's gene ids."""
+    if genes.is_null().any():
+        return "a row without gene_id"
+    return f"the gene {genes.filter(genes.is_duplicated())[0]} twice" if genes.is_duplicated().any() else "no gene"
 
 
 def quick_values(path: Path, column: str, names: np.ndarray, ends: np.ndarray) -> np.ndarray | None:

@@ -37,7 +37,7 @@ def content_of(simulated, pattern):
 
 
 @pytest.mark.parametrize("kind", PAGES)
-@pytest.mark.parametrize("seed", seeds(12, 1200))
+@pytest.mark.parametrize("seed", seeds(6, 800))
 def test_a_damaged_reply_is_read_or_named(simulated, damaged, kind, seed):
     row, content = content_of(simulated, f"/{kind}-0000")
     mutated = mutate_json(content, seed)
@@ -52,7 +52,7 @@ def test_a_damaged_reply_is_read_or_named(simulated, damaged, kind, seed):
             read(lambda made=made: harmonise_clinical("gdc", made, cohort_id="tcga"), done=mutated.done)
 
 
-@pytest.mark.parametrize("seed", seeds(12, 1200))
+@pytest.mark.parametrize("seed", seeds(6, 800))
 def test_a_damaged_biotab_is_read_or_named(simulated, damaged, seed):
     row, content = content_of(simulated, "/biotab/")
     mutated = mutate(content, seed, separator=b"\t")
@@ -62,7 +62,7 @@ def test_a_damaged_biotab_is_read_or_named(simulated, damaged, seed):
         read(lambda: harmonise_clinical("gdc", made, cohort_id="tcga"), done=mutated.done)
 
 
-@pytest.mark.parametrize("seed", seeds(8, 400))
+@pytest.mark.parametrize("seed", seeds(4, 400))
 def test_a_damaged_workbook_of_curated_survival_is_read_or_named(simulated, damaged, seed):
     row, content = content_of(simulated, "/cdr/")
     mutated = mutate_bytes(content, random.Random(seed))
@@ -70,7 +70,7 @@ def test_a_damaged_workbook_of_curated_survival_is_read_or_named(simulated, dama
     read(lambda: gdc_clinical.read_cdr(path), names=(path.name,), done=mutated.done)
 
 
-@pytest.mark.parametrize("seed", seeds(12, 1200))
+@pytest.mark.parametrize("seed", seeds(6, 800))
 def test_a_damaged_star_file_is_read_or_named(simulated, damaged, seed):
     row, content = content_of(simulated, "/star/")
     mutated = mutate(content, seed, separator=b"\t", header=1)
@@ -91,7 +91,7 @@ def test_a_damaged_star_file_is_read_or_named(simulated, damaged, seed):
         read(lambda reader=reader: reader(archive, manifest), names=(path.name,), done=mutated.done)
 
 
-@pytest.mark.parametrize("seed", seeds(12, 1200))
+@pytest.mark.parametrize("seed", seeds(6, 800))
 def test_a_damaged_maf_is_read_or_named(simulated, damaged, seed):
     row, content = content_of(simulated, "/maf/")
     if seed % 4:
@@ -103,7 +103,7 @@ def test_a_damaged_maf_is_read_or_named(simulated, damaged, seed):
     read(lambda: gdc_maf.read_mutations(archive, simulated[1]), names=(path.name,), done=mutated.done)
 
 
-@pytest.mark.parametrize("seed", seeds(8, 400))
+@pytest.mark.parametrize("seed", seeds(4, 400))
 def test_a_damaged_answer_about_replaced_files_is_read_or_named(simulated, damaged, seed):
     row = row_of(simulated[1], "/cases-0000").copy()
     row["file_id"] = "TCGA-BRCA/index/versions-0000"

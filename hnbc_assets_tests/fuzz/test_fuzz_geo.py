@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import re
 
 import numpy as np
 import pytest
@@ -13,7 +14,10 @@ from hnbc_assets.science.cohorts.clinical import harmonise_clinical
 from hnbc_assets.sources import geo
 from hnbc_assets_tests.fuzz.mutations import mutate, mutate_bytes, read, seeds
 
-RECORD = "^SERIES = GSE25055\n!Series_title = x\n!Series_status = Public on May 11 2011\n!Series_last_update_date = Mar 25 2019\n"
+RECORD = (
+    "^SERIES = GSE25055\n!Series_title = x\n!Series_status = Public on May 11 2011\n"
+    "!Series_last_update_date = Mar 25 2019\n"
+)
 
 
 def packed(content, seed, header):
@@ -25,7 +29,7 @@ def packed(content, seed, header):
     return mutated, mutated.content
 
 
-@pytest.mark.parametrize("seed", seeds(24, 1500))
+@pytest.mark.parametrize("seed", seeds(8, 600))
 def test_a_damaged_series_matrix_is_read_or_named(simulated, damaged, seed):
     archive, _, manifest = simulated
     row = manifest[manifest.file_id.str.contains("series_matrix")].iloc[0]
@@ -39,14 +43,12 @@ def test_a_damaged_series_matrix_is_read_or_named(simulated, damaged, seed):
     made = read(lambda: geo.read_expression(archive, manifest), names=(path.name,), done=mutated.done)
     if not isinstance(clinical, HnbcError):
         read(lambda: harmonise_clinical("geo", clinical, cohort_id="gse25055"), done=mutated.done)
-    if not isinstance(made, HnbcError):
-        # What is read is what stands there: at most one line's or one column's values differ.
-        both = made[0].reindex_like(whole)
-        differs = ~np.isclose(both, whole, equal_nan=True)
-        assert min(differs.any(axis=0).sum(), differs.any(axis=1).sum()) <= 2 or "comma" in mutated.done, mutated.done
+    if not isinstance(made, HnbcError) and re.match(r"line \d+, column", mutated.done):
+        differs = ~np.isclose(made[0].reindex_like(whole), whole, equal_nan=True)
+        assert differs.any(axis=1).sum() <= 1, mutated.done  # the line that was changed, and no other
 
 
-@pytest.mark.parametrize("seed", seeds(16, 1000))
+@pytest.mark.parametrize("seed", seeds(6, 800))
 def test_a_damaged_annotation_is_read_or_named(simulated, damaged, seed):
     archive, _, manifest = simulated
     row = manifest[manifest.file_id.str.contains("annot")].iloc[0]
@@ -56,7 +58,7 @@ def test_a_damaged_annotation_is_read_or_named(simulated, damaged, seed):
     read(lambda: geo.read_annotation(path), names=(path.name,), done=mutated.done)
 
 
-@pytest.mark.parametrize("seed", seeds(16, 1000))
+@pytest.mark.parametrize("seed", seeds(6, 800))
 def test_a_damaged_record_of_a_series_has_a_date_or_is_refused(seed):
     mutated = mutate(RECORD.encode(), seed, separator=b" ")
     read(lambda: geo.read_release(mutated.content.decode(errors="replace"), "GSE25055"), done=mutated.done)

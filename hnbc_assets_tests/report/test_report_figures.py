@@ -168,6 +168,65 @@ def test_the_training_cohort_is_drawn_as_apparent(written):
     assert written().index("tcga · DRFS") < written().index("val · DRFS")
 
 
+def measured(*rows):
+    """Rows of prognostic_performance: cohort, apparent, independent, basis, log-rank p, reason."""
+    columns = ["cohort_id", "apparent", "independent", "independence_basis", "estimate", "reason"]
+    return pd.DataFrame(rows, columns=columns).assign(metric="log_rank_p", ci_lower=np.nan, ci_upper=np.nan)
+
+
+def test_every_survival_panel_says_what_it_is_worth_and_marks_p_of_those_who_chose_genes(written):
+    performance = measured(
+        ("tcga", True, False, "it fitted the score", 0.002, None),
+        ("disc", False, False, "it chose the genes", 0.013, None),
+        ("val", False, True, "ids; profiles", 0.2, None),
+        ("small", False, True, "ids", np.nan, "only 64 % of the coefficients are measured"),
+    )
+    drawn = pd.concat([curves(name)[0] for name in ("tcga", "disc", "val")])
+    figures.kaplan_meier(drawn, performance, training="tcga", lacking={"other": "no endpoint in the study"})
+    assert "not drawn: other (no endpoint in the study)" in written()
+    panels = [text for text in written().split("log-rank ") if text.startswith("p")]
+    assert [panel.splitlines()[:2] for panel in panels] == [
+        ["p = 0.002, post-selection", "apparent: trained on these patients"],
+        ["p = 0.013, post-selection", "not independent: it chose the genes"],
+        ["p = 0.200", "independent (by ids, profiles)"],
+    ]
+    assert "not drawn: small (only 64 % of the coefficients are measured)" in written()
+
+
+def test_without_a_word_on_independence_a_panel_says_that_it_is_not_known(written):
+    figures.kaplan_meier(curves("val")[0])
+    assert "independence not known" in written()
+
+
+def test_those_with_the_least_p_stand_in_the_order_of_p(written):
+    scores, groups, tests = comparison(25)
+    tests["p_value"] = tests["p_value"].sample(frac=1, random_state=3).to_numpy()
+    tests["adjusted_p_value"] = tests["p_value"][::-1].to_numpy()
+    figures.immune_boxplots(scores, groups, tests, cohort_id="tcga", training="tcga")
+    shown = list(dict.fromkeys(line for line in written().splitlines() if line.startswith("feature ")))
+    assert shown == tests.sort_values("p_value")["cell_type"].head(20).tolist()
+    assert "apparent: the score that makes the groups was fitted to these patients' survival" in written()
+    many = hazards(26).assign(p_value=RNG.permutation(np.linspace(0.001, 0.2, 26)))
+    figures.forest(many)
+    shown = list(dict.fromkeys(line for line in written().splitlines() if line in set(many["gene"])))
+    assert shown[::-1] == many.sort_values("p_value")["gene"].head(20).tolist()
+
+
+def test_cohorts_beside_the_one_drawn_are_named(written):
+    scores, groups, tests = comparison()
+    others = pd.concat([groups, groups.assign(cohort_id="val"), groups.assign(cohort_id="scaled", risk_group=None)])
+    compared = pd.concat([tests, tests.assign(cohort_id="val")])
+    figures.immune_boxplots(scores, others, compared, cohort_id="tcga", training="tcga")
+    assert "val: not drawn, in the table immune_associations" in written()
+    assert "scaled: could not be compared" in written()
+
+
+def test_p_values_after_selection_are_marked_in_the_forest(written):
+    figures.forest(hazards(), standing=figures.APPARENT, post_selection=True)
+    assert "p, post-selection" in written()
+    assert "apparent (training cohort)" in written()
+
+
 def test_a_forest_writes_each_ratio_and_says_what_it_leaves_out(written):
     figures.forest(hazards(26))
     assert "0.50 (0.40–0.70)" in written()
@@ -215,7 +274,7 @@ def test_drugs_of_one_name_are_told_apart_by_their_identifier(written):
 def test_candidates_are_labelled_and_labels_beyond_twenty_are_counted(written):
     table = resistance()
     figures.volcano(table, table.head(30)[["gene", "contrast"]])
-    assert "30 candidate ARGs circled, 20 labelled" in written()
+    assert "30 candidate ARGs circled, the 20 with the least p labelled" in written()
 
 
 def test_labels_keep_their_distance_and_order():

@@ -139,5 +139,12 @@ def test_a_database_without_any_of_the_tables_still_gets_a_headline():
     assert "A null result" in headline({})
 
 
+@pytest.mark.parametrize("columns", [119, 100, 80, 60, 45])
+def test_in_a_narrower_terminal_lines_break_between_words(tables, columns):
+    wide, narrow = headline(tables), headline(tables, columns)
+    assert max(len(line) for line in narrow.splitlines()) <= columns
+    assert narrow.split() == wide.split()  # every word is whole
+
+
 def test_no_line_is_wider_than_a_terminal_of_116_columns(tables):
     assert max(len(line) for line in headline(tables).splitlines()) <= 116

@@ -224,3 +224,43 @@ def test_a_maf_without_mutations_has_no_rows_and_one_without_a_needed_column_is_
     assert gdc_maf.read_maf(maf("none.maf.gz", columns))[1] == b""
     with pytest.raises(UpstreamChanged, match=r"b\.maf\.gz.*Tumor_Sample_Barcode"):
         gdc_maf.read_maf(maf("b.maf.gz", columns[:2]))
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (["Yes - Progression or Recurrence", "no"], "yes"),
+        (["No", None], "no"),
+        (["Not Reported", "NO"], "no"),
+        (["Unknown"], "Unknown"),
+        (["Perhaps", "Unknown"], "Perhaps"),
+        ([], None),
+    ],
+)
+def test_progression_is_said_in_several_words(said, expected):
+    follow_ups = [{"progression_or_recurrence": word} for word in said]
+    assert gdc_clinical.progression(follow_ups) == expected
+
+
+@pytest.mark.parametrize("answer", [{"treatment_or_therapy": None}, {}, {"treatment_or_therapy": "yes"}])
+def test_a_listed_treatment_counts_as_given_unless_it_is_said_not_to_be(answer):
+    assert gdc_clinical.given_treatments([{"treatment_type": "Chemotherapy"} | answer]) == "Chemotherapy"
+    assert gdc_clinical.given_treatments([{"treatment_type": "Chemotherapy", "treatment_or_therapy": "no"}]) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"demographic": ["female"]}, r"demographic is \['female'\], not a record"),
+        ({"diagnoses": {"stage": "I"}}, "diagnoses is .* not a list of records"),
+        (
+            {"diagnoses": [{"days_to_last_follow_up": "soon"}]},
+            r"diagnoses\[0\]\.days_to_last_follow_up is 'soon', not a n",
+        ),
+        ({"follow_ups": [None]}, r"follow_ups\[0\] is None, not a record"),
+        ({"submitter_id": None}, "the record has no submitter_id"),
+    ],
+)
+def test_a_record_of_another_shape_is_named_with_its_field(change, said):
+    with pytest.raises(FormatError, match=f"GDC's case: {said}"):
+        gdc_clinical.read_case(CASE | change)
