@@ -7,6 +7,7 @@ lines while it runs (narration), the headline's text (report).
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
