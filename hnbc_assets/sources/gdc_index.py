@@ -86,7 +86,7 @@ def describe_file(kind: str, hit: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     FormatError
-        If the record is not shaped as one of a file, or a file of a patient names no aliquot.
+        If the record is not shaped as one of a file, or a file of a patient names no case.
     """
     where = str(hit.get(WHERE, "GDC's index"))
     shaped(hit, FILE, where=where, required=("file_id", "file_name", "md5sum", "file_size"))
@@ -98,11 +98,11 @@ def describe_file(kind: str, hit: Mapping[str, Any]) -> dict[str, Any]:
     entities = [e for e in hit.get("associated_entities") or [] if e.get("entity_type", "aliquot") == "aliquot"]
     barcodes = sorted((e.get("entity_submitter_id") or "" for e in entities), key=lambda b: (b[13:15] >= "10", b))
     case = next(iter(hit.get("cases") or [{}]))
-    if not barcodes or not all(barcodes) or not case.get("submitter_id"):
-        raise FormatError(f"{where}: file {hit['file_id']} names no aliquot or no case. Fetch the index again.")
+    if not all(barcodes) or not case.get("submitter_id"):
+        raise FormatError(f"{where}: file {hit['file_id']} names no case, or an aliquot without a barcode.")
     samples = {s.get("submitter_id"): s.get("sample_type") for s in case.get("samples") or []}
-    aliquot = barcodes[0]
-    sample_type = samples.get(aliquot[:16])
+    aliquot = barcodes[0] if barcodes else None
+    sample_type = samples.get(aliquot[:16]) if aliquot else None
     if sample_type is None and len(samples) == 1:
         sample_type = next(iter(samples.values()))
     return row | {"aliquot_id": aliquot, "sample_type": sample_type, "patient_id": case["submitter_id"][:12]}
@@ -118,6 +118,12 @@ def read_samples(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
     """
     index = read_index(archive, manifest)
     star = index[index["kind"] == "star"]
+    if star["aliquot_id"].isna().any():
+        nameless = star.loc[star["aliquot_id"].isna(), "file_id"]
+        raise FormatError(
+            f"GDC's index ({_pages(manifest, 'star')}) names no aliquot of {len(nameless)} expression files, as "
+            f"{nameless.iloc[0]}. Fetch the index again."
+        )
     star = star.assign(version=pd.to_numeric(star["version"], errors="coerce"))
     star = star.sort_values(["version", "updated_datetime", "file_id"], na_position="first")
     star = star.drop_duplicates("aliquot_id", keep="last").sort_values("aliquot_id", ignore_index=True)
@@ -133,3 +139,9 @@ def read_samples(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
             "file_id": star["file_id"],
         }
     )
+
+
+def _pages(manifest: pd.DataFrame, kind: str) -> str:
+    """The names of the stored pages of one kind."""
+    found = [str(path).rpartition("/")[2] for path in manifest["path"] if f"/{kind}-" in str(path)]
+    return ", ".join(found[:3]) or "no page"

@@ -239,7 +239,7 @@ def _lines_of(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """A file's lines, with their ends."""
     rest = b""
     for piece in pieces:
-        *lines, rest = (rest + piece).splitlines(keepends=True)  # the last may be whole: it waits all the same
+        *lines, rest = (rest + piece).splitlines(keepends=True) or [b""]  # the last may be whole: it waits all the same
         if len(rest) > LONGEST_LINE:
             raise FormatError(f"{path.name} has a line of more than {LONGEST_LINE // 2**20} MiB: this is no table.")
         yield from lines

@@ -71,7 +71,7 @@ def test_recorded_clinical_words_are_understood(evidence, archive, archived):
     page = json.dumps({"data": {"hits": hits, "pagination": {"total": 5}}, "warnings": {}}).encode()
     biotab = (evidence / "gdc/biotab_clinical_patient_brca_head.txt").read_bytes()
     manifest = archived("gdc", {"TCGA-BRCA/index/cases-0000": page, "TCGA-BRCA/biotab/recorded.txt": biotab})
-    patients = harmonise_clinical("gdc", gdc.read_clinical(archive, manifest)).set_index("patient_id")
+    patients = harmonise_clinical("gdc", gdc.read_clinical(archive, manifest)).patients.set_index("patient_id")
     assert set(patients["er_status"]) == {"positive"}
     assert patients["her2_status"].isin(["positive", "negative", "indeterminate", "discordant"]).all()
     assert patients.loc["TCGA-3C-AAAU", "menopause"] == "pre"
