@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hnbc_assets.digits import rounded_signed
 from hnbc_assets.errors import NotInLake
 from hnbc_assets.lake import attempts, registry
 from hnbc_assets.lake.attempts import Attempt
@@ -139,7 +140,7 @@ def test_people_who_decide_at_once_lose_no_decision(lake):
 
 # --- signatures -------------------------------------------------------------------------------------------------------
 
-DIGITS = [0.1 + 0.2, -1 / 3, math.pi * 1e-9, np.nextafter(1.0, 2.0), 5e-324]
+DIGITS = rounded_signed([0.1 + 0.2, -1 / 3, math.pi * 1e-3, np.nextafter(1.0, 2.0), 2e-10]).tolist()
 
 
 def signature(**other):
@@ -149,7 +150,7 @@ def signature(**other):
             "signature_id": "0a1b2c",
             "gene": [f"G{n}" for n in range(5)],
             "coefficient": DIGITS,
-            "mean": np.array(DIGITS) * 7,
+            "mean": rounded_signed(np.array(DIGITS) * 7),
             "sd": np.abs(DIGITS),
             "selection_frequency": [1.0, 0.5, None, 0.25, 0.0],
             "direction": ["up_in_rd", "up_in_rd", "up_in_pcr", "up_in_rd", "up_in_rd"],
@@ -159,7 +160,7 @@ def signature(**other):
     alone = pd.DataFrame(
         {"single_sample_id": "d4e5f6", "gene": rows.gene, "coefficient": [0.5, None, None, -0.25, 0.1]}
     )
-    alone = alone.assign(mean=[0.2 + 0.1, None, None, -0.2, 0.0], sd=[np.nextafter(1.0, 0.0), None, None, 1.0, 1.0])
+    alone = alone.assign(mean=[0.3, None, None, -0.2, 0.0], sd=[0.99999999, None, None, 1.0, 1.0])
     described = {
         "signature_id": "0a1b2c",
         "cohort_id": "tcga_brca",
@@ -188,15 +189,15 @@ def bits(values):
     return [struct.pack("d", value) for value in values]
 
 
-def test_a_signature_comes_back_with_every_bit_of_its_numbers(lake):
+def test_a_signature_comes_back_with_every_bit_of_its_published_numbers(lake):
     assert registry.register(lake, signature())
     back = registry.signature_of(lake, "0a1b2c")
     assert back == signature()
     rows, alone, described = back.frames()
     assert bits(rows.coefficient) == bits(DIGITS)
-    assert bits(rows["mean"]) == bits(np.array(DIGITS) * 7)
+    assert bits(rows["mean"]) == bits(rounded_signed(np.array(DIGITS) * 7))
     assert bits(rows.sd) == bits(np.abs(DIGITS))
-    assert bits(alone.sd.dropna()) == bits([np.nextafter(1.0, 0.0), 1.0, 1.0])
+    assert bits(alone.sd.dropna()) == bits([0.99999999, 1.0, 1.0])
     assert bits(described.cutoff) == bits(DIGITS[:1])
 
 
