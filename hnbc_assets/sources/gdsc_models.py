@@ -6,12 +6,14 @@ Belongs here: reading these two tables of cellmodelpassports.sanger.ac.uk. Does 
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from hnbc_assets.errors import FormatError
 from hnbc_assets.sources import archived
+from hnbc_assets.user_files import decode
 
 COSMIC = re.compile(r"\d+(?:\.0)?")
 ENSEMBL = re.compile(r"ENSG\d{11}")
@@ -38,6 +40,8 @@ def read_models(path: Path) -> dict[str, str]:
                     f"{path.name}: COSMIC id {cosmic} is given to {models[cosmic.removesuffix('.0')]} and, in line "
                     f"{number}, to {model}; which of them the expression is of cannot be told."
                 )
+    if not models:
+        raise FormatError(f"{path.name} names no model with a COSMIC id. Delete it and fetch it again.")
     return models
 
 
@@ -64,21 +68,24 @@ def read_symbols(path: Path) -> dict[str, str]:
 
 def _rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows of a comma-separated table with their line numbers."""
-    with archived.open_text(path) as stream:
-        reader = csv.DictReader(stream)
-        try:
-            header = reader.fieldnames or []
-            lost = [column for column in required if column not in header]
-            if lost:
+    text = decode(b"".join(archived.chunks(path)), path.name, error=FormatError)
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = reader.fieldnames or []
+        lost = [column for column in required if column not in header]
+        if lost:
+            raise FormatError(
+                f"{path.name} has no column {lost[0]}; its first line is {', '.join(header[:8])[:200] or 'empty'}."
+            )
+        for row in reader:
+            if None in row or None in row.values():
                 raise FormatError(
-                    f"{path.name} has no column {lost[0]}; its first line is {', '.join(header[:8]) or 'empty'}."
+                    f"{path.name}: line {reader.line_num} has not the {len(header)} cells of the header: cut off? "
+                    "Delete the file and fetch it again."
                 )
-            for row in reader:
-                if None in row or None in row.values():
-                    raise FormatError(
-                        f"{path.name}: line {reader.line_num} has not the {len(header)} cells of the header: cut off? "
-                        "Delete the file and fetch it again."
-                    )
-                yield reader.line_num, row
-        except csv.Error as error:
-            raise FormatError(f"{path.name}: line {reader.line_num} cannot be read ({error}).") from error
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise FormatError(
+            f"{path.name}: line {reader.line_num} cannot be read as a table ({error}). Delete the file and fetch it "
+            "again."
+        ) from error

@@ -57,6 +57,8 @@ MISTAKES = {
                        r"line 23, anoikis_genes\[0\]\.sets\[0\]: file:go\.gmt has no set 'GOBP_ANOIKS'; of 3 sets, "
                        r"nearest: GOBP_ANOIKIS; .* Write one that it has"),
     "no markers": ({"markers.tsv": "a\tb\n"}, "", "", r"line 27, microenvironment\.markers\.file: markers\.tsv has no"),
+    "no lines": ({}, 'drugs: {release: "8.5"}', "drugs: {expression: {file: rma.txt}}",
+                 r"line \d+, drugs\.expression\.file: rma\.txt .*drugs\.expression"),
     "a slot that is none": ({}, OURS, OURS.replace("anoikis", "    columns: {os_mnths: months}\nanoikis"),
                             r"line 20, cohorts\.ours\.columns\.os_mnths: .* nearest: os_months"),
     "a column that is none": ({}, OURS, OURS.replace("anoikis", "    columns: {os_months: month}\nanoikis"),

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hnbc_assets.addresses import Addresses
 from hnbc_assets.science.cohorts.clinical import harmonise_clinical
 from hnbc_assets.science.cohorts.vocabulary import Mappings
 from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, http
 from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.gdsc_response import read_responses
 from hnbc_assets.sources.simulated import Simulation, draw, transport
 from hnbc_assets.sources.simulated.transport import GEO_FTP, GEO_PROBE, MARKERS, MSIGDB, OWN_HOST
 
@@ -216,6 +218,36 @@ def test_lines_and_their_expression_overlap_but_do_not_coincide(archive, screen)
     }
     assert lines.used.sum() == SMALL.n_lines - 2
     assert lines.cosmic_ids["SIDM00002"] == "9899999, 9900003"  # the array goes by the first of them
+
+
+def test_both_workbooks_hold_the_same_fits_and_the_retired_site_is_gone(archive, screen, tmp_path):
+    """Sheet and columns differ, and what identifies a line."""
+    with httpx.Client(transport=transport(SMALL)) as asked:
+        urls = Addresses().of("gdsc.response", release="8.5", file=gdsc.RESPONSE_FILES["8.5"])
+        books = [asked.get(url).content for url in urls]
+        assert asked.get("https://www.cancerrxgene.org/gdsc1000/x.zip").status_code == 410
+    assert books[0] == books[1] != books[2]
+    read = []
+    for name, content in (("official.xlsx", books[0]), ("legacy.xlsx", books[2])):
+        (tmp_path / name).write_bytes(content)
+        read.append(read_responses(tmp_path / name))
+    same = ["model_id", "cell_line_name", "drug_id", "ln_ic50", "rmse"]
+    assert read[0][same].equals(read[1][same])
+    assert read[0]["cosmic_id"].isna().all()
+    assert read[1]["cosmic_id"].notna().all()
+
+
+def test_rna_seq_of_the_lines_is_what_was_drawn_too(world, client, tmp_path):
+    archive = Archive(tmp_path)
+    manifest = gdsc.fetch(client, archive, expression="rnaseq_tpm")
+    assert list(manifest["file_id"]) == [gdsc.RESPONSE_FILES["8.5"], "model_list", "expression_rnaseq"]
+    found = gdsc.read(archive, manifest, "rnaseq_tpm")
+    drawn = pd.DataFrame(world.lines.expression, index=world.roster.genes.index)
+    drawn.columns = [f"SIDM{i:05d}" for i in drawn.columns]
+    loud = drawn.index[drawn.min(axis=1) > 4].intersection(found.expression.index)
+    assert len(loud) > 50
+    both = drawn.loc[loud, found.expression.columns]
+    assert np.abs(found.expression.loc[loud] - both).max(axis=None) < 1e-3  # TPM were rounded to two digits
 
 
 def test_the_four_go_sets_together_are_the_anoikis_genes(world, tmp_path):
