@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 import click
 
+from hnbc_assets.commands.leaving import SIGNALS, leave_at_once
+
 
 class Interruption:
-    """While entered, SIGINT and SIGTERM raise KeyboardInterrupt, and `received` says which came first.
+    """While entered, SIGINT and SIGTERM end the process at once, until something is begun: from then on they raise
+    KeyboardInterrupt, and `received` says which came first.
 
     Dagster puts one handler of its own in place of both while it executes; the signals' numbers are read from the
     wake-up socket, which the interpreter writes to whatever the handler is. For the main thread.
@@ -24,19 +28,33 @@ class Interruption:
 
     def __init__(self) -> None:
         self._first: int | None = None
-        self.advice = (
-            "Nothing had been begun."  # what is said of a stop; whoever begins something says what becomes of it
-        )
+        self.advice = "Nothing had been begun."  # whoever begins something says what becomes of it
 
     def __enter__(self) -> Self:
         self._reading, self._writing = socket.socketpair()
         self._reading.setblocking(False)
         self._writing.setblocking(False)
         self._before = signal.set_wakeup_fd(self._writing.fileno(), warn_on_full_buffer=False)
-        self._handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        for number in self._handlers:
+            signal.signal(number, leave_at_once)
+        return self
+
+    def begin(self) -> None:
+        """From now on a signal is an exception, so that what has been begun is ended in order."""
         for number in self._handlers:
             signal.signal(number, signal.default_int_handler)
-        return self
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """What is done here is done to its end: a signal that comes meanwhile ends the process after it."""
+        for number in self._handlers:
+            signal.signal(number, lambda *_: None)
+        yield
+        for number in self._handlers:
+            signal.signal(number, leave_at_once)
+        if self.received:
+            leave_at_once(self.received)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.received  # noqa: B018 - the last ones are still in the socket

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from hnbc_assets.commands.home import Home
+    from hnbc_assets.commands.interruption import Interruption
     from hnbc_assets.commands.narration import Told
     from hnbc_assets.lake.plan import Plan
     from hnbc_assets.study import Study
@@ -49,32 +50,37 @@ def refresh(dry_run: bool, accepted: tuple[tuple[str, str], ...], promoted: str 
     UI or its daemon has started is waited for.
     """
     from hnbc_assets.commands import foresight
-    from hnbc_assets.commands.home import look, prepare
+    from hnbc_assets.commands.home import look
     from hnbc_assets.commands.interruption import until_stopped
 
     if dry_run:
         if accepted or promoted:
             raise click.UsageError("--dry-run decides nothing: leave --accept and --promote out.")
         sys.exit(foresight.tell(look()))
-    sys.exit(until_stopped(lambda interruption: _refresh(prepare(), accepted, promoted, verbose, interruption)))
+    sys.exit(until_stopped(lambda interruption: _refresh(accepted, promoted, verbose, interruption)))
 
 
 def _refresh(
-    home: Home, accepted: tuple[tuple[str, str], ...], promoted: str | None, verbose: bool, interruption: Any
+    accepted: tuple[tuple[str, str], ...], promoted: str | None, verbose: bool, interruption: Interruption
 ) -> int:
     from hnbc_assets.commands import verdicts
     from hnbc_assets.commands.carrying_on import published_without
     from hnbc_assets.commands.execution import exit_status, release_abandoned, share_cores
-    from hnbc_assets.commands.job import study
+    from hnbc_assets.commands.home import prepare
+    from hnbc_assets.commands.job import definitions, study
     from hnbc_assets.commands.run import DATABASE_ASSET, opening
     from hnbc_assets.commands.turn import turn, wait_for_runs
     from hnbc_assets.lake.optional import lacking
 
+    with interruption.deferred():
+        home = prepare()
     chosen_study = study()
     _say(opening(home, chosen_study))
     if chosen_study.execution.executor == "multiprocess":
         share_cores(chosen_study.execution.max_concurrent)
+    definitions()  # loaded before anything is begun
     with turn(home.lake), home.instance() as instance:
+        interruption.begin()
         for source, release in accepted:
             _say(verdicts.accept(home.lake, source, release))
         if promoted:

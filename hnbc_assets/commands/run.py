@@ -18,6 +18,7 @@ import click
 
 if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
+    from hnbc_assets.commands.interruption import Interruption
     from hnbc_assets.commands.narration import Told
     from hnbc_assets.study import Study
 
@@ -60,32 +61,34 @@ def run(selections: tuple[str, ...], executor: str | None, everything: bool, ver
     One command at a time makes assets of a lake: a second one is told who does, and ends with status 2. A run that the
     UI or its daemon has started is waited for.
     """
-    from hnbc_assets.commands.home import prepare
     from hnbc_assets.commands.interruption import until_stopped
 
     if everything and selections:
         raise click.UsageError("--select makes exactly what it names: leave --all out.")
-    sys.exit(
-        until_stopped(lambda interruption: _run(prepare(), selections, executor, everything, verbose, interruption))
-    )
+    sys.exit(until_stopped(lambda interruption: _run(selections, executor, everything, verbose, interruption)))
 
 
 def _run(
-    home: Home, selections: Sequence[str], executor: str | None, everything: bool, verbose: bool, interruption: Any
+    selections: Sequence[str], executor: str | None, everything: bool, verbose: bool, interruption: Interruption
 ) -> int:
     from hnbc_assets.commands.carrying_on import carry_on, published_without
     from hnbc_assets.commands.execution import execute, exit_status, release_abandoned, share_cores
+    from hnbc_assets.commands.home import prepare
     from hnbc_assets.commands.job import STUDY, choose, definitions, study
     from hnbc_assets.commands.turn import turn, wait_for_runs
     from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.optional import lacking
 
+    with interruption.deferred():
+        home = prepare()
     chosen_study = study(executor)
     _say(opening(home, chosen_study))
     if chosen_study.execution.executor == "multiprocess":
         share_cores(chosen_study.execution.max_concurrent)
-    keys = choose(definitions(executor), selections) if selections else None
+    known = definitions(executor)
+    keys = choose(known, selections) if selections else None
     with turn(home.lake), home.instance() as instance:
+        interruption.begin()
         release_abandoned(instance)
         wait_for_runs(instance)
         if not selections:

@@ -44,9 +44,11 @@ def ui(port: int) -> None:
     from hnbc_assets.commands.interruption import Interruption
 
     with Interruption() as interruption:
-        home = prepare()
+        with interruption.deferred():
+            home = prepare()
         _check_free(port)
         _check_study()
+        interruption.begin()
         try:
             _serve(home, port)
         except KeyboardInterrupt:

@@ -1,0 +1,20 @@
+"""Where `hnbc` begins: a signal that comes while its modules are being loaded ends it in one line.
+
+Belongs here: what must be in place before anything else is imported. Does not: the commands (cli).
+"""
+
+from __future__ import annotations
+
+import signal
+
+from hnbc_assets.commands.leaving import SIGNALS, leave_at_once
+
+
+def main() -> None:
+    """Run `hnbc`."""
+    before = {number: signal.signal(number, leave_at_once) for number in SIGNALS}
+    from hnbc_assets.cli import main as run_command
+
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    run_command()

@@ -1,0 +1,59 @@
+"""An early Ctrl-C: a command that is stopped while its modules are being loaded says so in one line."""
+
+from __future__ import annotations
+
+import pytest
+
+SIGNALLING = """
+import os, signal, sys
+
+class Signalling:
+    '''Sends this process a signal when a module is about to be imported.'''
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == os.environ["AT_MODULE"]:
+            os.environ["AT_MODULE"] = ""
+            os.kill(os.getpid(), int(os.environ["SIGNAL"]))
+
+sys.meta_path.insert(0, Signalling)
+"""
+
+
+@pytest.fixture
+def stopped_at(start, tmp_path):
+    """Start a command that gets a signal when it imports a module: its status, and what it said."""
+
+    def stop(module, *arguments, number=2):
+        (tmp_path / "signalling").mkdir()
+        (tmp_path / "signalling" / "sitecustomize.py").write_text(SIGNALLING)
+        variables = {"AT_MODULE": module, "SIGNAL": str(number), "PYTHONPATH": str(tmp_path / "signalling")}
+        process = start(*arguments, **variables)
+        _, said = process.communicate(timeout=120)
+        return process.returncode, said
+
+    return stop
+
+
+@pytest.mark.parametrize(
+    ("module", "number", "status"),
+    [
+        ("click", 2, 130),  # of the command line itself
+        ("hnbc_assets.lake.paths", 15, 143),  # while the lake's settings are written
+        ("dagster", 2, 130),
+        ("pandas", 2, 130),  # deep in the definitions
+    ],
+)
+def test_a_run_that_is_stopped_before_it_begins_says_so_in_one_line(stopped_at, lake_path, module, number, status):
+    ended, said = stopped_at(module, "run", number=number)
+    assert ended == status
+    assert said.splitlines()[-1] == "Stopped. Nothing had been begun."
+    assert "Traceback" not in said
+    assert not list(lake_path.rglob("*.part"))
+    assert not (lake_path / "unfinished_run.json").exists()
+
+
+@pytest.mark.parametrize("command", [["status"], ["sql", "SELECT 1"]])
+def test_other_commands_end_without_a_traceback_too(stopped_at, command):
+    ended, said = stopped_at("hnbc_assets.lake.paths", *command)
+    assert (ended, said.strip()) == (130, "")
