@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from hnbc_assets.commands import machine
-from hnbc_assets.commands.addresses_asked import ask_all, failing
+from hnbc_assets.commands.addresses_asked import ask_all, ask_first, failing
+from hnbc_assets.errors import UpstreamRefused
 from hnbc_assets.sources.http import connect
 from hnbc_assets.sources.simulated import Simulation, transport
 from hnbc_assets.study import PACKAGED, Place, load_study
@@ -214,6 +215,16 @@ def test_a_profile_that_the_hub_has_not_is_found_before_its_tar_is_fetched(study
     answers(lambda request: httpx.Response(404) if request.url.path.endswith(profile) else None)
     (dead,) = failing(asked_of(study, tmp_path))
     assert (dead.object, dead.probed.what) == ("cbioportal/brca_metabric", profile)
+
+
+def test_a_run_goes_on_where_only_an_optional_stage_has_a_dead_address(study, answers, tmp_path, capsys):
+    place, loaded = Place("simulated", tmp_path / "lake", study), load_study(study)
+    answers(lambda request: httpx.Response(410) if "sanger" in request.url.host else None)
+    ask_first(place, loaded, ["gdsc", "geo/GSE25055"])
+    assert "The stage drugs would fail; the rest is made and published without it." in capsys.readouterr().err
+    answers(lambda request: httpx.Response(410) if "ncbi" in request.url.host else None)
+    with pytest.raises(UpstreamRefused, match="GSE25055"):
+        ask_first(place, loaded, ["gdsc", "geo/GSE25055"])
 
 
 def test_every_address_of_gdsc_is_asked_and_one_that_answers_is_enough(study, answers, tmp_path):
