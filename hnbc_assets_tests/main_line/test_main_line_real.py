@@ -113,7 +113,7 @@ def test_a_run_survives_what_hosts_do_on_bad_days(small_replica, tmp_path):
         {"kind": "status", "code": 503, "path": "/status", "every": 2},
         {"kind": "reset", "path": "/brca_tcga.tar.gz", "every": 2},
         {"kind": "truncate", "path": "series_matrix", "every": 3},
-        {"kind": "corrupt", "path": "/data/", "every": 7},
+        {"kind": "corrupt", "path": "/data/", "every": 5, "times": 1},
         {"kind": "html", "path": "GPL96.annot", "every": 2},
         {"kind": "slow", "seconds": 1, "path": "/cases", "times": 2},
     ])  # fmt: skip
