@@ -85,6 +85,16 @@ class ChecksumMismatch(DamagedDownload):
     """Size or checksum differ from what the upstream's index gives."""
 
 
+class ArchiveDamaged(ChecksumMismatch):
+    """Archived files no longer hold what was recorded, or are gone; `paths` names them, below the archive's root."""
+
+    exit_status = 1
+
+    def __init__(self, message: str, paths: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.paths = paths
+
+
 class DownloadsIncomplete(HnbcError):
     """Some files of a batch could not be had; the others are kept. `failures` maps file id to its error."""
 

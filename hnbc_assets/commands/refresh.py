@@ -116,6 +116,7 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
             unfinished.finish(home.lake)  # a run that was stopped needs no completing any more
         elif len(plan.reasons) == len(nodes):
             unfinished.begin(home.lake, command_line())
+        failed = {asset for asset in failed if not plan.mended(asset)}
         ready = [asset for asset in plan.ready(settled_raw(plan, failed), failed) if asset not in failed]
         wave = plan.reasons.keys() if len(plan.reasons) == len(nodes) else ready  # an empty lake: all at once
         wave = sorted(set(wave) - failed)

@@ -6,6 +6,7 @@ changing anything, asking Dagster or an upstream.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -43,9 +44,13 @@ class Release:
 
 
 @click.command(short_help="Releases, assets, failing checks, age of the database.")
-def status() -> None:
+@click.option("--verify", is_flag=True, help="Read every archived file and name those that are not what was recorded.")
+def status(verify: bool) -> None:
     """What the lake holds: upstream releases, each asset with its age, rows and data version, failing checks, the
     database's age. Read from the lake alone; nothing is asked over the network, nothing changed.
+
+    The exit status is 0 when all is well; 1 when an asset or a blocking check failed, or archived files are damaged;
+    4 when a gate holds a release up; 3 when an upstream was not reached at the last look.
     """
     from hnbc_assets.commands.home import look
 
@@ -62,6 +67,43 @@ def status() -> None:
     currency.tell(home.lake, study)
     _say_assets(assets, study)
     _say_checks(home.lake)
+    whole = not verify or _verified(home.lake)
+    sys.exit(_state(home.lake, whole))
+
+
+def _verified(lake: Lake) -> bool:
+    """Hash the archive, say what differs and what rests on it; whether all is as recorded."""
+    from hnbc_assets.defs.archive_check import verify
+
+    found = verify(lake)
+    told = f"{found.files:,} files, {found.bytes / 1e6:,.1f} MB"
+    if not found.lost:
+        click.echo(f"\narchive: {told}, all as they were recorded")
+        return True
+    click.echo(f"\narchive: ✗ {len(found.lost):,} of {told} are not as they were recorded")
+    for path, whos in found.lost.items():
+        what = "changed" if (lake.raw / path).exists() else "gone"
+        click.echo(f"  ✗ {path}: {what}; on it rest {', '.join(dict.fromkeys(whos))}")
+    raw = sorted({who.split(" ")[0] for whos in found.lost.values() for who in whos if who.startswith("raw/")})
+    if raw:
+        options = " ".join(f"--select {asset}" for asset in raw)
+        click.echo(f"  hnbc run {options} sets them aside and fetches again what the upstream still has")
+    return False
+
+
+def _state(lake: Lake, whole: bool) -> int:
+    """The exit status: 1 failed or damaged, 4 held, 3 not reached, 0 well."""
+    from hnbc_assets.lake.attempts import unsuccessful
+    from hnbc_assets.lake.checks import outcomes
+    from hnbc_assets.lake.observations import all_observed
+
+    attempts, checks = unsuccessful(lake).values(), outcomes(lake)
+    failed = any(attempt.reason and not attempt.held for attempt in attempts)
+    if not whole or failed or len(checks[checks.blocking & ~checks.passed]):
+        return 1
+    if any(attempt.held for attempt in attempts):
+        return 4
+    return 3 if any(seen.problem for seen in all_observed(lake).values()) else 0
 
 
 def gather(lake: Lake) -> dict[str, Asset]:

@@ -17,6 +17,7 @@ from hnbc_assets.defs.publishing import Check, Verdict
 from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import Stage
 from hnbc_assets.defs.upstreams import Upstream
+from hnbc_assets.errors import ArchiveDamaged
 from hnbc_assets.lake.decisions import decisions
 
 GUARDED = ("gdc", "geo", "cbioportal")
@@ -37,7 +38,12 @@ def plausible_release(stage: Stage, upstream: Upstream, in_use: InUse) -> Check:
 
         before, release = in_use.before(manifest), fetched_release(upstream.kind, manifest)
         allowed, first = _allowed(stage, upstream), before is None or before.empty
-        found = [] if first else list(_losses(stage, upstream, before, manifest))
+        try:
+            found = [] if first else list(_losses(stage, upstream, before, manifest))
+        except ArchiveDamaged as damage:
+            if set(damage.paths) & set(manifest.path):
+                raise
+            found = [f"nothing can be compared: of the release before, {damage}"]
         if upstream.kind == "gdc":
             found += _unfollowed(stage, upstream, manifest)
         if not found and first:
@@ -86,7 +92,7 @@ def _losses(stage: Stage, upstream: Upstream, before: pd.DataFrame, after: pd.Da
     from hnbc_assets.sources.release_changes import field_changes, release_changes
 
     limits, archive = stage.study.gates, open_archive(stage.place)
-    lost = archive.damaged(before)
+    lost = archive.touched(before)
     if lost:
         yield f"nothing can be compared: {len(lost):,} archived files of the release in use are gone, as {lost[0]}"
         return

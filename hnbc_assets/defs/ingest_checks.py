@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from hnbc_assets.defs.publishing import Check, Verdict
-from hnbc_assets.errors import ChecksumMismatch
+from hnbc_assets.errors import ArchiveDamaged, ChecksumMismatch
 from hnbc_assets.sources.archive import Archive
 
 SIZE_CHANGE = 0.1
@@ -45,7 +45,10 @@ def compared_with_previous_release(
             return Verdict(True, "first release", allowed, "there is no release before it to compare with")
         from hnbc_assets.sources.release_changes import release_changes
 
-        changes = release_changes(archive, None, before, manifest)
+        try:
+            changes = release_changes(archive, None, before, manifest)
+        except ArchiveDamaged as damage:
+            return Verdict(False, "cannot be told", allowed, str(damage))
         gone = changes.entity[changes.kind == "file_removed"]
         old, new = (m[~is_reply(m)].set_index("file_id").size_bytes.astype(float) for m in (before, manifest))
         both = old.index.intersection(new.index)

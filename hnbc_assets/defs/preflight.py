@@ -65,8 +65,8 @@ def require_archived_sets(study: Study, archive: Archive) -> None:
     for number, genes in enumerate(study.anoikis_genes):
         if genes.gmt is None or not genes.sets:
             continue
-        rows = kept[kept["file_id"] == genes.gmt.location].sort_values("retrieved_at")
-        if len(rows):
+        rows = kept[kept["file_id"] == genes.gmt.shown].sort_values("retrieved_at")
+        if len(rows) and archive.holds(rows.iloc[-1]):  # a damaged one is fetched again before it is read
             require_sets(study, number, list(read_gmt(archive.locate(rows.iloc[-1]))))
 
 

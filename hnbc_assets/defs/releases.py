@@ -6,7 +6,9 @@ Does not: formats and network (sources), which objects there are (upstreams.py),
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
@@ -18,8 +20,13 @@ from hnbc_assets.defs.resources import open_archive, open_archive_to_fetch, open
 from hnbc_assets.defs.stage import Stage
 from hnbc_assets.defs.step import Fetched
 from hnbc_assets.defs.upstreams import Upstream, upstreams
-from hnbc_assets.errors import ChecksumMismatch
+from hnbc_assets.errors import ArchiveDamaged, DownloadsIncomplete, HnbcError
+from hnbc_assets.lake.damage import note, resting_on
+from hnbc_assets.sources.intact import DAMAGED
 from hnbc_assets.tables import Manifest, ReleaseChanges
+
+if TYPE_CHECKING:
+    from hnbc_assets.sources.archive import Archive
 
 GENE_SETS = "raw/gene_sets"
 GDSC = "raw/gdsc"
@@ -48,15 +55,21 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
         if previous is not None and len(previous):
             keep_view(archive, upstream.name, fetched_release(upstream.kind, previous), previous)
         about: dict[str, str] = {}
-        if pin:
-            manifest = recall(archive, upstream.name, pin)
-        else:
-            with open_client(stage.place, stage.study) as client:
-                told = ConsoleProgress(upstream.raw)
-                manifest = upstream.fetch(client, archive, progress=told, previous=previous)
-                about = upstream.about(client)
-            if upstream.raw == GENE_SETS:
-                preflight.require_archived_sets(stage.study, archive)
+        try:
+            if pin:
+                manifest = recall(archive, upstream.name, pin, damaged=True)
+                _mend(stage, archive, manifest)
+            else:
+                with open_client(stage.place, stage.study) as client:
+                    told = ConsoleProgress(upstream.raw)
+                    manifest = upstream.fetch(client, archive, progress=told, previous=previous)
+                    about = upstream.about(client)
+                with suppress(ArchiveDamaged):  # of the release before alone: the gate says so
+                    _mend(stage, archive, previous)
+                if upstream.raw == GENE_SETS:
+                    preflight.require_archived_sets(stage.study, archive)
+        except (ArchiveDamaged, DownloadsIncomplete) as error:
+            raise _with_what_rests(stage, upstream, archive, previous, error) from error
         release = fetched_release(upstream.kind, manifest)
         said = {"files": len(manifest), "archived_bytes": int(manifest.size_bytes.sum()), "release": release} | about
         return Publication(
@@ -77,6 +90,36 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
         fetches=Fetched(upstream.name, upstream.look, first=upstream.raw == GENE_SETS),
         optional=upstream.optional,
     )(raw)
+
+
+def _mend(stage: Stage, archive: Archive, manifest: pd.DataFrame | None) -> None:
+    """Fetch what is damaged of a release that its index may not tell any more."""
+    rows = [] if manifest is None else manifest.to_dict("records")
+    if any(not archive.holds(row) for row in rows):
+        with open_client(stage.place, stage.study) as client:
+            archive.mend(client, manifest)
+
+
+def _with_what_rests(
+    stage: Stage,
+    upstream: Upstream,
+    archive: Archive,
+    previous: pd.DataFrame | None,
+    error: ArchiveDamaged | DownloadsIncomplete,
+) -> HnbcError:
+    """The error, with what was made of the files that are damaged and cannot be had again, where there are any."""
+    lost = [] if previous is None else archive.damaged(previous)
+    if not lost:
+        return error
+    note(stage.lake, {upstream.raw: previous}, lost)
+    resting = resting_on(stage.lake, [upstream.raw])
+    return ArchiveDamaged(
+        f"{error} Of what is in use {len(lost)} archived file(s) are damaged or gone: {', '.join(lost[:5])}; damaged "
+        f"ones are set aside in {archive.root / DAMAGED}. On {upstream.raw} rest {len(resting)} tables: "
+        f"{', '.join(resting[:5])}{' …' if len(resting) > 5 else ''}. Bring the files back from a backup, or go on "
+        "with what the upstream has.",
+        tuple(lost),
+    )
 
 
 def _checks(stage: Stage, upstream: Upstream) -> tuple[Check, ...]:
@@ -119,10 +162,12 @@ def _release_changes(stage: Stage, known: dict[str, Upstream]) -> dg.AssetsDefin
                 step = f"{name} {before} → {after}"
                 try:
                     both = recall(archive, name, before), recall(archive, name, after)
-                except ChecksumMismatch as damage:  # of the past alone: the files in use were verified
-                    counted[step] = f"cannot be told any more: {damage}"
+                    rows = compare(archive, known[name].source, *both)
+                except ArchiveDamaged as damage:
+                    if set(damage.paths) & set(manifest.path):
+                        raise
+                    counted[step] = f"cannot be told any more: {damage}"  # of the past alone
                     continue
-                rows = compare(archive, known[name].source, *both)
                 rows = rows.assign(asset=known[name].raw, from_release=before, to_release=after)
                 found.append(ReleaseChanges.conform(rows))
                 counted[step] = len(rows)

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from hnbc_assets.defs.archive_check import Verified, needed, verify
 from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import guard
+from hnbc_assets.errors import ArchiveDamaged
 from hnbc_assets.lake import atomic, parquet
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.study import Place, Study
@@ -52,6 +54,7 @@ class Swept:
     archive_left: str = ""
     leftovers: int = 0
     leftover_bytes: int = 0
+    verified: Verified | None = None
 
     @property
     def metadata(self) -> dict[str, int | str]:
@@ -63,6 +66,9 @@ class Swept:
             "leftovers removed": self.leftovers,
             "bytes of leftovers": self.leftover_bytes,
         }
+        if self.verified is not None:
+            figures |= {"archived files verified": self.verified.files}
+            figures |= {"archived files damaged": ", ".join(self.verified.lost) or "none"}
         if self.archive is None:
             return figures | {"archive left alone": self.archive_left}
         return figures | {
@@ -81,6 +87,10 @@ def housekeeping(study: Study, place: Place, assets: Assets) -> tuple[dg.JobDefi
         swept = keep_house(context.instance, study, place, assets)
         context.log.info(", ".join(f"{name}: {figure}" for name, figure in swept.metadata.items()))
         context.add_output_metadata(swept.metadata)
+        if swept.verified is not None and swept.verified.lost:  # so that who is told of failures is told of this
+            told = "; ".join(f"{path}: {', '.join(whos)}" for path, whos in list(swept.verified.lost.items())[:5])
+            paths = tuple(swept.verified.lost)
+            raise ArchiveDamaged(f"{len(paths)} archived file(s) are gone or changed. On them rest {told}.", paths)
 
     @dg.job(
         name=JOB,
@@ -104,7 +114,9 @@ def housekeeping(study: Study, place: Place, assets: Assets) -> tuple[dg.JobDefi
 def keep_house(
     instance: dg.DagsterInstance, study: Study, place: Place, assets: Assets, *, now: datetime | None = None
 ) -> Swept:
-    """Throw away what the study's retention allows. `now` is the time of this call if it is not given.
+    """Throw away what the study's retention allows, and read the archive for damage.
+
+    `now` is the time of this call if it is not given.
 
     The archive is left alone while a refresh in a terminal is under way, and while a release that the study pins is
     not in use yet.
@@ -115,7 +127,7 @@ def keep_house(
     lake = Lake(place.data_lake)
     archive, left = _prune_archive(lake, study, place)
     sizes = list(_leftovers(lake, now))
-    return Swept(runs, archive, left, len(sizes), sum(sizes))
+    return Swept(runs, archive, left, len(sizes), sum(sizes), verify(lake, note=True))
 
 
 def prune_runs(
@@ -196,7 +208,9 @@ def _prune_archive(lake: Lake, study: Study, place: Place) -> "tuple[Pruned | No
     coming = [f"{name} {pin}" for name, pin in pins.items() if pin not in (None, in_use[name])]
     if coming:
         return None, f"pinned and not in use yet: {', '.join(coming)}"
-    return prune(open_archive(place), keep=study.releases.keep, in_use=in_use), ""
+    releases, paths = needed(lake)
+    archive, keep = open_archive(place), study.releases.keep
+    return prune(archive, keep=keep, in_use=in_use, needed=releases, protected=paths), ""
 
 
 def releases_in_use(lake: Lake) -> dict[str, str]:

@@ -29,10 +29,11 @@ from hnbc_assets.defs.publishing import (
     figure_metadata,
 )
 from hnbc_assets.defs.step import KINDS, Fetched, Step, argument_names, asset_ins, call_arguments, wanted_inputs
-from hnbc_assets.errors import GateHeld, StudyError
-from hnbc_assets.lake import parquet
+from hnbc_assets.errors import ArchiveDamaged, GateHeld, StudyError
+from hnbc_assets.lake import damage, parquet
 from hnbc_assets.lake.attempts import begin, fail, succeed
 from hnbc_assets.lake.checks import CheckOutcome, record
+from hnbc_assets.lake.lineage import RAW_PREFIX
 from hnbc_assets.lake.observations import record_release
 from hnbc_assets.lake.optional import unfit
 from hnbc_assets.lake.parquet import Provenance, Stored
@@ -186,7 +187,11 @@ class Stage:
             frames |= self._spared(step)
             named = argument_names(step.wanted).items()
             read = {key: frames[a].attrs["data_version"] for key, a in named if a in frames}
-            with attempting(self.lake, step.nodes, read, context.run.run_id):
+            manifests = {key: frames[a] for key, a in named if key.startswith(RAW_PREFIX) and a in frames}
+            with (
+                attempting(self.lake, step.nodes, read, context.run.run_id),
+                damage.noting(self.lake, manifests),
+            ):
                 arguments = call_arguments(step.wanted, frames)
                 yield from self._publish(context, step, function(**arguments), arguments, read)
 
@@ -318,7 +323,8 @@ def attempting(lake: Lake, nodes: Sequence[Node], read: Mapping[str, str], run_i
     except Exception as error:
         with suppress(OSError):
             for node in nodes:
-                fail(lake, node.asset, str(error) or type(error).__name__, held=isinstance(error, GateHeld))
+                held, damaged = isinstance(error, GateHeld), isinstance(error, ArchiveDamaged)
+                fail(lake, node.asset, str(error) or type(error).__name__, held=held, damaged=damaged)
         raise
     for node in nodes:
         succeed(lake, node.asset)

@@ -20,7 +20,7 @@ class Attempt:
     """The latest attempt. `basis` identifies what it was made from: code, inputs, release, decisions of people.
 
     `tries` counts attempts on that basis. `reason` is empty while it runs, or when its process was killed; `held` says
-    that a gate stopped it and a person can let it through.
+    that a gate stopped it and a person can let it through; `damaged` that archived files are not what was recorded.
     """
 
     asset: str
@@ -30,6 +30,7 @@ class Attempt:
     run_id: str = ""
     reason: str = ""
     held: bool = False
+    damaged: bool = False
 
 
 def latest(lake: Lake, asset: str) -> Attempt | None:
@@ -53,11 +54,11 @@ def begin(lake: Lake, asset: str, basis: str, run_id: str, now: str) -> None:
     _write(lake, Attempt(asset, basis, tries, now, run_id))
 
 
-def fail(lake: Lake, asset: str, reason: str, *, held: bool = False) -> None:
+def fail(lake: Lake, asset: str, reason: str, *, held: bool = False, damaged: bool = False) -> None:
     """Remember why the attempt that was begun failed."""
     begun = latest(lake, asset)
     if begun is not None:
-        _write(lake, dataclasses.replace(begun, reason=reason, held=held))
+        _write(lake, dataclasses.replace(begun, reason=reason, held=held, damaged=damaged))
 
 
 def succeed(lake: Lake, asset: str) -> None:

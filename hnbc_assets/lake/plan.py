@@ -17,7 +17,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from hnbc_assets.errors import NotInLake
-from hnbc_assets.lake import attempts, observations, parquet, publications
+from hnbc_assets.lake import attempts, damage, observations, parquet, publications
 from hnbc_assets.lake.decisions import decisions
 from hnbc_assets.lake.optional import unfit
 from hnbc_assets.lake.parquet import Provenance
@@ -124,13 +124,21 @@ class Plan:
         node = self.nodes[asset]
         return basis(self.lake, node, {i: self.made[i].data_version for i in node.inputs if i in self.made})
 
+    def mended(self, asset: str) -> bool:
+        """Whether an asset could not be made because archived files were damaged, and these are whole again."""
+        attempt = attempts.latest(self.lake, asset)
+        if attempt is None or not attempt.damaged:
+            return False
+        raw = [above for above in self.ancestors(asset) if self.nodes[above].upstream and above in self.made]
+        return not any(damage.known(self.lake, above, self.made[above].data_version) for above in raw)
+
     def resting(self, asset: str, retry_hours: float, now: datetime | None = None) -> str:
         """Why the automation leaves an asset that is behind alone for now; empty when it does not.
 
         What failed is tried again on another basis, or after `retry_hours`; what was killed three times likewise.
         """
         attempt = attempts.latest(self.lake, asset)
-        if attempt is None or attempt.basis != self.basis(asset):
+        if attempt is None or attempt.basis != self.basis(asset) or self.mended(asset):
             return ""
         tried = datetime.fromisoformat(attempt.begun_at)
         if (now or datetime.now(UTC)) - tried >= timedelta(hours=retry_hours):
@@ -186,6 +194,8 @@ def _reason(lake: Lake, node: Node, made: Mapping[str, Made], present: Mapping[s
             return f"upstream is at {seen}, this is {own.release or 'of an unknown release'}"
     if own.code_version != node.code_version:
         return "code or settings have changed"
+    if node.upstream and damage.known(lake, node.asset, own.data_version):
+        return "archived files are gone or changed"
     if node.optional:
         other = [i for i in node.inputs if i not in made or made[i].data_version != own.inputs.get(i)]
     else:

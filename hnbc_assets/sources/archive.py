@@ -7,7 +7,8 @@ at once: batch.py), what a file holds (the source's module).
     ROOT/SOURCE/RELEASE/<path>              the files, exactly as upstream sent them
 
 A file that a later release has unchanged (same id, same checksum) is not stored twice: its row points to the first's
-path.
+path. No byte is ever written over: other content lies beside, under a name with digits of its digest. What is read is
+read again for its sha256 first; a file that no longer has it is set aside when it is fetched again (intact.py).
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from hnbc_assets.errors import ChecksumMismatch, UpstreamChanged
+from hnbc_assets.errors import ArchiveDamaged, DownloadsIncomplete, UpstreamChanged
 from hnbc_assets.redaction import redacted
 from hnbc_assets.sources.batch import Downloader, download_all
-from hnbc_assets.sources.download import Landed, Wanted, check_path, digests
+from hnbc_assets.sources.download import Landed, Wanted, digests
 from hnbc_assets.sources.http import Client
+from hnbc_assets.sources.intact import DAMAGED, Files, beside, check_path, place_for, set_aside, state_of
 from hnbc_assets.sources.manifest import COLUMNS, Manifest, Row, as_frame
 from hnbc_assets.sources.progress import Progress, Silent
 
@@ -39,14 +41,14 @@ WORKERS = 8  # the official GDC client's most
 VIEWS = "views"  # the folder beside the sources' that archive_views keeps
 
 
-class Archive:
+class Archive(Files):
     """Raw files under one root folder; safe to use from several threads and processes.
 
     `workers` is how many files are downloaded at the same time.
     """
 
     def __init__(self, root: Path, *, workers: int = WORKERS) -> None:
-        self.root = Path(root)
+        super().__init__(Path(root))
         self.workers = workers
 
     def fetch(
@@ -84,24 +86,76 @@ class Archive:
         manifest = self._manifest(source, release)
         folder = self.root / source / release
         with manifest.batch():
-            rows = self._kept(manifest, source, release, wanted, adopt=manifest.append)
+            rows, damaged = self._kept(manifest, source, release, wanted, adopt=manifest.append)
             missing = [w for w in wanted if w.file_id not in rows]
             if missing:
+                for path in {row["path"] for row in damaged.values()}:
+                    set_aside(self.root, path)
 
                 def landed(one: Wanted, got: Landed) -> Row:
-                    row = self._row(source, release, one.file_id, folder / one.path, got)
+                    lost = damaged.get(one.file_id)
+                    if lost is not None and got.path == self.root / lost["path"] and got.sha256 != lost["sha256"]:
+                        # Upstream has other content by now: the place stays that of the content that is named there.
+                        place = folder / beside(one.path, got.sha256)
+                        place.parent.mkdir(parents=True, exist_ok=True)
+                        os.replace(got.path, place)
+                        got = replace(got, path=place)
+                    row = self._row(source, release, one.file_id, got)
                     manifest.append(row)
                     return row
 
+                places = {w.file_id: self.root / damaged[w.file_id]["path"] for w in missing if w.file_id in damaged}
                 rows |= download(
                     client,
                     f"{source} {release}",
-                    {one: folder / one.path for one in missing},
+                    {one: places.get(one.file_id, folder / one.path) for one in missing},
                     landed,
                     progress=progress or Silent(),
                     workers=workers or self.workers,
                 )
         return as_frame([rows[w.file_id] for w in wanted])
+
+    def mend(self, client: Client, rows: pd.DataFrame, *, progress: Progress | None = None) -> list[str]:
+        """Fetch damaged files again from the addresses that gave them, each held against its row's sha256.
+
+        For rows whose release no listing tells any more. Damaged files are set aside first.
+
+        Returns
+        -------
+        The paths of the files that were damaged; all are whole now.
+
+        Raises
+        ------
+        ArchiveDamaged
+            Some cannot be had again as they were; names them and says why.
+        """
+        lost = self.damaged(rows)
+        for (source, release), group in rows[rows["path"].isin(lost)].groupby(["source", "release"]):
+            wanted = {}
+            for row in group.to_dict("records"):
+                set_aside(self.root, row["path"])
+                one = Wanted(row["file_id"], row["url"], row["path"], int(row["size_bytes"]), sha256=row["sha256"])
+                wanted[one] = self.place(row)
+            manifest = self._manifest(source, release)
+
+            def landed(one: Wanted, got: Landed, manifest: Manifest = manifest) -> Row:
+                row = self._row(manifest.folder.parent.name, manifest.folder.name, one.file_id, got)
+                if manifest.rows().get(one.file_id, {}).get("sha256") == row["sha256"]:
+                    manifest.append(row)
+                return row
+
+            with manifest.batch():
+                try:
+                    told, at_once = f"{source} {release}", self.workers
+                    download_all(client, told, wanted, landed, progress=progress or Silent(), workers=at_once)
+                except DownloadsIncomplete as error:
+                    paths = tuple(one.path for one in wanted if one.file_id in error.failures)
+                    raise ArchiveDamaged(
+                        f"{len(paths)} archived file(s) were damaged and are set aside in {self.root / DAMAGED}; "
+                        f"upstream does not give them again as they were: {', '.join(paths[:5])}. {error}",
+                        paths,
+                    ) from error
+        return lost
 
     def missing(self, listing: Listing) -> list[Wanted]:
         """The files that fetching a listing would download; writes nothing.
@@ -115,7 +169,7 @@ class Archive:
         for release, wanted in by_release.items():
             manifest = self._manifest(listing.source, release)
             others = [listing.instead[one.file_id] for one in wanted if one.file_id in listing.instead]
-            kept = self._kept(manifest, listing.source, release, [*wanted, *others])
+            kept, _ = self._kept(manifest, listing.source, release, [*wanted, *others])
             for one in wanted:
                 other = listing.instead.get(one.file_id)
                 if one.file_id not in kept and (other is None or other.file_id not in kept):
@@ -134,20 +188,20 @@ class Archive:
         url = redacted(url)
         with manifest.batch():
             row = manifest.rows().get(file_id)
-            target = self.root / source / release / path
-            if row is not None and row["sha256"] == sha256:
-                target = self.root / row["path"]
-            elif target.is_file() and digests(target)[1] != sha256:
-                target = target.with_name(f"{target.stem}.{sha256[:12]}{target.suffix}")
-            unchanged = row is not None and row["sha256"] == sha256 and row["url"] == url
-            if row is None or not unchanged or not self._intact(row):
+            same = row is not None and row["sha256"] == sha256
+            whole = same and self.holds(row)
+            if not whole or row["url"] != url:
+                target = self.root / (row["path"] if same else f"{source}/{release}/{path}")
+                if same and not whole:
+                    set_aside(self.root, row["path"])
+                target = place_for(target, sha256)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 partial = target.with_name(f".{target.name}.part")
                 with partial.open("wb") as file:
                     file.write(content)
                     os.fsync(file.fileno())
                 os.replace(partial, target)
-                row = self._row(source, release, file_id, target, Landed(len(content), None, sha256, url))
+                row = self._row(source, release, file_id, Landed(len(content), None, sha256, url, target))
                 manifest.append(row)
         return as_frame([row]).iloc[0]
 
@@ -157,46 +211,25 @@ class Archive:
         paths = sorted(path for path in found if path.parts[-3] != VIEWS)
         return as_frame([row for path in paths for row in Manifest(path.parent).rows().values()])
 
-    def locate(self, row: Mapping[str, Any] | pd.Series) -> Path:
-        """Where the file of a manifest row lies, as an absolute path."""
-        check_path(str(row["path"]))
-        return (self.root / str(row["path"])).absolute()
-
-    def verify(self, rows: pd.DataFrame) -> None:
-        """Read files again and compare their sha256 with the manifest's.
-
-        Raises
-        ------
-        ChecksumMismatch
-            A file is gone or its bytes have changed; names each.
-        """
-        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-            whole = list(pool.map(lambda row: self._same_bytes(row), rows.to_dict("records")))
-        damaged = [path for path, good in zip(rows["path"], whole, strict=True) if not good]
-        if damaged:
-            raise ChecksumMismatch(
-                f"{len(damaged)} archived file(s) no longer hold what was recorded: {', '.join(damaged[:5])}. "
-                "Fetch them again: damaged files are replaced."
-            )
-
-    def damaged(self, rows: pd.DataFrame) -> list[str]:
-        """Paths of files that are gone or changed, in no time: read again are only those whose time has changed."""
+    def touched(self, rows: pd.DataFrame) -> list[str]:
+        """As `damaged`, in no time: read are only files whose size or time is not as recorded."""
         known: dict[tuple[str, str], dict[str, Row]] = {}
-        lost = []
-        for row in rows.to_dict("records"):
-            place = (row["source"], row["release"])
-            if place not in known:
-                known[place] = self._manifest(*place).rows()
-            recorded = known[place].get(row["file_id"], {})
-            as_recorded = all(recorded.get(name) == row[name] for name in ("path", "sha256", "size_bytes"))
-            if not (self._intact(recorded) if as_recorded else self._same_bytes(row)):
-                lost.append(row["path"])
-        return lost
+        for place in set(zip(rows["source"], rows["release"], strict=True)):
+            known[place] = self._manifest(*place).rows()
+
+        def as_recorded(row: Mapping[str, Any]) -> bool:
+            kept = known[row["source"], row["release"]].get(row["file_id"], {})
+            same = all(kept.get(name) == row[name] for name in ("path", "sha256", "size_bytes"))
+            state = state_of(self.root / row["path"])
+            return same and state is not None and state[:2] == (kept.get("mtime_ns"), row["size_bytes"])
+
+        doubtful = [not as_recorded(row) for row in rows.to_dict("records")]
+        return self.damaged(rows[pd.Series(doubtful, index=rows.index, dtype=bool)])
 
     def _manifest(self, source: str, release: str) -> Manifest:
         for part in (source, release):
             check_path(part)
-            if "/" in part or part == VIEWS:
+            if "/" in part or part in (VIEWS, DAMAGED):
                 raise UpstreamChanged(f"{part!r} is no name of a source or release; nothing was written.")
         return Manifest(self.root / source / release)
 
@@ -208,68 +241,64 @@ class Archive:
         wanted: Sequence[Wanted],
         *,
         adopt: Callable[[Row], None] | None = None,
-    ) -> dict[str, Row]:
+    ) -> tuple[dict[str, Row], dict[str, Row]]:
         """Rows of the wanted files that are here, verified: in this release, in another one, or landed unrecorded.
 
-        `adopt` is given the rows that this release's manifest does not have yet.
+        The second: rows of those whose file is here no more as it was recorded. `adopt` is given the rows that this
+        release's manifest does not have yet; with it every file is read, else only those that have been touched.
         """
-        here, elsewhere, kept = manifest.rows(), None, {}
+        here, elsewhere = manifest.rows(), None
+        likely: dict[str, Row] = {}
         for one in wanted:
             row = here.get(one.file_id)
-            if row is not None and is_wanted(row, one) and self._intact(row):
-                kept[one.file_id] = row
+            if row is None or not is_wanted(row, one):
+                row = None
+                if stated := one.md5 or one.sha256:
+                    if elsewhere is None:
+                        elsewhere = self._other_rows(source, manifest)
+                    row = elsewhere.get((one.file_id, stated.lower()))
+            if row is not None and is_wanted(row, one):
+                likely[one.file_id] = row
+        frame = as_frame(list(likely.values()))
+        lost = set(self.damaged(frame) if adopt is not None else self.touched(frame))
+        kept, damaged = {}, {}
+        for one in wanted:
+            row = likely.get(one.file_id)
+            if row is not None and row["path"] in lost:
+                damaged[one.file_id], row = row, None
+            if row is None:
+                row = self._landed_unrecorded(source, release, one)
+            if row is None:
                 continue
-            row = None
-            if stated := one.md5 or one.sha256:
-                if elsewhere is None:
-                    elsewhere = self._other_releases(source, release)
-                row = self._adopt(source, release, one, elsewhere.get((one.file_id, stated.lower())))
-            if row is not None:
+            if here.get(one.file_id) != row:
+                row = row | {"release": release}
                 if adopt is not None:
                     adopt(row)
-                kept[one.file_id] = row
-        return kept
+            kept[one.file_id] = row
+        return kept, damaged
 
-    def _adopt(self, source: str, release: str, wanted: Wanted, other: Row | None) -> Row | None:
-        """A row for a file that is here without one: kept by another release, or landed just before a crash."""
-        if other is not None and is_wanted(other, wanted) and self._intact(other):
-            return other | {"release": release}
+    def _landed_unrecorded(self, source: str, release: str, wanted: Wanted) -> Row | None:
+        """A row for a file that landed just before a crash, without one."""
         target = self.root / source / release / wanted.path
         if target.is_file() and target.stat().st_size == wanted.size_bytes:
             md5, sha256 = digests(target, with_md5=wanted.md5 is not None)
             if (md5 if wanted.md5 is not None else sha256) == str(wanted.md5 or wanted.sha256).lower():
-                landed = Landed(target.stat().st_size, md5, sha256, redacted(wanted.url))
-                return self._row(source, release, wanted.file_id, target, landed)
+                landed = Landed(target.stat().st_size, md5, sha256, redacted(wanted.url), target)
+                return self._row(source, release, wanted.file_id, landed)
         return None
 
-    def _other_releases(self, source: str, release: str) -> dict[tuple[str, str], Row]:
-        """Rows of the source's other releases by file id and checksum: md5 and sha256 both."""
-        rows = [
-            row
-            for path in sorted(self.root.glob(f"{source}/*/manifest.jsonl"))
-            if path.parent.name != release
-            for row in Manifest(path.parent).rows().values()
-        ]
+    def _other_rows(self, source: str, here: Manifest) -> dict[tuple[str, str], Row]:
+        """Rows by file id and checksum, md5 and sha256 both: of the other releases, and what this one had before."""
+        rows = [*here.history()]
+        for path in sorted(self.root.glob(f"{source}/*/manifest.jsonl")):
+            if path.parent != here.folder:
+                rows += Manifest(path.parent).rows().values()
         return {(row["file_id"], row[name]): row for name in ("md5", "sha256") for row in rows if row[name]}
 
-    def _intact(self, row: Row) -> bool:
-        """Whether a row's file is as it was when verified; it is read again only if its time has changed."""
-        try:
-            state = (self.root / row["path"]).stat()
-        except OSError:
-            return False
-        if state.st_size != row["size_bytes"]:
-            return False
-        return state.st_mtime_ns == row.get("mtime_ns") or self._same_bytes(row)
-
-    def _same_bytes(self, row: Mapping[str, Any]) -> bool:
-        path = self.locate(row)
-        return path.is_file() and digests(path)[1] == row["sha256"]
-
-    def _row(self, source: str, release: str, file_id: str, target: Path, landed: Landed) -> Row:
-        values = (source, release, file_id, landed.url, target.relative_to(self.root).as_posix())
+    def _row(self, source: str, release: str, file_id: str, landed: Landed) -> Row:
+        values = (source, release, file_id, landed.url, landed.path.relative_to(self.root).as_posix())
         values += (landed.size_bytes, landed.md5, landed.sha256, datetime.now(UTC).isoformat(timespec="seconds"))
-        return dict(zip(COLUMNS, values, strict=True)) | {"mtime_ns": target.stat().st_mtime_ns}
+        return dict(zip(COLUMNS, values, strict=True)) | {"mtime_ns": landed.path.stat().st_mtime_ns}
 
 
 def is_wanted(row: Row, wanted: Wanted) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,9 +22,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from hnbc_assets.errors import ChecksumMismatch, StudyError, UpstreamChanged
+from hnbc_assets.errors import ArchiveDamaged, StudyError, UpstreamChanged
 from hnbc_assets.sources.archive import VIEWS, Archive
-from hnbc_assets.sources.download import check_path
+from hnbc_assets.sources.intact import check_path
 from hnbc_assets.sources.manifest import COLUMNS, Manifest, Row, as_frame
 
 MANIFEST, LOCK = "manifest.jsonl", ".lock"
@@ -95,14 +95,21 @@ def views(archive: Archive, name: str) -> list[View]:
     return [View(view.release, view.kept_at) for view in _all(archive, name)]
 
 
-def recall(archive: Archive, name: str, release: str) -> pd.DataFrame:
+def all_views(archive: Archive) -> list[tuple[str, str, pd.DataFrame]]:
+    """Every release of every object that is in the archive: name, release and manifest rows."""
+    return [(name, v.release, as_frame(list(v.rows))) for name in _names(archive) for v in _all(archive, name)]
+
+
+def recall(archive: Archive, name: str, release: str, *, damaged: bool = False) -> pd.DataFrame:
     """The manifest rows of an object at a release, as `fetch` returned them; nothing upstream is asked.
+
+    Read again are only files whose size or time has changed; each is when it is read from. With `damaged`, none is.
 
     Raises
     ------
     StudyError
         The release is not in the archive; says which are.
-    ChecksumMismatch
+    ArchiveDamaged
         Files of it are gone or changed; names them.
     """
     path = _path(archive, name, release)
@@ -113,20 +120,28 @@ def recall(archive: Archive, name: str, release: str) -> pd.DataFrame:
             "use what upstream has now."
         )
     rows = as_frame(list(_read(archive, path).rows))
-    if lost := archive.damaged(rows):
-        raise ChecksumMismatch(
+    if not damaged and (lost := archive.touched(rows)):
+        raise ArchiveDamaged(
             f"{name} {release}: {len(lost)} archived file(s) are gone or changed: {', '.join(lost[:5])}. "
-            "Bring them back from a backup, or use another release."
+            "Bring them back from a backup, or use another release.",
+            tuple(lost),
         )
     return rows
 
 
-def prune(archive: Archive, keep: int, in_use: Mapping[str, str]) -> Pruned:
+def prune(
+    archive: Archive,
+    keep: int,
+    in_use: Mapping[str, str],
+    needed: Collection[tuple[str, str]] = (),
+    protected: Collection[str] = (),
+) -> Pruned:
     """Let go of what only old releases need.
 
-    Of each object the last `keep` views and the one in use stay. Manifest rows that no such view names go when a
-    dropped view named them, or when they belong to a release that only dropped views were of and came before the oldest
-    view that stays; rows of a release without any view (held up, half fetched) stay. Files go when no row names them.
+    Of each object the last `keep` views, the one in use and those needed stay. Manifest rows that no such view names go
+    when a dropped view named them, or when they belong to a release that only dropped views were of and came before the
+    oldest view that stays; rows of a release without any view (held up, half fetched) stay. Files go when no row names
+    them.
 
     A process killed here loses nothing needed: manifests forget before files go, and the views that were dropped go
     last, so that the next call finishes the work.
@@ -135,6 +150,8 @@ def prune(archive: Archive, keep: int, in_use: Mapping[str, str]) -> Pruned:
     ----------
     keep : views of each object, at least 1
     in_use : release in use by object
+    needed : object and release of views that something else rests on: a kept database, a signature
+    protected : paths that stay whatever no longer names them here
     """
     if keep < 1:
         raise ValueError("at least one view of each object is kept")
@@ -145,17 +162,20 @@ def prune(archive: Archive, keep: int, in_use: Mapping[str, str]) -> Pruned:
             found = _all(archive, name)
             for place, view in enumerate(found):
                 last = place >= len(found) - keep
-                (stay if last or view.release == in_use.get(name) else dropped).append(view)
+                wanted = view.release == in_use.get(name) or (name, view.release) in needed
+                (stay if last or wanted else dropped).append(view)
         files = freed = 0
         for source in sorted({row["source"] for view in dropped for row in view.rows}):
-            gone = _prune_source(archive, source, stay, dropped)
+            gone = _prune_source(archive, source, stay, dropped, protected)
             files, freed = files + len(gone), freed + sum(gone)
         for view in dropped:
             _path(archive, view.name, view.release).unlink()
     return Pruned(tuple(f"{view.name} {view.release}" for view in dropped), files, freed)
 
 
-def _prune_source(archive: Archive, source: str, stay: Iterable[_Kept], dropped: Iterable[_Kept]) -> list[int]:
+def _prune_source(
+    archive: Archive, source: str, stay: Iterable[_Kept], dropped: Iterable[_Kept], protected: Collection[str]
+) -> list[int]:
     """Prune one source's manifests, then its files; the sizes of the files deleted."""
     kept_rows = [row for view in stay for row in view.rows if row["source"] == source]
     dropped_rows = [row for view in dropped for row in view.rows if row["source"] == source]
@@ -181,7 +201,7 @@ def _prune_source(archive: Archive, source: str, stay: Iterable[_Kept], dropped:
         list(_hold_new(archive, source, manifests, held))
         present = {folder.name: manifest.rows() for folder, manifest in manifests.items()}
         pointed = {row["path"] for rows in present.values() for row in rows.values()}
-        pointed |= {row["path"] for row in kept_rows}
+        pointed |= {row["path"] for row in kept_rows} | set(protected)
         for release in old:
             if not present.get(release):
                 (archive.root / source / release / MANIFEST).unlink(missing_ok=True)

@@ -262,8 +262,8 @@ def _member(
     if sha256.hexdigest() != wanted.sha256:
         part.discard()
         return _other_state(f"{wanted.file_id} in {url} has sha256 {sha256.hexdigest()}; {says}.")
-    part.land(target)
-    return Landed(member.size, None, sha256.hexdigest(), url)
+    place = part.land(target, sha256.hexdigest())
+    return Landed(member.size, None, sha256.hexdigest(), url, place)
 
 
 def _other_state(told: str) -> UpstreamInconsistent:

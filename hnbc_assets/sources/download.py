@@ -10,8 +10,6 @@ to belong to the same content, and begun anew otherwise.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import gzip
 import hashlib
 import json
@@ -22,7 +20,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 import httpx
@@ -31,16 +29,20 @@ from hnbc_assets.errors import (
     ChecksumMismatch,
     DamagedDownload,
     HnbcError,
-    UpstreamChanged,
     UpstreamRefused,
     UpstreamUnreachable,
 )
 from hnbc_assets.redaction import redacted
 from hnbc_assets.sources.http import Client
-from hnbc_assets.sources.http_answers import TemporaryFailure, describe, is_web_page
+from hnbc_assets.sources.http_answers import TemporaryFailure, describe, header_md5, is_web_page
+from hnbc_assets.sources.intact import check_path, place_for
 
 Advance = Callable[[int], None]
 BLOCK_BYTES = 2**20
+UNENDED = (
+    "its last line does not end, so that it may be cut short. If the host's file is like that, save it, end the line, "
+    "and name it as a `file` in the study."
+)
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,14 @@ class Wanted:
 @dataclass(frozen=True)
 class Landed:
     """A file that is in place: its size, checksums (md5 only where upstream stated one), the address that gave it,
-    without secrets.
+    without secrets, and where it is.
     """
 
     size_bytes: int
     md5: str | None
     sha256: str
     url: str
+    path: Path
 
 
 class Interrupted(Exception):
@@ -144,12 +147,17 @@ class Part:
         self._notes_path.unlink(missing_ok=True)
         self.notes, self._begun_here = {}, False
 
-    def land(self, target: Path) -> None:
-        """Put the whole file in its place. After a crash of the machine it is there whole, or not there."""
+    def land(self, target: Path, sha256: str) -> Path:
+        """Put the whole file in its place, or beside other content that is there; returns where.
+
+        After a crash of the machine it is there whole, or not there.
+        """
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(self.path, target)
+        place = place_for(target, sha256)
+        os.replace(self.path, place)
         self._notes_path.unlink(missing_ok=True)
+        return place
 
 
 def download(
@@ -192,9 +200,8 @@ def download_from(client: Client, wanted: Wanted, target: Path, *, advance: Adva
     for attempt in (1, 2):
         try:
             receive(client, wanted, part, advance, stop)
-            landed = examine(wanted, part)
-            part.land(target)
-            return landed
+            size, md5, sha256 = examine(wanted, part)
+            return Landed(size, md5, sha256, redacted(wanted.url), part.land(target, sha256))
         except DamagedDownload:
             advance(-part.size)
             part.discard()
@@ -263,8 +270,12 @@ def continues(response: httpx.Response, offset: int, whole: int | None) -> bool:
     return whole is None or span[3] == "*" or int(span[3]) == whole
 
 
-def examine(wanted: Wanted, part: Part) -> Landed:
+def examine(wanted: Wanted, part: Part) -> tuple[int, str | None, str]:
     """Prove that a part is the whole file: size, checksum, and that its content is of the kind promised.
+
+    Returns
+    -------
+    Its size, md5 (only where upstream stated one) and sha256.
 
     Raises
     ------
@@ -292,7 +303,9 @@ def examine(wanted: Wanted, part: Part) -> Landed:
         raise ChecksumMismatch(f"{name}: sha256 {sha256} came, upstream states {wanted.sha256}.")
     if wanted.md5 is None and wanted.sha256 is None:
         examine_content(wanted.content, part.path, name)
-    return Landed(size, stated_md5, sha256, redacted(wanted.url))
+        if wanted.content == "text" and stated_md5 is None and wanted.size_bytes is None:
+            examine_last_line(part.path, name)
+    return size, stated_md5, sha256
 
 
 def examine_content(content: str, path: Path, name: str) -> None:
@@ -312,6 +325,15 @@ def examine_content(content: str, path: Path, name: str) -> None:
         raise DamagedDownload(f"{name}: truncated or not {content} ({error}).") from error
 
 
+def examine_last_line(path: Path, name: str) -> None:
+    """Notice a text that is cut off where neither size nor checksum are stated: its last line does not end."""
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        end = file.read()
+    if end not in (b"\n", b"\r"):
+        raise DamagedDownload(f"{name}: {UNENDED}")
+
+
 def digests(path: Path, *, with_md5: bool = False) -> tuple[str | None, str]:
     """A file's md5 (when asked for) and sha256, in hexadecimal digits."""
     md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
@@ -321,28 +343,3 @@ def digests(path: Path, *, with_md5: bool = False) -> tuple[str | None, str]:
             if with_md5:
                 md5.update(block)
     return md5.hexdigest() if with_md5 else None, sha256.hexdigest()
-
-
-def header_md5(value: str | None) -> str | None:
-    """A Content-MD5 header in hexadecimal digits, as GDC sends it, or in base64, as its standard says."""
-    if value is None or re.fullmatch(r"[0-9a-fA-F]{32}", value):
-        return value.lower() if value else None
-    try:
-        digest = base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return digest.hex() if len(digest) == 16 else None
-
-
-def check_path(path: str) -> None:
-    """Refuse a path that could leave the place where files are kept.
-
-    Raises
-    ------
-    UpstreamChanged
-        The path is absolute, climbs, is hidden, or has characters that file names should not have.
-    """
-    parts = PurePosixPath(path).parts
-    safe = bool(parts) and all(re.fullmatch(r"\w[\w .,+\-=@()]{0,200}", part) for part in parts)
-    if not safe or path.startswith("/") or "\\" in path:
-        raise UpstreamChanged(f"{path!r} is no file name that the archive takes; nothing was written.")

@@ -73,7 +73,7 @@ def _again(archive: Archive, previous: pd.DataFrame) -> list[InHand]:
     answers = []
     for row in previous.to_dict("records"):
         name = str(row["file_id"])
-        if ANSWERS.fullmatch(name) and archive.locate(row).is_file():
+        if ANSWERS.fullmatch(name) and archive.holds(row):
             content = archive.locate(row).read_bytes()
             answers.append(InHand(str(row["release"]), name, str(row["url"]), f"{name}.json", content))
     return answers

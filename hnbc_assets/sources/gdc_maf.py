@@ -68,10 +68,12 @@ def read_mutations(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
     FormatError
         A file cannot be read.
     """
-    rows = manifest[manifest["path"].str.contains("/maf/", regex=False)].to_dict("records")
+    files = manifest[manifest["path"].str.contains("/maf/", regex=False)]
+    archive.verify(files)
+    rows = files.to_dict("records")
     by_header: dict[bytes, list[bytes]] = {}
     for row in rows:
-        path = archive.locate(row)
+        path = archive.place(row)
         header, body = read_maf(path)
         whole_rows(header, body, path)
         by_header.setdefault(header, []).append(body)

@@ -62,7 +62,9 @@ def read_expression(
     unknown = [sample for sample in sample_ids if sample not in files.index]
     if unknown:
         raise FormatError(f"GDC's index has no expression file of {', '.join(unknown[:5])}. Fetch the project again.")
-    paths = [archive.locate(rows.loc[files[sample]]) for sample in sample_ids]
+    chosen = rows.loc[[files[sample] for sample in sample_ids]]
+    archive.verify(chosen)
+    paths = [archive.place(row) for row in chosen.to_dict("records")]
     features, values = read_star(paths, VALUE_COLUMNS[value])
     index = pd.Index(features["feature_id"], name="feature_id")
     return pd.DataFrame(values.T, index=index, columns=pd.Index(sample_ids, name="sample_id")), features

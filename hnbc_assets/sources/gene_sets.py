@@ -19,6 +19,7 @@ import pandas as pd
 from hnbc_assets.errors import DamagedDownload, FormatError, StudyError, UpstreamUnreachable
 from hnbc_assets.redaction import redacted
 from hnbc_assets.sources import archived
+from hnbc_assets.sources.download import UNENDED
 from hnbc_assets.sources.http_answers import is_web_page
 from hnbc_assets.sources.listing import InHand, Listing, digest, fetch_listing
 from hnbc_assets.user_files import LIST_BYTES, decode, read_bytes, unpacked
@@ -231,6 +232,7 @@ def _wanted(address: str) -> Wanted:
 
 def _latest(client: Client, archive: Archive | None, address: str) -> bytes:
     """What an address without a version holds now."""
+    ends = (b"\n", b"\r")
     for _ in range(2):
         try:
             content = client.get(address).content
@@ -239,8 +241,10 @@ def _latest(client: Client, archive: Archive | None, address: str) -> bytes:
             raise UpstreamUnreachable(
                 f"{error} The address names no version, so it is asked in every run.{kept}"
             ) from error
-        if content and not is_web_page(content):
+        if content and not is_web_page(content) and (content.endswith(ends) or content[:2] == archived.GZIP_MAGIC):
             return content
+    if content and not is_web_page(content):
+        raise DamagedDownload(f"{address}: {UNENDED}")
     raise DamagedDownload(f"{address}: {'a web page' if content else 'nothing'} came twice where a list was asked for.")
 
 

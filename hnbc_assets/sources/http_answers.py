@@ -5,6 +5,8 @@ Belongs here: reading one answer or one failure. Does not: sending and repeating
 
 from __future__ import annotations
 
+import base64
+import binascii
 import email.utils
 import re
 import time
@@ -92,3 +94,14 @@ def describe(error: httpx.RequestError) -> str:
     if isinstance(error, httpx.ConnectError):
         return f"no connection ({error})"
     return f"the connection broke ({error})" if str(error) else "the connection broke"
+
+
+def header_md5(value: str | None) -> str | None:
+    """A Content-MD5 header in hexadecimal digits, as GDC sends it, or in base64, as its standard says."""
+    if value is None or re.fullmatch(r"[0-9a-fA-F]{32}", value):
+        return value.lower() if value else None
+    try:
+        digest = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return digest.hex() if len(digest) == 16 else None

@@ -30,12 +30,16 @@ class Manifest:
 
     def rows(self) -> dict[str, Row]:
         """Row by file id, in the order in which files first came. A line cut off by a crash is passed over."""
-        rows: dict[str, Row] = {}
+        return {row["file_id"]: row for row in self.history()}
+
+    def history(self) -> list[Row]:
+        """Every line, oldest first: what files were before they were fetched again, too."""
+        rows: list[Row] = []
         if self.path.exists():
             for line in self.path.read_text(encoding="utf-8").splitlines():
                 try:
                     row = json.loads(line)
-                    rows[row["file_id"]] = row
+                    rows += [row] if row["file_id"] else []
                 except (ValueError, KeyError, TypeError):
                     continue
         return rows

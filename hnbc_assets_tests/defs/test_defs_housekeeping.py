@@ -5,12 +5,15 @@ import time
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pandas as pd
 import pytest
 
+from hnbc_assets.defs.archive_check import needed
 from hnbc_assets.defs.retention import housekeeping, keep_house, releases_in_use
-from hnbc_assets.lake import parquet
+from hnbc_assets.lake import parquet, registry
 from hnbc_assets.lake.atomic import locked
+from hnbc_assets.lake.checks import of_asset
 from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
@@ -26,7 +29,7 @@ def pruning(monkeypatch):
     """What `prune` of the archive is asked; what it does has its own tests."""
     asked = []
 
-    def prune(archive, keep, in_use):
+    def prune(archive, keep, in_use, needed, protected):
         asked.append((archive.root, keep, dict(in_use)))
         return archive_views.Pruned(("gdc/TCGA-BRCA 43.0",), 2, 300)
 
@@ -43,8 +46,9 @@ def put_manifest(lake, name, *rows):
 @pytest.fixture
 def lake(place):
     lake = Lake(place.data_lake)
-    put_manifest(lake, "gdc/TCGA-BRCA", {"source": "gdc", "release": "46.0"})
-    put_manifest(lake, "geo/GSE25055", {"source": "geo", "release": "2019-03-25"})
+    for name, release in (("gdc/TCGA-BRCA", "46.0"), ("geo/GSE25055", "2019-03-25")):
+        told = {"file_id": "f", "url": "https://x.org/f", "path": "f.txt", "content": b"f"}
+        put_manifest(lake, name, dict(Archive(lake.raw).store(name.split("/")[0], release, **told)))
     return lake
 
 
@@ -145,6 +149,38 @@ def test_the_job_runs_with_the_lakes_io_manager_and_tells_what_it_removed(instan
     told = output.event_specific_data.metadata
     assert told["runs deleted"].value == 0
     assert told["bytes of archived files"].value == 300
+
+
+def test_the_job_reads_the_archive_and_fails_where_a_file_is_damaged_so_that_somebody_is_told(
+    instance, study, place, lake, pruning
+):
+    (lake.raw / "gdc" / "46.0" / "f.txt").write_bytes(b"g")
+    job, _ = housekeeping(study, place, ASSETS)
+    resources = {"io_manager": LakeIOManager(root=str(lake.root))}
+    definitions = dg.Definitions(assets=ASSETS, jobs=[job], resources=resources)
+    done = definitions.resolve_job_def("housekeeping").execute_in_process(instance=instance, raise_on_error=False)
+    assert not done.success
+    [failed] = [event for event in done.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE]
+    said = failed.event_specific_data.error.to_string()
+    assert "gdc/46.0/f.txt: raw/gdc/TCGA-BRCA and 0 tables made from it" in said
+    outcome = of_asset(lake, "raw/gdc/TCGA-BRCA")["files_intact"]
+    assert not outcome.passed
+    assert "gdc/46.0/f.txt" in outcome.description
+    assert of_asset(lake, "raw/geo/GSE25055") == {}
+    assert pruning, "the rest of the house is kept all the same"
+
+
+def test_the_releases_of_signatures_and_kept_databases_stay_with_their_files(lake):
+    trained = {"trained_on": "gdc/TCGA-BRCA 45.0; geo/GSE25055 2019-03-25", "trained_at": "2025-01-01", "run_id": "r"}
+    empty = {"signature": [], "single_sample": [], "description": {}, "code_version": "1"}
+    registry.register(lake, registry.Registered("abcdef012345", **trained, **empty))
+    lake.releases.mkdir(parents=True)
+    with duckdb.connect(str(lake.releases / "hnbc-20250101T000000000000Z-aaaaaaaa.duckdb")) as database:
+        database.execute("CREATE TABLE publications AS SELECT '2025' AS published_at, 'gdc/TCGA-BRCA 44.0' AS releases")
+        database.execute("CREATE TABLE raw_files AS SELECT 'gdc/44.0/old.tsv' AS path")
+    releases, paths = needed(lake)
+    assert releases == {("gdc/TCGA-BRCA", "45.0"), ("geo/GSE25055", "2019-03-25"), ("gdc/TCGA-BRCA", "44.0")}
+    assert paths == {"gdc/44.0/old.tsv", "gdc/46.0/f.txt", "geo/2019-03-25/f.txt"}
 
 
 def test_the_schedule_runs_by_itself_on_sunday_nights(study, place):

@@ -10,11 +10,17 @@ import pytest
 import yaml
 
 from hnbc_assets.defs import ingest_checks, releases
+from hnbc_assets.defs.graph import nodes
+from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import Stage
+from hnbc_assets.lake import parquet
 from hnbc_assets.lake.checks import of_asset
 from hnbc_assets.lake.io_manager import LakeIOManager
+from hnbc_assets.lake.plan import examine
 from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.gene_sets import read_gmt
 from hnbc_assets.study import PACKAGED, Place, load_study
+from hnbc_assets.tables import AnoikisGenes
 
 GMT = "S\tx\tA\tB\n"
 
@@ -40,16 +46,63 @@ def fetch_gene_sets(stage):
     return dg.materialize([made], resources={"io_manager": io_manager}, raise_on_error=False)
 
 
-def test_a_file_damaged_in_the_archive_is_a_failed_check_and_not_the_old_passed_one(stage):
-    assert fetch_gene_sets(stage).success
+def rot(stage):
+    """Change a value of the archived list as a failing disk does it: nothing else has changed."""
     file = next((stage.lake.raw / "gene_sets").rglob("sets.gmt"))
     state = file.stat()
     file.write_text(GMT.replace("A", "C"))
-    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))  # as a failing disk does it: nothing else has changed
-    assert not fetch_gene_sets(stage).success
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    return file
+
+
+def test_a_file_damaged_in_the_archive_is_set_aside_and_had_again_when_its_source_is_fetched(stage):
+    assert fetch_gene_sets(stage).success
+    file = rot(stage)
+    assert fetch_gene_sets(stage).success
+    assert of_asset(stage.lake, "raw/gene_sets")["files_intact"].passed
+    assert file.read_text() == GMT
+    [aside] = (stage.lake.raw / "damaged").rglob("sets.gmt")
+    assert aside.read_text() != GMT
+
+
+def test_nothing_is_derived_from_a_damaged_file_and_its_source_is_made_again_first(stage):
+    """What a step finds damaged is a failed check of the source, which the plan has made again; then the step is."""
+    assert fetch_gene_sets(stage).success
+    file = rot(stage)
+
+    @stage.asset(AnoikisGenes, inputs={"manifest": "raw/gene_sets"})
+    def anoikis_genes(manifest: pd.DataFrame) -> pd.DataFrame:
+        sets = read_gmt(open_archive(stage.place).locate(manifest.iloc[0]))
+        return pd.DataFrame([{"gene": gene, "sources": name} for name, genes in sets.items() for gene in genes])
+
+    raw = next(a for a in releases.assets(stage) if a.key.path == ["raw", "gene_sets"])
+
+    def make(*assets):
+        io_manager = LakeIOManager(
+            root=str(stage.place.data_lake), study_hash=stage.study.hash, upstream=stage.place.upstream
+        )
+        resources = {"io_manager": io_manager}
+        made = dg.materialize([raw, anoikis_genes], selection=list(assets), resources=resources, raise_on_error=False)
+        return made.success
+
+    assert not make(anoikis_genes)
+    assert not stage.lake.table("anoikis_genes").exists()
     outcome = of_asset(stage.lake, "raw/gene_sets")["files_intact"]
     assert (outcome.passed, outcome.severity) == (False, "ERROR")
     assert "sets.gmt" in outcome.description
+    plan = examine(stage.lake, nodes([raw, anoikis_genes]))
+    assert plan.reasons["raw/gene_sets"] == "archived files are gone or changed"
+    assert plan.ready() == ["raw/gene_sets"]
+    assert not plan.mended("anoikis_genes")
+
+    assert make(raw)
+    assert file.read_text() == GMT
+    plan = examine(stage.lake, nodes([raw, anoikis_genes]))
+    assert plan.ready() == ["anoikis_genes"]
+    assert plan.mended("anoikis_genes")
+    assert plan.resting("anoikis_genes", 20.0) == ""
+    assert make(anoikis_genes)
+    assert sorted(parquet.read(stage.lake.table("anoikis_genes")).gene) == ["A", "B"]
 
 
 def test_a_file_that_is_gone_from_the_archive_fails_the_check(tmp_path):

@@ -62,12 +62,12 @@ def test_the_next_fetch_continues_a_part_of_the_same_content_only(archive):
 
 
 def test_without_a_checksum_a_part_is_continued_only_if_upstream_says_it_is_the_same(archive):
-    content = os.urandom(50_000)
+    content = os.urandom(50_000) + b"\n"
     upstream = Upstream({"big": content}, {"ETag": '"first"'})
     upstream.cut = [20_000, 0, 0]
     with pytest.raises(DownloadsIncomplete):
         archive.fetch(upstream.client, "host", "1.0", [wanted("big")])
-    upstream.files["big"] = newer = os.urandom(50_000)
+    upstream.files["big"] = newer = os.urandom(50_000) + b"\n"
     upstream.headers["ETag"] = '"second"'
     rows = archive.fetch(upstream.client, "host", "1.0", [wanted("big")])
     assert archive.locate(rows.iloc[0]).read_bytes() == newer
@@ -119,6 +119,16 @@ def test_content_that_is_cut_off_is_known_without_any_checksum(archive, content)
     with pytest.raises(DownloadsIncomplete, match=f"truncated or not {content}"):
         archive.fetch(upstream.client, "host", "1.0", [wanted("file", content=content)])
     assert archive.manifest().empty
+
+
+def test_a_text_whose_last_line_does_not_end_is_not_taken_for_whole(archive):
+    """A body that was cut off with a length that agrees: nothing but its end tells."""
+    upstream = Upstream({"set.gmt": b"A\tabout\tTP53\nB\tabout\tERB"})
+    with pytest.raises(DownloadsIncomplete, match=r"last line does not end.*name it as a `file`"):
+        archive.fetch(upstream.client, "host", "1.0", [wanted("set.gmt")])
+    assert archive.manifest().empty
+    upstream.files["set.gmt"] += b"B2\n"
+    assert len(archive.fetch(upstream.client, "host", "1.0", [wanted("set.gmt")])) == 1
 
 
 @pytest.mark.parametrize("encode", [bytes.hex, lambda digest: base64.b64encode(digest).decode()])

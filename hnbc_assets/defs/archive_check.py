@@ -1,0 +1,103 @@
+"""What rests on the archive, and whether its files still are what was recorded.
+
+Belongs here: all rows that name archived files (tables, views, the published database, those kept, signatures), hashing
+them. Does not: what is read of one step's files (sources/intact.py), fetching them again (releases.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from hnbc_assets.lake import damage, parquet, registry
+from hnbc_assets.lake.lineage import RAW_PREFIX
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.lake.publications import as_releases
+from hnbc_assets.sources.archive import Archive
+
+ROW = ["path", "sha256", "size_bytes"]
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Files and bytes that were hashed; by path of a file that differs or is gone, what rests on it in words."""
+
+    files: int
+    bytes: int
+    lost: dict[str, list[str]]
+
+
+def manifests(lake: Lake) -> dict[str, pd.DataFrame]:
+    """What each raw asset holds now."""
+    return {asset: parquet.read(lake.table(asset)) for asset in lake.assets() if asset.startswith(RAW_PREFIX)}
+
+
+def databases(lake: Lake) -> list[Path]:
+    """The published database and those that are kept."""
+    return [path for path in (lake.database, *sorted(lake.releases.glob("hnbc-*.duckdb"))) if path.exists()]
+
+
+def verify(lake: Lake, *, note: bool = False) -> Verified:
+    """Hash every archived file that something rests on; with `note` the lake remembers what is damaged."""
+    archive, present = Archive(lake.raw), manifests(lake)
+    named: dict[str, dict[str, list[str]]] = {}  # path -> sha256 -> who names it
+    sizes: dict[str, int] = {}
+    for who, rows in _named(lake, archive, present):
+        for path, sha256, size in rows[ROW].itertuples(index=False):
+            named.setdefault(str(path), {}).setdefault(str(sha256), []).append(who)
+            sizes[str(path)] = int(size)
+    pairs = [(path, sha256) for path, told in named.items() for sha256 in told]
+    frame = pd.DataFrame(pairs, columns=["path", "sha256"])
+    lost: dict[str, list[str]] = {}
+    for path in archive.damaged(frame):
+        for whos in named[path].values():
+            lost.setdefault(path, []).extend(whos)
+    if note:
+        damage.note(lake, present, list(lost))
+    return Verified(len(named), sum(sizes.values()), lost)
+
+
+def needed(lake: Lake) -> tuple[set[tuple[str, str]], set[str]]:
+    """What the archive may not let go of: object and release of signatures and kept databases, and paths of the latter.
+
+    A database of which nothing can be read (another program writes to it) is told by the tables that it was made from.
+    """
+    releases, paths = set(), set()
+    for one in registry.registered(lake).values():
+        releases |= set(as_releases(one.trained_on).items())
+    for path in databases(lake):
+        tables = _tables(path, ["publications", "raw_files"])
+        if len(made := tables.get("publications", pd.DataFrame())):
+            releases |= set(as_releases(made.sort_values("published_at").releases.iloc[-1]).items())
+        if len(files := tables.get("raw_files", pd.DataFrame())):
+            paths |= set(files.path)
+    return releases, paths | {path for manifest in manifests(lake).values() for path in manifest.path}
+
+
+def _named(lake: Lake, archive: Archive, present: dict[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFrame]]:
+    from hnbc_assets.sources.archive_views import all_views
+
+    for asset, manifest in present.items():
+        n = len(damage.resting_on(lake, [asset]))
+        yield f"{asset} and {n} tables made from it", manifest
+    for name, release, rows in all_views(archive):
+        yield f"release {release} of {name}", rows
+    for path in databases(lake):
+        files = _tables(path, ["raw_files"]).get("raw_files")
+        if files is not None:
+            yield "the published database" if path == lake.database else f"the kept database {path.name}", files
+
+
+def _tables(path: Path, names: list[str]) -> dict[str, pd.DataFrame]:
+    """These tables of a database, those that it has; nothing where it cannot be opened now."""
+    import duckdb
+
+    try:
+        with duckdb.connect(str(path), read_only=True) as database:
+            there = {name for (name,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+            return {name: database.table(name).df() for name in names if name in there}
+    except duckdb.Error:
+        return {}

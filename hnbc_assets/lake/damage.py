@@ -1,0 +1,84 @@
+"""Damage in the archive: which raw assets have files that are not what was recorded, and what rests on them.
+
+Belongs here: remembering what was found until the files are whole again. Does not: reading the files (sources),
+fetching them again (defs/releases.py).
+
+What is remembered is the check of the raw asset: while it fails the database is not published anew, and the plan has
+the raw asset made again, which fetches what is damaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from hnbc_assets.errors import ArchiveDamaged
+from hnbc_assets.lake import checks, lineage, parquet
+from hnbc_assets.lake.checks import CheckOutcome
+from hnbc_assets.lake.paths import Lake
+
+CHECK = "files_intact"
+WHOLE = "all intact"
+
+
+def note(lake: Lake, manifests: Mapping[str, pd.DataFrame], paths: Collection[str]) -> list[str]:
+    """Remember damaged paths for the raw assets whose present manifests name them; returns those assets, sorted."""
+    found = []
+    for asset, manifest in manifests.items():
+        lost = sorted(set(manifest["path"]) & set(paths))
+        if not lost:
+            continue
+        found.append(asset)
+        told = f"{len(lost)} archived file(s) are gone or changed: {', '.join(lost[:5])}{' …' if len(lost) > 5 else ''}"
+        outcome = CheckOutcome(
+            asset=asset,
+            check_name=CHECK,
+            passed=False,
+            blocking=True,
+            value=f"damage among {len(manifest):,} files",
+            threshold=WHOLE,
+            description=f"{told}. Fetch them again: hnbc run --select {asset}",
+            data_version=parquet.read_provenance(lake.table(asset)).data_version,
+            evaluated_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        checks.record(lake, outcome)
+    return sorted(found)
+
+
+def known(lake: Lake, asset: str, data_version: str) -> bool:
+    """Whether files of a raw asset, as it is now, were found damaged and have not been fetched again since."""
+    outcome = checks.of_asset(lake, asset).get(CHECK)
+    return outcome is not None and not outcome.passed and outcome.data_version == data_version
+
+
+def resting_on(lake: Lake, assets: Collection[str]) -> list[str]:
+    """The assets in the lake that were made from any of these, through all stages, sorted."""
+    found, edges = set(assets), lineage.lineage(lake)
+    while True:
+        wider = found | set(edges.asset[edges.upstream_asset.isin(found)])
+        if wider == found:
+            return sorted(found - set(assets))
+        found = wider
+
+
+@contextmanager
+def noting(lake: Lake, manifests: Mapping[str, pd.DataFrame]) -> Iterator[None]:
+    """Nothing is derived from damaged files: what a step meets of its raw assets is remembered, and the error says so.
+
+    The next refresh fetches the files again, and makes what is derived from them.
+    """
+    try:
+        yield
+    except ArchiveDamaged as error:
+        raw = note(lake, manifests, error.paths)
+        if not raw:
+            raise
+        n = len(resting_on(lake, raw))
+        raise ArchiveDamaged(
+            f"{error} They are of {', '.join(raw)}, on which {n} tables rest. Fetch them again, and make what is "
+            "derived from them: hnbc refresh",
+            error.paths,
+        ) from error

@@ -1,0 +1,167 @@
+"""Archived bytes and what was recorded of them: hashed several at a time, and set aside where they differ.
+
+Belongs here: whether files are what their rows say, where other content goes, what becomes of damaged files. Does not:
+which files there are (archive.py), fetching them again (download.py).
+
+    ROOT/damaged/SOURCE/RELEASE/<path>      files that no longer held what was recorded, as they were found
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from hnbc_assets.errors import ArchiveDamaged, UpstreamChanged
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DAMAGED = "damaged"
+BLOCK_BYTES = 2**20
+State = tuple[int, int, int]
+
+
+class Files:
+    """Files under one root folder, each read for its sha256 before it is read from.
+
+    A file is read for that once, as long as it does not change: an archive is made anew for every step.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._verified: dict[tuple[str, str], State] = {}
+
+    def locate(self, row: Mapping[str, Any] | pd.Series) -> Path:
+        """Where the file of a manifest row lies, as an absolute path; its bytes are those that were recorded.
+
+        Raises
+        ------
+        ArchiveDamaged
+            The file is gone or its bytes have changed.
+        """
+        if not self.holds(row):
+            raise self._lost([str(row["path"])])
+        return self.place(row)
+
+    def place(self, row: Mapping[str, Any] | pd.Series) -> Path:
+        """Where the file of a manifest row should lie, whatever is there."""
+        check_path(str(row["path"]))
+        return (self.root / str(row["path"])).absolute()
+
+    def holds(self, row: Mapping[str, Any] | pd.Series) -> bool:
+        """Whether the file of a manifest row is there with the bytes that were recorded."""
+        path, kept = self.place(row), (str(row["path"]), str(row["sha256"]))
+        state = state_of(path)
+        if state is not None and self._verified.get(kept) != state:
+            if sha256_of(path) != row["sha256"]:
+                return False
+            self._verified[kept] = state
+        return state is not None
+
+    def verify(self, rows: pd.DataFrame) -> None:
+        """Read files again, several at once, and compare their sha256 with the rows'.
+
+        Raises
+        ------
+        ArchiveDamaged
+            A file is gone or its bytes have changed; names each.
+        """
+        if lost := self.damaged(rows):
+            raise self._lost(lost)
+
+    def _lost(self, lost: Sequence[str]) -> ArchiveDamaged:
+        gone = [path for path in lost if not (self.root / path).exists()]
+        what = "are gone" if len(gone) == len(lost) else "are gone or changed" if gone else "have changed"
+        return ArchiveDamaged(
+            f"{len(lost)} archived file(s) {what} since they were recorded: {', '.join(lost[:5])}"
+            f"{' …' if len(lost) > 5 else ''}. Fetching them again sets damaged files aside and replaces them.",
+            tuple(lost),
+        )
+
+    def damaged(self, rows: pd.DataFrame) -> list[str]:
+        """The paths of files that are gone or do not have the sha256 of their row; every file is read."""
+        before = {path: state_of(self.root / path) for path in map(str, rows["path"])}
+        for path in before:
+            check_path(path)
+        found, lost = hashes(self.root, before), []
+        for path, sha256 in zip(map(str, rows["path"]), map(str, rows["sha256"]), strict=True):
+            if found[path] == sha256:
+                self._verified[path, sha256] = before[path]
+            elif path not in lost:
+                lost.append(path)
+        return lost
+
+
+def state_of(path: Path) -> State | None:
+    """When a file was written, its size, and which file it is; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def sha256_of(path: Path) -> str | None:
+    """A file's sha256 in hexadecimal digits; None where there is no file, or it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                digest.update(block)
+    except OSError:  # gone, or a disk that gives no answer for these blocks
+        return None
+    return digest.hexdigest()
+
+
+def hashes(root: Path, paths: Iterable[str]) -> dict[str, str | None]:
+    """The sha256 of each file below `root`, each read once; None where there is none."""
+    wanted = list(dict.fromkeys(paths))
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        return dict(zip(wanted, pool.map(lambda path: sha256_of(root / path), wanted), strict=True))
+
+
+def place_for(target: Path, sha256: str) -> Path:
+    """Where content is put: at its place or, where other content is, beside it under a name with digits of its digest.
+
+    No byte that something may rest on is ever written over.
+    """
+    return target if not target.exists() or sha256_of(target) == sha256 else target.parent / beside(target.name, sha256)
+
+
+def beside(path: str, sha256: str) -> str:
+    """The path of content whose place another has: with the first digits of its sha256 before the suffix."""
+    other = PurePosixPath(path)
+    return str(other.with_name(f"{other.stem}.{sha256[:12]}{other.suffix}"))
+
+
+def set_aside(root: Path, path: str) -> Path | None:
+    """Move a damaged file out of the way, so that nothing is read from it any more; None where it is gone already."""
+    source, target, number = root / path, root / DAMAGED / path, 1
+    while target.exists():
+        number += 1
+        target = (root / DAMAGED / path).with_name(f"{source.name}.{number}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.replace(source, target)
+    except FileNotFoundError:
+        return None
+    return target
+
+
+def check_path(path: str) -> None:
+    """Refuse a path that could leave the place where files are kept.
+
+    Raises
+    ------
+    UpstreamChanged
+        The path is absolute, climbs, is hidden, or has characters that file names should not have.
+    """
+    parts = PurePosixPath(path).parts
+    safe = bool(parts) and all(re.fullmatch(r"\w[\w .,+\-=@()]{0,200}", part) for part in parts)
+    if not safe or path.startswith("/") or "\\" in path:
+        raise UpstreamChanged(f"{path!r} is no file name that the archive takes; nothing was written.")
