@@ -67,7 +67,7 @@ def code_of(stage: str, *, simulated: bool) -> tuple[str, ...]:
             *(*symbols, *gene_sets, *figures),
         ),
         "drugs": (
-            *("defs/microenvironment.py", "defs/ingest_checks.py", "science/drugs", *groups, fdr),
+            *("defs/microenvironment.py", "defs/drug_checks.py", "science/drugs", *groups, fdr),
             *("science/microenvironment/confounders.py", "science/microenvironment/mean_z.py"),
             *("science/cohorts/expression.py", *symbols),
             *(*gdsc, "sources/listing.py", "sources/archived.py", *figures),

@@ -8,8 +8,8 @@ from __future__ import annotations
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets.defs import ingest_checks
 from hnbc_assets.defs.cohorts import expression_keys, included_keys, of_included
+from hnbc_assets.defs.drug_checks import lines_matched
 from hnbc_assets.defs.microenvironment import risk_groups
 from hnbc_assets.defs.publishing import Described, Publication
 from hnbc_assets.defs.releases import GDSC
@@ -32,7 +32,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
                 "cell_lines",
                 CellLines,
                 "GDSC's cell lines: which the models are fitted on, and why the others are not.",
-                checks=(ingest_checks.lines_matched(),),
+                checks=(lines_matched(),),
             ),
             Described("drug_models", DrugModels, "Ridge models of ln IC50 on cell lines, with cross-validated r."),
             Described(

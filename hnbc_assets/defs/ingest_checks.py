@@ -15,7 +15,6 @@ from hnbc_assets.sources.archive import Archive
 
 SIZE_CHANGE = 0.1
 GENES_OF_A_GENOME = 10_000
-LEAST_LINES_MATCHED = 0.5
 
 
 def archive_verified(archive: Archive) -> Check:
@@ -128,28 +127,6 @@ def gdsc_as_known() -> Check:
         )
 
     return Check(gdsc_as_known)
-
-
-def lines_matched() -> Check:
-    """A check that screen and expression are of the same cell lines."""
-
-    def lines_matched(cell_lines: pd.DataFrame) -> Verdict:
-        """At least half of the screened cell lines have expression; says how many lines are not used, and why."""
-        screened = cell_lines[cell_lines.n_drugs > 0]
-        used = int(screened.used.sum())
-        left = cell_lines.reason.dropna().value_counts()
-        names = screened.cell_line_name[~screened.used.astype(bool)].dropna()
-        told = "; ".join(f"{n} lines: {reason}" for reason, n in left.items()) or "every line is in both"
-        return Verdict(
-            used >= LEAST_LINES_MATCHED * len(screened),
-            f"{used:,} of {len(screened):,}",
-            f"at least {LEAST_LINES_MATCHED:.0%}",
-            told
-            + (f". Screened without expression are {', '.join(names[:5])}" if len(names) else "")
-            + (" …" if len(names) > 5 else ""),
-        )
-
-    return Check(lines_matched)
 
 
 def one_gene_model(archive: Archive) -> Check:

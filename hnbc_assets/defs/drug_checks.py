@@ -1,0 +1,35 @@
+"""Checks of the drugs stage: whether the screen and the lines' expression fit together.
+
+Belongs here: what is held of the joined cell lines. Does not: checks of the files as they were fetched
+(ingest_checks.py), joining them (sources/gdsc.py).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from hnbc_assets.defs.publishing import Check, Verdict
+
+LEAST_LINES_MATCHED = 0.5
+
+
+def lines_matched() -> Check:
+    """A check that screen and expression are of the same cell lines."""
+
+    def lines_matched(cell_lines: pd.DataFrame) -> Verdict:
+        """At least half of the screened cell lines have expression; says how many lines are not used, and why."""
+        screened = cell_lines[cell_lines.n_drugs > 0]
+        used = int(screened.used.sum())
+        left = cell_lines.reason.dropna().value_counts()
+        names = screened.cell_line_name[~screened.used.astype(bool)].dropna()
+        told = "; ".join(f"{n} lines: {reason}" for reason, n in left.items()) or "every line is in both"
+        return Verdict(
+            used >= LEAST_LINES_MATCHED * len(screened),
+            f"{used:,} of {len(screened):,}",
+            f"at least {LEAST_LINES_MATCHED:.0%}",
+            told
+            + (f". Screened without expression are {', '.join(names[:5])}" if len(names) else "")
+            + (" …" if len(names) > 5 else ""),
+        )
+
+    return Check(lines_matched)
