@@ -7,6 +7,9 @@ import pytest
 SIGNALLING = """
 import os, signal, sys
 
+# What a shell starts in the background ignores Ctrl-C; a terminal's own command does not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 class Signalling:
     '''Sends this process a signal when a module is about to be imported.'''
 

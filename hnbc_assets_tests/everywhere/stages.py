@@ -125,7 +125,7 @@ def response(world) -> pd.DataFrame:
         for drug, value in zip(world.roster.drugs.itertuples(), values[i], strict=True)
         if not np.isnan(value)
     ]
-    return pd.DataFrame(rows, columns=["cosmic_id", "drug_id", "drug_name", "ln_ic50"])
+    return pd.DataFrame(rows, columns=["line_id", "drug_id", "drug_name", "ln_ic50"])
 
 
 def er_of(known: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:

@@ -137,11 +137,11 @@ def keep_house(lake, monkeypatch):
 
 def test_housekeeping_removes_what_no_kept_release_needs_and_nothing_else(second, copy, archive, monkeypatch):
     """Of 45.0 a kept database and a signature were made, so it stays; on 47.0 nothing rests."""
-    lake = copy(second, releases={"keep": 1})
-    add_a_view(lake, archive(lake))
-    add_a_view(lake, archive(lake), "48.0")
+    lake = copy(second, releases={"keep": 2})
+    for release in ("47.0", "48.0", "49.0"):
+        add_a_view(lake, archive(lake), release)
     before = stored(lake)
-    only_old = named_by(lake, "47.0") - named_by(lake, "45.0", "46.0", "48.0")
+    only_old = named_by(lake, "47.0") - named_by(lake, "45.0", "46.0", "48.0", "49.0")
     assert only_old == {"gdc/47.0/index/own.json"}
 
     told = keep_house(lake, monkeypatch)
@@ -152,7 +152,7 @@ def test_housekeeping_removes_what_no_kept_release_needs_and_nothing_else(second
     after = stored(lake)
     assert before.keys() - after.keys() == only_old
     assert all(before[path] == sha256 for path, sha256 in after.items())
-    assert [view.release for view in views(archive(lake), GDC)] == ["45.0", "46.0", "48.0"]
+    assert [view.release for view in views(archive(lake), GDC)] == ["45.0", "46.0", "48.0", "49.0"]
     for row in lake.ask("SELECT path, sha256 FROM raw_files").itertuples():
         assert after[row.path] == row.sha256, "the published database still walks back to its bytes"
 

@@ -135,7 +135,7 @@ def test_figures_of_merit_changed_as_the_two_tables_of_performance_differ(first,
         pairs = list(zip(was, now, strict=True))
         if any((a is None) != (b is None) or (a is not None and abs(b - a) > 1e-12 * max(abs(a), abs(b)))
                for a, b in pairs):  # fmt: skip
-            difference = None if None in pairs[0] else now[0] - was[0]
+            difference = None if None in pairs[0] else round(now[0] - was[0], 10)  # as published
             expected.append((*name, *was, *now, difference))
     found = second.ask("SELECT * FROM performance_changes")
     columns = [f"{side}_{figure}" for side, figure in itertools.product(("old", "new"), figures)]
