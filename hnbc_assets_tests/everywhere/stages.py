@@ -94,7 +94,7 @@ def numbers(upstream: Upstream) -> dict[str, str]:
         "prognostic_performance": version(tables.PrognosticPerformance, worth, cohort_id="t", endpoint="pfi",
                                           independent=False, independence_basis="", apparent=True),
         "immune_infiltration": version(tables.ImmuneInfiltration, long(immune)),
-        "drug_models": version(tables.DrugModels, predicted.models, cohort_id="t"),
+        "drug_models": version(tables.DrugModels, predicted.models, cohort_id="t", line_expression="rma"),
         "drug_sensitivity": version(tables.DrugSensitivity, predicted.predictions, cohort_id="t"),
         "immune_associations": version(tables.ImmuneAssociations, compared[0], method="ssgsea", cohort_id="t"),
         "drug_associations": version(tables.DrugAssociations, compared[1], cohort_id="t", drug_name="x"),
