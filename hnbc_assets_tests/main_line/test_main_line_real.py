@@ -129,6 +129,7 @@ def archived(lake: Lake) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in found if path.suffix not in (".jsonl", ".json")}
 
 
+@pytest.mark.full
 def test_a_file_that_stays_damaged_is_named_and_the_next_run_completes_from_what_was_kept(small_replica, tmp_path):
     """Its beginning, which is looked at before the run, is as it should be; its second half is missing."""
     lake = Lake(tmp_path / "lake", STUDY, small_replica.base)

@@ -125,6 +125,7 @@ def test_users_files_are_known_by_their_path_in_the_study_and_no_table_names_a_f
         assert found.n[0] == 0, column
 
 
+@pytest.mark.full
 def test_logarithms_given_for_linear_values_stop_the_run_with_the_setting_that_mends_it(tables, tmp_path):
     study = small_study(tmp_path, cohorts={"mine": MINE | {"source": LOG2 | {"values": "linear"}}})
     (tmp_path / "mine").symlink_to(tables / "mine")

@@ -9,6 +9,7 @@ def run(lake):
     return ended.stdout
 
 
+@pytest.mark.full
 def test_without_overlap_there_is_no_signature_and_everything_says_so(small_lake):
     lake = small_lake(simulation={"variant": "no_overlap"})
     said = run(lake)
@@ -41,6 +42,7 @@ def test_with_nothing_prognostic_no_independent_cohort_confirms_the_score(small_
     assert "in 0 of 2 independent cohorts" in " ".join(said.split()) or "none" in said
 
 
+@pytest.mark.full
 def test_batch_effects_do_not_stop_the_study_and_planted_genes_are_still_found(small_lake):
     lake = small_lake(simulation={"variant": "batch"})
     run(lake)

@@ -32,6 +32,7 @@ def results(lake) -> dict[str, str]:
     return {path: digest for path, digest in found.items() if not path.endswith(".json")}
 
 
+@pytest.mark.full
 def test_each_broken_release_is_held_up_and_the_mended_one_passes(small, small_replica, webhook):
     """One release string, four contents: three that cannot be true, then the true one."""
     lake = small(alerts={"webhook": webhook.address})

@@ -206,6 +206,7 @@ def test_the_same_release_again_is_looked_at_and_nothing_else_happens(second, co
     assert lake.database.read_bytes() == second.database.read_bytes()
 
 
+@pytest.mark.full
 def test_follow_up_alone_reaches_the_signature_and_nothing_that_rests_on_expression(first, copy, planned):
     lake = copy(first)
     succeeded(lake.hnbc("simulate-release", "46.0"))
@@ -230,6 +231,7 @@ def test_follow_up_alone_reaches_the_signature_and_nothing_that_rests_on_express
     assert lake.ask("SELECT n_file_changes AS n FROM release_reports").n[0] == 2
 
 
+@pytest.mark.full
 def test_a_release_taken_back_is_a_change_too_and_gives_what_there_was_without_fetching(first, second, copy):
     """The release loses patients and events beyond the study's limits: it is held until someone accepts it."""
     lake = copy(second)

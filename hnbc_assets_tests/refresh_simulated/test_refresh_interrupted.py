@@ -161,6 +161,7 @@ def in_place_already(lake, second):
     return len(publications(lake.database)) == len(publications(second.database))
 
 
+@pytest.mark.full
 def test_a_refresh_killed_at_every_stage_in_turn_arrives_where_an_uninterrupted_one_does(ready, second):
     """One lake: every refresh goes on from what the one before left, and is killed one stage further on."""
     lake = ready("chain")
