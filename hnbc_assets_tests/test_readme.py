@@ -85,7 +85,11 @@ def test_every_command_of_hnbc_that_the_readme_names_exists_with_its_options():
 @pytest.mark.parametrize(
     "line",
     [
-        pytest.param(line, marks=[pytest.mark.full] if "multiprocess" in line or "--all" in line else [], id=" ".join(typed(line)[1]))
+        pytest.param(
+            line,
+            marks=[pytest.mark.full] if "multiprocess" in line or "--all" in line else [],
+            id=" ".join(typed(line)[1]),
+        )
         for line in commands()
         if is_typed_here(line)
     ],
