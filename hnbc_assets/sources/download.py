@@ -5,7 +5,7 @@ already (archive.py), requests as such (http.py).
 
 A file is received beside its place under a hidden name, `.NAME.part`. Only a part that passed every examination is
 moved to NAME, in one step; a part left by a cut connection or a killed process is continued by Range where it is sure
-to belong to the same content, and begun anew otherwise.
+to belong to the same content; otherwise the download starts again.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ import httpx
 from hnbc_assets.errors import (
     ChecksumMismatch,
     DamagedDownload,
-    HnbcError,
-    UpstreamRefused,
     UpstreamUnreachable,
 )
 from hnbc_assets.redaction import redacted
+from hnbc_assets.sources.alternatives import first_of
 from hnbc_assets.sources.http import Client
 from hnbc_assets.sources.http_answers import TemporaryFailure, describe, header_md5, is_web_page
 from hnbc_assets.sources.intact import check_path, place_for
@@ -47,7 +46,7 @@ UNENDED = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file to be had.
+    """A file to download.
 
     Attributes
     ----------
@@ -131,7 +130,7 @@ class Part:
     def resumable(self, wanted: Wanted) -> bool:
         """Whether the bytes here surely begin the content now wanted.
 
-        The same checksum is the same content wherever it came from: an address may be signed anew for every request.
+        The same checksum is the same content wherever it came from: a signed address differs in every request.
         """
         if not self.size:
             return False
@@ -167,30 +166,23 @@ def download(
 
     Parameters
     ----------
-    advance : told how many bytes more are there (negative when a file begins anew)
+    advance : called with the number of bytes that arrived (negative when a file starts again)
     stop : when set, the download ends with `Interrupted` and its part is kept
 
     Raises
     ------
     UpstreamUnreachable, UpstreamRefused
-        Upstream kept failing, or will not give the file; says so of every address.
+        Upstream kept failing, or will not give the file; quotes every address.
     DamagedDownload, ChecksumMismatch
         What came is not the file, twice.
     """
-    failed: list[HnbcError] = []
-    for url in wanted.urls:
-        try:
-            headers = wanted.headers if url == wanted.url else ()
-            one = replace(wanted, url=url, others=(), headers=headers)
-            return download_from(client, one, target, advance=advance, stop=stop)
-        except (UpstreamRefused, UpstreamUnreachable, DamagedDownload) as error:
-            failed.append(error)
-    if len(failed) == 1:
-        raise failed[0]
-    # What may yet succeed decides: an address that was out of reach, then one whose answer was damaged.
-    worst = min(failed, key=lambda e: (isinstance(e, UpstreamRefused), isinstance(e, DamagedDownload)))
-    told = f"none of its {len(failed)} addresses gave {wanted.file_id}: " + " ".join(map(str, failed))
-    raise type(worst)(told) from worst
+
+    def from_address(url: str) -> Landed:
+        headers = wanted.headers if url == wanted.url else ()
+        one = replace(wanted, url=url, others=(), headers=headers)
+        return download_from(client, one, target, advance=advance, stop=stop)
+
+    return first_of(wanted.urls, from_address, wanted.file_id)
 
 
 def download_from(client: Client, wanted: Wanted, target: Path, *, advance: Advance, stop: threading.Event) -> Landed:
@@ -309,7 +301,7 @@ def examine(wanted: Wanted, part: Part) -> tuple[int, str | None, str]:
 
 
 def examine_content(content: str, path: Path, name: str) -> None:
-    """Read a file through, where its format can tell that it is cut off or corrupt."""
+    """Read a file through, where its format shows whether it is cut off or corrupt."""
     try:
         if content == "gzip":
             with gzip.open(path) as file:

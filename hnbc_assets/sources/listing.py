@@ -1,6 +1,6 @@
-"""Listings: what an upstream has now, told by its index alone, and the word that names its state.
+"""Listings: what an upstream has now, by its index alone, and the word that names its state.
 
-Belongs here: what every source's `listing` gives, having a listing in the archive, sizes, the release of what was
+Belongs here: what every source's `listing` returns, fetching a listing into the archive, sizes, the release of what was
 fetched. Does not: how an index is asked (the source's module), downloads and what is kept (archive.py).
 """
 
@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hnbc_assets.errors import DownloadsIncomplete, HnbcError, UpstreamRefused, UpstreamUnreachable
+from hnbc_assets.errors import DownloadsIncomplete, UpstreamRefused, UpstreamUnreachable
+from hnbc_assets.sources.alternatives import first_of
 from hnbc_assets.sources.batch import Downloader, download_all
 from hnbc_assets.sources.http_answers import TemporaryFailure
 from hnbc_assets.sources.manifest import as_frame
@@ -44,9 +45,9 @@ class Listing:
     Attributes
     ----------
     source, release : whose, and the release that a look at it gives (the source's `release`)
-    wanted : the files to be had, each with the release that its folder is named by
-    replies : what the index answered, and files that had to be read to tell their release
-    instead : by file id, the file that is had where the host refuses that one
+    wanted : the files to download, each with the release that its folder is named by
+    replies : what the index answered, and files that had to be read to find their release
+    instead : by file id, the file that is fetched where the host refuses that one
     download : brings the wanted files; each from its own address by default
     order : file ids in the order of the manifest rows; by default the replies, then the wanted
     """
@@ -63,7 +64,7 @@ class Listing:
 def fetch_listing(
     client: Client | None, archive: Archive, listing: Listing, *, progress: Progress | None = None
 ) -> pd.DataFrame:
-    """Have everything of a listing in the archive: replies are kept as they came, wanted files downloaded.
+    """Fetch everything of a listing into the archive: replies are kept as they came, wanted files downloaded.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def fetch_listing(
     Raises
     ------
     DownloadsIncomplete
-        Some files could not be had, nor those instead of them; what came is kept.
+        Some files could not be fetched, and the files that replace them could not either; what came is kept.
     """
     rows: dict[str, Row] = {}
     for reply in listing.replies:
@@ -95,23 +96,17 @@ def fetch_listing(
 
 
 def size(client: Client, listing: Listing, wanted: Wanted) -> int | None:
-    """Bytes of a wanted file: as the index has it, else as the first host says that has it; None where neither does.
+    """Bytes of a wanted file: from the index, else from the first host that has it; None where neither states it.
 
     Raises
     ------
     UpstreamRefused
-        No host has the file, nor the one instead of it. Also the other errors of a request.
+        No host has the file or the one that replaces it. Also the other errors of a request.
     """
     if wanted.size_bytes is not None:
         return wanted.size_bytes
     instead = listing.instead.get(wanted.file_id)
-    *further, last = (*wanted.urls, *(instead.urls if instead else ()))
-    for url in further:
-        try:
-            return client.size(url)
-        except (UpstreamRefused, UpstreamUnreachable):
-            continue
-    return client.size(last)
+    return first_of((*wanted.urls, *(instead.urls if instead else ())), client.size, wanted.file_id)
 
 
 def reach(client: Client, wanted: Wanted) -> str:
@@ -120,27 +115,19 @@ def reach(client: Client, wanted: Wanted) -> str:
     Raises
     ------
     UpstreamRefused, UpstreamUnreachable
-        None has it; says what each answered.
+        None has it; quotes what each answered.
     """
-    failed: list[HnbcError] = []
-    for url in wanted.urls:
-        try:
-            if client.size(url) is None:
-                _first_byte(client, url)
-        except (UpstreamRefused, UpstreamUnreachable) as error:
-            failed.append(error)
-        else:
-            return url
-    if len(failed) == 1:
-        raise failed[0]
-    # What may yet succeed decides: one that was out of reach is no refusal.
-    worst = next((error for error in failed if isinstance(error, UpstreamUnreachable)), failed[0])
-    told = f"none of the {len(failed)} addresses of {wanted.file_id} has it: " + " ".join(map(str, failed))
-    raise type(worst)(told) from worst
+
+    def ask(url: str) -> str:
+        if client.size(url) is None:
+            _first_byte(client, url)
+        return url
+
+    return first_of(wanted.urls, ask, wanted.file_id)
 
 
 def _first_byte(client: Client, url: str) -> None:
-    """Open a file's answer and leave it: raises where the host does not give the file."""
+    """Open a file's answer and close it: raises where the host does not give the file."""
     attempt = 0
     while True:
         attempt += 1
@@ -154,8 +141,8 @@ def _first_byte(client: Client, url: str) -> None:
 
 def digest(pairs: Iterable[tuple[str, str]]) -> str:
     """One short word for the state of several files: pairs of location and release (or sha256), in any order."""
-    told = "".join(f"{location}\0{state}\n" for location, state in sorted(pairs))
-    return hashlib.sha256(told.encode()).hexdigest()[:12]
+    lines = "".join(f"{location}\0{state}\n" for location, state in sorted(pairs))
+    return hashlib.sha256(lines.encode()).hexdigest()[:12]
 
 
 def fetched_release(source: str, manifest: pd.DataFrame) -> str:

@@ -283,7 +283,7 @@ def test_the_official_workbook_and_the_legacy_one_give_the_same_screen(small_rep
         legacy = gdsc.fetch(client, other)
         same = gdsc.read(other, legacy)
         small_replica.control(gdsc="retired")
-        with pytest.raises(UpstreamRefused, match="none of the 3 addresses of GDSC2"):
+        with pytest.raises(UpstreamRefused, match="None of its 3 addresses gave GDSC2"):
             gdsc.release(client)
     assert manifest["url"].iloc[0].startswith("https://cmp.cog.sanger.ac.uk/download/")
     assert legacy["url"].iloc[0].startswith("https://cog.sanger.ac.uk/cancerrxgene/")

@@ -61,7 +61,7 @@ def test_of_two_failures_the_one_that_may_pass_is_told(tmp_path):
         return httpx.Response(404 if request.url.host == "official.example" else 503)
 
     client = connect("simulated", transport=httpx.MockTransport(answer), retries=0)
-    with pytest.raises(UpstreamUnreachable, match="none of its 2 addresses"):
+    with pytest.raises(UpstreamUnreachable, match="None of its 2 addresses"):
         download(client, either(), tmp_path / "f", stop=threading.Event())
 
 

@@ -1,0 +1,41 @@
+"""Alternatives: several addresses of the same file, asked in order until one answers.
+
+Belongs here: trying the next address, and one error for all of them. Does not: what is asked of an address (http.py,
+download.py), which addresses there are (addresses.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from hnbc_assets.errors import DamagedDownload, HnbcError, UpstreamRefused, UpstreamUnreachable
+
+Answer = TypeVar("Answer")
+
+
+def first_of(urls: Iterable[str], ask: Callable[[str], Answer], what: str) -> Answer:
+    """The answer of the first address that gives one.
+
+    Parameters
+    ----------
+    ask : asks one address; its errors of the kinds below lead to the next address
+    what : the file, for the error
+
+    Raises
+    ------
+    UpstreamUnreachable, DamagedDownload, UpstreamRefused
+        No address gave an answer. The error is of the kind that is most likely to pass, in this order, and quotes every
+        address; with a single address it is that address's own error.
+    """
+    failed: list[HnbcError] = []
+    for url in urls:
+        try:
+            return ask(url)
+        except (UpstreamRefused, UpstreamUnreachable, DamagedDownload) as error:
+            failed.append(error)
+    if len(failed) == 1:
+        raise failed[0]
+    likeliest = min(failed, key=lambda error: (isinstance(error, UpstreamRefused), isinstance(error, DamagedDownload)))
+    message = f"None of its {len(failed)} addresses gave {what}: " + " ".join(map(str, failed))
+    raise type(likeliest)(message) from likeliest
