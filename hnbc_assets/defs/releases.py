@@ -58,14 +58,14 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
         try:
             if pin:
                 manifest = recall(archive, upstream.name, pin, damaged=True)
-                _mend(stage, archive, manifest)
+                _mend(stage, upstream, archive, manifest)
             else:
                 with open_client(stage.place, stage.study) as client:
                     told = ConsoleProgress(upstream.raw)
                     manifest = upstream.fetch(client, archive, progress=told, previous=previous)
                     about = upstream.about(client)
                 with suppress(ArchiveDamaged):  # of the release before alone: the gate says so
-                    _mend(stage, archive, previous)
+                    _mend(stage, upstream, archive, previous)
                 if upstream.raw == GENE_SETS:
                     preflight.require_archived_sets(stage.study, archive)
         except (ArchiveDamaged, DownloadsIncomplete) as error:
@@ -92,12 +92,12 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
     )(raw)
 
 
-def _mend(stage: Stage, archive: Archive, manifest: pd.DataFrame | None) -> None:
-    """Fetch what is damaged of a release that its index may not tell any more."""
+def _mend(stage: Stage, upstream: Upstream, archive: Archive, manifest: pd.DataFrame | None) -> None:
+    """Fetch what is damaged of a release that the upstream's index may no longer list."""
     rows = [] if manifest is None else manifest.to_dict("records")
     if any(not archive.holds(row) for row in rows):
         with open_client(stage.place, stage.study) as client:
-            archive.mend(client, manifest)
+            archive.mend(client, manifest, download=upstream.download(archive))
 
 
 def _with_what_rests(

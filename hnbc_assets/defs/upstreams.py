@@ -1,6 +1,6 @@
 """Upstreams: the objects that a study fetches, one a raw asset, and how each is asked.
 
-Belongs here: which object a cohort's files are part of, how its release, its index and its files are had. Does not:
+Belongs here: which object a cohort's files are part of, how its release, its index and its files are fetched. Does not:
 formats and network (sources), the assets (releases.py, looks.py).
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, probes, user_table
+from hnbc_assets.sources.batch import Downloader, download_all
 from hnbc_assets.study import Drugs, Study
 from hnbc_assets.study_sources import CbioportalSource, GdcSource, GeoSource, LocalOrRemote, TableSource, object_name
 
@@ -38,11 +39,11 @@ Source = GeoSource | GdcSource | CbioportalSource | TableSource
 class Upstream:
     """An object of an upstream: `gdc/TCGA-BRCA`, `geo/GSE25055`, `gdsc`.
 
-    `release` asks for the release that it is at; `listing` for its index, without keeping anything; `fetch` has its
-    files in the archive (client, archive, and by name progress and previous: the manifest of the release before).
-    `asks` are the addresses that all this needs; `about` tells what else the upstream says of the object, on which
-    nothing hangs, and never fails. `settings` decide what is fetched. `source` is the first cohort's, where cohorts are
-    read from it.
+    `release` asks for the release that it is at; `listing` for its index, without keeping anything; `fetch` brings its
+    files into the archive (client, archive, and by name progress and previous: the manifest of the release before).
+    `asks` are the addresses that all this needs; `download` brings files of a release that the index no longer lists.
+    `about` gives what else the upstream says of the object; nothing depends on it, and it never fails. `settings`
+    decide what is fetched. `source` is the first cohort's, where cohorts are read from it.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Upstream:
     listing: Callable[[Client, Archive], Listing]
     fetch: Callable[..., pd.DataFrame]
     asks: Callable[[Client], Iterable[Ask]]
+    download: Callable[[Archive], Downloader] = lambda archive: download_all
     about: Callable[[Client], dict[str, str]] = lambda client: {}
     settings: Any = None
     source: Source | None = None
@@ -163,6 +165,7 @@ def _cbioportal(name: str, source: CbioportalSource, given: dict[str, Any]) -> U
             client, archive, source.study, **wanted, progress=progress
         ),
         asks=lambda client: probes.of_cbioportal(client, source.study, **wanted),
+        download=lambda archive: cbioportal.downloader(archive, source.study),
         about=lambda client: cbioportal.about(client, source.study),
         **given,
     )

@@ -1,6 +1,6 @@
 """The raw archive: every byte that came from upstream, kept by source and release, each file with its checksum.
 
-Belongs here: having files, replies worth keeping, and what is kept already. Does not: downloads (download.py, several
+Belongs here: fetching files, replies worth keeping, and what is kept already. Does not: downloads (download.py, several
 at once: batch.py), what a file holds (the source's module).
 
     ROOT/SOURCE/RELEASE/manifest.jsonl      one line per verified file
@@ -25,7 +25,7 @@ import pandas as pd
 
 from hnbc_assets.errors import ArchiveDamaged, DownloadsIncomplete, UpstreamChanged
 from hnbc_assets.redaction import redacted
-from hnbc_assets.sources.batch import Downloader, download_all
+from hnbc_assets.sources.batch import Batch, Downloader, download_all
 from hnbc_assets.sources.download import Landed, Wanted, digests
 from hnbc_assets.sources.http import Client
 from hnbc_assets.sources.intact import DAMAGED, Files, beside, check_path, place_for, set_aside, state_of
@@ -62,12 +62,12 @@ class Archive(Files):
         workers: int | None = None,
         download: Downloader = download_all,
     ) -> pd.DataFrame:
-        """Have all these files: those kept and verified stay, the others are downloaded, several at once.
+        """Make all these files present: those kept and verified stay, the others are downloaded, several at once.
 
         Parameters
         ----------
         source, release : whose files, and of which release; they name the folder
-        progress : told of files and bytes while downloading; not called when nothing is missing
+        progress : called with files and bytes while downloading; not called when nothing is missing
         workers : downloads at the same time; the archive's own number by default
         download : brings the missing files; each from its own address by default
 
@@ -78,7 +78,7 @@ class Archive(Files):
         Raises
         ------
         DownloadsIncomplete
-            Some files could not be had. All were tried, unless upstream was out of reach for many in a row; what
+            Some files could not be fetched. All were tried, unless upstream was out of reach for many in a row; what
             came is kept, and the next call fetches the missing ones only.
         """
         if len({w.file_id for w in wanted}) < len(wanted) or len({w.path for w in wanted}) < len(wanted):
@@ -105,20 +105,19 @@ class Archive(Files):
                     return row
 
                 places = {w.file_id: self.root / damaged[w.file_id]["path"] for w in missing if w.file_id in damaged}
-                rows |= download(
-                    client,
-                    f"{source} {release}",
-                    {one: places.get(one.file_id, folder / one.path) for one in missing},
-                    landed,
-                    progress=progress or Silent(),
-                    workers=workers or self.workers,
-                )
+                targets = {one: places.get(one.file_id, folder / one.path) for one in missing}
+                progress, workers = progress or Silent(), workers or self.workers
+                rows |= download(Batch(client, f"{source} {release}", targets, landed, progress, workers))
         return as_frame([rows[w.file_id] for w in wanted])
 
-    def mend(self, client: Client, rows: pd.DataFrame, *, progress: Progress | None = None) -> list[str]:
-        """Fetch damaged files again from the addresses that gave them, each held against its row's sha256.
+    def mend(self, client: Client, rows: pd.DataFrame, *, download: Downloader = download_all) -> list[str]:
+        """Fetch damaged files again from the addresses that gave them, and verify each by its row's sha256.
 
-        For rows whose release no listing tells any more. Damaged files are set aside first.
+        For rows whose release no listing gives any more. Damaged files are set aside first.
+
+        Parameters
+        ----------
+        download : brings the files; each from its own address by default
 
         Returns
         -------
@@ -127,15 +126,15 @@ class Archive(Files):
         Raises
         ------
         ArchiveDamaged
-            Some cannot be had again as they were; names them and says why.
+            Some cannot be fetched again as they were; names them and says why.
         """
         lost = self.damaged(rows)
         for (source, release), group in rows[rows["path"].isin(lost)].groupby(["source", "release"]):
-            wanted = {}
+            targets = {}
             for row in group.to_dict("records"):
                 set_aside(self.root, row["path"])
                 one = Wanted(row["file_id"], row["url"], row["path"], int(row["size_bytes"]), sha256=row["sha256"])
-                wanted[one] = self.place(row)
+                targets[one] = self.place(row)
             manifest = self._manifest(source, release)
 
             def landed(one: Wanted, got: Landed, manifest: Manifest = manifest) -> Row:
@@ -146,10 +145,9 @@ class Archive(Files):
 
             with manifest.batch():
                 try:
-                    told, at_once = f"{source} {release}", self.workers
-                    download_all(client, told, wanted, landed, progress=progress or Silent(), workers=at_once)
+                    download(Batch(client, f"{source} {release}", targets, landed, Silent(), self.workers))
                 except DownloadsIncomplete as error:
-                    paths = tuple(one.path for one in wanted if one.file_id in error.failures)
+                    paths = tuple(one.path for one in targets if one.file_id in error.failures)
                     raise ArchiveDamaged(
                         f"{len(paths)} archived file(s) were damaged and are set aside in {self.root / DAMAGED}; "
                         f"upstream does not give them again as they were: {', '.join(paths[:5])}. {error}",
@@ -160,7 +158,7 @@ class Archive(Files):
     def missing(self, listing: Listing) -> list[Wanted]:
         """The files that fetching a listing would download; writes nothing.
 
-        Neither those kept intact, nor those that another release has, nor those whose replacement is kept.
+        Files kept intact, files of another release and files whose replacement is kept are left out.
         """
         by_release: dict[str, list[Wanted]] = {}
         for release, one in listing.wanted:
@@ -230,7 +228,7 @@ class Archive(Files):
         for part in (source, release):
             check_path(part)
             if "/" in part or part in (VIEWS, DAMAGED):
-                raise UpstreamChanged(f"{part!r} is no name of a source or release; nothing was written.")
+                raise UpstreamChanged(f"{part!r} is not a name of a source or release; nothing was written.")
         return Manifest(self.root / source / release)
 
     def _kept(
@@ -244,8 +242,8 @@ class Archive(Files):
     ) -> tuple[dict[str, Row], dict[str, Row]]:
         """Rows of the wanted files that are here, verified: in this release, in another one, or landed unrecorded.
 
-        The second: rows of those whose file is here no more as it was recorded. `adopt` is given the rows that this
-        release's manifest does not have yet; with it every file is read, else only those that have been touched.
+        The second holds the rows of those whose file is no longer here as it was recorded. `adopt` is called with the
+        rows that this release's manifest lacks; with it every file is read, without it only those that were touched.
         """
         here, elsewhere = manifest.rows(), None
         likely: dict[str, Row] = {}

@@ -1,7 +1,7 @@
-"""A batch of downloads: several at the same time, all tried, and one error that says what could not be had.
+"""A batch of downloads: several at the same time, all tried, and one error that names what could not be fetched.
 
 Belongs here: threads, progress, giving up when upstream is out of reach. Does not: a single download (download.py),
-which files are missing and how they are remembered (archive.py).
+which files are missing and how they are recorded (archive.py).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from hnbc_assets.errors import DownloadsIncomplete, HnbcError, UpstreamUnreachable
 from hnbc_assets.sources.download import Interrupted, Landed, Wanted, download
@@ -21,43 +21,39 @@ from hnbc_assets.sources.progress import Progress
 UNREACHABLE_IN_A_ROW = 8
 
 
-class Downloader(Protocol):
-    """Brings files to their targets, as `download_all` does; for files that are not had one by one, another."""
+@dataclass(frozen=True)
+class Batch:
+    """Files to download, where each goes, and who is notified.
 
-    def __call__(
-        self,
-        client: Client,
-        title: str,
-        targets: Mapping[Wanted, Path],
-        landed: Callable[[Wanted, Landed], Row],
-        *,
-        progress: Progress,
-        workers: int,
-    ) -> dict[str, Row]: ...
-
-
-def download_all(
-    client: Client,
-    title: str,
-    targets: Mapping[Wanted, Path],
-    landed: Callable[[Wanted, Landed], Row],
-    *,
-    progress: Progress,
-    workers: int,
-) -> dict[str, Row]:
-    """Download files to their targets; rows by file id.
-
-    Parameters
+    Attributes
     ----------
     title : whose files, for the error
-    landed : remembers a file that is there, in the thread that downloaded it, and gives its row
+    targets : the place of each file
+    landed : records a file that is in place, in the thread that downloaded it, and returns its row
     workers : downloads at the same time
+    """
+
+    client: Client
+    title: str
+    targets: Mapping[Wanted, Path]
+    landed: Callable[[Wanted, Landed], Row]
+    progress: Progress
+    workers: int
+
+
+# Brings the files of a batch to their targets, as `download_all` does; returns their rows by file id.
+Downloader = Callable[[Batch], dict[str, Row]]
+
+
+def download_all(batch: Batch) -> dict[str, Row]:
+    """Download each file of a batch from its own address; rows by file id.
 
     Raises
     ------
     DownloadsIncomplete
-        Some could not be had. All were tried, unless upstream was out of reach for many in a row.
+        Some could not be fetched. All were tried, unless upstream was out of reach for many in a row.
     """
+    client, targets, progress = batch.client, batch.targets, batch.progress
     stop = threading.Event()
     out_of_reach: list[str] = []
 
@@ -72,13 +68,13 @@ def download_all(
                 stop.set()
             raise
         out_of_reach.clear()
-        return landed(wanted, got)
+        return batch.landed(wanted, got)
 
     sizes = [wanted.size_bytes for wanted in targets]
     progress.start(len(targets), None if None in sizes else sum(size for size in sizes if size is not None))
     rows: dict[str, Row] = {}
     failures: dict[str, Exception] = {}
-    with ThreadPoolExecutor(workers, thread_name_prefix="download") as pool:
+    with ThreadPoolExecutor(batch.workers, thread_name_prefix="download") as pool:
         futures: dict[Future[Row], Wanted] = {pool.submit(one, wanted): wanted for wanted in targets}
         try:
             for future in as_completed(futures):
@@ -97,7 +93,7 @@ def download_all(
         finally:
             progress.done()
     if failures:
-        raise DownloadsIncomplete(summary(title, failures, len(targets)), failures)
+        raise DownloadsIncomplete(summary(batch.title, failures, len(targets)), failures)
     return rows
 
 

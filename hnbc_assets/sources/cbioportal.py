@@ -1,7 +1,7 @@
-"""cBioPortal: a study's release, its files, and who reads them.
+"""cBioPortal: a study's release, its files, and their readers.
 
-Belongs here: which files of a study's folder are wanted, and the word for their state. Does not: how the hub gives them
-(cbioportal_hub), what is in them (cbioportal_tables, cbioportal_profile), which profile to take (the study file).
+Belongs here: which files of a study's folder are wanted, and the word for their state. Does not: how the hub delivers
+them (cbioportal_hub), what is in them (cbioportal_tables, cbioportal_profile), which profile to take (the study file).
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hnbc_assets.sources.archive import Archive
+    from hnbc_assets.sources.batch import Downloader
     from hnbc_assets.sources.http import Client
     from hnbc_assets.sources.progress import Progress
 
 __all__ = [
     "about",
+    "downloader",
     "expression_samples",
     "fetch",
     "listing",
@@ -55,7 +57,7 @@ def release(client: Client, study: str, *, profile: str | None, mutations: bool 
     Raises
     ------
     UpstreamRefused, UpstreamUnreachable, DamagedDownload
-        The hub's word on a file could not be had; names the file and the addresses asked.
+        The hub's pointer to a file could not be read; names the file and the addresses asked.
     """
     return _word(_stated(client, study, profile=profile, mutations=mutations))
 
@@ -75,9 +77,14 @@ def listing(client: Client, archive: Archive, study: str, *, profile: str | None
             wanted.append((version, Wanted(path, tar, path, size_bytes=now.size_bytes, sha256=now.sha256)))
         else:
             replies.append(InHand(version, path, now.url, path, now.content))
-    download = Hub(study, archive.root / "cbioportal").download
     order = tuple(f"{study}/{file}" for file in files)
-    return Listing("cbioportal", version, tuple(wanted), tuple(replies), download=download, order=order)
+    how = downloader(archive, study)
+    return Listing("cbioportal", version, tuple(wanted), tuple(replies), download=how, order=order)
+
+
+def downloader(archive: Archive, study: str) -> Downloader:
+    """What brings a study's files: they are members of a tar, and have no addresses of their own."""
+    return Hub(study, archive.root / "cbioportal").download
 
 
 def fetch(
@@ -95,9 +102,9 @@ def fetch(
 
 
 def about(client: Client, study: str) -> dict[str, str]:
-    """What the portal says of its own import of a study: `importDate`; in words where it says nothing. Never fails.
+    """What the portal says of its own import of a study: `importDate`, or why it is not known. Never fails.
 
-    It is asked once, and nothing hangs on it: since version 7 the date may be null, and the portal may not answer.
+    It is asked once, and nothing depends on it: since version 7 the date may be null, and the portal may not answer.
     """
     date: object = None
     for url in client.addresses.of("cbioportal.api", study=study):
@@ -107,8 +114,8 @@ def about(client: Client, study: str) -> dict[str, str]:
             date = record.get("importDate") if isinstance(record, dict) else None
             break
         except (HnbcError, TemporaryFailure, httpx.HTTPError, ValueError) as error:
-            date = f"not told ({error})"
-    return {"importDate": str(date) if date else "not told"}
+            date = f"not stated ({error})"
+    return {"importDate": str(date) if date else "not stated"}
 
 
 def files_of(profile: str | None, mutations: bool) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""cBioPortal's hub: what it states of a study's files, and how these are had.
+"""cBioPortal's hub: what it states of a study's files, and how these are fetched.
 
 Belongs here: the pointers in the hub's repository, the study's tar, the repository's large files as the second way.
 Does not: which files a study needs and what they hold (cbioportal.py, cbioportal_tables.py).
@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import tarfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,14 +28,12 @@ from hnbc_assets.errors import (
     UpstreamUnreachable,
 )
 from hnbc_assets.sources import git_lfs
-from hnbc_assets.sources.batch import download_all, summary
+from hnbc_assets.sources.alternatives import first_of
+from hnbc_assets.sources.batch import Batch, download_all, summary
 from hnbc_assets.sources.download import BLOCK_BYTES, Interrupted, Landed, Part, Wanted, download
 from hnbc_assets.sources.http import Client
 from hnbc_assets.sources.http_answers import is_web_page
 from hnbc_assets.sources.manifest import Row
-from hnbc_assets.sources.progress import Progress
-
-Landing = Callable[[Wanted, Landed], Row]
 
 
 @dataclass(frozen=True)
@@ -56,22 +54,18 @@ def stated(client: Client, study: str, file: str) -> Stated:
     UpstreamRefused, UpstreamUnreachable, DamagedDownload
         No address gave it; names all that were asked.
     """
-    failed: list[HnbcError] = []
-    for url in client.addresses.of("cbioportal.pointer", study=study, file=file):
-        try:
-            return _stated_at(client, url, table=file.startswith("data"))
-        except (UpstreamRefused, UpstreamUnreachable, DamagedDownload) as error:
-            failed.append(error)
-    worst = min(failed, key=lambda error: isinstance(error, UpstreamRefused))
-    hint = " Is the study, or its profile, spelled as the hub has it?" if isinstance(worst, UpstreamRefused) else ""
-    told = " ".join(map(str, failed))
-    raise type(worst)(f"The hub's word on {study}/{file} could not be had: {told}{hint}") from worst
+    urls = client.addresses.of("cbioportal.pointer", study=study, file=file)
+    try:
+        return first_of(urls, lambda url: _stated_at(client, url, table=file.startswith("data")), f"{study}/{file}")
+    except (UpstreamRefused, UpstreamUnreachable, DamagedDownload) as error:
+        hint = " Is the study, or its profile, spelled as the hub has it?" if isinstance(error, UpstreamRefused) else ""
+        raise type(error)(f"The hub's pointer to {study}/{file} could not be read: {error}{hint}") from error
 
 
 def _stated_at(client: Client, url: str, *, table: bool) -> Stated:
-    """What one address says; an answer that is no file of the repository is asked for once more.
+    """What one address says; an answer that is not a file of the repository is asked for once more.
 
-    A `table` ends in a line end: that is all that tells whether one is whole that has no pointer.
+    A `table` ends in a line end: nothing else shows whether a table without a pointer is whole.
     """
     for attempt in (1, 2):
         content = client.get(url).content
@@ -101,16 +95,7 @@ class Hub:
         self.study = study
         self.tar = folder / f".{study}.tar.gz.part"  # by its name a part: swept where a killed process left it
 
-    def download(
-        self,
-        client: Client,
-        title: str,
-        targets: Mapping[Wanted, Path],
-        landed: Landing,
-        *,
-        progress: Progress,
-        workers: int,
-    ) -> dict[str, Row]:
+    def download(self, batch: Batch) -> dict[str, Row]:
         """Bring files of the study to their targets (a `Downloader`): from the tar, what it lacks from LFS.
 
         Every file is proved by the size and sha256 of its pointer before it is put in place.
@@ -118,31 +103,25 @@ class Hub:
         Raises
         ------
         DownloadsIncomplete
-            Some could not be had either way; each says what was wrong with the tar, and with the rest.
+            Some could not be fetched either way; each says what was wrong with the tar, and with the rest.
         """
         rows: dict[str, Row] = {}
-        progress.start(len(targets), None)
+        batch.progress.start(len(batch.targets), None)
         try:
-            lacking = self._from_tar(client, targets, landed, rows, progress)
+            lacking = self._from_tar(batch, rows)
         finally:
-            progress.done()
-        rest = {one: target for one, target in targets.items() if one.file_id not in rows}
+            batch.progress.done()
+        rest = {one: target for one, target in batch.targets.items() if one.file_id not in rows}
         if rest:
             try:
-                rows |= self._from_repository(client, title, rest, landed, progress, workers)
+                rows |= self._from_repository(replace(batch, targets=rest))
             except DownloadsIncomplete as error:
-                raise _neither(title, lacking, error.failures, len(targets)) from error
+                raise _neither(batch.title, lacking, error.failures, len(batch.targets)) from error
         return rows
 
-    def _from_tar(
-        self,
-        client: Client,
-        targets: Mapping[Wanted, Path],
-        landed: Landing,
-        rows: dict[str, Row],
-        progress: Progress,
-    ) -> dict[str, HnbcError]:
+    def _from_tar(self, batch: Batch, rows: dict[str, Row]) -> dict[str, HnbcError]:
         """Land what the tar has of the files; the others with the reason, by file id."""
+        client, targets, progress = batch.client, batch.targets, batch.progress
         url, *others = client.addresses.of("cbioportal.tar", study=self.study)
         name = f"{self.study}.tar.gz"
         tar = Wanted(name, url, name, content="gzip", others=tuple(others))
@@ -152,7 +131,7 @@ class Hub:
             lacking: dict[str, HnbcError] = {}
             for one, outcome in _members(self.tar, got.url, targets):
                 if isinstance(outcome, Landed):
-                    rows[one.file_id] = landed(one, outcome)
+                    rows[one.file_id] = batch.landed(one, outcome)
                     progress.advance(files=1)
                 else:
                     lacking[one.file_id] = outcome
@@ -165,25 +144,16 @@ class Hub:
                 lacking[one.file_id] = UpstreamInconsistent(f"{got.url} has no member {one.file_id}.")
         return lacking
 
-    def _from_repository(
-        self,
-        client: Client,
-        title: str,
-        targets: Mapping[Wanted, Path],
-        landed: Landing,
-        progress: Progress,
-        workers: int,
-    ) -> dict[str, Row]:
+    def _from_repository(self, batch: Batch) -> dict[str, Row]:
         """The second way: each file as the repository's LFS server offers it, else from GitHub's own copy."""
-        offered, refused = self._offered(client, list(targets))
-        by_id = {one.file_id: target for one, target in targets.items()}
+        offered, refused = self._offered(batch.client, list(batch.targets))
+        by_id = {one.file_id: target for one, target in batch.targets.items()}
 
-        def remembered(one: Wanted, got: Landed) -> Row:
-            return landed(one, replace(got, url=got.url.partition("?")[0]))  # a signature says nothing of the place
+        def landed(one: Wanted, got: Landed) -> Row:
+            return batch.landed(one, replace(got, url=got.url.partition("?")[0]))  # without the signature
 
         try:
-            places = {one: by_id[one.file_id] for one in offered}
-            return download_all(client, title, places, remembered, progress=progress, workers=workers)
+            return download_all(replace(batch, targets={one: by_id[one.file_id] for one in offered}, landed=landed))
         except DownloadsIncomplete as error:
             for file_id, said in refused.items():
                 if file_id in error.failures:
@@ -195,7 +165,8 @@ class Hub:
         """The files at the addresses that the repository offers now; by file id what its LFS server said instead."""
         offers: dict[str, git_lfs.Offer | str]
         try:
-            server = git_lfs.server(_first(client, client.addresses.of("cbioportal.lfsconfig")))
+            config = first_of(client.addresses.of("cbioportal.lfsconfig"), client.get, ".lfsconfig").text
+            server = git_lfs.server(config)
             pointers = [git_lfs.Pointer(str(one.sha256), int(one.size_bytes or 0)) for one in wanted]
             offers = dict(git_lfs.offers(client, server, pointers))
         except (UpstreamRefused, UpstreamUnreachable, UpstreamChanged, DamagedDownload) as error:
@@ -233,7 +204,7 @@ def _members(
     except (tarfile.TarError, isal_zlib.error, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk, not the tar
-        raise DamagedDownload(f"{url}: is no whole tar ({error}).") from error
+        raise DamagedDownload(f"{url}: it is not a whole tar ({error}).") from error
 
 
 def _member(
@@ -242,7 +213,7 @@ def _member(
     """Land one member, if it is what its pointer says; otherwise say what it is."""
     stream = tar.extractfile(member) if member.isreg() else None
     if stream is None:
-        return UpstreamInconsistent(f"{wanted.file_id} in {url} is a link or no file, which is not followed.")
+        return UpstreamInconsistent(f"{wanted.file_id} in {url} is a link or not a file, and is not followed.")
     says = f"the hub's repository states {wanted.size_bytes} bytes, sha256 {wanted.sha256}"
     if member.size != wanted.size_bytes:
         start = stream.read(git_lfs.LARGEST_POINTER_BYTES)
@@ -266,19 +237,19 @@ def _member(
     return Landed(member.size, None, sha256.hexdigest(), url, place)
 
 
-def _other_state(told: str) -> UpstreamInconsistent:
+def _other_state(difference: str) -> UpstreamInconsistent:
     """The tar arrived whole (gzip's own checksum holds), so a member that differs is of another state of the study."""
     return UpstreamInconsistent(
-        f"{told} The tar is whole, not damaged: it holds another version, because it lags behind the repository."
+        f"{difference} The tar is whole, not damaged: it holds another version, because it lags behind the repository."
     )
 
 
 def _neither(
     title: str, tar: Mapping[str, HnbcError], repository: Mapping[str, Exception], n_wanted: int
 ) -> DownloadsIncomplete:
-    """The error for files that could be had neither way; what ailed the tar as a whole is told once.
+    """The error for files that neither way could fetch; what was wrong with the tar as a whole is said once.
 
-    A file's own error is of the kind of what ailed the tar, or of a host that was out of reach and may yet answer.
+    A file's own error is of the kind of the tar's error, or that of a host that was out of reach and may answer later.
     """
     whole = not any(isinstance(error, UpstreamInconsistent) for error in tar.values())
     failures: dict[str, Exception] = {}
@@ -287,25 +258,8 @@ def _neither(
             failures[name] = failure
         else:
             kind = type(failure if isinstance(failure, UpstreamUnreachable) else tar[name])
-            failures[name] = kind(f"{name}: {tar[name]} Nor could it be had from the repository: {failure}")
+            failures[name] = kind(f"{name}: {tar[name]} It could not be fetched from the repository either: {failure}")
     said = summary(title, failures, n_wanted)
     if whole:
-        said = f"{next(iter(tar.values()))} Nor could the repository give all: {said}"
+        said = f"{next(iter(tar.values()))} The repository could not give all files either: {said}"
     return DownloadsIncomplete(said, failures)
-
-
-def _first(client: Client, urls: tuple[str, ...]) -> str:
-    """The text at the first address that answers.
-
-    Raises
-    ------
-    UpstreamRefused, UpstreamUnreachable
-        None does; the last one's reason.
-    """
-    *further, last = urls
-    for url in further:
-        try:
-            return client.get(url).text
-        except (UpstreamRefused, UpstreamUnreachable):
-            continue
-    return client.get(last).text

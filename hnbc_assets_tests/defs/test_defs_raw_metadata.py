@@ -41,6 +41,6 @@ def test_a_portal_that_tells_no_import_date_changes_no_release_and_fails_nothing
     told, version = fetched(place, monkeypatch)
     assert told["importDate"].value == "2026-03-02 10:00:00"
     again, same = fetched(Place("simulated", tmp_path / "other", PACKAGED), monkeypatch, portal)
-    assert again["importDate"].value.startswith("not told")
+    assert again["importDate"].value.startswith("not stated")
     assert (again["release"].value, same) == (told["release"].value, version)
     assert len(told["release"].value) == 12

@@ -63,14 +63,18 @@ def pack(members: list[tuple[str, bytes | None]]) -> bytes:
 
 
 class Hub:
-    """Answers for a study: `files` is what the repository has now, `tar` what the tar has, `not_in_lfs` names files
-    that git holds as they are. `answers` maps an address (or its beginning) to a response instead. `asked` counts.
+    """Answers for a study.
+
+    `files` is what the repository has now, `packed` the members of the tar; `not_in_lfs` names files that git holds as
+    they are, `earlier` holds LFS objects of former states. `answers` maps an address (or its beginning) to a response
+    instead. `asked` lists what was asked for.
     """
 
     def __init__(self, files=FILES) -> None:
         self.files = {name: text.encode() for name, text in files.items()}
         self.packed = self.members(self.files)
         self.not_in_lfs: set[str] = set()
+        self.earlier: list[bytes] = []
         self.answers: dict[str, httpx.Response] = {}
         self.asked: list[str] = []
         self.sent_headers: dict[str, httpx.Headers] = {}
@@ -98,7 +102,7 @@ class Hub:
         if place == BATCH:
             return self.batch(json.loads(request.content))
         if place.startswith("objects.example/"):
-            body = next((body for body in self.files.values() if digest(body) == name), None)
+            body = next((body for body in self.objects() if digest(body) == name), None)
             return httpx.Response(200, content=body) if body else httpx.Response(404)
         if place == f"www.cbioportal.org/api/studies/{STUDY}":
             return httpx.Response(200, json={"studyId": STUDY, "importDate": "2026-01-05 16:15:29"})
@@ -109,8 +113,12 @@ class Hub:
             return httpx.Response(200, content=self.files[name])
         return httpx.Response(404)
 
+    def objects(self):
+        """What Git LFS has: no object of a former state is deleted."""
+        return [*self.files.values(), *self.earlier]
+
     def batch(self, wanted):
-        known = {digest(body): len(body) for body in self.files.values()}
+        known = {digest(body): len(body) for body in self.objects()}
         found = []
         for one in wanted["objects"]:
             where = {"href": f"https://objects.example/{one['oid']}?signature=secret", "header": {"X-Pass": "7"}}

@@ -190,7 +190,7 @@ def test_links_and_strange_names_in_a_tar_lead_nowhere(hub, archive, tmp_path):
             tar.addfile(member, io.BytesIO(b"abc"))
     hub.answers = {TAR: httpx.Response(200, content=packed.getvalue()), BATCH: httpx.Response(404)}
     hub.answers[MEDIA] = httpx.Response(404)
-    with pytest.raises(DownloadsIncomplete, match="is a link or no file"):
+    with pytest.raises(DownloadsIncomplete, match="is a link or not a file"):
         fetch(hub, archive)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [".lock"]
 
@@ -228,11 +228,11 @@ def test_without_pointers_there_is_no_release_and_the_error_names_the_address(hu
     ("answer", "told"),
     [
         (None, "2026-01-05 16:15:29"),
-        (httpx.Response(200, json={"importDate": None}), "not told"),
-        (httpx.Response(200, text="<html>"), "not told"),
-        (httpx.Response(200, json=[]), "not told"),
-        (httpx.Response(503), "not told"),
-        (httpx.Response(403), "not told"),
+        (httpx.Response(200, json={"importDate": None}), "not stated"),
+        (httpx.Response(200, text="<html>"), "not stated"),
+        (httpx.Response(200, json=[]), "not stated"),
+        (httpx.Response(503), "not stated"),
+        (httpx.Response(403), "not stated"),
     ],
 )
 def test_the_portal_s_import_date_is_a_remark_and_never_a_failure(hub, answer, told):
@@ -262,3 +262,15 @@ def test_a_tar_that_unpacks_to_much_is_never_in_memory_whole(hub, archive):
     tracemalloc.stop()
     assert rows["size_bytes"].max() == len(hub.files["data_profile.txt"]) > 24e6
     assert peak < 8e6
+
+
+def test_a_damaged_file_of_a_release_that_the_hub_no_longer_lists_comes_from_lfs_by_its_digest(hub, archive):
+    """The row's address is the tar's, and the tar holds the next state by now."""
+    rows = fetch(hub, archive)
+    kept = hub.files[PATIENT_FILE]
+    archive.place(rows.iloc[0]).write_bytes(kept.replace(b"P1\t50", b"P1\t52"))
+    hub.packed, hub.earlier = hub.members(revised(hub).files), [kept]
+    mended = archive.mend(hub.client, rows, download=cbioportal.downloader(archive, STUDY))
+    assert mended == [rows["path"][0]]
+    assert archive.place(rows.iloc[0]).read_bytes() == kept
+    archive.verify(rows)
