@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 Place = tuple[str | int, ...]
 
-DEEPEST = 20  # settings within settings; the deepest that there is takes six
-MOST_VALUES = 20_000  # aliases written out
+DEEPEST = 20  # levels of nested settings; the study's own go six deep
+MOST_VALUES = 20_000  # with aliases expanded
 STRING_TAGS = (None, "!", "tag:yaml.org,2002:str")
 NOTHING = re.compile(r"|~|null|Null|NULL")
 YES = re.compile(r"yes|Yes|YES|true|True|TRUE|on|On|ON")
@@ -29,24 +29,24 @@ NO = re.compile(r"no|No|NO|false|False|FALSE|off|Off|OFF")
 WHOLE = re.compile(r"[-+]?(?:0|[1-9]\d{0,17})")
 DECIMAL = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d{1,3})?|[-+]?\d+[eE][-+]?\d{1,3}")
 NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-# What a parser of YAML says, and what it means to who writes a study.
+# What the YAML parser says, and what it means to the author of a study.
 MEANINGS = (
     (r"'\\t'|tab", "there is a tab where lines are indented; indent with spaces"),
-    (r"mapping values are not allowed", "a second ': ' in one value, or a line that is indented too far; text with "
-     "': ' in it is written in quotes"),
+    (r"mapping values are not allowed", "a second ': ' in one value, or a line that is indented too far; put text with "
+     "': ' in quotes"),
     (r"could not find expected ':'", "a key without ': ' after it; write key: value"),
     (r"expected <block end>|expected <document start>", "the line is not indented like the lines that it belongs to, "
      "or a quotation mark or bracket before it is not closed"),
     (r"end of stream", "a bracket or quotation mark is not closed before the file ends"),
     (r"expected ',' or '[]}]'", "a comma is missing, or a bracket is not closed"),
-    (r"cannot start any token", "a value begins with a character that YAML keeps for itself; write it in quotes"),
+    (r"cannot start any token", "a value begins with a character that YAML reserves; put the value in quotes"),
     (r"undefined alias|found unknown escape|expected escape", None),
 )  # fmt: skip
 
 
 @dataclass
 class Node:
-    """A value of the file: a scalar, or nodes by key or position; where it stands, and the text that it was."""
+    """A value of the file (a scalar, or nodes by key or position), with its line and its text."""
 
     value: Any
     line: int
@@ -66,13 +66,13 @@ class Node:
 
 @dataclass(frozen=True)
 class Written:
-    """A study file as it is written: `root` holds its settings, `path` is the file."""
+    """A study file as written: `root` holds its settings, `path` is the file."""
 
     path: Path = field(compare=False)
     root: Node = field(compare=False)
 
     def node(self, place: Place) -> Node | None:
-        """What stands at a place, such as ("cohorts", "mine", "role"); None where nothing does."""
+        """The node at a place, such as ("cohorts", "mine", "role"); None if there is none."""
         node = self.root
         for part in place:
             try:
@@ -82,7 +82,7 @@ class Written:
         return node
 
     def line(self, place: Place) -> int:
-        """The line of a setting's key; where it is not written, of what it would belong to."""
+        """The line of a setting's key; if it is not written, the line of the setting that it belongs in."""
         for end in range(len(place), 0, -1):
             parent, node = self.node(place[: end - 1]), self.node(place[:end])
             if node is not None and parent is not None:
@@ -92,22 +92,22 @@ class Written:
 
 def spelled(place: Place) -> str:
     """A place as users write it: `anoikis_genes[0].sets`."""
-    told = ""
+    text = ""
     for part in place:
-        told += f"[{part}]" if isinstance(part, int) else f".{part}" if told else str(part)
-    return told or "study"
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text or "study"
 
 
 def read(path: Path) -> Written:
     """Read a study file, at most 256 kB of UTF-8.
 
-    Keys are text as written, so that `no` and `1` are names as any other. Dates and numbers with a meaning of their own
-    in YAML (octal, sexagesimal) are text too. An alias stands for what it names, `<<` takes settings over.
+    Keys are text as written, so that `no` and `1` are names like any other. Dates and numbers with a meaning of their
+    own in YAML (octal, sexagesimal) are text too. An alias is replaced by what it names, `<<` takes settings over.
 
     Raises
     ------
     StudyError
-        If the file cannot be read, is no UTF-8, no YAML, not one mapping, or gives a key twice; with the line.
+        If the file cannot be read, is not UTF-8, YAML and a single mapping, or gives a key twice; names the line.
     """
     try:
         content = read_bytes(path.absolute(), "the study file", at_most=STUDY_BYTES)
@@ -126,7 +126,7 @@ def read(path: Path) -> Written:
 
 
 def _events(text: str, path: Path) -> Iterator[Event]:
-    """What YAML's own parser finds, one after the other, its errors in our words."""
+    """The YAML parser's events, one after the other; its errors become ours."""
     import yaml
 
     try:
@@ -135,28 +135,28 @@ def _events(text: str, path: Path) -> Iterator[Event]:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         said = f"{error.context or ''} {error.problem or ''}"
-        meaning = next((told for pattern, told in MEANINGS if re.search(pattern, said)), None) or error.problem
+        meaning = next((meant for pattern, meant in MEANINGS if re.search(pattern, said)), None) or error.problem
         begun = error.context_mark.line + 1 if error.context_mark else line
         since = f" (begun in line {begun})" if begun != line else ""
-        raise StudyError(f"{path}, line {line}: no valid YAML: {meaning}{since}.") from error
+        raise StudyError(f"{path}, line {line}: not valid YAML: {meaning}{since}.") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise StudyError(
-            f"{path}, line {line}: a character that no text has ({error.character!r}). Delete it."
+            f"{path}, line {line}: a character that is not text ({error.character!r}). Delete it."
         ) from error
     except (ValueError, OverflowError, RecursionError) as error:  # an escape such as "\U00110000"
-        raise StudyError(f"{path}: no valid YAML: an escape or number that stands for nothing.") from error
+        raise StudyError(f"{path}: not valid YAML: an escape or a number without a value.") from error
 
 
 class _Builder:
-    """Makes nodes of events, without recursion, and counts what aliases would make of it."""
+    """Builds nodes from events, without recursion, and counts the values with aliases expanded."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.root: Node | None = None
         self.twice: list[str] = []
-        self._open: list[tuple[Node, str | None]] = []  # with the anchor to be given when it is closed
-        self._keys: list[tuple[str, int] | None] = []  # of each open node, the key that waits for its value
+        self._open: list[tuple[Node, str | None]] = []  # each with the anchor that names it once it is closed
+        self._keys: list[tuple[str, int] | None] = []  # for each open node, the key that waits for its value
         self._anchors: dict[str, Node | None] = {}
 
     def take(self, event: Event) -> None:
@@ -165,11 +165,11 @@ class _Builder:
         line = event.start_mark.line + 1
         if isinstance(event, yaml.DocumentStartEvent):
             if self.root is not None:
-                raise self._wrong(line, "a second document begins; a study is one, without '---' in it")
+                raise self._wrong(line, "a second document begins; a study is one document, without '---'")
         elif isinstance(event, yaml.AliasEvent):
             node = self._anchors.get(event.anchor)
             if node is None:
-                raise self._wrong(line, f"*{event.anchor} stands for nothing: no &{event.anchor} ends before it")
+                raise self._wrong(line, f"*{event.anchor} refers to nothing: no &{event.anchor} ends before it")
             self._put(node, line)
         elif isinstance(event, yaml.ScalarEvent):
             node = Node(self._scalar(event, line), line, event.value)
@@ -190,20 +190,20 @@ class _Builder:
         if event.tag not in (None, "!", f"tag:yaml.org,2002:{'map' if mapping else 'seq'}"):
             raise self._wrong(line, f"the tag {event.tag} is not understood; write the plain value")
         if len(self._open) >= DEEPEST:
-            raise self._wrong(line, f"settings lie more than {DEEPEST} deep in each other; no study needs that")
+            raise self._wrong(line, f"settings are nested more than {DEEPEST} deep; no study needs that")
         if self._open and isinstance(self._open[-1][0].value, dict) and self._keys[-1] is None:
             raise self._wrong(line, "a list or mapping stands where a key is expected; a key is a word")
         self._open.append((Node({} if mapping else [], line), event.anchor))
         self._keys.append(None)
         if event.anchor:
-            self._anchors[event.anchor] = None  # until it ends: what holds itself has no end
+            self._anchors[event.anchor] = None  # until it ends, so that no value can contain itself
 
     def _name(self, anchor: str | None, node: Node) -> None:
         if anchor:
             self._anchors[anchor] = node
 
     def _put(self, node: Node, line: int) -> None:
-        """Give a finished node to the one that it is in."""
+        """Put a finished node into its parent."""
         if not self._open:
             self.root = node
             return
@@ -251,7 +251,7 @@ class _Builder:
     def _scalar(self, event: Any, line: int) -> Any:
         text = event.value
         if strange := NO_TEXT.search(text):
-            raise self._wrong(line, f"a character that no text has ({strange.group(0)!r}); delete it")
+            raise self._wrong(line, f"a character that is not text ({strange.group(0)!r}); delete it")
         if event.tag not in STRING_TAGS:
             raise self._wrong(line, f"the tag {event.tag} is not understood; write the plain value")
         if not event.implicit[0] or event.style or event.tag is not None:

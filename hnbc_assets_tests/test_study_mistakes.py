@@ -137,7 +137,7 @@ MISTAKES = {
     "a bracket that stays open": ("gates: {fields: true}", "gates: {fields: true", None, "a bracket is not closed"),
     "a quotation mark that stays open": ("title: Our study", 'title: "Our study', None, "a quotation mark or bracket"),
     "a key without colon": ("seed: 1", "seed 1", None, "a key without ': '"),
-    "an alias of nothing": ("seed: 1", "seed: *nothing", None, "*nothing stands for nothing"),
+    "an alias of nothing": ("seed: 1", "seed: *nothing", None, "*nothing refers to nothing"),
     "an alias of itself": ("drugs: {release: \"8.5\"}", "drugs: &d {release: *d}", None, "ends before it"),
     "a second study": ("gates:", "--- #!\ngates:", None, "a second document"),
     "a list for a key": ("seed: 1", "[seed]: 1", None, "a key is a word"),
@@ -204,9 +204,9 @@ def test_the_study_that_the_mistakes_are_made_in_is_in_order(tmp_path):
         (b"- a\n- b\n", "each written as `key: value`"),
         (b"a" * 300_000, "larger than the 256 kB"),
         (b"a: " + b"[" * 5000, "more than 20 deep"),
-        (b"a: \x07", "character that no text has"),
+        (b"a: \x07", "character that is not text"),
         (b'a: "\\U00110000"', "an escape"),
-        (b'a: "\\ud800"', "character that no text has"),
+        (b'a: "\\ud800"', "character that is not text"),
     ],
 )
 def test_a_file_that_is_no_text_or_no_study_is_told_as_what_it_is(tmp_path, content, said):

@@ -49,7 +49,7 @@ def axes(figure: Figure, left: float, bottom: float, right: float, top: float = 
 
 
 def finish(figure: Figure, title: str, caption: str, watermark: str | None, footnotes: Sequence[str] = ()) -> bytes:
-    """Write heading, watermark and lines at the foot (for which `foot` says the room), and render to PNG."""
+    """Write heading, watermark and footnotes (`foot` gives their height), and render to PNG."""
     width, height = figure.get_size_inches()
     figure.text(0.2 / width, 1 - 0.16 / height, title, va="top", fontsize=13, fontweight="bold", color=INK)
     figure.text(0.2 / width, 1 - 0.44 / height, caption, va="top", fontsize=9.5, color="#555555")
@@ -68,12 +68,12 @@ def finish(figure: Figure, title: str, caption: str, watermark: str | None, foot
 
 
 def foot(footnotes: Sequence[str]) -> float:
-    """The room that lines at the foot of a figure take, inches."""
+    """Height of the footnotes of a figure, inches."""
     return FOOT_LINE * len(footnotes) + 0.1 if footnotes else 0.0
 
 
 def wrapped(text: str, width: float) -> list[str]:
-    """A text in lines that fit a figure of this width, inches, in the size of captions."""
+    """A text broken into lines that fit a figure of this width (inches), in the size of captions."""
     import textwrap
 
     return textwrap.wrap(text, max(int((width - 0.4) * 14.5), 20), break_long_words=False, break_on_hyphens=False)
@@ -120,11 +120,11 @@ def only(frame: pd.DataFrame, column: str) -> str | None:
 
 
 def standing(row: pd.Series | None) -> str:
-    """What a cohort's figures are worth: apparent, not independent (and why), independent (and on what that rests).
+    """Whether a cohort's figures are apparent, not independent (and why) or independent (and how that is known).
 
     Parameters
     ----------
-    row : a row of prognostic_performance of that cohort
+    row : one of the cohort's rows of prognostic_performance
     """
     if row is None or "apparent" not in row or not known(row["apparent"]):
         return "independence not known"

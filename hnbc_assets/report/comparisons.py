@@ -51,11 +51,11 @@ def immune_boxplots(
     groups : risk_scores (patient_id, risk_group)
     associations : immune_associations. At most 20 populations a method, those with the least p
     cohort_id : the cohort to draw; needed where the tables hold several; the others are named
-    training : the cohort that the score was fitted to, whose risk groups are apparent
+    training : the cohort that the score was fitted to; its risk groups are apparent
     """
     title = "Cell populations by risk group"
     cohort = cohort_id or only(infiltration, "cohort_id")
-    foots = _standing(cohort, training, groups, associations, "immune_associations")
+    footnotes = _footnotes(cohort, training, groups, associations, "immune_associations")
     values, associations, groups = (_of_cohort(frame, cohort) for frame in (infiltration, associations, groups))
     if values.empty:
         why = "No method could be used on this cohort's expression scale and genes (see immune_method_use)."
@@ -70,7 +70,7 @@ def immune_boxplots(
         panels[METHOD_NAMES.get(str(method), str(method))] = (wide, tests)
     relative = bool(values["relative_only"].all()) if "relative_only" in values else False
     note = "relative within this cohort only" if relative else ""
-    return _panels(title, cohort, panels, group, "score, standardised", note, watermark, foots)
+    return _panels(title, cohort, panels, group, "score, standardised", note, watermark, footnotes)
 
 
 def drug_boxplots(
@@ -90,11 +90,11 @@ def drug_boxplots(
     groups : risk_scores (patient_id, risk_group)
     associations : drug_associations; only its drugs are drawn, at most 20, those with the least p
     cohort_id : the cohort to draw; needed where the tables hold several; the others are named
-    training : the cohort that the score was fitted to, whose risk groups are apparent
+    training : the cohort that the score was fitted to; its risk groups are apparent
     """
     title = "Predicted drug sensitivity by risk group"
     cohort = cohort_id or only(sensitivity, "cohort_id")
-    foots = _standing(cohort, training, groups, associations, "drug_associations")
+    footnotes = _footnotes(cohort, training, groups, associations, "drug_associations")
     values, associations, groups = (_of_cohort(frame, cohort) for frame in (sensitivity, associations, groups))
     if values.empty:
         return empty(title, "No drug could be predicted in this cohort.", caption(cohort), watermark)
@@ -114,7 +114,7 @@ def drug_boxplots(
     n_poor = n_predicted - len(wide)
     note = f"{n_poor} of {n_predicted} models too poor to compare" if n_poor else ""
     unit = "predicted ln IC50, standardised: relative within this cohort only, low is sensitive"
-    return _panels(title, cohort, {"": (wide, tests)}, group, unit, note, watermark, foots)
+    return _panels(title, cohort, {"": (wide, tests)}, group, unit, note, watermark, footnotes)
 
 
 def _of_cohort(frame: pd.DataFrame, cohort: str | None) -> pd.DataFrame:
@@ -135,7 +135,7 @@ def _panels(
     unit: str,
     note: str,
     watermark: str | None,
-    foots: list[str],
+    footnotes: list[str],
 ) -> bytes:
     """Panels side by side; features in the order of their p, the least on top."""
     orders = {name: _order(wide, tests) for name, (wide, tests) in panels.items()}
@@ -143,7 +143,7 @@ def _panels(
     n_columns = min(len(panels), 2)
     width, height = (8.9, 1.75 + 0.34 * rows) if n_columns == 1 else (7.3, 1.75 + 0.34 * rows)
     n_lines = -(-len(panels) // n_columns)
-    lines = [part for said in foots for part in wrapped(said, width * n_columns)]
+    lines = [line for note in footnotes for line in wrapped(note, width * n_columns)]
     figure = sheet(width * n_columns, 0.75 + height * n_lines + foot(lines))
     for i, (name, (wide, tests)) in enumerate(panels.items()):
         line, column = divmod(i, n_columns)
@@ -182,27 +182,27 @@ def _panels(
     return finish(figure, title, " · ".join(part for part in notes if part), watermark, lines)
 
 
-def _standing(
+def _footnotes(
     cohort: str | None, training: str | None, groups: pd.DataFrame, associations: pd.DataFrame, table: str
 ) -> list[str]:
-    """What the groups of the cohort drawn are worth, and where the other cohorts are."""
-    told = []
+    """Whether the groups of the drawn cohort are apparent, and where the other cohorts are."""
+    notes = []
     if training is not None and cohort is not None:
         own = "apparent: the score that makes the groups was fitted to these patients' survival"
-        told.append(own if cohort == training else f"the score that makes the groups was fitted to {training}")
+        notes.append(own if cohort == training else f"the score that makes the groups was fitted to {training}")
     everyone = groups["cohort_id"].dropna().unique() if "cohort_id" in groups else []
     compared = set(associations["cohort_id"]) if "cohort_id" in associations else set()
     others = [name for name in everyone if name != cohort]
     beside, lacking = [n for n in others if n in compared], [n for n in others if n not in compared]
     if beside:
-        told.append(f"{', '.join(beside)}: not drawn, in the table {table}")
+        notes.append(f"{', '.join(beside)}: not drawn, in the table {table}")
     if lacking:
-        told.append(f"{', '.join(lacking)}: could not be compared (no groups, or values that do not allow it)")
-    return told
+        notes.append(f"{', '.join(lacking)}: could not be compared (no groups, or values that do not allow it)")
+    return notes
 
 
 def _order(wide: pd.DataFrame, tests: pd.DataFrame) -> list[str]:
-    """The features to draw, the least p on top; among equal p the larger effect."""
+    """The features to draw, the least p on top, equal p in the order of effect."""
     found = tests.reindex(wide.index)
     keys = pd.DataFrame({"p": found["p_value"].astype(float), "effect": -found["effect"].abs()}, index=wide.index)
     return keys.sort_values(["p", "effect"]).index[:MAX_FEATURES].tolist()

@@ -74,13 +74,13 @@ def volcano(
         handle.set_alpha(1)
         handle.set_sizes([28])
     notes = [whose, "not independent: it chooses the genes", f"{len(genes):,} genes"]
-    foots = [f"colour and dashed line: FDR < {fdr:g}"]
+    footnote = [f"colour and dashed line: FDR < {fdr:g}"]
     if n_candidates:
-        foots.append(
+        footnote.append(
             f"{n_candidates} candidate ARGs circled"
             + (f", the {n_labelled} with the least p labelled" if n_labelled < n_candidates else "")
         )
-    return finish(figure, title, " · ".join(note for note in notes if note), watermark, [" · ".join(foots)])
+    return finish(figure, title, " · ".join(note for note in notes if note), watermark, [" · ".join(footnote)])
 
 
 def _label_candidates(ax: Axes, genes: pd.DataFrame, candidates: pd.DataFrame | None) -> tuple[int, int]:

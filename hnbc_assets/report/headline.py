@@ -23,7 +23,7 @@ WIDTH, LEAST_WIDTH, INDENT = 116, 40, 13
 def headline(tables: Tables, width: int = WIDTH) -> str:
     """The study's results in words, from its published tables; a table that is absent counts as empty.
 
-    Lines are of at most `width` characters (and at least 40), broken between words. Training figures are labelled
+    Lines have at most `width` characters (never fewer than 40) and break between words. Training figures are labelled
     apparent and validation stands beside them. A null result is said plainly, and so is a score whose genes' hazards do
     not agree with their direction in resistance.
     """
@@ -53,7 +53,7 @@ def is_simulated(tables: Tables) -> bool:
 def _set(label: str, text: str, width: int) -> str:
     """A label and its text, wrapped with a hanging indent; a no-break space holds its neighbours together.
 
-    What is held together is parted where it alone is longer than a line: the terminal would break it within a word.
+    Words that are held together are separated if they are longer than a line: the terminal would break within a word.
     """
     room = max(min(width, WIDTH), LEAST_WIDTH) - INDENT
     text = " ".join(part if len(part) <= room else part.replace(TIE, " ") for part in text.split(" "))

@@ -202,12 +202,12 @@ def forest(
     Parameters
     ----------
     table : gene (or `label`, where rows are no genes), hazard_ratio, ci_lower, ci_upper, p_value, optionally fdr and
-        selected (drawn filled). Up to 20 rows stand in the order of their hazard ratios; of more, the 20 with the least
-        p are shown, the least on top, and the figure says so.
+        selected (drawn filled). Up to 20 rows are in the order of their hazard ratios. If there are more, the 20 with
+        the least p are shown, the least on top, and the figure says so.
         A table of coefficients without hazard ratios is drawn by `coefficients`.
     per : what a hazard ratio is per
-    standing : what the figures are worth: apparent, not independent or independent, and why
-    post_selection : whether the genes were chosen by these patients' survival, so that p and intervals flatter
+    standing : whether the figures are apparent, not independent or independent, and why
+    post_selection : whether the genes were chosen by these patients' survival, which makes p and intervals optimistic
     """
     name = "gene" if "gene" in table else "label"
     cohort, endpoint = cohort_id or only(table, "cohort_id"), endpoint or only(table, "endpoint")

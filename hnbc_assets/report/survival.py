@@ -90,12 +90,12 @@ def _not_drawn(performance: pd.DataFrame | None, cohorts: list[str | None], coho
     """The cohorts that were measured and have no curves, each with its reason."""
     if performance is None or "cohort_id" not in performance or cohort_id is not None:
         return []
-    told = []
+    notes = []
     for name, of in performance.groupby("cohort_id", sort=False):
         if name not in cohorts:
             reasons = of["reason"].dropna() if "reason" in of else pd.Series(dtype=object)
-            told.append(f"{name} ({reasons.iloc[0] if len(reasons) else 'no risk groups'})")
-    return told
+            notes.append(f"{name} ({reasons.iloc[0] if len(reasons) else 'no risk groups'})")
+    return notes
 
 
 def _survival_panel(
@@ -154,7 +154,7 @@ def _events(curve: pd.DataFrame) -> int:
 def _split_text(performance: pd.DataFrame | None, *, post_selection: bool) -> str:
     """Hazard ratio and log-rank p of the split, as far as they are there.
 
-    Of patients who helped to choose genes or to fit the score p is marked: it does not keep its level.
+    p is marked where the patients helped to choose the genes or to fit the score: its level does not hold there.
     """
     if performance is None or performance.empty:
         return ""

@@ -161,12 +161,12 @@ def _group_coefficient(scores: FloatArray, high: BoolArray, covariates: FloatArr
         return nothing
     nuisance = orthogonal_basis(_unit_columns(covariates))
     groups = high.astype(float)[None, :]
-    wanted = nuisance.clear(groups, nuisance.along(groups))[0]
+    wanted = nuisance.residuals(groups, nuisance.projections(groups))[0]
     length = (wanted * wanted).sum()
     df = n - nuisance.rank - 1
     if df < 1 or length < 1e-10 * n:
         return nothing
-    cleared = nuisance.clear(scores, nuisance.along(scores))
+    cleared = nuisance.residuals(scores, nuisance.projections(scores))
     effect = (cleared * wanted).sum(axis=1) / length
     residuals = cleared - effect[:, None] * wanted
     with np.errstate(invalid="ignore", divide="ignore"):

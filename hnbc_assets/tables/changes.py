@@ -171,5 +171,5 @@ class Publications(Table):
     published_at: str = column("when", unit="UTC, ISO 8601")
     data_version: str = column("content hash of the published tables")
     study_hash: str = column("the study's hash")
-    releases: str = column("upstream releases that it rests on, as 'gdc/TCGA-BRCA 45.0; geo/GSE25055 2022-11-02'")
+    releases: str = column("upstream releases that it was made from, as 'gdc/TCGA-BRCA 45.0; geo/GSE25055 2022-11-02'")
     signature_id: str = column("published signature", nullable=True)

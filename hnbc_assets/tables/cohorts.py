@@ -127,15 +127,15 @@ class GeneMappings(Table):
 
 
 class ClinicalValues(Table):
-    """A value that a cohort's clinical records use, how often, and what it was taken for."""
+    """A value that a cohort's clinical records use, how often, and how it was understood."""
 
     key = ("cohort_id", "column_name", "upstream_column", "value")
     cohort_id: str = column("the cohort's name in the study")
     column_name: str = column("the column of patients that it became")
-    upstream_column: str = column("the upstream's column, or the columns of which the first that says something counts")
+    upstream_column: str = column("upstream column, or several columns of which the first that has a value counts")
     value: str = column("as upstream writes it")
     n_patients: int = column("clinical records that hold it", unit="patients", ge=1)
-    meaning: str = column("what it was taken for; null where it counts as missing", nullable=True)
+    meaning: str = column("what it was read as; null where it counts as missing", nullable=True)
     understood_by: str = column(
         "how: evident words, the study's own mapping, R's convention for events (1 censored, 2 event); or why it "
         "counts as missing",

@@ -64,8 +64,10 @@ class ColumnDictionary(Table):
     type: str = column("DuckDB type")
     unit: str = column("unit", nullable=True)
     description: str = column("meaning")
-    allowed_values: str = column("values that may stand there, or their range; null where any may", nullable=True)
-    key_position: int = column("place in the table's unique key, from 1; null when no part of it", nullable=True, ge=1)
+    allowed_values: str = column("allowed values, or their range; null where any value is allowed", nullable=True)
+    key_position: int = column(
+        "position in the table's unique key, from 1; null when not part of it", nullable=True, ge=1
+    )
     nullable: bool = column("whether a value may be missing", nullable=True)
 
 

@@ -12,10 +12,10 @@ class CellLines(Table):
     """A cell line of the drug screen or with expression, and whether the models were fitted on it."""
 
     key = ("line_id",)
-    line_id: str = column("Sanger model id (SIDM…); of a line without one, its COSMIC id")
+    line_id: str = column("Sanger model id (SIDM…), or the COSMIC id of a line without one")
     cell_line_name: str = column("name in the screen", nullable=True)
-    cancer_type: str = column("cancer type in the screen's words", nullable=True)
-    cosmic_ids: str = column("COSMIC ids of the model, with commas", nullable=True)
+    cancer_type: str = column("cancer type as the screen names it", nullable=True)
+    cosmic_ids: str = column("COSMIC ids of the model, separated by commas", nullable=True)
     n_drugs: int = column("drugs that it was screened for", unit="drugs", ge=0)
     has_expression: bool = column("whether its expression was measured")
     used: bool = column("whether models are fitted on it: screened, and with expression")

@@ -24,7 +24,7 @@ SQL_TYPES = {"str": "VARCHAR", "float": "DOUBLE", "int": "BIGINT", "bool": "BOOL
 
 @dataclass(frozen=True)
 class Column:
-    """One column: what it means, its unit, what its values may be, and to how many digits floats are published."""
+    """One column: what it means, its unit, its allowed values, and how many digits its floats are published with."""
 
     description: str
     unit: str = ""
@@ -41,20 +41,20 @@ class Column:
 
     @property
     def precision(self) -> str:
-        """To how many digits it is rounded, in words; empty unless it is a float."""
+        """How many digits it is rounded to, as text; empty unless it is a float."""
         if self.kind != "float":
             return ""
         decimals = "" if self.decimals is None else f", at most {self.decimals} decimals"
         return f"{self.digits} significant digits{decimals}"
 
     @property
-    def told(self) -> str:
+    def full_description(self) -> str:
         """The description as people read it, with the precision."""
         return f"{self.description} ({self.precision})" if self.precision else self.description
 
     @property
     def allowed(self) -> str:
-        """The values that it may have, in words: a list, a range, or empty where any value may stand."""
+        """Its allowed values as text: a list, a range, or empty where any value is allowed."""
         if self.isin is not None:
             return ", ".join(map(str, self.isin))
         if self.kind == "bool":
@@ -78,17 +78,17 @@ def column(
 ) -> Any:
     """Describe a column of a `Table`; its type is the class attribute's annotation (str, float, int or bool).
 
-    Floats are rounded to `digits` significant digits when they are published, and to at most `decimals` decimals; where
-    that is not said, those of either sign have at most 10.
+    Floats are rounded to `digits` significant digits when they are published, and to at most `decimals` decimals. The
+    default is 10 decimals for columns that may be negative, and no limit for others.
     """
     either_sign = gt is None and (ge is None or ge < 0)
-    words = tuple(isin) if isin is not None else None
+    allowed = tuple(isin) if isin is not None else None
     decimals = DECIMALS if decimals is None and either_sign else decimals
-    return Column(description, unit, nullable, unique, ge, gt, le, words, digits=digits, decimals=decimals)
+    return Column(description, unit, nullable, unique, ge, gt, le, allowed, digits=digits, decimals=decimals)
 
 
 def score(description: str, *, unit: str = "", nullable: bool = False) -> Any:
-    """Describe a column of risk scores, or of what they are compared with."""
+    """Describe a column of risk scores, or of their cut-offs."""
     return column(description, unit=unit, nullable=nullable, digits=SCORE_DIGITS, decimals=SCORE_DECIMALS)
 
 
@@ -162,9 +162,9 @@ class Table:
 
     @classmethod
     def dictionary(cls) -> list[dict[str, str]]:
-        """One entry a column: name, type (DuckDB's), unit, description, allowed values, place in the key, nullable.
+        """One entry per column: name, type (DuckDB's), unit, description, allowed values, place in the key, nullable.
 
-        All as text, as they also stand in parquet footers: `key` is 1, 2 … or empty, `nullable` yes or no.
+        All are text, as parquet footers need it: `key` is 1, 2 … or empty, `nullable` yes or no.
         """
         places = {name: str(place) for place, name in enumerate(cls.key, 1)}
         return [
@@ -172,7 +172,7 @@ class Table:
                 "name": c.name,
                 "type": SQL_TYPES[c.kind],
                 "unit": c.unit,
-                "description": c.told,
+                "description": c.full_description,
                 "allowed": c.allowed,
                 "key": places.get(c.name, ""),
                 "nullable": "yes" if c.nullable else "no",

@@ -1,4 +1,4 @@
-"""Vocabulary: values that are not understood stop their cohort and say how to map them; the others are recorded."""
+"""Vocabulary: a value that is not understood stops its cohort, and the message says how to map it; all are recorded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def mappings(**settings):
     return Mappings(**{name: getattr(cohort, name) for name in settings})
 
 
-def test_events_coded_one_and_two_are_read_as_r_does_and_it_is_recorded():
+def test_events_coded_one_and_two_are_read_as_in_r_and_recorded_so():
     vocabulary = Vocabulary("mine")
     event = vocabulary.event("os", words("1", "2", "NA", "2.0", None, "1", name="status"))
     assert event.dropna().tolist() == [0, 1, 1, 0]
@@ -84,12 +84,12 @@ def test_what_is_evident_is_suggested_and_numbers_of_an_unknown_code_are_not():
         ("her2_ihc_score", ["1+", "4"], "her2_score_values"),
     ],
 )
-def test_words_that_are_not_understood_stop_the_cohort_whatever_they_are_of(column, values, setting):
+def test_values_that_are_not_understood_stop_the_cohort_in_every_strict_column(column, values, setting):
     with pytest.raises(StudyError, match=rf"mine: '{column}' has values .* cohorts\.mine\.{setting}: {{"):
         harmonise_clinical("table", table(**{column: values}), cohort_id="mine")
 
 
-def test_the_studys_mapping_takes_the_place_of_the_evident_words():
+def test_the_studys_mapping_replaces_the_evident_words():
     clinical = table(
         os_days=["10", "20", "30"],
         os_event=["1", "0", "5"],
@@ -126,7 +126,7 @@ def test_a_mapping_that_leaves_out_a_value_stops_and_one_with_more_does_not():
     assert more.er(words("P", "N", "NA")).tolist() == ["positive", "negative", None]
 
 
-def test_keys_that_yaml_reads_as_numbers_or_truths_are_the_words_of_the_file():
+def test_keys_that_yaml_reads_as_numbers_or_booleans_are_the_words_of_the_file():
     import yaml
 
     said = yaml.safe_load("{event_values: {os: {yes: event, no: censored, 9: missing}}, her2_score_values: {4: 3}}")
@@ -163,12 +163,12 @@ def test_a_vital_status_of_gdc_that_is_not_understood_stops_the_cohort_and_can_b
     assert patients["os_event"].tolist() == [False, True]
 
 
-def test_every_value_is_recorded_with_what_it_was_taken_for():
+def test_every_value_is_recorded_with_how_it_was_understood():
     clinical = table(er=["P", "N", "[Not Evaluated]"], stage=["IIA", "Stage X", "IIA"], pam50=["LumA", "Foo", None])
     rows = harmonise_clinical("table", clinical, cohort_id="mine").values
     assert list(rows) == ["cohort_id", *COLUMNS]
-    told = {(r.column_name, r.value): (r.n_patients, r.meaning, r.understood_by) for r in rows.itertuples()}
-    assert told == {
+    recorded = {(r.column_name, r.value): (r.n_patients, r.meaning, r.understood_by) for r in rows.itertuples()}
+    assert recorded == {
         ("er_status", "P"): (1, "positive", "evident"),
         ("er_status", "N"): (1, "negative", "evident"),
         ("er_status", "[Not Evaluated]"): (1, None, "says nothing"),
@@ -214,6 +214,6 @@ def test_implausible_times_are_left_out_with_their_reason():
         "os: time is under half a day",
         None,
         None,
-        "os: time is no number (12 mo)",
+        "os: time is not a number (12 mo)",
     ]
     assert patients["os_days"].dropna().tolist() == [1, 36525]

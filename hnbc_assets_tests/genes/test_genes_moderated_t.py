@@ -37,8 +37,8 @@ def test_moderated_t_equals_limma(case):
     """Effect, standard error, t, p value, average and residual sd equal limma 3.54.1's eBayes(lmFit()) to 1e-10.
 
     Expected values: reference/limma/, made by its make.R: covariates, missing values, trend, infinite prior d0.
-    Near 0 an effect is compared on the scale of its standard error. Where limma has rounding noise, in effect and
-    residual sd of genes without variance, ours are 0.
+    Near 0 an effect is compared on the scale of its standard error. For genes without variance limma's effect and
+    residual sd are rounding noise; ours are 0.
     """
     ours, limma = ours_and_limma(case)
     flat = limma["residual_sd"].to_numpy() < 1e-12 * limma["average"].abs().to_numpy()
@@ -55,7 +55,7 @@ def test_moderated_t_equals_limma(case):
         assert not (off & compared).any(), (column, limma.loc[off & compared, "gene"].to_list())
 
 
-def test_a_gene_without_variance_is_known_as_such_whatever_rounding_leaves():
+def test_a_gene_without_variance_has_no_effect_whatever_rounding_leaves():
     """Also where values are missing, where its level is large, and when a covariate is in the design."""
     rng = np.random.default_rng(11)
     x = rng.normal(size=(40, 21))

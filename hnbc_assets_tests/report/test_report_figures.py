@@ -174,7 +174,7 @@ def measured(*rows):
     return pd.DataFrame(rows, columns=columns).assign(metric="log_rank_p", ci_lower=np.nan, ci_upper=np.nan)
 
 
-def test_every_survival_panel_says_what_it_is_worth_and_marks_p_of_those_who_chose_genes(written):
+def test_every_survival_panel_says_whether_it_is_independent_and_marks_p_after_selection(written):
     performance = measured(
         ("tcga", True, False, "it fitted the score", 0.002, None),
         ("disc", False, False, "it chose the genes", 0.013, None),
@@ -193,12 +193,12 @@ def test_every_survival_panel_says_what_it_is_worth_and_marks_p_of_those_who_cho
     assert "not drawn: small (only 64 % of the coefficients are measured)" in written()
 
 
-def test_without_a_word_on_independence_a_panel_says_that_it_is_not_known(written):
+def test_a_survival_panel_says_when_independence_is_not_known(written):
     figures.kaplan_meier(curves("val")[0])
     assert "independence not known" in written()
 
 
-def test_those_with_the_least_p_stand_in_the_order_of_p(written):
+def test_features_with_the_least_p_are_in_the_order_of_p(written):
     scores, groups, tests = comparison(25)
     tests["p_value"] = tests["p_value"].sample(frac=1, random_state=3).to_numpy()
     tests["adjusted_p_value"] = tests["p_value"][::-1].to_numpy()
@@ -212,7 +212,7 @@ def test_those_with_the_least_p_stand_in_the_order_of_p(written):
     assert shown[::-1] == many.sort_values("p_value")["gene"].head(20).tolist()
 
 
-def test_cohorts_beside_the_one_drawn_are_named(written):
+def test_cohorts_that_are_not_drawn_are_named(written):
     scores, groups, tests = comparison()
     others = pd.concat([groups, groups.assign(cohort_id="val"), groups.assign(cohort_id="scaled", risk_group=None)])
     compared = pd.concat([tests, tests.assign(cohort_id="val")])

@@ -24,7 +24,7 @@ def solved(planted):
 
 
 def score(x, days, event, beta):
-    """Of Breslow's log partial likelihood, per patient, in plain loops."""
+    """The score of Breslow's log partial likelihood, per patient, in plain loops."""
     total = np.zeros(x.shape[1])
     relative = np.exp(x @ beta)
     for i in np.flatnonzero(event):
@@ -33,7 +33,7 @@ def score(x, days, event, beta):
     return total / len(x)
 
 
-def test_the_score_of_every_gene_kept_equals_the_penalty_and_of_none_left_out_exceeds_it(solved):
+def test_scores_of_genes_kept_equal_the_penalty_and_scores_of_the_others_do_not_exceed_it(solved):
     x, days, event, found = solved
     beta = polished(x, days, event, found, PENALTY)
     kept = beta != 0
@@ -64,7 +64,7 @@ def test_a_gene_kept_by_mistake_leaves_and_one_left_out_by_mistake_enters(solved
     np.testing.assert_allclose(polished(x, days, event, wrong, PENALTY), right, atol=1e-13)
 
 
-def test_genes_that_are_the_same_keep_what_coordinate_descent_gave_them(solved):
+def test_identical_genes_keep_the_coefficients_of_coordinate_descent(solved):
     x, days, event, _ = solved
     x = np.column_stack([x, x[:, 0]])
     found = lasso_coefficients(x, days, event, np.array([PENALTY]))[:, 0]

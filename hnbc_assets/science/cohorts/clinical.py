@@ -41,7 +41,7 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Harmonised:
-    """A cohort's patients (COLUMNS), and what each value of its records was taken for (`vocabulary.COLUMNS`)."""
+    """A cohort's patients (COLUMNS), and how each value of its records was understood (`vocabulary.COLUMNS`)."""
 
     patients: pd.DataFrame
     values: pd.DataFrame
@@ -58,14 +58,14 @@ def harmonise_clinical(
     exclude_males: bool = False,
     exclude_stage_iv_from_progression: bool = True,
 ) -> Harmonised:
-    """A row a patient, every clinical record kept, in the columns of `patients`; and what its values were taken for.
+    """One row per clinical record, none left out, in the columns of `patients`; and how its values were understood.
 
     Parameters
     ----------
     kind : gdc, geo, cbioportal or table
     clinical : what the source's `read_clinical` gives, index patient_id
     cohort_id : first column of both results when given; named in errors
-    mappings : what the study says of the cohort's values
+    mappings : the meanings that the study gives the cohort's values
     chemotherapy : what all patients of the cohort received, where the source does not say it patient by patient
     columns : slot -> upstream column, for geo and table cohorts with unusual names
     exclude_males : males get a `clinical_exclusion`
@@ -104,7 +104,7 @@ def harmonise_clinical(
             vital_status=recorded.vital_status,
             stage=patients["stage"],
             exclude_stage_iv_from_progression=exclude_stage_iv_from_progression,
-            unread={endpoint: endpoints.unreadable(time.said) for endpoint, time in recorded.times.items()},
+            unread={endpoint: endpoints.unreadable(time.values) for endpoint, time in recorded.times.items()},
             index=clinical.index,
         )
     )
@@ -123,7 +123,7 @@ def harmonise_clinical(
 def _recorded(
     kind: str, clinical: pd.DataFrame, columns: Mapping[str, str] | None, vocabulary: Vocabulary
 ) -> words.Recorded:
-    """The source's slots, times in a unit that can be theirs where a study or a user has named the columns."""
+    """The source's slots; where a study or a user names the columns, the unit of the times is checked."""
     if kind == "gdc":
         return clinical_gdc.record(clinical, vocabulary)
     if kind == "cbioportal":
@@ -134,15 +134,15 @@ def _recorded(
         if why:
             units = " or ".join(f"{endpoint}_{unit}" for unit in endpoints.DAYS_PER if unit != time.unit)
             raise StudyError(
-                f"{vocabulary.cohort}: {str(time.said.name)!r} was read as {endpoint} in {time.unit}, but {why}. Is it "
-                f"in another unit? Then name it in the study file under cohorts.{vocabulary.cohort}.columns: "
-                f"{units}: {time.said.name}."
+                f"{vocabulary.cohort}: {str(time.values.name)!r} was read as {endpoint} in {time.unit}, but {why}. "
+                f"Is it in another unit? Then name it in the study file under cohorts.{vocabulary.cohort}.columns: "
+                f"{units}: {time.values.name}."
             )
     return recorded
 
 
 def _spelled(index: pd.Index, recorded: words.Recorded, vocabulary: Vocabulary) -> pd.DataFrame:
-    """The columns that are a matter of words, and age."""
+    """Age, and the columns whose values are words."""
     absent = pd.Series(None, index=index, dtype=object)
     slots = {name: recorded.slots.get(name, absent) for name in (*LENIENT, "age_years", "site", "chemotherapy")}
     patients = pd.DataFrame({"patient_id": index.astype(str)}, index=index)

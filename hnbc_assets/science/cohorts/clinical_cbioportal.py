@@ -3,9 +3,9 @@
 Belongs here: which of the portal's columns answers which question. Does not: spellings (clinical_words), which
 endpoints are impossible (endpoints), fetching (sources/cbioportal).
 
-Oestrogen receptor is by immunohistochemistry where the study has that (METABRIC's ER_IHC before its ER_STATUS). PFS of
-a TCGA study is TCGA-CDR's progression-free interval (Liu et al. 2018, 10.1016/j.cell.2018.02.052). A study that gives
-no DSS but says what patients died of (METABRIC) has its DSS from that.
+Immunohistochemistry decides oestrogen receptor status where the study has it (METABRIC's ER_IHC before its ER_STATUS).
+PFS of a TCGA study is TCGA-CDR's progression-free interval (Liu et al. 2018, 10.1016/j.cell.2018.02.052). Where a study
+gives no DSS but says what patients died of (METABRIC), DSS is derived from that.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def record(clinical: pd.DataFrame, vocabulary: Vocabulary) -> Recorded:
 
 
 def _died_of(vital: object) -> str | None:
-    """An event where the patient died of the disease."""
+    """event for a death of the disease, censored for another death or one alive."""
     said = str(vital).lower()
     return {"died of disease": "event", "died of other causes": "censored"}.get(
         said, "censored" if _alive(said) == "alive" else None
@@ -70,7 +70,7 @@ def _died_of(vital: object) -> str | None:
 
 
 def _alive(vital: str | None) -> str | None:
-    """alive or dead, to catch a death of one who is alive."""
+    """alive or dead, to find deaths of patients who are recorded alive."""
     said = (vital or "").lower()
     if said in ("living", "alive"):
         return "alive"
@@ -78,7 +78,7 @@ def _alive(vital: str | None) -> str | None:
 
 
 def _first(clinical: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
-    """The first of several columns that says something, patient by patient; named after those that there are."""
+    """The first of several columns that has a value, patient by patient; named after those that exist."""
     found = column(clinical, names[0]).map(text)
     for name in names[1:]:
         found = found.where(found.notna(), column(clinical, name).map(text))

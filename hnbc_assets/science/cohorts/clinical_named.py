@@ -40,7 +40,7 @@ SLOTS = (*NAMES, *(f"{endpoint}_{part}" for endpoint in ENDPOINTS for part in ("
 
 
 def is_slot(name: str) -> bool:
-    """Whether `columns` of a cohort may have it: what a patient has, an endpoint's time in some unit, its event."""
+    """Whether a cohort's `columns` may name it: a column of patients, an endpoint's time in some unit, its event."""
     return name in SLOTS
 
 
@@ -84,7 +84,7 @@ def record(clinical: pd.DataFrame, columns: Mapping[str, str] | None, vocabulary
         event = _named(clinical, known, columns.get(f"{endpoint}_event"), names)
         if time is not None and event is not None:
             recorded.times[endpoint] = time
-            recorded.endpoints[endpoint] = (in_days(time.said, time.unit), vocabulary.event(endpoint, event))
+            recorded.endpoints[endpoint] = (in_days(time.values, time.unit), vocabulary.event(endpoint, event))
     return recorded
 
 

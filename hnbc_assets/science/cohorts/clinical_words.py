@@ -41,9 +41,9 @@ SILENT = {
 
 @dataclass(frozen=True)
 class Time:
-    """An endpoint's time as the source gives it: the values, in which unit (days, months, years)."""
+    """An endpoint's times as the source gives them, and their unit (days, months or years)."""
 
-    said: pd.Series
+    values: pd.Series
     unit: str
 
 
@@ -74,7 +74,7 @@ def text(value: object) -> str | None:
 
 
 def canonical(value: object) -> str | None:
-    """A value in small letters, a whole number without its decimals (2.0 is 2); None when it says nothing."""
+    """A value in lower case, a whole number without decimals (2.0 is 2); None when it says nothing."""
     said = text(value)
     return None if said is None else re.sub(r"^([+-]?\d+)\.0*$", r"\1", said.lower())
 
@@ -125,7 +125,7 @@ def stage(value: object) -> str | None:
 
 
 def stage_group(stage: object) -> str | None:
-    """0, I, II, III or IV: a stage as `stage` gives it without its subdivision."""
+    """0, I, II, III or IV: a stage as `stage` gives it, without the subdivision."""
     said = text(stage)
     return None if said is None else said.rstrip("ABC")
 

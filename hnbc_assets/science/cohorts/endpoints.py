@@ -3,10 +3,10 @@
 Belongs here: units, what makes an endpoint impossible or implausible, the exclusion of stage IV from progression,
 follow-up. Does not: where times come from (clinical_*.py), models of survival (science/signature).
 
-A plausible time is from half a day (what rounds to a day; the shortest time that hosts give is one) to a hundred years
-(nobody is followed from adulthood for longer). Whether a column's unit is right is seen from all its times together: a
-cohort whose longest follow-up is below 50 "days" was followed for years, and one where many times are beyond a hundred
-years was followed for days or months.
+A plausible time is between half a day (which rounds to a day, the shortest time that hosts give) and a hundred years
+(nobody is followed from adulthood for longer). All times of a column together show whether its unit is right: if the
+longest follow-up is below 50 "days", the times are in a larger unit, and if many times are over a hundred years, they
+are in a smaller one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PROGRESSION = ("pfi", "drfs")
 DAYS_PER = {"days": 1.0, "months": 365.25 / 12, "years": 365.25}
 FATAL = ("os", "dss")
 LEAST_DAYS, MOST_DAYS = 0.5, 36525.0
-LEAST_LONGEST_DAYS = 50.0  # no cohort's longest follow-up is shorter, and none is longer in years
+LEAST_LONGEST_DAYS = 50.0  # every cohort's longest follow-up is over 50 days and under 50 years
 MANY_TIMES, SHARE_BEYOND = 10, 0.1
 
 
@@ -39,18 +39,18 @@ def in_days(time: pd.Series, unit: str) -> pd.Series:
 
 
 def unreadable(time: pd.Series) -> pd.Series:
-    """Of each time that says something but is no number, why it cannot be used; missing elsewhere."""
+    """Why a time cannot be used that is given but is not a number; missing elsewhere."""
     said = time.map(text)
     strange = said.notna() & pd.to_numeric(said, errors="coerce").isna()
-    return ("time is no number (" + said.astype(str) + ")").where(strange, None)
+    return ("time is not a number (" + said.astype(str) + ")").where(strange, None)
 
 
 def suspect_unit(days: pd.Series) -> str | None:
-    """Why an endpoint's times cannot be in the unit in which they were read; None where they can.
+    """Why an endpoint's times cannot be in the unit that they were read in; None if they can.
 
     Parameters
     ----------
-    days : all times of a cohort, in days; judged from ten times on
+    days : all times of a cohort, in days; fewer than ten are not judged
     """
     known = days[days > 0]
     if len(known) < MANY_TIMES:
@@ -79,7 +79,7 @@ def harmonise(
     given : endpoint -> (days, event); event 1 or 0; endpoints of ENDPOINTS that are absent become missing columns
     vital_status : alive or dead, to catch a death of one who is alive
     stage : I … IV with subdivisions
-    unread : endpoint -> of `unreadable`, why a time that was given is no number
+    unread : endpoint -> what `unreadable` gives for its times
 
     Returns
     -------
@@ -101,8 +101,8 @@ def harmonise(
         drop = why.notna() | days.isna() | event.isna()
         columns[f"{endpoint}_days"] = days.mask(drop)
         columns[f"{endpoint}_event"] = event.astype("Float64").mask(drop).astype("boolean")
-        told = (f"{endpoint}: " + why.fillna("")).where(why.notna(), "")
-        reasons = reasons.where(told == "", reasons.where(reasons == "", reasons + "; ") + told)
+        reason = (f"{endpoint}: " + why.fillna("")).where(why.notna(), "")
+        reasons = reasons.where(reason == "", reasons.where(reasons == "", reasons + "; ") + reason)
     frame = pd.DataFrame(columns, index=index)
     frame["endpoint_exclusions"] = reasons.mask(reasons == "", None)
     return frame

@@ -27,8 +27,8 @@ def decide(ihc_word: pd.Series, ihc_score: pd.Series, ish: pd.Series) -> pd.Data
 
     Parameters
     ----------
-    ihc_word, ish : positive, negative, equivocal or indeterminate in any spelling; anything else counts as missing (a
-        cohort whose values are not understood was stopped before: vocabulary)
+    ihc_word, ish : positive, negative, equivocal or indeterminate in any spelling; anything else counts as missing
+        (vocabulary has already stopped a cohort with values that are not understood)
     ihc_score : 0, 1, 2, 3 with or without +
 
     Returns
@@ -52,8 +52,8 @@ def reported(status: pd.Series) -> pd.DataFrame:
 
     Parameters
     ----------
-    status : negative, positive, indeterminate or equivocal (which is indeterminate); what is missing is indeterminate,
-        too, by the rule not_reported
+    status : negative, positive, indeterminate or equivocal (which counts as indeterminate); a missing status counts as
+        indeterminate by the rule not_reported
     """
     frame = pd.DataFrame(None, index=status.index, columns=COLUMNS, dtype=object)
     frame["her2_status"] = status.where(status.notna() & status.ne("equivocal"), "indeterminate")

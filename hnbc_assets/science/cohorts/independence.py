@@ -64,7 +64,7 @@ def _similar(a: pd.DataFrame, b: pd.DataFrame) -> int | None:
     """Patients of a with a twin in b, by their ranks over the same genes."""
     if len(a) < FEWEST_GENES or not a.shape[1] or not b.shape[1]:
         return None
-    correlation = _profiles(a).T @ _profiles(b)  # compared with a limit that no twin and no stranger is near
+    correlation = _profiles(a).T @ _profiles(b)  # rounding is harmless: neither twins nor strangers are near the limit
     return int((correlation.max(axis=1) > SAME_PROFILE).sum())
 
 

@@ -1,7 +1,7 @@
 """Losses: what a cohort would lose if one state of its clinical records took the place of another.
 
-Belongs here: counting patients, follow-up and events that are gone or never came. Does not: how much loss is allowed
-(the study).
+Belongs here: counting patients, follow-up and events that are lost or were never there. Does not: how much loss is
+allowed (the study).
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def losses(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 
 def unfollowed(clinical: pd.DataFrame) -> pd.Series:
-    """Which of GDC's living patients are without any follow-up time.
+    """Which of GDC's living patients have no follow-up time.
 
-    GDC has moved that time from field to field and back; a status stays when its time is lost.
+    GDC has moved this time between fields, and the status stays when the time is lost.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def unfollowed(clinical: pd.DataFrame) -> pd.Series:
 
     Returns
     -------
-    bool by patient_id, one row a living patient: True where there is no time.
+    bool by patient_id, one row per living patient: True where there is no time.
     """
     living = clinical[clinical["vital_status"].str.lower().eq("alive").fillna(False).astype(bool)]
     return living[["days_to_last_follow_up", "days_to_follow_up"]].isna().all(axis=1)

@@ -1,11 +1,11 @@
-"""Vocabulary: from the values that a cohort's records use to what they mean, and what to do about the others.
+"""Vocabulary: what the values in a cohort's records mean, and what happens to those that are not understood.
 
 Belongs here: the order in which a value is understood (the study's own mapping, R's convention for events, the evident
-words), the error for values that are not, and the record of all of them. Does not: the evident words themselves
-(clinical_words), which upstream column holds them (clinical_*.py).
+words), the error for values that are not understood, and the record of all values. Does not: the evident words
+themselves (clinical_words), which upstream column holds them (clinical_*.py).
 
-A mapping of the study takes the place of the evident words: when there is one, every value that occurs must be in it,
-but for those that evidently say nothing (NA, unknown, not evaluated …).
+A mapping of the study replaces the evident words: every value that occurs must then be in it, except those that
+evidently say nothing (NA, unknown, not evaluated …).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SHOWN = 12  # values that an error names
 
 @dataclass(frozen=True)
 class Mappings:
-    """What the study says of a cohort's values, each a value → meaning (see MEANINGS); `event_values` by endpoint."""
+    """The study's own meanings of a cohort's values, value → meaning (see MEANINGS); `event_values` by endpoint."""
 
     her2_values: Mapping[str, str] | None = None
     her2_score_values: Mapping[str, str] | None = None
@@ -46,11 +46,11 @@ class Mappings:
 
 @dataclass
 class Vocabulary:
-    """What one cohort's values mean. `said` gathers how each was understood, for the table `clinical_values`."""
+    """What one cohort's values mean. `understood` collects how each was read, for the table `clinical_values`."""
 
     cohort: str
     mappings: Mappings = field(default_factory=Mappings)
-    said: list[pd.DataFrame] = field(default_factory=list)
+    understood: list[pd.DataFrame] = field(default_factory=list)
 
     def er(self, values: pd.Series) -> pd.Series:
         """positive, negative or indeterminate."""
@@ -65,7 +65,7 @@ class Vocabulary:
         return self._strict("response", values, words.response, "response_values", self.mappings.response_values)
 
     def her2(self, column: str, values: pd.Series) -> pd.Series:
-        """Of a test or a reported status: positive, negative, equivocal or indeterminate."""
+        """positive, negative, equivocal or indeterminate, for a test or a reported status."""
         return self._strict(column, values, words.her2, "her2_values", self.mappings.her2_values)
 
     def her2_score(self, values: pd.Series) -> pd.Series:
@@ -76,9 +76,9 @@ class Vocabulary:
     def event(
         self, endpoint: str, values: pd.Series, evident: Callable[[object], str | None] | None = None
     ) -> pd.Series:
-        """1.0 (event) or 0.0 (censored), NaN where nothing is said.
+        """1.0 (event) or 0.0 (censored), NaN where a value says nothing.
 
-        Values 1 and 2 are understood as R's `Surv` does, 1 censored and 2 an event, when both occur and nothing else.
+        Values 1 and 2 are read as in R's `Surv` (1 censored, 2 event) if both occur and no other value does.
         """
         mapping = self.mappings.event_values.get(endpoint)
         occurring = set(values.map(words.canonical).dropna())
@@ -91,16 +91,16 @@ class Vocabulary:
         )
 
     def lenient(self, column: str, values: pd.Series, evident: Callable[[object], str | None]) -> pd.Series:
-        """Of a column that no result rests on by itself: what is not understood is missing, and recorded as such."""
+        """For a column that no result depends on alone: a value that is not understood is recorded as missing."""
         meanings = values.map(evident).astype(object)
         self._record(column, values, meanings, "evident")
         return meanings
 
     def values(self) -> pd.DataFrame:
-        """One row a column and value that occurs: COLUMNS; `meaning` is missing where the value counts as missing."""
-        if not self.said:
+        """One row per column and value: COLUMNS; `meaning` is missing where the value counts as missing."""
+        if not self.understood:
             return pd.DataFrame(columns=COLUMNS)
-        return pd.concat(self.said, ignore_index=True)[COLUMNS]
+        return pd.concat(self.understood, ignore_index=True)[COLUMNS]
 
     def _strict(
         self,
@@ -111,12 +111,12 @@ class Vocabulary:
         mapping: Mapping[str, str] | None,
         by: str | None = None,
     ) -> pd.Series:
-        """Meanings of values, all of which must be understood.
+        """Meanings of values; every value must be understood.
 
         Raises
         ------
         StudyError
-            If a value is not understood; the message names all that occur, how often, and the setting.
+            If a value is not understood; the message names such values, how often they occur, and the setting.
         """
         understand = evident if mapping is None else _lookup(mapping)
         spoken = values[values.map(words.text).notna()]
@@ -129,7 +129,7 @@ class Vocabulary:
         return meanings
 
     def _record(self, column: str, values: pd.Series, meanings: pd.Series, by: str) -> None:
-        """Keep what each value was taken for; records that hold nothing at all are not told."""
+        """Keep how each value was understood; empty records are left out."""
         held = values.notna()
         table = pd.DataFrame({"value": values[held].map(_shown), "meaning": meanings[held]}).astype(object)
         table["silent"] = values[held].map(words.text).isna()
@@ -143,7 +143,7 @@ class Vocabulary:
         counted.loc[known, "understood_by"] = by
         counted.loc[counted["silent"].astype(bool), "understood_by"] = "says nothing"
         counted["meaning"] = counted["meaning"].where(counted["meaning"].notna(), None)
-        self.said.append(
+        self.understood.append(
             counted.assign(column_name=column, upstream_column=str(values.name or column)).sort_values(
                 ["n_patients", "value"], ascending=[False, True], ignore_index=True
             )
@@ -157,7 +157,7 @@ class Vocabulary:
         strange = counts[counts.index.isin(set(found.loc[found["meaning"].isna(), "value"]))]
         named = ", ".join(f"{value!r} in {n} patients" for value, n in strange.head(SHOWN).items())
         more = f" and {len(strange) - SHOWN} more" if len(strange) > SHOWN else ""
-        # Where numbers are a code that is not known, none of them is suggested to mean what it often does.
+        # For an unknown code of numbers nothing is suggested: a 1 may not mean here what it often means.
         coded = all(value.lstrip("+-").replace(".", "", 1).isdigit() for value in counts.index)
         suggested = dict(found.drop_duplicates("value").set_index("value")["meaning"].dropna())
         entries = [f"{_key(v)}: {'…' if coded else suggested.get(v, '…')}" for v in list(counts.index)[:SHOWN]]
@@ -174,7 +174,7 @@ class Vocabulary:
 
 
 def _lookup(mapping: Mapping[str, str]) -> Callable[[object], str | None]:
-    """A value as it is written in the mapping, else the same in another case or number format (2 and 2.0)."""
+    """Finds a value as the mapping writes it, else in another case or number format (2 and 2.0)."""
     alike: dict[str | None, set[str]] = {}
     for key, meaning in mapping.items():
         alike.setdefault(words.canonical(key), set()).add(meaning)
@@ -188,7 +188,7 @@ def _lookup(mapping: Mapping[str, str]) -> Callable[[object], str | None]:
 
 
 def _shown(value: object) -> str:
-    """A value as it stands in the file; a whole number without its .0."""
+    """A value as the file writes it; a whole number without its .0."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 

@@ -23,7 +23,7 @@ Indices = NDArray[np.intp]
 RELATIVE_PENALTIES = np.logspace(3, -3, 25)
 MIN_LINES = 20
 REFINEMENTS = 2
-TIED = 1e-9  # of the squared error: penalties that differ by less are alike, and the stronger one stays
+TIED = 1e-9  # relative difference of squared errors below which penalties tie; the stronger one is kept
 NEARLY_ALL = 0.2  # share of lines not screened up to which removing them is cheaper than decomposing the rest
 
 
@@ -242,11 +242,11 @@ def _solve_from_the_common_inverse(
 
 
 def _polish(kernel: Array, y: Array, screened: Mask, solution: _Solution) -> None:
-    """Refine each drug's α and b in place, until they solve (K + λI) α + b·1 = y, 1ᵀα = 0 to the last digits.
+    """Refine each drug's α and b in place, until they solve (K + λI) α + b·1 = y, 1ᵀα = 0 to machine precision.
 
-    A decomposition leaves errors of K's condition times the last digit, which differ between machines. Residuals are
-    taken in exact products (Higham 2002, Accuracy and Stability, ch. 12); corrections may be rough, so that those of
-    all drugs come of Cholesky's factor of each.
+    A decomposition leaves errors of K's condition number times machine precision, which differ between machines.
+    Residuals are computed by exact products (Higham 2002, Accuracy and Stability, ch. 12). Corrections need not be
+    exact, so each drug's come from its Cholesky factor.
     """
     from scipy.linalg import cho_factor, cho_solve
 
@@ -257,10 +257,10 @@ def _polish(kernel: Array, y: Array, screened: Mask, solution: _Solution) -> Non
         factors.append((factor, cho_solve(factor, np.ones(len(within)), check_finite=False)))
     for _ in range(REFINEMENTS):
         fitted = product(kernel, solution.alpha) + solution.penalty * solution.alpha + solution.intercept
-        left = np.where(screened, y - fitted, 0.0)
+        residuals = np.where(screened, y - fitted, 0.0)
         total = solution.alpha.sum(axis=0)
         for drug, (known, (factor, ones)) in enumerate(zip(screened.T, factors, strict=True)):
-            solved = cho_solve(factor, left[known, drug], check_finite=False)
+            solved = cho_solve(factor, residuals[known, drug], check_finite=False)
             shift = (solved.sum() + total[drug]) / ones.sum()
             solution.intercept[drug] += shift
             solution.alpha[known, drug] += solved - shift * ones

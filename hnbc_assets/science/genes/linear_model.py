@@ -45,12 +45,12 @@ class Basis:
         found[self.kept] = along
         return found
 
-    def along(self, x: FloatArray) -> FloatArray:
-        """(n_genes, rank): what of the genes x (n_genes, n) lies along each vector, summed in one order always."""
+    def projections(self, x: FloatArray) -> FloatArray:
+        """(n_genes, rank): products of the genes x (n_genes, n) with the basis vectors, always summed in one order."""
         return np.stack([np.einsum("ij,j->i", x, np.ascontiguousarray(vector)) for vector in self.q.T], axis=1)
 
-    def clear(self, x: FloatArray, along: FloatArray) -> FloatArray:
-        """The genes x (n_genes, n) without what lies along the basis."""
+    def residuals(self, x: FloatArray, along: FloatArray) -> FloatArray:
+        """The genes x (n_genes, n) minus their projections on the basis, which are given."""
         part = np.multiply.outer(along[:, 0], self.q[:, 0])
         left = x - part
         for place in range(1, self.rank):
@@ -92,8 +92,8 @@ def orthogonal_basis(design: FloatArray) -> Basis:
 def fit_last_coefficient(x: FloatArray, design: FloatArray) -> LastCoefficient:
     """Ordinary least squares of every gene on the same design; the coefficient of the last column is what is wanted.
 
-    A gene with missing values is fitted to the samples that it was observed in, its degrees of freedom being fewer. One
-    without variance has the effect 0 and the variance 0.
+    A gene with missing values is fitted to the samples that it was observed in, its degrees of freedom being fewer. A
+    gene without variance has effect 0 and variance 0.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def fit_last_coefficient(x: FloatArray, design: FloatArray) -> LastCoefficient:
     for start in range(0, n_genes, rows):
         block = x[start : start + rows]
         _fit_block(block, design, basis, _Part(fits, np.arange(start, start + len(block))))
-        _settle_constant(block, fits, start)
+        _zero_constant_genes(block, fits, start)
     return fits
 
 
@@ -133,22 +133,22 @@ class _Part:
         self.fits.df[at] = df
 
 
-def _settle_constant(x: FloatArray, fits: LastCoefficient, start: int) -> None:
-    """A gene that has one value throughout has no effect and no variance, where least squares leave rounding noise."""
+def _zero_constant_genes(x: FloatArray, fits: LastCoefficient, start: int) -> None:
+    """Set effect and variance of genes with a single value to 0: least squares leave rounding noise there."""
     first, last = x[:, 0], x[:, -1]
-    maybe = np.flatnonzero((first == last) | np.isnan(first) | np.isnan(last))  # a look at all values is for few genes
+    maybe = np.flatnonzero((first == last) | np.isnan(first) | np.isnan(last))  # few genes: only these are read in full
     constant = start + maybe[np.fmax.reduce(x[maybe], axis=1) == np.fmin.reduce(x[maybe], axis=1)]
     for fitted in (fits.effect, fits.variance):
         fitted[constant] = np.where(np.isnan(fitted[constant]), np.nan, 0.0)
 
 
 def _fit_block(x: FloatArray, design: FloatArray, basis: Basis, part: _Part) -> None:
-    in_basis = basis.along(x)
+    in_basis = basis.projections(x)
     complete = np.isfinite(in_basis).all(axis=1)
     all_complete = complete.all()
     here = x if all_complete else x[complete]
     along = in_basis if all_complete else in_basis[complete]
-    residuals = basis.clear(here, along)
+    residuals = basis.residuals(here, along)
     df = x.shape[1] - basis.rank
     squares = np.einsum("ij,ij->i", residuals, residuals)
     to_last = 1 / basis.r[-1, -1]
@@ -169,8 +169,8 @@ def _fit_incomplete(x: FloatArray, design: FloatArray, basis: Basis, part: _Part
     products = (basis.q[:, :, None] * basis.q[:, None, :]).reshape(-1, k * k)
     normal = product(observed.astype(float), products).reshape(-1, k, k)
     well = np.linalg.eigvalsh(normal)[:, 0] > 1e-3
-    along = np.linalg.solve(normal[well], basis.along(values[well])[..., None])[..., 0]
-    residuals = np.where(observed[well], basis.clear(values[well], along), 0.0)
+    along = np.linalg.solve(normal[well], basis.projections(values[well])[..., None])[..., 0]
+    residuals = np.where(observed[well], basis.residuals(values[well], along), 0.0)
     df = observed[well].sum(axis=1) - k
     to_last = 1 / basis.r[-1, -1]
     inverse_corner = np.linalg.inv(normal[well])[:, -1, -1]
@@ -186,9 +186,9 @@ def _fit_one(x: FloatArray, observed: BoolArray, design: FloatArray) -> tuple[fl
         return np.nan, np.nan, np.nan, 0.0
     basis = orthogonal_basis(design[observed])
     y = x[observed]
-    along = basis.along(y[None, :])
+    along = basis.projections(y[None, :])
     df = len(y) - basis.rank
-    variance = float((basis.clear(y[None, :], along) ** 2).sum() / df) if df > 0 else np.nan
+    variance = float((basis.residuals(y[None, :], along) ** 2).sum() / df) if df > 0 else np.nan
     if basis.kept[-1] != design.shape[1] - 1:
         return np.nan, np.nan, variance, float(df)
     to_last = 1 / basis.r[-1, -1]

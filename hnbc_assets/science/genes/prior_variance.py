@@ -100,8 +100,8 @@ def _trend(average: FloatArray, usable: NDArray[np.bool_], e: FloatArray, n_spli
     finite = np.where(np.isnan(average), np.median(average[usable]), average)
     basis = natural_spline(finite, finite[usable], n_splines)
     fit = orthogonal_basis(basis[usable])
-    left = fit.clear(e[None, :], fit.along(e[None, :]))
-    spread = float((left**2).sum() / (len(e) - fit.rank))
+    residuals = fit.residuals(e[None, :], fit.projections(e[None, :]))
+    spread = float((residuals**2).sum() / (len(e) - fit.rank))
     return (basis * fit.coefficients(e)).sum(axis=1), spread
 
 

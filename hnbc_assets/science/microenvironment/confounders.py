@@ -25,7 +25,7 @@ def confounders_of(
     min_genes: int,
     min_coverage: float,
 ) -> pd.DataFrame:
-    """One row an included patient: patient_id, er_status (positive, negative or missing), purity (mean z, in sd).
+    """One row per included patient: patient_id, er_status (positive, negative or missing), purity (mean z, in sd).
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ def confounders_of(
 def covariates(confounders: pd.DataFrame, cohort_id: str) -> pd.DataFrame | None:
     """The confounders of a cohort that are known and differ, patients × k; None where there is none.
 
-    As numbers: er_status is 1 where positive and 0 where negative. Patients with one of them missing are left out of
-    adjusted comparisons.
+    er_status is coded 1 for positive and 0 for negative. Patients with one of them missing are left out of adjusted
+    comparisons.
     """
     own = confounders[confounders["cohort_id"] == cohort_id].set_index("patient_id")
     own = own.assign(er_status=own["er_status"].map(ER).astype(float))

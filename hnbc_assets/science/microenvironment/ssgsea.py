@@ -125,7 +125,7 @@ def _score_block(block: FloatArray, sets: _Membership, alpha: float) -> FloatArr
 
 
 def _power(rank: FloatArray, alpha: float) -> FloatArray:
-    """rank^alpha; the usual alpha by roots, which every machine takes alike."""
+    """rank^alpha; the usual alpha by square roots, which are the same on every machine."""
     return np.sqrt(np.sqrt(rank)) if alpha == 0.25 else rank**alpha
 
 

@@ -1,9 +1,9 @@
-"""The LASSO's coefficients to the last digits: what coordinate descent leaves to be done.
+"""The LASSO's coefficients to machine precision, from coordinate descent's solution.
 
 Belongs here: Newton's method for the penalised Cox model on a known active set. Does not: finding that set (lasso).
 
-Coordinate descent stops when its steps are small, and where it stops depends on the machine. With the genes that enter,
-and their signs, known, the penalised likelihood is smooth, and its maximum is found to machine precision.
+Coordinate descent stops when its steps are small, and where it stops depends on the machine. Once the genes that enter
+and their signs are known, the penalised likelihood is smooth, and its maximum can be found to machine precision.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from hnbc_assets.arithmetic import exp
 from hnbc_assets.science.signature.survival_data import BoolArray, FloatArray
 
 STEPS = 40
-SMALL = 1e-13  # the last step, in the gene's standard deviations; the step is still taken
-ROUNDS = 10  # of genes leaving or entering
-SLACK = 1e-6  # of the penalty, by which the score of a gene left out may exceed it
-LARGEST = 600.0
+SMALL = 1e-13  # a smaller step of the standardised coefficients is the last
+ROUNDS = 10  # in each of which genes leave or enter
+SLACK = 1e-6  # share of the penalty by which the score of a gene left out may exceed it
+LARGEST = 600.0  # linear predictor, below where its exponential overflows
 
 
 def polished(x: FloatArray, time: FloatArray, event: BoolArray, found: FloatArray, penalty: float) -> FloatArray:
     """The maximum of log partial likelihood / n − penalty · Σ|coefficient|, ties by Breslow, near what was found.
 
-    A gene whose coefficient crosses zero leaves; one that is left out and whose score exceeds the penalty enters
-    (Karush, Kuhn & Tucker's conditions; Simon et al. 2011, 10.18637/jss.v039.i05). Where that does not settle, or the
-    active genes are linearly dependent, the coefficients are returned as they were found.
+    A gene leaves if its coefficient crosses zero, and enters if its score exceeds the penalty (Karush, Kuhn & Tucker's
+    conditions; Simon et al. 2011, 10.18637/jss.v039.i05). If this does not settle, or the active genes are linearly
+    dependent, `found` is returned unchanged.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def polished(x: FloatArray, time: FloatArray, event: BoolArray, found: FloatArra
 def _maximum(
     x: FloatArray, last: np.ndarray, event: BoolArray, start: FloatArray, pull: FloatArray
 ) -> FloatArray | None:
-    """Where the score per patient equals `pull` (n_genes,), by Newton's method from `start`; None if it is lost."""
+    """Where the score per patient equals `pull` (n_genes,), by Newton's method from `start`; None if not found."""
     if not len(start):
         return start
     beta, before = start.copy(), np.inf
@@ -96,7 +96,7 @@ def _predictor(x: FloatArray, beta: FloatArray) -> FloatArray:
 
 
 def _hazards(predictor: FloatArray, last: np.ndarray, event: BoolArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """(n,) each, patients by falling time: relative hazard, its sum over the risk set, cumulated baseline hazard."""
+    """(n,) each, patients by decreasing time: relative hazard, its sum at risk, cumulative baseline hazard."""
     relative = exp(predictor - predictor.max())
     at_risk = np.cumsum(relative)[last]
     from_the_end = np.cumsum((event / at_risk)[::-1])[::-1]
@@ -106,7 +106,7 @@ def _hazards(predictor: FloatArray, last: np.ndarray, event: BoolArray) -> tuple
 
 
 def _residuals(predictor: FloatArray, last: np.ndarray, event: BoolArray) -> FloatArray:
-    """(n,) martingale residuals: whether the event happened, less how much of it was to be expected."""
+    """(n,) martingale residuals: observed minus expected events."""
     relative, _, cumulated = _hazards(predictor, last, event)
     return event - relative * cumulated
 

@@ -121,7 +121,7 @@ def freeze(path: LassoPath, expression: pd.DataFrame, direction: pd.Series | Non
 def signature_id(table: pd.DataFrame) -> str:
     """Twelve hexadecimal digits that name a signature by its content: genes, coefficients, means, sds.
 
-    The order of rows does not matter; numbers count with the digits that are published.
+    The order of rows does not matter; numbers enter with the digits that are published.
     """
     digits = DIGITS - 1
     lines = sorted(
@@ -191,7 +191,7 @@ def score_within_cohort(
 
 
 def median_cutoff(scores: pd.Series) -> float:
-    """Where groups are cut: the median of the scores, with as many digits as is published."""
+    """The cut-off of the groups: the median of the scores, rounded as it is published."""
     return float(rounded_score(scores.median()))
 
 
