@@ -21,7 +21,6 @@ from hnbc_assets.sources.cbioportal_tables import (
     header_names,
     label,
     read_samples,
-    readable,
     require_known,
     wrong_row,
 )
@@ -49,11 +48,10 @@ def read_expression(
     Raises
     ------
     FormatError
-        The profile is cut short, a row is not as wide as the header, a value is no number; names file and line.
+        The profile is cut short, a row is not as wide as the header, a value is not a number; names file and line.
     """
     path = archived.locate(archive, manifest, PROFILE, "expression profile")
-    with readable(path):
-        symbols, entrez, wanted, values = _read(path, sample_ids)
+    symbols, entrez, wanted, values = _read(path, sample_ids)
     symbol, number = pd.Series(symbols, dtype=object), pd.Series(entrez, dtype=object)
     named = symbol.where(symbol.notna(), "entrez:" + number.fillna("none").astype(str))
     repeat = named.groupby(named).cumcount()
@@ -67,7 +65,7 @@ def read_expression(
 def profiled_samples(archive: Archive, manifest: pd.DataFrame) -> list[str]:
     """The samples that the expression profile has a column for, in its order."""
     path = archived.locate(archive, manifest, PROFILE, "expression profile")
-    with readable(path), archived.open_text(path) as stream:
+    with archived.open_text(path) as stream:
         header = next((line for line in stream if not line.startswith("#")), "")
     return [name for name in header_names(header, path) if name not in NOT_SAMPLES]
 

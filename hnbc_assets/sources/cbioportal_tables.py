@@ -7,9 +7,7 @@ profile, which is too large for this way (cbioportal_profile); what a status mea
 from __future__ import annotations
 
 import re
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,9 +98,9 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
         It cannot be read, lacks a required column, has two of one name, or a row with more or fewer cells than the
         header; names file and line.
     """
-    with readable(path):
-        about = _examine(path, required)
-        with archived.open_text(path) as stream:
+    about = _examine(path, required)
+    with archived.open_text(path) as stream:
+        try:
             table = pd.read_csv(
                 stream,
                 sep="\t",
@@ -113,6 +111,8 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
                 quoting=3,
                 index_col=False,
             )
+        except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+            raise FormatError(f"{label(path)} cannot be read: it ends early, or is damaged. {REMEDY}") from error
     for name in IDS:
         if name in table:
             table[name] = table[name].str.strip()
@@ -156,17 +156,6 @@ def require_known(ids: pd.Series, known: pd.Series, lacks: str, what: str) -> No
             f"{lacks} {len(lost)} of {len(ids)} {what}, e.g. {lost.iloc[0]}: it was cut short, or the two are of "
             f"different studies. {REMEDY}"
         )
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Turn what decompression and pandas say of a file into our own error; the disk's errors pass."""
-    try:
-        yield
-    except (EOFError, zlib.error, pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise FormatError(f"{label(path)} cannot be read: it ends early, or is damaged. {REMEDY}") from error
 
 
 def label(path: Path) -> str:

@@ -1,10 +1,10 @@
 """GDSC (Sanger): drug response and expression of cancer cell lines. For non-commercial use; say so with the results.
 
-Belongs here: which files a release consists of, having them, and both tables joined by cell line. Does not: reading
+Belongs here: which files a release consists of, fetching them, and both tables joined by cell line. Does not: reading
 their formats (gdsc_response, gdsc_expression, gdsc_models), models (science/drugs).
 
-Lines are known by the Sanger model id (SIDM…), COSMIC ids are mapped to it by the passports' model list. A line whose
-COSMIC id is no model's there goes by that id.
+Lines are identified by the Sanger model id (SIDM…); the passports' model list maps COSMIC ids to it. A line whose
+COSMIC id has no model there keeps that id.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ OWN_EXPRESSION, OWN_BYTES = "cell lines' expression, drugs.expression", 2 << 30 
 RESPONSE_FILES = {"8.5": "GDSC2_fitted_dose_response_27Oct23.xlsx"}
 MODELS, GENES = "model_list", "gene_identifiers"
 EXPRESSION_FILES = {RMA: "expression_rma", RNASEQ: "expression_rnaseq"}
-# What lakes have that were filled while the zipped table was still served.
+# The file id of the zipped table in lakes that were filled while it was still served.
 KEPT_BEFORE = r"Cell_line_RMA_.*\.zip"
 # Of release 8.5, as others recorded them: bytes and, of the official workbook and the model list, sha256.
 KNOWN_BYTES: dict[str, tuple[tuple[int, str | None], ...]] = {
@@ -58,11 +58,11 @@ class ScreenedLines:
 
     Attributes
     ----------
-    dose_response : a row a line and drug: line_id and the columns of `gdsc_response.read_responses`
+    dose_response : one row per line and drug: line_id and the columns of `gdsc_response.read_responses`
     expression : genes × line ids, log2; of the lines that were screened
-    lines : a row a line that was screened or has expression: line_id, cell_line_name, cancer_type, cosmic_ids (those of
-        the model, with commas), n_drugs (screened for it), has_expression, used, reason (why not used)
-    kind : "rma" or "rnaseq_tpm": what `expression` was measured by
+    lines : one row per line that was screened or has expression: line_id, cell_line_name, cancer_type, cosmic_ids (of
+        the model, separated by commas), n_drugs (screened for it), has_expression, used, reason (why not used)
+    kind : "rma" or "rnaseq_tpm": how `expression` was measured
     """
 
     dose_response: pd.DataFrame
@@ -72,9 +72,9 @@ class ScreenedLines:
 
 
 def release(client: Client, release: str = "8.5", expression: str = RMA, *, folder: Path | None = None) -> str:
-    """The release that the study names, once every file of it has been seen to be there.
+    """The release that the study names, after a look that every file of it is there.
 
-    A file of the user's own counts by its content: then the word is the release, `+` and that file's.
+    A file of the user's own counts by its content: its release is added after a `+`.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def release(client: Client, release: str = "8.5", expression: str = RMA, *, fold
     UpstreamRefused, UpstreamUnreachable
         If none of the addresses of a file gives it; names them.
     """
-    listed = _listing(client, release, expression, folder)
+    listed = listing(client, None, release, expression, folder=folder)
     for _, one in listed.wanted:
         reach(client, one)
     return listed.release
@@ -106,7 +106,26 @@ def listing(
     StudyError
         If the release is not one whose file names are known here, or a local file cannot be read.
     """
-    return _listing(client, release, expression, folder)
+    if release not in RESPONSE_FILES:
+        raise StudyError(f"GDSC release {release!r} is not known; known are {', '.join(RESPONSE_FILES)}.")
+    workbook = RESPONSE_FILES[release]
+    known = client.addresses
+    wanted = [
+        _wanted(workbook, known.of("gdsc.response", release=release, file=workbook)),
+        _wanted(MODELS, known.of("gdsc.models")),
+    ]
+    if expression != RNASEQ:  # RNA-seq comes with symbols
+        wanted.append(_wanted(GENES, known.of("gdsc.genes")))
+    replies: list[InHand] = []
+    if expression.startswith(FILE):
+        replies.append(_of_the_user(expression, folder))
+    elif expression in EXPRESSION_FILES:
+        wanted.append(_wanted(EXPRESSION_FILES[expression], known.of(f"gdsc.expression_{_word(expression)}")))
+    else:
+        wanted.append(_wanted(expression, (expression,)))
+    order = tuple(one.file_id for one in (*wanted, *replies))
+    word = "+".join([release, *(one.release for one in replies)])
+    return Listing("gdsc", word, tuple((release, one) for one in wanted), tuple(replies), order=order)
 
 
 def fetch(
@@ -118,14 +137,15 @@ def fetch(
     folder: Path | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Archive the files of `listing`; returns their manifest rows, which say of each file which address gave it.
+    """Archive the files of `listing`; returns their manifest rows, which name the address that gave each file.
 
     Raises
     ------
     DownloadsIncomplete
-        Some could not be had from any of their addresses; what came is kept. Also the errors of `listing`.
+        Some could not be fetched from any of their addresses; what came is kept. Also the errors of `listing`.
     """
-    return fetch_listing(client, archive, _listing(client, release, expression, folder), progress=progress)
+    listed = listing(client, archive, release, expression, folder=folder)
+    return fetch_listing(client, archive, listed, progress=progress)
 
 
 def read(archive: Archive, manifest: pd.DataFrame, expression: str = RMA) -> ScreenedLines:
@@ -153,29 +173,6 @@ def read(archive: Archive, manifest: pd.DataFrame, expression: str = RMA) -> Scr
             "maps COSMIC ids to model ids: do its files belong together?"
         )
     return ScreenedLines(dose_response, measured.values[used.to_list()], lines, measured.kind)
-
-
-def _listing(client: Client, release: str, expression: str, folder: Path | None) -> Listing:
-    if release not in RESPONSE_FILES:
-        raise StudyError(f"GDSC release {release!r} is not known; known are {', '.join(RESPONSE_FILES)}.")
-    workbook = RESPONSE_FILES[release]
-    known = client.addresses
-    wanted = [
-        _wanted(workbook, known.of("gdsc.response", release=release, file=workbook)),
-        _wanted(MODELS, known.of("gdsc.models")),
-    ]
-    if expression != RNASEQ:  # RNA-seq comes with symbols
-        wanted.append(_wanted(GENES, known.of("gdsc.genes")))
-    replies: list[InHand] = []
-    if expression.startswith(FILE):
-        replies.append(_of_the_user(expression, folder))
-    elif expression in EXPRESSION_FILES:
-        wanted.append(_wanted(EXPRESSION_FILES[expression], known.of(f"gdsc.expression_{_word(expression)}")))
-    else:
-        wanted.append(_wanted(expression, (expression,)))
-    order = tuple(one.file_id for one in (*wanted, *replies))
-    word = "+".join([release, *(one.release for one in replies)])
-    return Listing("gdsc", word, tuple((release, one) for one in wanted), tuple(replies), order=order)
 
 
 def _word(expression: str) -> str:
@@ -213,8 +210,8 @@ def _read_expression(
     measured = read_expression(path, model_of=model_of, wanted=screened, symbols=symbols)
     if expression in EXPRESSION_FILES and measured.kind != expression:
         raise FormatError(
-            f"{path.name} holds {measured.kind}, while the study has drugs.expression: {expression}. One is not taken "
-            "for the other: change the setting, or the address of the file."
+            f"{path.name} holds {measured.kind}, while the study has drugs.expression: {expression}. One does not "
+            "replace the other: change the setting, or the address of the file."
         )
     return measured
 
@@ -244,7 +241,7 @@ def _cosmic_ids(line: str, cosmic: dict[str, list[str]]) -> str | None:
 def _reasons(table: pd.DataFrame, models: set[str]) -> Iterator[str | None]:
     """Why each line is not used; null where it is."""
     for line, row in table.iterrows():
-        unknown = "; its COSMIC id is no model's in the model list" if str(line).isdigit() else ""
+        unknown = "; its COSMIC id is not in the model list" if str(line).isdigit() else ""
         without = "" if str(line).isdigit() or line in models else "; the model list has no COSMIC id of it"
         if row["used"]:
             yield None

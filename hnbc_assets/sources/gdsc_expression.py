@@ -1,6 +1,6 @@
-"""Expression of GDSC's cell lines, in any of the layouts in which it has been given out.
+"""Expression of GDSC's cell lines, in any of the layouts in which it was published.
 
-Belongs here: telling the layouts apart and reading them, block by block, never a whole file in memory. Does not: which
+Belongs here: recognising the layouts and reading them, block by block, never a whole file in memory. Does not: which
 file the study names and how lines are matched with the screen (gdsc).
 
     ensembl_gene <tab> COSMIC ids            Sanger's RMA of the arrays, log2, by Ensembl gene (releases 6.0 and 7.0)
@@ -14,7 +14,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -34,6 +34,7 @@ MODEL_ID = re.compile(r"SIDM\d+")
 ENSEMBL = re.compile(r"(ENSG\d{11})(?:\.\d+)?(?:_at)?")
 HEADER_ROWS = {RMA: 1, RNASEQ: 4}
 LEAST_WITH_SYMBOL = 0.5
+PACK_AGAIN = "Fetch it again; if it is a file of your own, pack it again with deflate and without a password."
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def read_expression(
     Parameters
     ----------
     path : a text table, plain, gzip or the one fitting member of a zip archive
-    model_of : COSMIC id to model id; a line whose COSMIC id is not among them goes by that
+    model_of : COSMIC id to model id; a line whose COSMIC id is not among them keeps that id
     wanted : line ids to keep; all by default
     symbols : gives Ensembl gene id to symbol, for a table by Ensembl gene
 
@@ -80,7 +81,7 @@ def read_expression(
     Raises
     ------
     FormatError
-        If the file is of none of the layouts, is cut off, or less than half of its genes have a symbol.
+        The file has none of the layouts, is cut off, or less than half of its genes have a symbol.
     """
     with _opened(path) as blocks:
         stream = _lines_of(path, blocks)
@@ -95,7 +96,7 @@ def read_expression(
             names += genes
             parts.append(values)
     if not names:
-        raise FormatError(f"{path.name} ends after its header: truncated. Delete it and fetch it again.")
+        raise FormatError(f"{path.name} ends after its header: truncated. {archived.REMEDY}")
     values = np.concatenate(parts)
     del parts
     index = _symbols(path, names, layout, symbols)
@@ -107,12 +108,12 @@ def read_expression(
 
 
 def layout_of(name: str, line: bytes, model_of: Mapping[str, str]) -> Layout:
-    """What a file's first line says of it, by the COSMIC ids' models.
+    """The layout that a file's first line shows; COSMIC ids become model ids.
 
     Raises
     ------
     FormatError
-        It is of none of the layouts known here.
+        It has none of the layouts known here.
     """
     header = line.decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n")
     separator = "\t" if "\t" in header else ","
@@ -132,7 +133,7 @@ def layout_of(name: str, line: bytes, model_of: Mapping[str, str]) -> Layout:
         )
     strange = [cell for at, cell in enumerate(cells[1:], 1) if cell and at not in found and cell != "GENE_title"]
     if strange:
-        raise FormatError(f"{name}: its header names {strange[0]!r} among the lines, which is no id of one.")
+        raise FormatError(f"{name}: its header names {strange[0]!r} among the lines, which is not a line's id.")
     columns: dict[int, str] = {}
     seen: set[str] = set()
     for at, upstream in found.items():
@@ -151,8 +152,7 @@ def _parsed(path: Path, block: bytes, layout: Layout, columns: list[int]) -> tup
         expected = (layout.n_columns - 1) * len(block.splitlines())
         if block.count(layout.separator.encode()) != expected:
             raise FormatError(
-                f"{path.name}: not every row has the {layout.n_columns} cells of the header: cut off? Delete the file "
-                "and fetch it again."
+                f"{path.name}: not every row has the {layout.n_columns} cells of the header: cut off? {archived.REMEDY}"
             )
     names = [str(at) for at in range(layout.n_columns)]
     kind = pl.Float32 if layout.kind == RNASEQ else pl.Float64
@@ -170,17 +170,17 @@ def _parsed(path: Path, block: bytes, layout: Layout, columns: list[int]) -> tup
     except pl.exceptions.PolarsError as error:
         start = block[:60].decode("utf-8", "replace")
         raise FormatError(
-            f"{path.name}: a row from {start!r} on cannot be read: it has a value that is no number, or other than the "
-            f"{layout.n_columns} cells of the header. Delete the file and fetch it again."
+            f"{path.name}: a row from {start!r} on cannot be read: it has a value that is not a number, or other than "
+            f"the {layout.n_columns} cells of the header. {archived.REMEDY}"
         ) from error
-    values = np.empty((len(table), 0))  # of no columns polars would lose the rows
+    values = np.empty((len(table), 0))  # polars loses the rows of a table without columns
     if columns:
         values = table.select(list(map(str, columns))).to_numpy()
     if np.isinf(values).any():
-        raise FormatError(f"{path.name}: an expression value is infinite. Delete the file and fetch it again.")
+        raise FormatError(f"{path.name}: an expression value is infinite. {archived.REMEDY}")
     if layout.kind == RNASEQ:
         if (values < 0).any():
-            raise FormatError(f"{path.name}: a value is negative, which no TPM is: are they logarithms already?")
+            raise FormatError(f"{path.name}: a value is negative, which a TPM never is: are they logarithms already?")
         values = log2(values.astype(float) + 1).astype(np.float32)
     return table["0"].to_list(), values
 
@@ -206,42 +206,56 @@ def _symbols(
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Iterator[bytes]]:
-    """A file's bytes piece by piece: plain, gzip, or of a zip archive's member that is a table of expression."""
+    """A file's bytes piece by piece: plain, gzip, or those of a zip archive's member that is a table of expression."""
     if not zipfile.is_zipfile(path):
         yield archived.chunks(path, BLOCK_BYTES)
         return
-    try:
-        with zipfile.ZipFile(path) as packed, packed.open(_member(path, packed.namelist())) as member:
-            yield _pieces(member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise FormatError(f"{path.name} cannot be unpacked ({error}). Delete it and fetch it again.") from error
+    with ExitStack() as opened:
+        try:
+            packed = opened.enter_context(zipfile.ZipFile(path))
+            member = opened.enter_context(packed.open(_member(path, packed.infolist())))
+        except (zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: a member that needs a password
+            raise _not_unpacked(path, error) from error
+        yield _pieces(path, member)
 
 
-def _member(path: Path, names: list[str]) -> str:
-    """The member to read: the only table, or of several the one of TPM."""
-    tables = [name for name in names if name.lower().endswith((".txt", ".csv", ".tsv"))]
-    fitting = tables if len(tables) == 1 else [name for name in tables if "tpm" in name.lower().rsplit("/", 1)[-1]]
-    if len(fitting) != 1:
-        raise FormatError(f"{path.name}: which of its members is the lines' expression cannot be told: {_some(names)}.")
-    return fitting[0]
+def _member(path: Path, members: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
+    """The member to read: the only table, or the TPM table if there are several."""
+    tables = [one for one in members if one.filename.lower().endswith((".txt", ".csv", ".tsv"))]
+    if len(tables) > 1:
+        tables = [one for one in tables if "tpm" in one.filename.lower().rsplit("/", 1)[-1]]
+    if len(tables) != 1:
+        found = ", ".join(one.filename for one in members[:6]) or "none"
+        raise FormatError(f"{path.name}: which of its members is the lines' expression is not clear: {found}.")
+    if tables[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise FormatError(f"{path.name}: {tables[0].filename} is packed by another method than deflate. {PACK_AGAIN}")
+    return tables[0]
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:6]) or "none"
-
-
-def _pieces(member: IO[bytes]) -> Iterator[bytes]:
-    while piece := member.read(BLOCK_BYTES):
+def _pieces(path: Path, member: IO[bytes]) -> Iterator[bytes]:
+    while True:
+        try:
+            piece = member.read(BLOCK_BYTES)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise _not_unpacked(path, error) from error
+        if not piece:
+            return
         yield piece
+
+
+def _not_unpacked(path: Path, error: Exception) -> FormatError:
+    return FormatError(f"{path.name} cannot be unpacked ({error}). {PACK_AGAIN}")
 
 
 def _lines_of(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """A file's lines, with their ends."""
     rest = b""
     for piece in pieces:
-        *lines, rest = (rest + piece).splitlines(keepends=True) or [b""]  # the last may be whole: it waits all the same
+        *lines, rest = (rest + piece).splitlines(keepends=True) or [
+            b""
+        ]  # the last may be whole; it waits for the next piece
         if len(rest) > LONGEST_LINE:
-            raise FormatError(f"{path.name} has a line of more than {LONGEST_LINE // 2**20} MiB: this is no table.")
+            raise FormatError(f"{path.name} has a line of more than {LONGEST_LINE // 2**20} MiB: this is not a table.")
         yield from lines
     if rest:
         yield rest

@@ -58,11 +58,11 @@ def release(client: Client | None, locations: Iterable[str], *, folder: Path | N
     StudyError, UpstreamUnreachable, UpstreamRefused, DamagedDownload
         As `fetch`.
     """
-    return _listing(client, None, locations, folder).release
+    return listing(client, None, locations, folder=folder).release
 
 
 def listing(
-    client: Client | None, archive: Archive, locations: Iterable[str], *, folder: Path | None = None
+    client: Client | None, archive: Archive | None, locations: Iterable[str], *, folder: Path | None = None
 ) -> Listing:
     """The lists as they are now, each once; their location, without secrets, is file id and address.
 
@@ -73,6 +73,7 @@ def listing(
     Parameters
     ----------
     client : may be None when all lists are local
+    archive : whose copy an error names when an address cannot be reached; None for no such hint
     locations : https addresses, and `file:PATH` as the study has it
     folder : where relative paths start; default the working directory
 
@@ -81,12 +82,8 @@ def listing(
     StudyError
         A local list cannot be read, or two addresses differ in nothing but secrets.
     UpstreamUnreachable, UpstreamRefused, DamagedDownload
-        An address without version could not be had.
+        An address without version could not be fetched.
     """
-    return _listing(client, archive, locations, folder)
-
-
-def _listing(client: Client | None, archive: Archive | None, locations: Iterable[str], folder: Path | None) -> Listing:
     locations = tuple(dict.fromkeys(locations))
     order = tuple(redacted(location) for location in locations)
     if len(set(order)) < len(order):
@@ -124,9 +121,9 @@ def fetch(
     Raises
     ------
     DownloadsIncomplete
-        Some could not be had; what came is kept. Also the errors of `listing`.
+        Some could not be fetched; what came is kept. Also the errors of `listing`.
     """
-    return fetch_listing(client, archive, _listing(client, archive, locations, folder), progress=progress)
+    return fetch_listing(client, archive, listing(client, archive, locations, folder=folder), progress=progress)
 
 
 def read_gmt(path: Path) -> dict[str, list[str]]:
@@ -267,8 +264,8 @@ def _read_delimited(path: Path) -> pd.DataFrame:
     """A table as text, separated by tabs, semicolons or commas, whichever its header has most of."""
     with archived.open_text(path) as stream:
         header = stream.readline()
-        separator = max("\t,;", key=header.count)
-        stream.seek(0)
+    separator = max("\t,;", key=header.count)
+    with archived.open_text(path) as stream:
         reader = csv.reader(stream, delimiter=separator)
         try:
             names = [name.strip() for name in next(reader, [])]

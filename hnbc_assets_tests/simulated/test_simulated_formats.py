@@ -211,7 +211,7 @@ def test_the_screen_holds_the_responses_that_were_drawn(world, archive, screen):
 def test_lines_and_their_expression_overlap_but_do_not_coincide(archive, screen):
     lines = gdsc.read(archive, screen).lines.set_index("line_id")
     assert lines.reason.dropna().to_dict() == {
-        "9999998": "not screened; its COSMIC id is no model's in the model list",
+        "9999998": "not screened; its COSMIC id is not in the model list",
         "SIDM00000": "no expression",
         "SIDM00001": "no expression",
         "SIDM99999": "not screened",

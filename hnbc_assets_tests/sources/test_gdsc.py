@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hnbc_assets.errors import FormatError, StudyError, UpstreamRefused
-from hnbc_assets.sources import gdsc
+from hnbc_assets.sources import gdsc, gdsc_expression
 from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.gdsc_expression import read_expression
 from hnbc_assets.sources.gdsc_models import read_models, read_symbols
@@ -46,12 +46,26 @@ def book(path, rows, header):
     return path
 
 
-def zipped(**members):
+def zipped(method=zipfile.ZIP_DEFLATED, **members):
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+    with zipfile.ZipFile(stream, "w", method) as packed:
         for name, text in members.items():
             packed.writestr(name, text)
     return stream.getvalue()
+
+
+def damaged_in_its_data(content):
+    """A zip archive of one member, with a byte of its packed data changed."""
+    at = content.index(b"a.txt") + len("a.txt") + 10
+    return content[:at] + bytes([content[at] ^ 255]) + content[at + 1 :]
+
+
+def with_a_password(content):
+    """A zip archive of one member that both its headers call encrypted."""
+    content = bytearray(content)
+    content[6] |= 1
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(content)
 
 
 def written(path, content):
@@ -188,23 +202,39 @@ def test_rna_seq_is_log2_of_tpm_of_the_lines_that_are_wanted(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("a.txt", "gene\t1\t2\nA\t1\t2\n", r"its header is \['gene', '1', '2'\]. Understood are ensembl_gene"),
         ("a.txt", MATRIX[: MATRIX.index("\n") + 1], "ends after its header"),
         ("a.txt", MATRIX + "ENSG00000000003\t1\n", "not every row has the 4 cells"),
-        ("a.txt", MATRIX.replace("\t5\t", "\tfive\t"), "a value that is no number"),
+        ("a.txt", MATRIX.replace("\t5\t", "\tfive\t"), "a value that is not a number"),
         ("a.txt", MATRIX.replace("ENSG0", "ENST0"), "0% have a symbol"),
         ("a.txt", MATRIX.replace("683665", "A375"), "names 'A375' among the lines"),
         ("a.gz", gzip.compress(MATRIX.encode() * 50, mtime=0)[:80], "a.gz"),
         ("a.zip", b"PK\x03\x04" + b"0" * 50, "its header is"),
-        ("a.zip", zipped(**{"a_tpm.csv": "", "b_tpm.csv": ""}), "cannot be told: a_tpm.csv, b_tpm.csv"),
-        ("a.csv", "model_id,,,SIDM00001\n,,,\n,,,\n,,,\nONE,,,-1\n", "negative, which no TPM is"),
+        ("a.zip", zipped(**{"a_tpm.csv": "", "b_tpm.csv": ""}), "not clear: a_tpm.csv, b_tpm.csv"),
+        ("a.zip", damaged_in_its_data(zipped(**{"a.txt": MATRIX})), "cannot be unpacked .*pack it again"),
+        ("a.zip", with_a_password(zipped(**{"a.txt": MATRIX})), "cannot be unpacked .*password"),
+        ("a.zip", zipped(zipfile.ZIP_LZMA, **{"a.txt": MATRIX}), "a.txt is packed by another method than deflate"),
+        ("a.csv", "model_id,,,SIDM00001\n,,,\n,,,\n,,,\nONE,,,-1\n", "negative, which a TPM never is"),
     ],
 )
-def test_what_is_wrong_with_expression_is_told(tmp_path, name, content, told):
-    with pytest.raises(FormatError, match=told):
+def test_what_is_wrong_with_expression_is_said(tmp_path, name, content, message):
+    with pytest.raises(FormatError, match=message):
         expression(written(tmp_path / name, content))
+
+
+def test_an_error_of_the_reader_is_not_taken_for_damage_of_the_zip_archive(tmp_path):
+    """What the genes' symbols raise while an archive is open reaches the caller as it is."""
+
+    def symbols():
+        raise EOFError("of another file")
+
+    path = written(tmp_path / "a.zip", zipped(**{"a.txt": MATRIX}))
+    with pytest.raises(EOFError, match="of another file"):
+        read_expression(path, model_of={}, symbols=symbols)
+    with pytest.raises(EOFError, match="of another file"), gdsc_expression._opened(path):
+        raise EOFError("of another file")
 
 
 def test_what_became_of_every_line_is_told(tmp_path, archived):
@@ -220,7 +250,7 @@ def test_what_became_of_every_line_is_told(tmp_path, archived):
     columns = ["line_id", "cell_line_name", "cancer_type", "n_drugs", "cosmic_ids", "used", "reason"]
     lines = found.lines[columns].astype(object)
     assert lines.where(lines.notna(), None).to_numpy().tolist() == [
-        ["77", None, None, 0, "77", False, "not screened; its COSMIC id is no model's in the model list"],
+        ["77", None, None, 0, "77", False, "not screened; its COSMIC id is not in the model list"],
         ["SIDM00001", "A", "Breast Carcinoma", 2, "683665, 907284", True, None],
         ["SIDM00002", "B", "Melanoma", 1, "905950", True, None],
         ["SIDM00009", "D", "Glioma", 1, None, False, "no expression; the model list has no COSMIC id of it"],
