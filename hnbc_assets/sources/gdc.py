@@ -40,7 +40,7 @@ __all__ = [
 
 SOURCE = "gdc"
 BIOTAB_FILE_IDS = {"TCGA-BRCA": "8162d394-8b64-4da2-9f5b-d164c54b9608"}
-# The Clinical Data Resource is a publication's supplement: not in the index, and not to change (seen in 2026).
+# The Clinical Data Resource is a publication's supplement: not in the index, not expected to change (seen in 2026).
 CDR_STATED = {"size_bytes": 2945129, "md5": "a4591b2dcee39591f59e5e25a6ce75fa"}
 SUFFIXES = {"star": "tsv", "maf": "maf.gz", "biotab": "txt", "cdr": "xlsx"}
 
@@ -153,7 +153,7 @@ def listing(
     if endpoints == "tcga_cdr":
         path = f"{project}/cdr/{CDR_FILE_ID}.xlsx"
         url, *others = addresses(client, f"data/{CDR_FILE_ID}")
-        stated: Any = {} if client.upstream == "simulated" else CDR_STATED  # simulated patients, simulated survival
+        stated: Any = {} if client.upstream == "simulated" else CDR_STATED  # there survival is simulated too
         wanted.append(Wanted(CDR_FILE_ID, url, path, content="xlsx", others=tuple(others), **stated))
     if previous is not None:
         present = {one.file_id for one in wanted}
@@ -199,7 +199,7 @@ def fetch(
     UpstreamChanged
         Another field is gone, GDC warns, or the release changed meanwhile.
     DownloadsIncomplete
-        Some files could not be had, or the curated survival is not the known file; the others are kept.
+        Some files could not be fetched, or the curated survival is not the known file; the others are kept.
     """
     listed = listing(
         client,
@@ -216,12 +216,12 @@ def fetch(
     except DownloadsIncomplete as error:
         if not isinstance(error.failures.get(CDR_FILE_ID), ChecksumMismatch):
             raise
-        told = (
+        message = (
             f"{error} The survival of the TCGA Clinical Data Resource at GDC is not the known file of "
             f"{CDR_STATED['size_bytes']:,} bytes, md5 {CDR_STATED['md5']}: find out what changed. "
             "With `endpoints: api` the cohort does without it."
         )
-        raise DownloadsIncomplete(told, error.failures) from error
+        raise DownloadsIncomplete(message, error.failures) from error
     if (now := release(client)) != listed.release:
         raise UpstreamChanged(
             f"GDC moved from release {listed.release} to {now} during the ingest. Run again: files are kept."
@@ -250,13 +250,13 @@ def searches(project: str, mutations: bool) -> dict[str, gdc_api.Filter]:
 
 
 def biotab_by_name(project: str) -> gdc_api.Filter:
-    """The search for a project's biotab of patients by its name, where it is not there under the id known."""
+    """The search by name for a project's biotab of patients, for when nothing has the known id."""
     of_project, is_open = equals("cases.project.project_id", project), equals("access", "open")
     return all_of(of_project, is_open, equals("file_name", biotab_name(project)))
 
 
 def biotab_name(project: str) -> str:
-    """What the biotab of a TCGA project's patients is called."""
+    """The file name of the biotab of a TCGA project's patients."""
     return f"nationwidechildrens.org_clinical_patient_{project.rpartition('-')[2].lower()}.txt"
 
 

@@ -24,12 +24,12 @@ LONGEST_ADDRESS = 4000  # characters; GDC answers 414 to addresses that are too 
 
 
 def addresses(client: Client, path: str) -> tuple[str, ...]:
-    """The addresses of a path of the API, as "status" or "data/ID", in the order to try."""
+    """The addresses of a path of the API ("status", "data/ID"), in the order to try."""
     return tuple(f"{root}/{path}" for root in client.addresses.of("gdc.api"))
 
 
 def address(client: Client, path: str) -> str:
-    """The address where the API itself is asked: the first."""
+    """The first address of a path: where the API itself is asked."""
     return addresses(client, path)[0]
 
 
@@ -165,9 +165,9 @@ def search(
 
 
 def _ask(client: Client, url: str, params: dict[str, str], filters: Filter) -> Reply:
-    """One page: by GET, or by POST of the same parameters where they make the address too long.
+    """One page: by GET, or by POST of the same parameters if they make the address too long.
 
-    The reply's address has all parameters either way: what was asked for is read from there.
+    The reply's address has all parameters either way, because they are read from there later.
     """
     whole = whole_address(url, params)
     if len(whole) <= LONGEST_ADDRESS:

@@ -120,7 +120,7 @@ def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_these(table: pd.DataFrame, clinical: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The table, which has some of the patients: else its ids are written in another way, and all would be lost."""
+    """The table, if it has any of the patients; if not, its ids are written differently and all rows would be lost."""
     if len(clinical) and not table.index.isin(clinical.index).any():
         raise FormatError(
             f"{path.name}: none of its {len(table)} patients ({', '.join(map(str, table.index[:2]))} …) is among the "
@@ -135,7 +135,7 @@ def read_case(case: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     FormatError
-        If a part is not of its type; names file, record and field.
+        If a part has another type; the message names file, record and field.
     """
     shaped(case, CASE, where=str(case.get(WHERE, "GDC's case")), required=("submitter_id",))
     demographic = case.get("demographic") or {}
@@ -182,9 +182,9 @@ def progression(follow_ups: Iterable[Mapping[str, Any]]) -> str | None:
 
 
 def given_treatments(treatments: Iterable[Mapping[str, Any]]) -> str | None:
-    """What was given: agents where they are named, else the kind; not what was not, or of which nothing is known.
+    """What was given: agents where they are named, else the kind. Treatments not given or unknown are left out.
 
-    A treatment whose `treatment_or_therapy` is null or absent is listed, and counts as given.
+    A treatment counts as given if it is listed and its `treatment_or_therapy` is null or absent.
     """
     given = [
         str(t.get("therapeutic_agents") or t.get("treatment_type"))
@@ -224,7 +224,7 @@ def read_biotab(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE)
     except (ValueError, OSError) as error:
         raise FormatError(
-            f"{path.name}: no biotab (tab-separated text, its rows of one length). Fetch it again."
+            f"{path.name}: not a biotab (tab-separated text with rows of equal length). Fetch it again."
         ) from error
     if "bcr_patient_barcode" not in table or len(table) < 2 or not str(table.iloc[1, 0]).startswith("CDE_ID:"):
         raise FormatError(f"{path.name}: no biotab with its three header rows (names, names, CDE_ID:…).")
@@ -244,11 +244,11 @@ def read_cdr(path: Path) -> pd.DataFrame:
     Raises
     ------
     FormatError
-        It is no workbook, no sheet has the columns of the resource, an event is neither 0 nor 1 or a time no number.
+        It is not a workbook, no sheet has the resource's columns, an event is not 0 or 1, or a time is not a number.
     """
     try:
         sheets = pd.read_excel(path, sheet_name=None, engine="calamine")
-    except Exception as error:  # calamine and zip files end in many kinds of errors, none of them this project's
+    except Exception as error:  # calamine and zipfile raise errors of many types
         raise FormatError(f"{path.name}: cannot be read as a workbook (xlsx). Fetch it again.") from error
     for sheet in sheets.values():
         if {"bcr_patient_barcode", *CDR_FIELDS} <= set(sheet.columns):
@@ -259,11 +259,11 @@ def read_cdr(path: Path) -> pd.DataFrame:
 
 
 def _curated(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Times as numbers and events as 0 or 1; brackets and `#N/A` are missing."""
-    silent = table.apply(lambda c: c.isna() | c.astype(str).str.fullmatch(r"\s*(\[.*\]|#N/A|NA)?\s*"))
-    numbers = table.mask(silent).apply(pd.to_numeric, errors="coerce").astype(float)
+    """Times as numbers and events as 0 or 1; brackets and `#N/A` are missing values."""
+    missing = table.apply(lambda c: c.isna() | c.astype(str).str.fullmatch(r"\s*(\[.*\]|#N/A|NA)?\s*"))
+    numbers = table.mask(missing).apply(pd.to_numeric, errors="coerce").astype(float)
     for field, name in CDR_FIELDS.items():
-        wrong = numbers[field].isna() & ~silent[field]
+        wrong = numbers[field].isna() & ~missing[field]
         if not name.endswith("_time"):
             wrong |= numbers[field].notna() & ~numbers[field].isin([0.0, 1.0])
         if wrong.any():
@@ -275,7 +275,7 @@ def _curated(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def _plain_ids(index: pd.Index, path: Path) -> None:
-    """Every row has a patient's id, once and without spaces around it, so that none is lost when tables are joined."""
+    """Check that every row has a patient id, once and without spaces around it, so that joining tables loses no row."""
     for number, name in enumerate(index):
         if not isinstance(name, str) or not name or name != name.strip():
             raise FormatError(f"{path.name}: patient {number + 1} has the id {str(name)[:60]!r}. Fetch it again.")

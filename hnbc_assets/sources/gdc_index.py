@@ -45,7 +45,8 @@ def read_pages(archive: Archive, manifest: pd.DataFrame, kind: str) -> Iterator[
             path = archive.locate(row)
             for number, hit in enumerate(hits(path), start=1):
                 if not isinstance(hit, dict):
-                    raise FormatError(f"{path.name}, record {number}: {str(hit)[:60]!r} is no record. Fetch it again.")
+                    what = f"{path.name}, record {number}: {str(hit)[:60]!r}"
+                    raise FormatError(f"{what} is not a record. Fetch it again.")
                 yield hit | {WHERE: f"{path.name}, record {number}"}
 
 
@@ -86,7 +87,7 @@ def describe_file(kind: str, hit: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     FormatError
-        If the record is not shaped as one of a file, or a file of a patient names no case.
+        If the record does not have the shape of a file's, or a patient's file names no case.
     """
     where = str(hit.get(WHERE, "GDC's index"))
     shaped(hit, FILE, where=where, required=("file_id", "file_name", "md5sum", "file_size"))
@@ -121,7 +122,7 @@ def read_samples(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
     if star["aliquot_id"].isna().any():
         nameless = star.loc[star["aliquot_id"].isna(), "file_id"]
         raise FormatError(
-            f"GDC's index ({_pages(manifest, 'star')}) names no aliquot of {len(nameless)} expression files, as "
+            f"GDC's index ({_pages(manifest, 'star')}) names no aliquot of {len(nameless)} expression files, such as "
             f"{nameless.iloc[0]}. Fetch the index again."
         )
     star = star.assign(version=pd.to_numeric(star["version"], errors="coerce"))

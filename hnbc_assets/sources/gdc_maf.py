@@ -103,12 +103,12 @@ def read_maf(path: Path) -> tuple[bytes, bytes]:
 
 
 def whole_rows(header: bytes, body: bytes, path: Path) -> None:
-    """Nothing, when every row is text of as many cells as the header, and names a gene and a tumour.
+    """Check that every row is text, has as many cells as the header, and names a gene and a tumour.
 
     Raises
     ------
     FormatError
-        Names file and line (from the header on) of the first that is not.
+        If one is not so; the message names file and line (counted from the header).
     """
     names = header.split(b"\t")
     gene, tumour = names.index(b"Hugo_Symbol"), names.index(b"Tumor_Sample_Barcode")
@@ -119,15 +119,15 @@ def whole_rows(header: bytes, body: bytes, path: Path) -> None:
         elif not cells[gene].strip() or not cells[tumour].startswith(b"TCGA-"):
             wrong = f"has {cells[gene]!r} for a gene and {cells[tumour][:30]!r} for a tumour's barcode"
         elif b"\0" in line or b"\r" in line:
-            wrong = "holds characters that no text has"
+            wrong = "contains characters that do not occur in text"
         else:
             continue
-        raise FormatError(f"{path.name}, line {number} from its header on: {wrong}. Fetch it again.")
+        raise FormatError(f"{path.name}, line {number} counted from its header: {wrong}. Fetch it again.")
     try:
         header.decode()
         body.decode()
     except UnicodeDecodeError as error:
-        raise FormatError(f"{path.name}: not all of it is text in UTF-8. Fetch it again.") from error
+        raise FormatError(f"{path.name}: not UTF-8 text throughout. Fetch it again.") from error
 
 
 def parse_rows(header: bytes, bodies: list[bytes]) -> pd.DataFrame:

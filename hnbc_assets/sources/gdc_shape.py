@@ -1,4 +1,4 @@
-"""The shape of GDC's replies: JSON that is read back, and held to what its records may be made of.
+"""The shape of GDC's replies: JSON that is read back, and a check that its records have the expected types.
 
 Belongs here: parsing a stored reply, and a check of types that names file, record and field. Does not: which fields are
 asked for (gdc), what they mean (gdc_clinical, gdc_index).
@@ -16,7 +16,7 @@ from hnbc_assets.errors import FormatError
 
 TEXT, NUMBER, SCALAR = "text", "a number", "a single value"
 DEEPEST = 40
-_ANEW = "Fetch it again (delete the file); if it stays so, GDC has changed its format."
+_REMEDY = "Fetch it again (delete the file); if it stays so, GDC has changed its format."
 
 
 def read_reply(path: Path) -> Any:
@@ -25,13 +25,13 @@ def read_reply(path: Path) -> Any:
     Raises
     ------
     FormatError
-        If it is no JSON, or nested deeper than any reply is.
+        If it is not JSON, or nested more deeply than any reply.
     """
     try:
         reply = json.loads(path.read_bytes())
         _not_too_deep(reply)
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path.name}: this reply of GDC is no whole JSON. {_ANEW}") from error
+        raise FormatError(f"{path.name}: this reply of GDC is not complete JSON. {_REMEDY}") from error
     return reply
 
 
@@ -41,18 +41,18 @@ def hits(path: Path) -> list[Any]:
     Raises
     ------
     FormatError
-        If it is no JSON, or no page.
+        If it is not JSON, or not a page.
     """
     reply = read_reply(path)
     data = reply.get("data") if isinstance(reply, dict) else None
     found = data.get("hits") if isinstance(data, dict) else None
     if not isinstance(found, list):
-        raise FormatError(f"{path.name}: this reply of GDC has no list data.hits. {_ANEW}")
+        raise FormatError(f"{path.name}: this reply of GDC has no list data.hits. {_REMEDY}")
     return found
 
 
 def shaped(record: Any, shape: Mapping[str, Any], *, where: str, required: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The record, which has the shape: parts that are absent or null may be so, others are of their type.
+    """The record, once it is known to have the shape: its parts may be absent or null, else they have their type.
 
     Parameters
     ----------
@@ -63,18 +63,18 @@ def shaped(record: Any, shape: Mapping[str, Any], *, where: str, required: tuple
     Raises
     ------
     FormatError
-        Names file, record, field, what is there and what should be.
+        If it does not; the message names file, record, field, what is there and what should be.
     """
     for path, expected, value in _misshapen(record, shape, ""):
-        raise FormatError(f"{where}: {path or 'the record'} is {_short(value)}, not {expected}. {_ANEW}")
+        raise FormatError(f"{where}: {path or 'the record'} is {_short(value)}, not {expected}. {_REMEDY}")
     for name in required:
         if record.get(name) in (None, "", [], {}):
-            raise FormatError(f"{where}: the record has no {name}. {_ANEW}")
+            raise FormatError(f"{where}: the record has no {name}. {_REMEDY}")
     return record
 
 
 def _misshapen(value: Any, shape: Any, path: str) -> Iterator[tuple[str, str, Any]]:
-    """Every place that is not as the shape says: its path, what is expected, what is there."""
+    """Every place that differs from the shape: its path, what is expected, what is there."""
     if value is None:
         if not path:
             yield path, "a record", value

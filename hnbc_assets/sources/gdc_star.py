@@ -233,7 +233,7 @@ def read_columns(path: Path, columns: list[str]) -> pl.DataFrame:
             path, separator="\t", comment_prefix="#", columns=columns, schema_overrides=types, quote_char=None
         )
     except pl.exceptions.ColumnNotFoundError as error:
-        raise UpstreamChanged(f"{path.name}: this STAR file lacks a column of {', '.join(columns)}.") from error
+        raise UpstreamChanged(f"{path.name}: this STAR file lacks one of the columns {', '.join(columns)}.") from error
     except (pl.exceptions.PolarsError, OSError) as error:
         raise FormatError(
             f"{path.name}: not a STAR gene count file (tab-separated text, rows as long as the header). Fetch it again."
@@ -247,7 +247,7 @@ def _numbers(table: pl.DataFrame, column: str, path: Path) -> pl.Series:
     Raises
     ------
     FormatError
-        If a value is no number, negative or infinite; names gene and value.
+        If a value is not a number, negative or infinite; the message names row and value.
     """
     import polars as pl
 

@@ -1,6 +1,6 @@
 """GDSC's cell lines and genes by their other names: the passports' model list and gene identifiers.
 
-Belongs here: reading these two tables of cellmodelpassports.sanger.ac.uk. Does not: what is joined by them (gdsc).
+Belongs here: reading these two tables of cellmodelpassports.sanger.ac.uk. Does not: the joins that use them (gdsc).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def read_models(path: Path) -> dict[str, str]:
     Raises
     ------
     FormatError
-        If the columns model_id and COSMIC_ID are missing, a COSMIC id is no number, or one is given to two models.
+        If the columns model_id and COSMIC_ID are missing, or a COSMIC id is not a number or is given to two models.
     """
     models: dict[str, str] = {}
     for number, row in _rows(path, ("model_id", "COSMIC_ID")):
@@ -38,7 +38,7 @@ def read_models(path: Path) -> dict[str, str]:
             if models.setdefault(cosmic.removesuffix(".0"), model) != model:
                 raise FormatError(
                     f"{path.name}: COSMIC id {cosmic} is given to {models[cosmic.removesuffix('.0')]} and, in line "
-                    f"{number}, to {model}; which of them the expression is of cannot be told."
+                    f"{number}, to {model}: the model of its expression cannot be determined."
                 )
     if not models:
         raise FormatError(f"{path.name} names no model with a COSMIC id. Delete it and fetch it again.")
@@ -80,8 +80,8 @@ def _rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str
         for row in reader:
             if None in row or None in row.values():
                 raise FormatError(
-                    f"{path.name}: line {reader.line_num} has not the {len(header)} cells of the header: cut off? "
-                    "Delete the file and fetch it again."
+                    f"{path.name}: line {reader.line_num} does not have the {len(header)} cells of the header. "
+                    "Is the file cut off? Delete it and fetch it again."
                 )
             yield reader.line_num, row
     except csv.Error as error:

@@ -1,10 +1,10 @@
 """GDSC's fitted dose responses: a workbook of one sheet, in the official layout (16 columns) or the legacy one (19).
 
-Belongs here: reading either, one fit a line and drug. Does not: which address gave it (gdsc), expression
+Belongs here: reading either, one fit per line and drug. Does not: which address gave it (gdsc), expression
 (gdsc_expression).
 
-The official copy knows a line by SANGER_MODEL_ID and its CANCER_TYPE; the legacy one has COSMIC_ID and TCGA_DESC too,
-or instead.
+The official copy identifies a line by SANGER_MODEL_ID and has its CANCER_TYPE; the legacy one has COSMIC_ID and
+TCGA_DESC in addition or instead.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pandas as pd
 
 from hnbc_assets.errors import FormatError
 
-# What a column is called in either layout; the first that is there.
+# The names that a column may have; the first that is present is used.
 COLUMNS = {
     "model_id": ("SANGER_MODEL_ID",),
     "cosmic_id": ("COSMIC_ID",),
@@ -40,7 +40,7 @@ IDENTIFIERS = ("cosmic_id", "drug_id")
 
 
 def read_responses(path: Path) -> pd.DataFrame:
-    """A row a fit: model_id, cosmic_id (either may be null), cell_line_name, cancer_type, drug_id, drug_name,
+    """One row per fit: model_id, cosmic_id (either may be null), cell_line_name, cancer_type, drug_id, drug_name,
     putative_target, pathway_name, ln_ic50 (ln µM), auc, rmse.
 
     Returns
@@ -50,7 +50,7 @@ def read_responses(path: Path) -> pd.DataFrame:
     Raises
     ------
     FormatError
-        If the workbook has not the columns of either layout, or a value that should be a number is none.
+        If the workbook has the columns of neither layout, or a value that should be a number is not one.
     """
     from python_calamine import CalamineWorkbook
 
@@ -64,7 +64,7 @@ def read_responses(path: Path) -> pd.DataFrame:
         ) from error
     lost = [column for column in REQUIRED if column not in header]
     if not {"SANGER_MODEL_ID", "COSMIC_ID"} & set(header):
-        lost.append("SANGER_MODEL_ID, nor COSMIC_ID")
+        lost.append("SANGER_MODEL_ID and no COSMIC_ID")
     if lost or sheet.height < 2:
         raise FormatError(f"{path.name} has no {lost[0] if lost else 'row'}; its first row is {header[:8]}.")
     given = {name: next((one for one in names if one in header), None) for name, names in COLUMNS.items()}
@@ -72,7 +72,7 @@ def read_responses(path: Path) -> pd.DataFrame:
     with _collector_paused():
         try:
             cells = dict(zip(there, zip(*map(itemgetter(*map(header.index, there)), rows), strict=True), strict=True))
-        except Exception as error:  # calamine's own, and rows of unequal length
+        except Exception as error:  # calamine's own errors, and rows of unequal length
             raise FormatError(
                 f"{path.name}: its sheet cannot be read ({error}). Delete it and fetch it again."
             ) from error
@@ -94,7 +94,7 @@ def read_responses(path: Path) -> pd.DataFrame:
 
 
 def keyed(responses: pd.DataFrame, model_of: Mapping[str, str]) -> pd.DataFrame:
-    """A row a line and drug, by `line_id`: the model id, else that of the COSMIC id, else the COSMIC id itself.
+    """One row per line and drug. `line_id` is the model id, else that of the COSMIC id, else the COSMIC id itself.
 
     A drug name can have several ids (other batches or concentrations); they stay apart. When a line was fitted twice
     for one drug id, the fit with the smallest RMSE is kept, the first of equals; without an RMSE the mean.
@@ -129,7 +129,7 @@ def keyed(responses: pd.DataFrame, model_of: Mapping[str, str]) -> pd.DataFrame:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Without the cyclic garbage collector, which takes most of the time while millions of cells come into being."""
+    """Switch off the cyclic garbage collector: it would take most of the time while millions of cells are created."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -140,12 +140,12 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _by_value(cells: Sequence[object], name: str, column: str, file: str) -> np.ndarray:
-    """A column of text or identifiers, each value read once: such columns have few.
+    """A column of text or identifiers; each distinct value is read once, because there are few.
 
     Raises
     ------
     FormatError
-        If an identifier is no whole number.
+        If an identifier is not a whole number.
     """
     codes, values = pd.factorize(np.array(cells, dtype=object), use_na_sentinel=False)
     read = [_identifier(value) if name in IDENTIFIERS else _text(value) for value in values]
@@ -176,7 +176,7 @@ def _numbers(cells: Sequence[object], column: str, file: str) -> np.ndarray:
     Raises
     ------
     FormatError
-        If a cell is neither a finite number nor empty.
+        If a cell is not empty and not a finite number.
     """
     try:
         numbers = np.array(cells, dtype=float)

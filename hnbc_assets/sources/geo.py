@@ -47,15 +47,15 @@ def release(client: Client, series: str) -> str:
         text = client.get(url, params=params).text
         if date := read_release(text, series):
             return date
-    came = "is a web page" if is_web_page(text.encode()) else "has no last update date"
+    fault = "is a web page" if is_web_page(text.encode()) else "has no last update date"
     raise DamagedDownload(
-        f"GEO's record of {series} ({url}) {came}: the series is not public yet, there is none of that number, or GEO "
-        "is busy. Look at it in a browser, and run again."
+        f"GEO's record of {series} ({url}) {fault}: the series is not public yet, does not exist, or GEO is busy. "
+        "Look at it in a browser, and run again."
     )
 
 
 def read_release(record: str, series: str) -> str | None:
-    """The last update date in a series' record, as YYYY-MM-DD; None where the text is no such record.
+    """The last update date in a series' record, as YYYY-MM-DD; None if the text is not such a record.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def iso_date(text: str) -> str:
     try:
         return datetime.date(int(match[3]), MONTHS.index(match[1]) + 1, int(match[2])).isoformat()
     except ValueError as error:
-        raise FormatError(f"{text!r} is no day of a calendar.") from error
+        raise FormatError(f"{text!r} is not a date of the calendar.") from error
 
 
 def listing(client: Client, archive: Archive, series: str, platform: str) -> Listing:
@@ -87,8 +87,8 @@ def listing(client: Client, archive: Archive, series: str, platform: str) -> Lis
     A series over several platforms has one matrix each, named after both; that name is tried when the plain one
     is refused.
 
-    GEO makes matrices anew without new data: what tells versions apart is the series' date alone, never the bytes. An
-    annotation has no date that could be asked for: it is kept by its platform, once for all series, as it came first.
+    GEO rebuilds matrices without new data, so only the series' date distinguishes versions, never the bytes. An
+    annotation has no date that could be asked for: the first copy is kept under its platform, once for all series.
     """
     from hnbc_assets.sources.archive import Wanted
 
@@ -119,7 +119,7 @@ def read_clinical(archive: Archive, manifest: pd.DataFrame, *, subset: dict[str,
     Parameters
     ----------
     subset : column -> text; only samples whose column contains the text, e.g. {"pam50_class": "Basal"}. The samples of
-        a super-series do not say which of its series they are of
+        a super-series do not say which of its series they belong to
 
     Returns
     -------
@@ -139,7 +139,7 @@ def read_clinical(archive: Archive, manifest: pd.DataFrame, *, subset: dict[str,
         keep = samples[column].fillna("").str.contains(text, regex=False)
         if not keep.any():
             seen = ", ".join(map(repr, samples[column].dropna().unique()[:5]))
-            there = f"values there are {seen}" if seen else "nothing stands there"
+            there = f"values there are {seen}" if seen else "the column is empty"
             series = re.search(r"GSE\d+", text)
             instead = f" For the samples of {series[0]} name it as the source's series." if series else ""
             raise StudyError(f"No sample of {path.name} has {text!r} in {column!r}; {there}.{instead}")
@@ -187,7 +187,8 @@ def read_annotation(path: Path) -> pd.Series:
             cells = line.rstrip("\n").split("\t")
             if len(cells) <= probe or not cells[probe].strip() or cells[probe] in rows:
                 raise FormatError(
-                    f"{path.name}, row {number} of its table: {line[:40]!r} has no probe of its own. Fetch it again."
+                    f"{path.name}, row {number} of its table: {line[:40]!r} names no probe, or one that an earlier row "
+                    "names. Fetch it again."
                 )
             rows[cells[probe]] = cells[symbol].strip() if len(cells) > symbol else ""
         else:

@@ -103,19 +103,19 @@ def _block(lines: bytes, names: list[str], path: Path) -> Block:
         try:
             table = pl.read_csv(lines, has_header=False, schema=schema, separator="\t", null_values=MISSING)
         except pl.exceptions.PolarsError as error:
-            raise FormatError(f"{path.name}: {_no_number(lines, names)}. Fetch it again.") from error
+            raise FormatError(f"{path.name}: {_not_a_number(lines, names)}. Fetch it again.") from error
     if table["ID_REF"].null_count():
         raise FormatError(f"{path.name}: a row of the table names no probe. Fetch it again.")
     return table["ID_REF"].to_numpy(), table.drop("ID_REF").to_numpy()
 
 
 def _whole_lines(lines: bytes, names: list[str], path: Path) -> None:
-    """Every line has a cell for each sample: counted at once, looked at one by one only when the count is wrong.
+    """Check that every line has a cell for each sample; single lines are looked at only if the count of all is wrong.
 
     Raises
     ------
     FormatError
-        Names the probe of the first line that has not.
+        If one does not; the message names its probe.
     """
     tabs = len(names) - 1
     if lines.count(b"\t") == tabs * lines.count(b"\n") and lines.endswith(b"\n"):
@@ -129,8 +129,8 @@ def _whole_lines(lines: bytes, names: list[str], path: Path) -> None:
             )
 
 
-def _no_number(lines: bytes, names: list[str]) -> str:
-    """The first cell that is no number, in words."""
+def _not_a_number(lines: bytes, names: list[str]) -> str:
+    """A description of the first cell that is not a number."""
     for line in lines.decode(errors="replace").splitlines():
         probe, *cells = [cell.strip('"') for cell in line.split("\t")]
         for name, cell in zip(names[1:], cells, strict=False):
@@ -138,4 +138,4 @@ def _no_number(lines: bytes, names: list[str]) -> str:
                 float(cell if cell not in MISSING else "0")
             except ValueError:
                 return f"probe {probe[:40]!r} of sample {name} is {cell[:40]!r}, not a number"
-    return "its table is not numbers by sample"
+    return "a cell of its table is not a number"

@@ -107,12 +107,12 @@ class Client:
     def size(self, url: str) -> int | None:
         """Bytes of a file by HEAD, without its content; None where the host does not say.
 
-        A host may refuse HEAD as such (GEO's does, with 403): only 404 and 410 tell that the file is not there.
+        A host may refuse HEAD as such (GEO's does, with 403): only 404 and 410 mean that the file is not there.
 
         Raises
         ------
         UpstreamRefused
-            The host has not got the file: 404 or 410.
+            The host does not have the file: 404 or 410.
         UpstreamUnreachable
             As `get`.
         """
@@ -192,7 +192,7 @@ class Client:
         TemporaryFailure
             No connection. Failures while reading come as httpx errors.
         UpstreamRefused
-            The host sends elsewhere, where it is not followed.
+            The host redirects to an address that is not followed.
         """
         try:
             response = self._send("GET", url, params=params, headers={"Accept-Encoding": "identity", **(headers or {})})
@@ -232,7 +232,7 @@ class Client:
             response = self._send(method, url, **request)
             try:
                 if method == "HEAD" and self._refuses_head(response.status_code):
-                    return httpx.Response(200, request=response.request)  # it answers no HEAD, so it says nothing
+                    return httpx.Response(200, request=response.request)  # it refuses HEAD: nothing is known
                 self._judge(url, response)
                 body = bytearray()
                 for chunk in response.iter_bytes():
@@ -281,7 +281,7 @@ class Client:
 
     @staticmethod
     def _refuses_head(status: int) -> bool:
-        """Whether a status to HEAD says nothing of the file; 500 may be a host's way to refuse, others may pass."""
+        """Whether a status refuses HEAD and says nothing of the file: 500 may; other server errors are retried."""
         return status >= 400 and status not in GONE_STATUSES | (RETRIED_STATUSES - {500})
 
     @staticmethod

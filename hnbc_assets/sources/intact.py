@@ -1,6 +1,6 @@
-"""Archived bytes and what was recorded of them: hashed several at a time, and set aside where they differ.
+"""Archived files compared with their records: hashed several at a time, and set aside where they differ.
 
-Belongs here: whether files are what their rows say, where other content goes, what becomes of damaged files. Does not:
+Belongs here: whether files are what their rows say, where other content goes, setting damaged files aside. Does not:
 which files there are (archive.py), fetching them again (download.py).
 
     ROOT/damaged/SOURCE/RELEASE/<path>      files that no longer held what was recorded, as they were found
@@ -27,9 +27,9 @@ State = tuple[int, int, int]
 
 
 class Files:
-    """Files under one root folder, each read for its sha256 before it is read from.
+    """Files under one root folder; the sha256 of each is checked before the file is used.
 
-    A file is read for that once, as long as it does not change: an archive is made anew for every step.
+    The check is made once, as long as the file does not change; every step has a new archive and checks again.
     """
 
     def __init__(self, root: Path) -> None:
@@ -113,7 +113,7 @@ def sha256_of(path: Path) -> str | None:
         with path.open("rb") as file:
             while block := file.read(BLOCK_BYTES):
                 digest.update(block)
-    except OSError:  # gone, or a disk that gives no answer for these blocks
+    except OSError:  # gone, or on blocks of a disk that cannot be read
         return None
     return digest.hexdigest()
 
@@ -126,15 +126,15 @@ def hashes(root: Path, paths: Iterable[str]) -> dict[str, str | None]:
 
 
 def place_for(target: Path, sha256: str) -> Path:
-    """Where content is put: at its place or, where other content is, beside it under a name with digits of its digest.
+    """Where content is put: at its place or, if other content is there, beside it with sha256 digits in its name.
 
-    No byte that something may rest on is ever written over.
+    Bytes that something may depend on are never overwritten.
     """
     return target if not target.exists() or sha256_of(target) == sha256 else target.parent / beside(target.name, sha256)
 
 
 def beside(path: str, sha256: str) -> str:
-    """The path of content whose place another has: with the first digits of its sha256 before the suffix."""
+    """The path of content whose place is taken: with the first digits of its sha256 before the suffix."""
     other = PurePosixPath(path)
     return str(other.with_name(f"{other.stem}.{sha256[:12]}{other.suffix}"))
 
@@ -164,4 +164,4 @@ def check_path(path: str) -> None:
     parts = PurePosixPath(path).parts
     safe = bool(parts) and all(re.fullmatch(r"\w[\w .,+\-=@()]{0,200}", part) for part in parts)
     if not safe or path.startswith("/") or "\\" in path:
-        raise UpstreamChanged(f"{path!r} is no file name that the archive takes; nothing was written.")
+        raise UpstreamChanged(f"{path!r} is not a file name that the archive accepts; nothing was written.")

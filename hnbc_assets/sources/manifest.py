@@ -33,7 +33,7 @@ class Manifest:
         return {row["file_id"]: row for row in self.history()}
 
     def history(self) -> list[Row]:
-        """Every line, oldest first: what files were before they were fetched again, too."""
+        """Every line, oldest first, earlier lines of files that were fetched again included."""
         rows: list[Row] = []
         if self.path.exists():
             for line in self.path.read_text(encoding="utf-8").splitlines():

@@ -1,4 +1,4 @@
-"""Pace: hosts that ask for few requests a second are asked no faster, however many threads ask.
+"""Pace: hosts that allow few requests a second are asked no faster, however many threads ask.
 
 Belongs here: which hosts those are, and the wait before a request. Does not: waits after a failure (http.py).
 """
@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-# NCBI asks for at most three requests a second of one client.
+# NCBI allows one client at most three requests a second.
 SECONDS_BETWEEN = {"www.ncbi.nlm.nih.gov": 0.34, "ftp.ncbi.nlm.nih.gov": 0.34}
 
 
@@ -18,7 +18,7 @@ class Pace:
 
     Parameters
     ----------
-    clock : seconds that only grow
+    clock : monotonic, seconds
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -27,7 +27,7 @@ class Pace:
         self._lock = threading.Lock()
 
     def due(self, host: str) -> float:
-        """Seconds to wait before a request to a host that is made after it; the next one then comes later."""
+        """Seconds to wait before a request to a host; reserves that moment, so that the next request waits longer."""
         between = SECONDS_BETWEEN.get(host)
         if between is None:
             return 0.0

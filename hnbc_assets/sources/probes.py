@@ -1,8 +1,8 @@
-"""Probes: which addresses each source asks, and what must stand at the beginning of each answer.
+"""Probes: which addresses each source asks, and what each answer must begin with.
 
-Belongs here: a function a source. Does not: asking and judging (probing.py), reading files whole (the sources).
+Belongs here: one function per source. Does not: asking and judging (probing.py), reading files whole (the sources).
 
-What is held against an answer are the names that the reader of that file needs, taken from the reader where it has
+An answer is checked for the names that the reader of that file needs; they are taken from the reader where it has
 them.
 """
 
@@ -57,7 +57,7 @@ def of_gdc(
     fields = ",".join(field for (field,) in gdc.FILE_FIELDS_REQUIRED)
     understand = {"star": _star, "maf": _maf, "biotab": _biotab}
 
-    def index(kind: str, condition: gdc_api.Filter, *, last: bool, told: str = "") -> Ask:
+    def index(kind: str, condition: gdc_api.Filter, *, last: bool, how: str = "") -> Ask:
         params = {"filters": json.dumps(condition, separators=(",", ":")), "fields": fields, "format": "JSON"}
 
         def data_of(seen: Glimpse) -> Iterator[Ask]:
@@ -65,10 +65,10 @@ def of_gdc(
             for hit in hits[:1]:
                 yield Ask(f"{kind} file", at(f"data/{hit['file_id']}"), understand[kind])
             if not hits and not last:
-                yield index(kind, gdc.biotab_by_name(project), last=True, told=", by name")
+                yield index(kind, gdc.biotab_by_name(project), last=True, how=", by name")
 
         return Ask(
-            f"index of {kind} files{told}",
+            f"index of {kind} files{how}",
             at("files"),
             partial(_gdc_hits, project=project, kind=kind, needed=last and (kind == "star" or pinned)),
             params=params | {"size": "1"},
@@ -98,7 +98,7 @@ def of_geo(client: Client, series: str, platform: str) -> Iterator[Ask]:
 
 
 def of_cbioportal(client: Client, study: str, *, profile: str | None, mutations: bool = False) -> Iterator[Ask]:
-    """What the hub's repository says of each wanted file, and the two ways to the files: the tar, the large files."""
+    """The hub's pointer to each wanted file, and the two ways to the files: the tar, the large files."""
     for file in cbioportal.files_of(profile, mutations):
         urls = client.addresses.of("cbioportal.pointer", study=study, file=file)
         yield Ask(file, urls, partial(_pointer, file=file))
@@ -115,7 +115,7 @@ def of_gdsc(client: Client, release: str, expression: str, *, folder: Path | Non
 
 
 def of_gene_sets(client: Client, files: Iterable[tuple[str, str, GeneSetFormat]]) -> Iterator[Ask]:
-    """Lists at addresses: what a list is for, its location and format. Local files are not asked for."""
+    """Lists at addresses: (purpose, location, format) of each. Local files are left out."""
     asked: dict[str, list[tuple[str, GeneSetFormat]]] = {}
     for purpose, location, kind in files:
         if location.startswith("https://"):
@@ -126,9 +126,9 @@ def of_gene_sets(client: Client, files: Iterable[tuple[str, str, GeneSetFormat]]
 
 
 def workbook(seen: Glimpse) -> str:
-    """An Excel file can be told from its first bytes; its columns only when it is whole."""
+    """An Excel file is recognised by its first bytes; its columns can be read only from the whole file."""
     if seen.start[:4] != b"PK\x03\x04":
-        raise FormatError(f"no workbook (xlsx); it begins {seen.start[:16]!r}")
+        raise FormatError(f"not a workbook (xlsx); it begins {seen.start[:16]!r}")
     return "a workbook; its columns are read when it is whole"
 
 
@@ -136,7 +136,7 @@ def _json(seen: Glimpse) -> Any:
     try:
         return json.loads(seen.start)
     except ValueError as error:
-        raise UpstreamChanged(f"no valid JSON; it begins {seen.start[:40]!r}") from error
+        raise UpstreamChanged(f"not valid JSON; it begins {seen.start[:40]!r}") from error
 
 
 def _gdc_release(seen: Glimpse) -> str:
@@ -178,7 +178,7 @@ def _maf(seen: Glimpse) -> str:
 def _biotab(seen: Glimpse) -> str:
     lines = first_lines(seen)
     if len(lines) < 3 or not lines[2].startswith("CDE_ID:"):
-        raise FormatError("no biotab with its three header rows (names, names, CDE_ID:…)")
+        raise FormatError("not a biotab with its three header rows (names, names, CDE_ID:…)")
     needed = ("bcr_patient_barcode", "er_status_by_ihc", "her2_status_by_ihc")
     assert set(needed[1:]) <= set(gdc_clinical.BIOTAB_FIELDS)
     return with_columns(lines[0].split("\t"), needed)
@@ -195,7 +195,7 @@ def _series_matrix(seen: Glimpse) -> str:
     lines = first_lines(seen)
     accessions = next((line for line in lines if line.startswith("!Sample_geo_accession")), None)
     if not lines or not lines[0].startswith("!Series_"):
-        raise FormatError(f"no series matrix; it begins {lines[0][:40] if lines else ''!r}")
+        raise FormatError(f"not a series matrix; it begins {lines[0][:40] if lines else ''!r}")
     samples = "" if accessions is None else f", {len(accessions.split(chr(9))) - 1} samples"
     keys = {
         match[1]
@@ -210,7 +210,7 @@ def _annotation(seen: Glimpse) -> str:
     lines = first_lines(seen)
     begin = next((i for i, line in enumerate(lines) if line.startswith("!platform_table_begin")), None)
     if not lines or not lines[0].startswith("^Annotation") or begin is None or begin + 1 >= len(lines):
-        raise FormatError(f"no annotation with !platform_table_begin; it begins {lines[0][:40] if lines else ''!r}")
+        raise FormatError(f"not an annotation with !platform_table_begin; it begins {lines[0][:40] if lines else ''!r}")
     return with_columns(lines[begin + 1].split("\t"), ("ID", "Gene symbol"))
 
 
@@ -227,7 +227,7 @@ def _pointer(seen: Glimpse, *, file: str) -> str:
 
 
 def _hub_files(seen: Glimpse, *, study: str) -> str:
-    """Either the beginning of the study's tar, or the word where the repository's large files are."""
+    """Either the beginning of the study's tar, or the repository's setting where its large files are."""
     if seen.start[:2] != GZIP_MAGIC:
         return f"large files at {urlsplit(git_lfs.server(seen.start.decode('utf-8', 'replace'))).hostname}"
     name = first_text(seen)[:100].partition("\0")[0]
@@ -245,7 +245,7 @@ def _gene_identifiers(seen: Glimpse) -> str:
 
 
 def _line_expression(seen: Glimpse) -> str:
-    """A matrix by line, packed or not; what is in a zip is read when it is whole."""
+    """A matrix by line, packed or not; the content of a zip can be read only when it is whole."""
     if seen.start[:4] == b"PK\x03\x04":
         return "a zip; its header is read when it is whole"
     line = next(iter(first_lines(seen)), "")
@@ -256,7 +256,7 @@ def _line_expression(seen: Glimpse) -> str:
 def _gmt(seen: Glimpse) -> str:
     cells = first_lines(seen)[0].split("\t") if first_lines(seen) else []
     if len(cells) < 3:
-        raise FormatError(f"no GMT (name, description, genes, separated by tabs); it begins {shortened(cells)!r}")
+        raise FormatError(f"not a GMT (name, description, genes, separated by tabs); it begins {shortened(cells)!r}")
     return f"a GMT; the first set is {cells[0][:40]} with {len(cells) - 2} genes"
 
 

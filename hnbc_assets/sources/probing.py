@@ -1,7 +1,7 @@
-"""Probing: one small request an address, and whether what came would do for the reader.
+"""Probing: one small request per address, and whether the reader could use the answer.
 
-Belongs here: what is asked, the verdict on an answer, telling lines and cells from a file's first bytes. Does not:
-which addresses an upstream has (probes.py), how the verdicts are shown (commands/doctor.py).
+Belongs here: what is asked, the verdict on an answer, lines and cells at the beginning of a file. Does not: which
+addresses an upstream has (probes.py), how the verdicts are shown (commands/doctor.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hnbc_assets.sources.http import Client
 
 FIRST_BYTES = 2**16
-WHOLE_REPLY = 2**22  # an API's answer is read whole: it is small, and half of a JSON text is none
+WHOLE_REPLY = 2**22  # an API's answer is read whole: it is small, and half of a JSON text cannot be parsed
 Verdict = Literal["good", "fails", "not needed"]
 
 
@@ -33,11 +33,11 @@ class Ask:
     Attributes
     ----------
     what : the file or answer, in a few words
-    urls : its addresses, in the order to try; one that does is enough
-    understand : says what was seen in the beginning of the answer; raises HnbcError where the reader would refuse it
+    urls : its addresses, in the order to try; one that works is enough
+    understand : describes the beginning of the answer; raises HnbcError where the reader would refuse it
     params : of the query
     first_bytes : how much is read at most
-    then : what is asked next, told by this answer
+    then : what is asked next, made from this answer
     """
 
     what: str
@@ -52,7 +52,7 @@ class Ask:
 class Probed:
     """One address that was asked: what was wanted, the beginning of the answer, what it says, and the verdict.
 
-    An address whose file another one gives is "not needed" where it does not answer.
+    An address that fails is "not needed" if another one gives the file.
     """
 
     what: str
@@ -66,8 +66,8 @@ def glimpse(
 ) -> Glimpse:
     """The beginning of a file or an answer, whatever the host says; no more than that is read.
 
-    A host that knows no Range sends the whole: it is left after the first bytes. An attempt that failed in a way that
-    another may not is repeated once.
+    A host that ignores Range sends the whole file: reading stops after the first bytes. An attempt that failed in a
+    way that may pass is repeated once.
     """
     asked = address(url, params)
     for attempt in (1, 2):
@@ -104,7 +104,7 @@ def _begin(client: Client, url: str, params: Mapping[str, Any] | None, first_byt
 
 
 def probe(client: Client, ask: Ask) -> Iterator[Probed]:
-    """Ask all addresses of a file, and what is asked next by the first answer that does."""
+    """Ask all addresses of a file, then what follows from the first good answer."""
     answers = [_judged(client, ask, url) for url in ask.urls]
     found = next((seen for seen, _, good in answers if good), None)
     for seen, said, good in answers:
@@ -115,7 +115,7 @@ def probe(client: Client, ask: Ask) -> Iterator[Probed]:
 
 
 def _judged(client: Client, ask: Ask, url: str) -> tuple[Glimpse, str, bool]:
-    """The answer of one address and what it says; given and no good, it is asked for once more, as a fetch would."""
+    """The answer of one address and what it says; one that was given but is not good is asked for again, once."""
     for attempt in (1, 2):
         seen = glimpse(client, url, params=ask.params, first_bytes=ask.first_bytes)
         said, good = judge(ask, seen)
@@ -165,7 +165,7 @@ def first_lines(seen: Glimpse) -> list[str]:
 
 
 def header(seen: Glimpse, separator: str, *, comment: str = "#") -> list[str]:
-    """The cells of the first line that is no comment."""
+    """The cells of the first line that is not a comment."""
     line = next((line for line in first_lines(seen) if not line.startswith(comment)), "")
     return [cell.strip().strip('"') for cell in line.split(separator)]
 
@@ -185,5 +185,5 @@ def with_columns(cells: list[str], needed: Collection[str]) -> str:
 
 
 def shortened(cells: list[str], most: int = 4) -> str:
-    """The first cells, and that there are more."""
+    """The first cells, and an ellipsis if there are more."""
     return ", ".join(cell[:40] for cell in cells[:most]) + (", …" if len(cells) > most else "")

@@ -24,10 +24,10 @@ MOST_CELLS = 500_000_000
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: `header` names its columns, `labels` are the cells of the first one, `lines` say where rows stand.
+    """A table: `header` names its columns, `labels` are the cells of the first one, `lines` are the rows' line numbers.
 
     `cells` are the rows of a table that was read as text, `values` the columns after the first of one that was read as
-    numbers; of a table that was read for its labels there are neither.
+    numbers; a table that was read for its labels has neither.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Grid:
     values: np.ndarray | None = field(repr=False, default=None)
 
     def at(self, place: int) -> str:
-        """Where a row stands: `patients.csv, line 7`."""
+        """The place of a row: `patients.csv, line 7`."""
         return f"{self.name}, line {self.lines[place]}" if self.lines else f"{self.name}, row {place + 1}"
 
     def column(self, name: str) -> list[str]:
@@ -60,7 +60,7 @@ class Grid:
 
 
 def read_grid(content: bytes, name: str, read_as: ReadAs) -> Grid:
-    """A table of csv, tsv or parquet, packed or not: by its content, not by its name.
+    """A table of csv, tsv or parquet, packed or not; recognised by its content, not its name.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def read_grid(content: bytes, name: str, read_as: ReadAs) -> Grid:
     Raises
     ------
     FormatError
-        If it is none of these, is damaged, or a cell is no number where one is needed; with the line.
+        If it is of another kind, is damaged, or a cell is not a number where one is needed; the message has the line.
     """
     plain = unpacked(content, name, at_most=TABLE_BYTES, error=FormatError)
     if plain.startswith(b"PAR1"):
@@ -98,11 +98,11 @@ def _of_parquet(content: bytes, name: str, read_as: ReadAs) -> Grid:
     written = [str(column) for column in table.columns]
     header = [column.strip() for column in written]
     if len(header) < 2 or not len(table):
-        raise FormatError(f"{name} has {len(table)} rows and {len(header)} columns: nothing can be read of it.")
+        raise FormatError(f"{name} has {len(table)} rows and {len(header)} columns: there is nothing to read in it.")
     columns = [table.iloc[:, place] for place in range(len(header))]
     nested = next((header[n] for n, cells in enumerate(columns) if cells.map(_is_nested).any()), None)
     if nested is not None:
-        raise FormatError(f"{name}: column {nested!r} has lists or structures for cells. Write one value a cell.")
+        raise FormatError(f"{name}: column {nested!r} has lists or structures in its cells. Write one value per cell.")
     labels = ["" if pd.isna(cell) else str(cell) for cell in columns[0]]
     if read_as == "labels":
         return Grid(name, header, written, labels, None)
@@ -128,8 +128,8 @@ def _numbers(column: pd.Series, header: str, labels: Sequence[str], name: str) -
     if len(strange):
         cell = column.iloc[strange[0]]
         raise FormatError(
-            f"{name}: {str(cell)[:40]!r} in column {header!r}, row {labels[strange[0]]!r} is no finite number. Leave "
-            "the cell empty where there is no value."
+            f"{name}: {str(cell)[:40]!r} in column {header!r}, row {labels[strange[0]]!r} is not a finite number. "
+            "Leave the cell empty where there is no value."
         )
     return found
 
@@ -140,8 +140,8 @@ def _parquet_frame(content: bytes, name: str) -> pd.DataFrame:
     try:
         described = pq.read_metadata(io.BytesIO(content))
         cells = described.num_rows * described.num_columns
-    except Exception as error:  # pyarrow tells damage in many types, some of them bare OSError
-        raise FormatError(f"{name} is parquet and damaged or cut short. Write it anew.") from error
+    except Exception as error:  # pyarrow reports damage by many types, plain OSError among them
+        raise FormatError(f"{name} is parquet and damaged or cut short. Write it again.") from error
     if cells > MOST_CELLS:
         raise FormatError(f"{name} has {cells:,} cells; at most {MOST_CELLS:,} are read. Is it the right file?")
     try:
@@ -149,4 +149,4 @@ def _parquet_frame(content: bytes, name: str) -> pd.DataFrame:
         named = table.index.name or not isinstance(table.index, pd.RangeIndex)
         return table.reset_index() if named else table
     except Exception as error:
-        raise FormatError(f"{name} is parquet and damaged, or of a kind that is not read. Write it anew.") from error
+        raise FormatError(f"{name} is parquet and damaged, or of an unreadable kind. Write it again.") from error

@@ -17,21 +17,21 @@ from hnbc_assets.errors import FormatError
 
 MISSING = frozenset(
     ("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None")
-)  # what spreadsheets, R and pandas write for a value that is not there
+)  # what spreadsheets, R and pandas write for a missing value
 NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*", re.ASCII)
 SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 Row = tuple[int, list[str]]
 
 
 def rows(text: str, name: str) -> Iterator[Row]:
-    """Line number and cells of the header, then of each row; all have as many cells. Blank rows are left out.
+    """Line number and cells of the header, then of each row; all have equally many cells. Blank rows are left out.
 
     Columns without a name at the right end, which spreadsheets leave behind, are left out where they are empty.
 
     Raises
     ------
     FormatError
-        If a row has another number of cells than the header, a quotation mark is odd, or there is no row.
+        If a row has another number of cells than the header, a quotation mark has no partner, or there is no row.
     """
     header: list[str] | None = None
     width, number = 0, 0
@@ -46,9 +46,7 @@ def rows(text: str, name: str) -> Iterator[Row]:
             raise FormatError(f"{name}, line {line}: {_cells(len(cells))}, {_of_header(len(cells), width)}")
         extra = next((cell for cell in cells[len(header) :] if cell.strip()), None)
         if extra is not None:
-            raise FormatError(
-                f"{name}, line {line}: {extra[:40]!r} stands in a column without a name. Name the column."
-            )
+            raise FormatError(f"{name}, line {line}: {extra[:40]!r} is in a column without a name. Name the column.")
         number += 1
         yield line, cells[: len(header)]
     if not number:
@@ -63,7 +61,7 @@ def numbers(cells: Sequence[str], columns: Sequence[str], name: str, line: int) 
     Raises
     ------
     FormatError
-        If a cell is no finite number; the message says which, and in which column.
+        If a cell is not a finite number; the message has the cell and its column.
     """
     found = np.empty(len(cells))
     plain = "".join(cells)
@@ -85,26 +83,26 @@ def numbers(cells: Sequence[str], columns: Sequence[str], name: str, line: int) 
 
 
 def _parsed(text: str, name: str) -> Iterator[Row]:
-    """Cells of each line as the csv module reads them, its errors in our words."""
+    """Cells of each line as the csv module reads them; its errors are reported as FormatError."""
     first = next((line for line in text.split("\n", 50) if line.strip()), "")
     separator = max(SEPARATORS, key=lambda mark: len(_split(first, mark)))
     if len(_split(first, separator)) < 2:
         raise FormatError(
             f"{name}: its first line has no tab, comma or semicolon: {first[:60]!r}. The first line names the columns; "
-            "delete what stands above it."
+            "delete the lines above it."
         )
     reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
     line = 1
     try:
         for cells in reader:
-            if reader.line_num > line:  # a cell with line ends in it, or several lines that a quotation mark holds
+            if reader.line_num > line:  # a cell with line ends in it, or lines joined by a quotation mark
                 _require_one_row(cells, separator, name, line, reader.line_num)
             yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
         raise FormatError(
-            f'{name}, line {line}: a quotation mark (") that is not closed, or one too many. Take it away, or write it '
-            'twice ("") inside of a quoted cell.'
+            f'{name}, line {line}: a quotation mark (") that is not closed, or one too many. Remove it, or write it '
+            'twice ("") inside a quoted cell.'
         ) from error
 
 
@@ -116,11 +114,11 @@ def _split(line: str, separator: str) -> list[str]:
 
 
 def _require_one_row(cells: list[str], separator: str, name: str, begun: int, ended: int) -> None:
-    """Rows that a pair of odd quotation marks joins leave as many separators in the cell as the rows had."""
+    """Refuse rows that stray quotation marks join: their cell has as many separators as the rows had."""
     for cell in cells:
         if "\n" in cell and cell.count(separator) >= max(1, len(cells) - 1) * cell.count("\n"):
             raise FormatError(
-                f'{name}, line {begun}: a quotation mark (") makes one cell of all up to line {ended}. Take it away.'
+                f'{name}, line {begun}: a quotation mark (") joins all up to line {ended} into one cell. Remove it.'
             )
 
 
@@ -133,10 +131,10 @@ def _header(cells: list[str], line: int, name: str) -> list[str]:
             raise FormatError(f"{name}, line {line}: column {place + 1} has no name. Name it, or delete it.")
         if "\n" in cell:
             raise FormatError(
-                f"{name}, line {line}: the name of column {place + 1} runs over two lines. Write it in one."
+                f"{name}, line {line}: the name of column {place + 1} runs over two lines. Write it on one."
             )
     if len(header) < 2:
-        raise FormatError(f"{name}, line {line}: one column is named, where a table has two or more.")
+        raise FormatError(f"{name}, line {line}: only one column is named, but a table has two or more.")
     return header
 
 
@@ -145,15 +143,15 @@ def _cells(count: int) -> str:
 
 
 def _of_header(count: int, width: int) -> str:
-    """What another number of cells than the header's may come from."""
+    """A likely cause for a number of cells that is not the header's."""
     if count == width + 1:
         return (
-            f"and the header {width}. Are the first cells row names of R's write.table? Write it with col.names=NA. Is "
-            "there a separator inside of a value? Put that in quotes."
+            f"but the header has {width}. Are the first cells row names of R's write.table? Write it with "
+            "col.names=NA. Is there a separator inside a value? Put the value in quotes."
         )
     if count < width:
-        return f"and the header {width}. Is the file cut short, or a cell missing?"
-    return f"and the header {width}. A separator inside of a value? Put that in quotes, or use another separator."
+        return f"but the header has {width}. Is the file cut short, or a cell missing?"
+    return f"but the header has {width}. Is a separator inside a value? Put it in quotes, or use another separator."
 
 
 def _instead(word: str) -> str:
@@ -161,5 +159,5 @@ def _instead(word: str) -> str:
     if re.fullmatch(r"[-+]?\d{1,3}(?:[.\s]?\d{3})*,\d+", word):
         return "is written with a decimal comma. Write a decimal point."
     if re.fullmatch(r"[-+]?(?:inf|infinity)", word, re.I) or NUMBER.fullmatch(word):
-        return "is no finite number. Leave the cell empty where there is no value."
-    return "is no number. Leave the cell empty where there is no value."
+        return "is not a finite number. Leave the cell empty where there is no value."
+    return "is not a number. Leave the cell empty where there is no value."

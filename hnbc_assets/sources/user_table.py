@@ -1,6 +1,6 @@
 """A user's own cohort: an expression table and a clinical table (csv, tsv or parquet).
 
-Belongs here: archiving a copy, finding out how the tables lie and whose rows belong together, reading them with the
+Belongs here: archiving a copy, how the tables are oriented and which rows belong together, reading them with the
 user's own words. Does not: lines and cells (table_text.py), what a clinical column means
 (science/cohorts/clinical_named), symbols' currency (science/cohorts/symbols).
 """
@@ -98,7 +98,7 @@ def fetch(
 
 def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
     """The clinical table as text, index patient_id: the column of that name (or patient, sample_id, sample, id), else
-    the first. Surrounding spaces are no part of an id.
+    the first. Surrounding spaces are not part of an id.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def read_expression(
     Raises
     ------
     FormatError
-        If the tables do not fit together (see `match`), or a value is no finite number; with file and line.
+        If the tables do not fit together (see `match`), or a value is not a finite number; with file and line.
     StudyError
         If the genes are Ensembl ids and no `gene_ids` was given.
     """
@@ -164,7 +164,7 @@ class Match:
     samples : ids that both have, in the expression table's order
     in_rows : whether samples are the expression table's rows, genes its columns
     trimmed : ids that are the same only without surrounding spaces, as written
-    without_record, without_values : samples that no patient has, patients that no sample has
+    without_record, without_values : samples that no patient has, patients without a sample
     """
 
     samples: list[str]
@@ -175,13 +175,13 @@ class Match:
 
 
 def match(archive: Archive, manifest: pd.DataFrame) -> Match:
-    """Whose rows of the two archived tables belong together.
+    """Which rows of the two archived tables belong together.
 
     Raises
     ------
     FormatError
-        If a table cannot be read, they have no patient in common, a sample comes twice, or ids are the same only when
-        zeros, case and punctuation are left aside: these would be lost.
+        If a table cannot be read, no patient is in both, a sample occurs twice, or ids agree only without zeros, case
+        and punctuation: those would be lost.
     """
     return _match(
         _archived(archive, manifest, "clinical", "text"), _archived(archive, manifest, "expression", "labels")
@@ -191,7 +191,7 @@ def match(archive: Archive, manifest: pd.DataFrame) -> Match:
 def examine(
     expression_path: str | Path, clinical_path: str | Path, *, folder: Path | None = None
 ) -> tuple[Match, tuple[str, ...]]:
-    """Both tables as they lie with the user: whose rows belong together, and the clinical columns. Values are not read.
+    """The user's tables before archiving: which rows belong together, and the clinical columns. Values are not read.
 
     Raises
     ------
@@ -207,7 +207,7 @@ def examine(
 
 
 def _archived(archive: Archive, manifest: pd.DataFrame, kind: str, read_as: ReadAs) -> Grid:
-    """A table of the archive, known by the path that its user gave."""
+    """An archived table, named by the path that its user gave."""
     path = archived.locate(archive, manifest, rf".+/{kind}", f"{kind} table")
     given = manifest.loc[manifest["file_id"].str.fullmatch(rf".+/{kind}"), "url"].iloc[-1]
     return read_grid(path.read_bytes(), str(given).removeprefix("file:"), read_as)
@@ -248,12 +248,12 @@ def _match(clinical: Grid, expression: Grid) -> Match:
     common = [sample for sample in samples if sample in patients]
     twice = _twice(common)
     if twice is not None:
-        raise FormatError(f"{expression.name} has sample {twice!r} twice. Keep one sample a patient.")
+        raise FormatError(f"{expression.name} has sample {twice!r} twice. Keep one sample per patient.")
     headed = [name for name in clinical.header if name in set(samples) - patients]
     if headed:
         raise FormatError(
-            f"{clinical.name}, line 1: {headed[0]!r} is a sample of {expression.name}. The first line is to name the "
-            "columns: write one above it."
+            f"{clinical.name}, line 1: {headed[0]!r} is a sample of {expression.name}. The first line must name the "
+            "columns: add one above it."
         )
     as_written = [label for label in (*written, *clinical.column(_id_column(clinical))) if label != label.strip()]
     return Match(
@@ -275,8 +275,8 @@ def _require_alike(clinical: Grid, expression: Grid, patients: set[str], labels:
         shown = ", ".join(f"{label!r} and {patient!r}" for label, patient in alike[:3])
         raise FormatError(
             f"{len(alike)} of {len(patients)} patients have ids that {expression.name} and {clinical.name} write "
-            f"differently (zeros, case, punctuation): {shown}. They would be lost: write them alike in both. In a "
-            "spreadsheet, format the column of ids as text."
+            f"differently (zeros, case, punctuation): {shown}. They would be lost: write them the same way in both. In "
+            "a spreadsheet, format the column of ids as text."
         )
     if not patients.intersection(labels):
         columns, rows = list(expression.header[1:4]), list(expression.labels[:3])
@@ -289,13 +289,13 @@ def _require_alike(clinical: Grid, expression: Grid, patients: set[str], labels:
 
 
 def _twice(names: Sequence[str]) -> str | None:
-    """The first name that comes a second time."""
+    """The first name that occurs a second time."""
     seen: set[str] = set()
     return next((name for name in names if name in seen or seen.add(name)), None)  # type: ignore[func-returns-value]
 
 
 def _loose(label: str) -> str:
-    """An id without what programs change in it: zeros before a number, .0 behind one, case, punctuation, R's X."""
+    """An id without what programs change in it: zeros before a number, .0 after one, case, punctuation, R's X."""
     bare = re.sub(r"(?<=\d)\.0+$", "", label.casefold())
     bare = re.sub(r"^x(?=\d)", "", re.sub(r"[\W_]+", "", bare))
     return re.sub(r"(?<!\d)0+(?=\d)", "", bare)

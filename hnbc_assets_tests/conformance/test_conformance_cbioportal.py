@@ -33,7 +33,7 @@ def recorded(evidence) -> Path:
 
 @pytest.fixture
 def pointers(recorded) -> dict[str, bytes]:
-    """What the repository has of each data file, by name."""
+    """The pointer of each data file, by name."""
     return {path.name: path.read_bytes() for path in (recorded / "brca_metabric_pointers").iterdir()}
 
 
@@ -106,10 +106,10 @@ def test_the_profile_of_the_packaged_study_holds_what_its_meta_file_says(recorde
     assert "datatype: Z-SCORE" in z_scores
 
 
-def test_a_tar_that_is_packed_as_the_hub_packs_it_without_its_large_files_is_refused_in_words(
+def test_a_tar_that_is_packed_as_the_hub_packs_it_without_its_large_files_is_refused_as_such(
     recorded, pointers, archive, tmp_path
 ):
-    """The workflow's own command; what its companion looks for, pointers in the place of data, the product finds."""
+    """The command is the workflow's own; pointers in the place of data, which its companion looks for, are found."""
     command = re.search(r"tar -czvf \S+ -C \S+ \S+", (recorded / "zip_new_studies.yml").read_text())[0]
     assert command == "tar -czvf studies_to_upload/${changed_study}.tar.gz -C ${study_dir} ${changed_study}"
     assert git_lfs.POINTER_START.decode() in (recorded / "verify_s3_studies.yml").read_text()
@@ -153,7 +153,7 @@ def test_tables_in_the_hub_s_own_layout_are_read_though_their_line_ends_differ(r
 
 
 def test_patients_in_the_present_spelling_are_read(recorded, archive, archived):
-    """The excerpt was saved as CSV by its holder; what is tested is the words, which are the hub's."""
+    """The excerpt was saved as CSV by its holder; only its words are tested, which are the hub's."""
     rows = list(csv.reader((recorded / "brca_metabric_patients_excerpt.csv").read_text().splitlines()))
     ids = [row[0] for row in rows[2:]]
     samples = [["PATIENT_ID", "SAMPLE_ID"], *([one, one] for one in ids)]
@@ -168,7 +168,7 @@ def test_patients_in_the_present_spelling_are_read(recorded, archive, archived):
 
 
 def test_receptors_of_the_portal_s_export_are_read_as_the_hub_names_them(recorded, archive, archived):
-    """The export has the attributes' names; their ids stand below the same names in the hub's own tables."""
+    """The export has the attributes' names; their ids are below the same names in the hub's own tables."""
     named, ids, *_ = csv.reader((recorded / "brca_metabric_patients_excerpt.csv").read_text().splitlines())
     head = (recorded / "hub_2018_data_clinical_sample_head.txt").read_text().splitlines()
     names = dict(zip((name.lstrip("#") for name in named), ids, strict=True))
@@ -186,7 +186,7 @@ def test_receptors_of_the_portal_s_export_are_read_as_the_hub_names_them(recorde
     patients = harmonise_clinical("cbioportal", clinical, cohort_id=STUDY).patients.set_index("patient_id")
     assert (patients.index[patients["er_status"] == "negative"]).tolist() == ["MB-0035"]
     assert (patients["er_status"] == "positive").sum() == len(patients) - 1 == 4
-    assert clinical.loc["MB-0035", "ER_STATUS"] == "Positive"  # which is by expression: they disagree
+    assert clinical.loc["MB-0035", "ER_STATUS"] == "Positive"  # by expression: the two disagree
     assert patients["her2_status"].to_dict()["MB-0046"] == "positive"
     assert patients.loc["MB-0000", "her2_status"] == "negative"
     assert patients["pr_status"].isin(["positive", "negative"]).sum() == clinical["PR_STATUS"].notna().sum()

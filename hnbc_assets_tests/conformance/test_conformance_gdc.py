@@ -129,7 +129,7 @@ def test_recorded_hits_of_files_are_described_and_wanted(evidence):
     assert star["analysis"]["workflow_type"] in json.dumps(matching["star"])
 
 
-def test_documented_answers_tell_which_file_took_the_place_of_which(evidence, archive, archived):
+def test_documented_answers_say_which_file_replaced_which(evidence, archive, archived):
     answers = json.loads((evidence / "gdc/versions_and_history_documented.json").read_bytes())
     versions, history = answers.values()
     old = [one["id"] for one in versions]
@@ -145,4 +145,4 @@ def test_documented_answers_tell_which_file_took_the_place_of_which(evidence, ar
     ]
     replaced = gdc_history.read_superseded(archive, pd.DataFrame(rows))
     assert replaced == {one["id"]: one["latest_id"] for one in versions}
-    assert all("latest_md5" not in one for one in versions)  # which nothing rests on
+    assert all("latest_md5" not in one for one in versions)  # nothing depends on it

@@ -1,4 +1,4 @@
-"""GDSC's layouts, sizes and digests, as others wrote them down of the live hosts, against readers and addresses."""
+"""GDSC's layouts, sizes and digests as others recorded them at the live hosts, compared with readers and addresses."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_headers_of_both_workbooks_are_read_and_give_the_same_line_and_fit(t
     assert (first.cosmic_id, second.cosmic_id) == (None, "683667")
 
 
-def test_the_header_of_the_arrays_and_that_of_the_rna_seq_are_told_apart(headers):
+def test_the_header_of_the_arrays_and_that_of_the_rna_seq_are_distinguished(headers):
     arrays = [name if i == 0 else str(683_667 + i) for i, name in enumerate(headers[2])]
     found = layout_of("rma", "\t".join(arrays).encode(), {})
     assert (found.kind, found.by_ensembl, len(found.columns)) == ("rma", True, len(arrays) - 1)
@@ -69,8 +69,8 @@ def test_the_header_of_the_arrays_and_that_of_the_rna_seq_are_told_apart(headers
 
 
 def test_rna_seq_begins_after_the_metadata_rows_that_were_written_down(tmp_path, evidence):
-    told = (evidence / "gdsc" / "headers.txt").read_text(encoding="utf-8")
-    assert "three metadata rows (model_name, data_source, gene_symbol)" in told
+    recorded = (evidence / "gdsc" / "headers.txt").read_text(encoding="utf-8")
+    assert "three metadata rows (model_name, data_source, gene_symbol)" in recorded
     rows = ["model_id,,,SIDM00001", "model_name,,,A", "data_source,,,Sanger", "gene_symbol,,,", "TP53,,,3"]
     (tmp_path / "rnaseq_merged_rsem_tpm_20260323.csv").write_text("\n".join(rows) + "\n")
     found = read_expression(tmp_path / "rnaseq_merged_rsem_tpm_20260323.csv", model_of={})

@@ -1,10 +1,10 @@
 """Fuzz: files as the world damages them, and what a reader may make of them.
 
-The room. A test here takes a file that a reader understands, changes it by one seeded mutation, and reads it. It may
+A test here takes a file that a reader understands, changes it by one seeded mutation, and reads it. It may
 end in one of three ways: the project's own error, which names the file and says what to do; the very result of the
 unchanged file, where the change carries no meaning; or a result that differs where the file differs. Never another
-library's error, never a hang, never a patient, gene or value lost without a word. `make test` runs a few mutations of
-each file, `make test-full` thousands; a number in a failing test's name is the seed that makes the same mutation again.
+library's error, never a hang, never a patient, gene or value lost without a message. `make test` runs a few mutations
+of each file, `make test-full` thousands; a number in a failing test's name is the seed of its mutation.
 
 Belongs here: the mutations, by kind of file, and the oracle that all fuzzers share. Does not: a format's own file to
 begin with, and what its result must hold (the test files).
@@ -28,7 +28,7 @@ from hnbc_assets.errors import HnbcError
 
 Result = TypeVar("Result")
 LONGEST_SECONDS = 120  # a reading that takes longer hangs; a few milliseconds are usual
-# What a message must not consist of: words of the libraries that read for us.
+# Words of the libraries that read files, which no message may have.
 FOREIGN = re.compile(
     r"Traceback|Error tokenizing|codec can't|invalid literal|could not convert|Input should|Extra inputs|Field required"
     r"|pydantic|KeyError|NoneType|unhashable|ArrowInvalid|C error|recursion depth|object has no|list index|ufunc"
@@ -57,7 +57,7 @@ TABS = b"\t"
 
 @dataclass(frozen=True)
 class Mutated:
-    """A changed file: what was done to it, in words, and its bytes."""
+    """A changed file: a description of the change, and its bytes."""
 
     done: str
     content: bytes
@@ -69,12 +69,12 @@ def seeds(quick: int, full: int) -> list:
 
 
 def read(reading: Callable[[], Result], *, names: Sequence[str] = (), done: str = "") -> Result | HnbcError:
-    """What a reading ends in: its result, or the project's own error, held to what every error owes its reader.
+    """The result of a reading, or the project's own error, whose message is checked first.
 
     Parameters
     ----------
-    names : words of which a message must have one, such as the file's name; none where any message will do
-    done : the mutation, told when something is wrong
+    names : words of which a message must have one, such as the file's name; empty if any message will do
+    done : the mutation, named when something is wrong
     """
     try:
         with _not_for_ever():

@@ -1,4 +1,4 @@
-"""Mutations of JSON: keys lost, nulls, other types, nesting, as a host that changed its mind answers.
+"""Mutations of JSON: keys lost, nulls, other types, nesting, as in the answers of a host that changed its format.
 
 Belongs here: changes of parsed replies. Does not: damage to their bytes (mutations).
 """

@@ -1,4 +1,4 @@
-"""Study files, damaged: refused in words with the file's name, or read as what they say; nothing is passed over."""
+"""Study files, damaged: refused with a message that names the file, or read as written; nothing is ignored."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ VALUES = (
 
 @dataclass(frozen=True)
 class Changed:
-    """A changed study file, and what must come of it."""
+    """A changed study file, and the outcome that is required."""
 
     done: str
     content: bytes
@@ -138,7 +138,7 @@ def _of_bytes(done: str) -> str:
 
 @pytest.mark.parametrize("name", STUDIES)
 @pytest.mark.parametrize("seed", seeds(quick=30, full=1500))
-def test_a_changed_study_is_refused_in_words_or_read_as_what_it_says(tmp_path, name, seed):
+def test_a_changed_study_is_refused_with_a_message_or_read_as_written(tmp_path, name, seed):
     changed = change(STUDIES[name], seed)
     path = tmp_path / "study.yaml"
     path.write_bytes(STUDIES[name].encode())
@@ -146,7 +146,7 @@ def test_a_changed_study_is_refused_in_words_or_read_as_what_it_says(tmp_path, n
     path.write_bytes(changed.content)
     study = mutations.read(lambda: load_study(path), names=["study.yaml"], done=changed.done)
     if changed.outcome == REFUSED:
-        assert isinstance(study, StudyError), f"{changed.done}: passed over"
+        assert isinstance(study, StudyError), f"{changed.done}: ignored"
     if isinstance(study, HnbcError):
         assert changed.outcome != SAME, f"{changed.done}: {study}"
         assert re.search(r"line \d+|is empty|UTF-16|workbook|gzip|escape", str(study)), f"{changed.done}: {study}"
@@ -154,8 +154,8 @@ def test_a_changed_study_is_refused_in_words_or_read_as_what_it_says(tmp_path, n
     if changed.outcome == SAME:
         assert study == before, changed.done
     if "misspelt" in changed.done and study == before:
-        raise AssertionError(f"{changed.done}: passed over")
+        raise AssertionError(f"{changed.done}: ignored")
     assert mutations.read(lambda: len(study.hash), done=changed.done) == 12
     assert not isinstance(mutations.read(lambda: upstreams(study, simulated=False), done=changed.done), HnbcError)
-    told = mutations.read(lambda: require_files(study, simulated=True), done=changed.done)
-    assert told is None or re.search(r"study\.yaml, line \d+, ", str(told)), changed.done
+    refused = mutations.read(lambda: require_files(study, simulated=True), done=changed.done)
+    assert refused is None or re.search(r"study\.yaml, line \d+, ", str(refused)), changed.done

@@ -1,4 +1,4 @@
-"""A user's tables, damaged: read as before where nothing was lost, refused in words where something would be."""
+"""A user's tables, damaged: read as before if nothing was lost, refused with a message if something would be."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hnbc_assets_tests.fuzz.mutations import Mutated, seeds
 
 PATIENTS = [f"{number:03d}" for number in range(1, 25)]  # zero-padded, as spreadsheets like to lose
 GENES = ["TP53", "ESR1", "MKI67", "ERBB2", "PGR", "AURKA"]
-# What a file may be without meaning anything else.
+# Changes that leave a file's meaning as it was.
 HARMLESS = re.compile(
     r"(two|a) byte order marks?|lines end in CR( LF)?|packed|quoted throughout|.*: in quotes|no line end at the end"
     r"|blank lines at the end|another separator"
@@ -32,7 +32,7 @@ def expression() -> pd.DataFrame:
 
 
 def clinical() -> pd.DataFrame:
-    """A row a patient."""
+    """One row per patient."""
     chance = np.random.default_rng(2)
     return pd.DataFrame(
         {
@@ -88,7 +88,7 @@ def reading(folder, name: str, content: bytes):
 
 @pytest.mark.parametrize("name", WHOLE)
 @pytest.mark.parametrize("seed", seeds(quick=10, full=400))
-def test_a_changed_table_is_refused_in_words_or_nothing_of_it_is_lost(tmp_path, name, seed):
+def test_a_changed_table_is_refused_with_a_message_or_nothing_of_it_is_lost(tmp_path, name, seed):
     mutated = changed(name, seed)
     done = f"{name}: {mutated.done}"
     found = mutations.read(reading(tmp_path, name, mutated.content), names=["expression.", "clinical."], done=done)
@@ -99,9 +99,9 @@ def test_a_changed_table_is_refused_in_words_or_nothing_of_it_is_lost(tmp_path, 
     if isinstance(found, HnbcError):
         return
     values, features, records, match = found
-    # Patients: whoever is in the file that was not changed is read, or told to be without a counterpart.
-    told = {*values.columns, *match.without_record, *match.without_values}
-    assert set(PATIENTS) <= told, f"{done}: patients lost without a word"
+    # Patients: everyone in the unchanged file is read, or reported as being without a counterpart.
+    reported = {*values.columns, *match.without_record, *match.without_values}
+    assert set(PATIENTS) <= reported, f"{done}: patients lost without a message"
     assert values.columns.is_unique
     assert records.index.is_unique
     assert np.isfinite(values.to_numpy()).any(axis=0).all()
@@ -114,11 +114,11 @@ def test_a_changed_table_is_refused_in_words_or_nothing_of_it_is_lost(tmp_path, 
             same = was is not None and (read_ == was or (np.isnan(read_) and name.startswith("expression")))
             assert same or name.startswith("expression"), f"{done}: {gene} of {sample} is {read_}, was {was}"
             if not same and was is not None and text:
-                assert _written(read_, text), f"{done}: {gene} of {sample} is {read_}, which stands nowhere in the file"
+                assert _written(read_, text), f"{done}: {gene} of {sample} is {read_}, which is nowhere in the file"
 
 
 def _written(value: float, text: str) -> bool:
-    """Whether a number stands in a text, in any way of writing it."""
+    """Whether a number is in a text, in any way of writing it."""
     cells = text.replace("\t", ",").replace(";", ",").replace('"', "").replace("\r", "\n").replace("\n", ",").split(",")
     for cell in cells:
         try:

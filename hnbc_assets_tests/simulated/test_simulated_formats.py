@@ -217,11 +217,11 @@ def test_lines_and_their_expression_overlap_but_do_not_coincide(archive, screen)
         "SIDM99999": "not screened",
     }
     assert lines.used.sum() == SMALL.n_lines - 2
-    assert lines.cosmic_ids["SIDM00002"] == "9899999, 9900003"  # the array goes by the first of them
+    assert lines.cosmic_ids["SIDM00002"] == "9899999, 9900003"  # the array has the first of them
 
 
 def test_both_workbooks_hold_the_same_fits_and_the_retired_site_is_gone(archive, screen, tmp_path):
-    """Sheet and columns differ, and what identifies a line."""
+    """Sheet, columns and the identifier of a line differ."""
     with httpx.Client(transport=transport(SMALL)) as asked:
         urls = Addresses().of("gdsc.response", release="8.5", file=gdsc.RESPONSE_FILES["8.5"])
         books = [asked.get(url).content for url in urls]

@@ -1,4 +1,4 @@
-"""The simulated cBioPortal hub answers as the replica of the real one does, and a study is had from it either way."""
+"""The simulated cBioPortal hub answers as the replica of the real one does, and both ways to a study work."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ADDRESSES = {
     "the repository's server": "raw.githubusercontent.com/cBioPortal/datahub/master/.lfsconfig",
     "its attributes": "raw.githubusercontent.com/cBioPortal/datahub/master/.gitattributes",
     "the portal's record": f"www.cbioportal.org/api/studies/{STUDY}",
-    "the bucket that has ended": f"cbioportal-datahub.s3.amazonaws.com/{STUDY}/data_clinical_patient.txt",
+    "the retired bucket": f"cbioportal-datahub.s3.amazonaws.com/{STUDY}/data_clinical_patient.txt",
 }
 
 
@@ -59,7 +59,7 @@ def test_an_address_answers_as_the_replica_s_does(small_replica, what):
 
 
 def layout(packed):
-    """Which kinds of members a tar has: folders, meta files, data files, case lists; in the study's folder all."""
+    """Which kinds of members a tar has: folders, meta files, data files, case lists; all are in the study's folder."""
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         members = tar.getmembers()
     assert all(member.name.split("/")[0] == STUDY for member in members)
@@ -101,7 +101,7 @@ def test_every_pointer_is_that_of_the_member_and_the_tar_is_the_same_every_time(
     assert all(hub.pointer(name) == (hashlib.sha256(body).hexdigest(), len(body)) for name, body in files.items())
 
 
-def test_the_study_is_had_from_the_tar_and_without_it_from_the_repository(tmp_path):
+def test_the_study_is_fetched_from_the_tar_and_without_it_from_the_repository(tmp_path):
     real = transport(SMALL)
     asked = []
 

@@ -16,7 +16,7 @@ from hnbc_assets_tests.sources.conftest import FILES, Upstream, fetch, wanted
 
 
 def content_of(root):
-    """Every file of the archive that is no bookkeeping, by its path."""
+    """Every file of the archive except its bookkeeping, by path."""
     files = (p for p in root.rglob("*") if p.is_file() and p.name not in (".lock", "manifest.jsonl"))
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
 
@@ -31,9 +31,9 @@ def rot(path):
 
 @pytest.mark.parametrize("stated", [True, False], ids=["stated checksum", "address alone"])
 def test_a_release_that_changes_under_its_name_is_kept_beside_what_was_there(archive, stated):
-    """What a table, a signature or a kept database was made from is never written over."""
+    """What a table, a signature or a kept database was made from is never overwritten."""
 
-    def had(content):
+    def fetched(content):
         upstream = Upstream({"f": content})
         one = (
             wanted("f", content)
@@ -42,13 +42,13 @@ def test_a_release_that_changes_under_its_name_is_kept_beside_what_was_there(arc
         )
         return archive.fetch(upstream.client, "host", "1.0", [one]), upstream.asked
 
-    first, _ = had(b"first\n")
-    other, asked = had(b"another\n")
+    first, _ = fetched(b"first\n")
+    other, asked = fetched(b"another\n")
     assert len(asked) == 1
     assert other.path[0] == f"host/1.0/files/f.{hashlib.sha256(b'another' + bytes([10])).hexdigest()[:12]}"
     archive.verify(pd.concat([first, other]))
     assert archive.locate(first.iloc[0]).read_bytes() == b"first\n"
-    again, asked = had(b"first\n")
+    again, asked = fetched(b"first\n")
     assert (again.path[0], again.sha256[0]) == (first.path[0], first.sha256[0])
     assert len(asked) == (0 if stated else 1), "the manifest's older lines remember it"
     assert sorted(content_of(archive.root).values()) == [b"another\n", b"first\n"]
@@ -67,13 +67,13 @@ def test_a_held_release_of_many_files_leaves_every_byte_of_the_one_in_use(archiv
 def test_a_flipped_byte_is_noticed_when_the_file_is_read_from(archive):
     rows = fetch(archive, Upstream(FILES))
     rot(archive.place(rows.iloc[3]))
-    anew = Archive(archive.root)
-    assert anew.locate(rows.iloc[2]).read_bytes() == FILES["f2.txt"]
+    reopened = Archive(archive.root)
+    assert reopened.locate(rows.iloc[2]).read_bytes() == FILES["f2.txt"]
     with pytest.raises(ArchiveDamaged, match=r"1 archived file\(s\) have changed .* host/1\.0/files/f3\.txt") as damage:
-        anew.locate(rows.iloc[3])
+        reopened.locate(rows.iloc[3])
     assert damage.value.paths == ("host/1.0/files/f3.txt",)
-    assert anew.damaged(rows) == ["host/1.0/files/f3.txt"]
-    assert anew.touched(rows) == [], "neither size nor time has changed"
+    assert reopened.damaged(rows) == ["host/1.0/files/f3.txt"]
+    assert reopened.touched(rows) == [], "neither size nor time has changed"
 
 
 def test_damage_is_set_aside_and_fetched_again_to_its_place(archive):
@@ -93,7 +93,7 @@ def test_damage_is_set_aside_and_fetched_again_to_its_place(archive):
     assert aside["host/1.0/files/f3.txt"] != FILES["f3.txt"]
 
 
-def test_damage_that_upstream_has_no_more_is_named_and_what_is_there_now_takes_no_place_of_it(archive):
+def test_damage_that_upstream_no_longer_has_is_named_and_newer_content_does_not_replace_it(archive):
     upstream = Upstream({"list": b"first\n"})
     rows = archive.fetch(upstream.client, "host", "1.0", [wanted("list")])
     rot(archive.place(rows.iloc[0]))
@@ -109,7 +109,7 @@ def test_damage_that_upstream_has_no_more_is_named_and_what_is_there_now_takes_n
     assert now.path[0] != rows.path[0]
 
 
-def test_rows_of_a_release_that_no_index_tells_any_more_are_mended_by_their_addresses(archive):
+def test_rows_of_a_release_that_no_index_lists_any_more_are_mended_by_their_addresses(archive):
     upstream = Upstream(FILES)
     rows = fetch(archive, upstream)
     rot(archive.place(rows.iloc[3]))
@@ -124,10 +124,10 @@ def test_rows_of_a_release_that_no_index_tells_any_more_are_mended_by_their_addr
 
 
 def test_a_damaged_reply_is_stored_again_where_it_was(archive):
-    told = {"file_id": "page", "url": "https://x.org/page", "path": "page.json", "content": b"[1, 2, 3]"}
-    row = archive.store("host", "1.0", **told)
+    reply = {"file_id": "page", "url": "https://x.org/page", "path": "page.json", "content": b"[1, 2, 3]"}
+    row = archive.store("host", "1.0", **reply)
     rot(archive.place(row))
-    again = archive.store("host", "1.0", **told)
+    again = archive.store("host", "1.0", **reply)
     assert again["path"] == row["path"]
     assert archive.locate(again).read_bytes() == b"[1, 2, 3]"
     assert list(content_of(archive.root / DAMAGED)) == ["host/1.0/page.json"]

@@ -122,7 +122,7 @@ def test_content_that_is_cut_off_is_known_without_any_checksum(archive, content)
 
 
 def test_a_text_whose_last_line_does_not_end_is_not_taken_for_whole(archive):
-    """A body that was cut off with a length that agrees: nothing but its end tells."""
+    """A body that was cut off with a length that agrees: only its end shows it."""
     upstream = Upstream({"set.gmt": b"A\tabout\tTP53\nB\tabout\tERB"})
     with pytest.raises(DownloadsIncomplete, match=r"last line does not end.*name it as a `file`"):
         archive.fetch(upstream.client, "host", "1.0", [wanted("set.gmt")])

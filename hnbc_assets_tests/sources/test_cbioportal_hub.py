@@ -123,7 +123,7 @@ def test_when_the_repository_gives_nothing_either_the_error_says_that_the_tar_la
     assert contents(archive, fetch(hub, archive)) == hub.files
 
 
-def test_a_member_that_is_itself_a_pointer_is_refused_in_words(hub, archive):
+def test_a_member_that_is_itself_a_pointer_is_refused_as_such(hub, archive):
     hub.packed = hub.members({name: pointer(body) for name, body in hub.files.items()})
     hub.answers = {BATCH: httpx.Response(404), MEDIA: httpx.Response(404)}
     with pytest.raises(DownloadsIncomplete, match="is a Git LFS pointer instead of the data"):
@@ -154,7 +154,7 @@ def test_without_a_usable_tar_everything_comes_from_the_repository(hub, archive,
 
 
 def test_a_body_cut_short_with_a_consistent_length_is_never_taken_for_whole(hub, archive):
-    """Neither of the tar, nor of an object, nor of a pointer, nor of a file at GitHub."""
+    """That holds for the tar, an object, a pointer and a file at GitHub."""
     whole = pack(hub.packed)
     cut = {TAR: httpx.Response(200, content=whole[: len(whole) // 2])}
     for body in hub.files.values():

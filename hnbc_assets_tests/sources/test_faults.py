@@ -168,7 +168,7 @@ def fetch_study(replica, archive, **options):
 
 
 def assert_study_whole(replica, archive, rows):
-    """Every file is the one that its pointer names, and nothing lies beside."""
+    """Every file is the one that its pointer names, and no other file is there."""
     with client_of(replica) as client:
         for file_id, sha256 in zip(rows["file_id"], rows["sha256"], strict=True):
             assert cbioportal_hub.stated(client, *file_id.split("/")).sha256 == sha256
@@ -191,7 +191,7 @@ def test_a_study_s_tar_that_breaks_off_is_continued(small_replica, archive, kind
 @pytest.mark.parametrize("kind", ["short", "corrupt", "html", "status"])
 @pytest.mark.parametrize("where", [HUB_TAR, "lfs-objects.example", "objects/batch", "media.githubusercontent.com"])
 def test_a_study_is_whole_whichever_of_its_ways_gives_damaged_bodies(small_replica, archive, kind, where):
-    """The tar gives nothing, then one more of the ways; what the others give is proved by the pointers."""
+    """The tar and one more of the ways give damaged bodies; what the others give is proved by the pointers."""
     faults = [{"kind": kind, "code": 403, "path": path} for path in dict.fromkeys((HUB_TAR, where))]
     small_replica.control(fault=faults)
     assert_study_whole(small_replica, archive, fetch_study(small_replica, archive, retries=1))
@@ -217,7 +217,7 @@ def test_a_tar_of_another_state_is_no_damage_and_the_repository_gives_what_it_la
     small_replica.control(revise=["brca_metabric"], tar=tar, fault=[{"kind": "status", "code": 404, "path": "batch"}])
     with pytest.raises(DownloadsIncomplete, match=said) as incomplete:
         fetch_study(small_replica, archive, retries=1)
-    # Without the repository's server there is no other copy of what is new; of what is old GitHub has one.
+    # Without the repository's server there is no other copy of the new file; GitHub has copies of the old ones.
     assert list(incomplete.value.failures) == ["brca_metabric/data_clinical_patient.txt"]
     assert isinstance(*incomplete.value.failures.values(), UpstreamInconsistent)
     small_replica.control(fault=None)

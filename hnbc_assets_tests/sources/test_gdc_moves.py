@@ -60,7 +60,7 @@ def test_a_search_that_makes_the_address_too_long_is_posted_and_remembers_what_i
     assert all("&fields=file_id" in page.url and "TCGA-" in page.url for page in pages)
 
 
-def test_fields_of_pages_that_were_posted_are_told_like_those_of_others(tmp_path, monkeypatch):
+def test_fields_of_pages_that_were_posted_are_found_like_those_of_others(tmp_path, monkeypatch):
     archive, source = Archive(tmp_path), GdcSource(kind="gdc", project="TCGA-BRCA")
     with connect("simulated", transport=Moved()) as client:
         got = gdc.listing(client, archive, "TCGA-BRCA", mutations=False, limit=3)
@@ -95,7 +95,7 @@ def test_a_project_whose_biotab_is_gone_under_id_and_name_is_an_error(tmp_path):
         gdc.listing(client, Archive(tmp_path), "TCGA-BRCA", mutations=False)
 
 
-def test_a_curated_workbook_that_is_not_the_known_one_is_said_and_not_taken(tmp_path):
+def test_a_curated_workbook_that_is_not_the_known_one_is_reported_and_not_kept(tmp_path):
     """Outside the simulation, whose patients' survival is simulated too."""
     archive = Archive(tmp_path)
     with connect("simulated", transport=Moved()) as client:
@@ -127,8 +127,8 @@ def test_a_probe_looks_for_the_biotab_as_a_run_does(biotab, verdicts):
     assert [found.verdict for found in seen if "biotab" in found.what] == verdicts
 
 
-def test_a_probe_asks_once_more_for_an_answer_that_would_not_do():
-    """Hosts have bad moments: a fetch takes a web page for one and asks again, so what looks before a run does too."""
+def test_a_probe_asks_once_more_after_an_answer_that_is_not_usable():
+    """Hosts have bad moments: a fetch asks again when a web page comes, and so does a probe before it."""
     asked = []
 
     def answer(request):

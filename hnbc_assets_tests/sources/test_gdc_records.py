@@ -237,7 +237,7 @@ def test_a_maf_without_mutations_has_no_rows_and_one_without_a_needed_column_is_
         ([], None),
     ],
 )
-def test_progression_is_said_in_several_words(said, expected):
+def test_progression_is_written_in_several_ways(said, expected):
     follow_ups = [{"progression_or_recurrence": word} for word in said]
     assert gdc_clinical.progression(follow_ups) == expected
 

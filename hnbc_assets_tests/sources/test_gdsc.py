@@ -102,7 +102,7 @@ def test_both_layouts_give_the_same_responses_by_model_id(tmp_path):
         ["1011", "SIDM00001", 3.0, "A"],
         ["1011", "SIDM00002", 1.0, "B"],
     ]
-    legacy["line_id"] = legacy["line_id"].replace("905950", "SIDM00002")  # a COSMIC id of no model stays one
+    legacy["line_id"] = legacy["line_id"].replace("905950", "SIDM00002")  # a COSMIC id without a model is kept
     assert legacy.sort_values(columns[:2])[columns].to_numpy().tolist() == official[columns].to_numpy().tolist()
     assert official["cancer_type"].tolist() == ["Breast Carcinoma", "Breast Carcinoma", "Melanoma"]
     assert set(legacy["cancer_type"]) == {"BRCA", None}
@@ -114,21 +114,21 @@ def test_of_two_fits_without_a_quality_the_mean_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rows", "header", "told"),
+    ("rows", "header", "message"),
     [
         ([LEGACY_ROWS[0], [*LEGACY_ROWS[1][:6], "high", 0.1, 0.1]], LEGACY, "LN_IC50 has 'high' in row 3"),
         ([[*LEGACY_ROWS[0][:4], "x9", *LEGACY_ROWS[0][5:]]], LEGACY, "DRUG_ID has 'x9' in row 2"),
         (LEGACY_ROWS, [*LEGACY[:6], "IC50", *LEGACY[7:]], "has no LN_IC50"),
-        ([row[:1] + row[2:] for row in LEGACY_ROWS], LEGACY[:1] + LEGACY[2:], "no SANGER_MODEL_ID, nor COSMIC_ID"),
+        ([row[:1] + row[2:] for row in LEGACY_ROWS], LEGACY[:1] + LEGACY[2:], "no SANGER_MODEL_ID and no COSMIC_ID"),
         ([], OFFICIAL, "has no row"),
     ],
 )
-def test_what_is_wrong_with_a_workbook_is_named_with_its_place(tmp_path, rows, header, told):
-    with pytest.raises(FormatError, match=told):
+def test_what_is_wrong_with_a_workbook_is_named_with_its_place(tmp_path, rows, header, message):
+    with pytest.raises(FormatError, match=message):
         response(tmp_path, rows, header)
 
 
-def test_a_workbook_that_is_none_is_told_as_such(tmp_path):
+def test_a_file_that_is_not_a_workbook_is_reported_as_such(tmp_path):
     with pytest.raises(FormatError, match="cannot be read as a workbook"):
         read_responses(written(tmp_path / "GDSC2.xlsx", b"PK\x03\x04 broken"))
 
@@ -139,17 +139,17 @@ def test_each_cosmic_id_of_a_model_is_mapped(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "message"),
     [
         (MODELS + "SIDM00003,D,905950\n", "905950 is given to SIDM00002 and, in line 5, to SIDM00003"),
         (MODELS + "SIDM00003,D,n/a\n", "COSMIC_ID has 'n/a' in line 5"),
-        (MODELS + "SIDM00003\n", "line 5 has not the 3 cells"),
+        (MODELS + "SIDM00003\n", "line 5 does not have the 3 cells"),
         ("model_id,name\n", "no column COSMIC_ID"),
         ("", "empty"),
     ],
 )
-def test_what_is_wrong_with_a_model_list_is_named_with_its_line(tmp_path, table, told):
-    with pytest.raises(FormatError, match=told):
+def test_what_is_wrong_with_a_model_list_is_named_with_its_line(tmp_path, table, message):
+    with pytest.raises(FormatError, match=message):
         read_models(written(tmp_path / "models.csv", table))
 
 
@@ -166,7 +166,7 @@ def expression(path, **more):
 
 
 def test_arrays_by_ensembl_gene_become_symbols_by_model(tmp_path):
-    """A version is no part of a gene's id; a COSMIC id of no model stays one."""
+    """A version is not part of a gene's id; a COSMIC id without a model is kept."""
     found = expression(written(tmp_path / "rma.txt.gz", gzip.compress(MATRIX.encode())))
     assert found.kind == "rma"
     assert found.ids == ("SIDM00002", "SIDM00001", "77")
@@ -237,7 +237,7 @@ def test_an_error_of_the_reader_is_not_taken_for_damage_of_the_zip_archive(tmp_p
         raise EOFError("of another file")
 
 
-def test_what_became_of_every_line_is_told(tmp_path, archived):
+def test_the_use_of_every_line_is_reported(tmp_path, archived):
     rows = [*OFFICIAL_ROWS, ["GDSC2", "D", "SIDM00009", "Glioma", 1003, "Docetaxel", 5.0, 0.1]]
     content = book(tmp_path / "b.xlsx", rows, OFFICIAL).read_bytes()
     found = gdsc.read(
@@ -271,7 +271,7 @@ def test_rna_seq_is_never_taken_for_arrays(tmp_path, archived):
         gdsc.read(*archived(**files, expression_rma=tpm))
 
 
-def test_lines_known_by_other_names_are_no_empty_screen(tmp_path, archived):
+def test_lines_known_by_other_names_are_not_an_empty_screen(tmp_path, archived):
     content = book(tmp_path / "b.xlsx", OFFICIAL_ROWS, OFFICIAL).read_bytes()
     files = {"GDSC2_fitted_dose_response_x.xlsx": content, "expression_rma": MATRIX, "gene_identifiers": GENES}
     with pytest.raises(FormatError, match="known as SIDM00001, SIDM00002, in the expression as 683665, 77, 905950"):

@@ -165,7 +165,7 @@ def test_an_annotation_that_is_cut_off_is_an_error(tmp_path):
 
 
 class Gateway:
-    """GEO with one series: HEAD is refused, Range is not noticed; its next matrix breaks off at byte `cut`."""
+    """GEO with one series: HEAD is refused, Range is ignored; its next matrix breaks off at byte `cut`."""
 
     def __init__(self):
         self.matrix, self.cut, self.asked = MATRIX, None, []
@@ -199,8 +199,8 @@ class Broken(httpx.SyncByteStream):
         raise httpx.ReadError("broke")
 
 
-def test_a_matrix_made_anew_under_the_same_date_is_no_news(tmp_path):
-    """GEO makes matrices anew without new data; neither a look, nor a listing, nor a fetch takes that for a change."""
+def test_a_matrix_rebuilt_under_the_same_date_is_not_a_change(tmp_path):
+    """GEO rebuilds matrices without new data; neither a listing nor a fetch takes that for a change."""
     archive, gateway = Archive(tmp_path), Gateway()
     with client_answering(gateway) as client:
         before = geo.fetch(client, archive, "GSE1", "GPL96")
@@ -277,7 +277,7 @@ def test_the_super_series_can_be_cut_by_a_characteristic_and_not_by_its_series(s
     basal = geo.read_clinical(archive, manifest, subset={"pam50_class": "Basal"})
     assert 0 < len(basal) < 507
     assert set(basal["pam50_class"]) == {"Basal"}
-    with pytest.raises(StudyError, match=r"nothing stands there. For the samples of GSE25055 name it as the source's"):
+    with pytest.raises(StudyError, match=r"the column is empty\. For the samples of GSE25055 name it as the source's"):
         geo.read_clinical(archive, manifest, subset={"relation": "GSE25055"})
 
 

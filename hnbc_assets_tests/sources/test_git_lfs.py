@@ -14,7 +14,7 @@ TEXT = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + 
 ONE, OTHER = Pointer("a" * 64, 5), Pointer("b" * 64, 6)
 
 
-def test_a_pointer_is_told_from_a_file_of_its_own():
+def test_a_pointer_is_distinguished_from_a_plain_file():
     assert git_lfs.read_pointer(TEXT) == Pointer("a" * 64, 689254846)
     assert git_lfs.read_pointer(b"#Patient\tAge\nPATIENT_ID\tAGE\n") is None
     assert git_lfs.read_pointer(b"versions differ\n") is None
@@ -46,10 +46,10 @@ def test_each_object_is_offered_or_refused_with_a_reason():
         {"oid": OTHER.sha256, "size": 6, "error": {"code": 404, "message": "gone"}},
     ]
     with answering({"objects": objects}) as client:
-        told = git_lfs.offers(client, "https://h.example", [ONE, OTHER, Pointer("c" * 64, 7)])
-    assert told[ONE.sha256] == Offer("https://o.example/1?s=2", (("Authorization", "x"),))
-    assert "404: gone" in told[OTHER.sha256]
-    assert "does not mention" in told["c" * 64]
+        offers = git_lfs.offers(client, "https://h.example", [ONE, OTHER, Pointer("c" * 64, 7)])
+    assert offers[ONE.sha256] == Offer("https://o.example/1?s=2", (("Authorization", "x"),))
+    assert "404: gone" in offers[OTHER.sha256]
+    assert "does not mention" in offers["c" * 64]
 
 
 @pytest.mark.parametrize(

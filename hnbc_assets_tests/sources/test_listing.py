@@ -118,8 +118,8 @@ def test_the_state_of_a_users_tables_is_their_content_and_path(tmp_path):
 
 
 @pytest.mark.parametrize("gone", ["model_list", "gene_identifiers", "_rma.txt.gz", "GDSC2_fitted"])
-def test_a_look_at_gdsc_asks_after_every_file_that_would_be_fetched(gone):
-    """Green while the fetch must fail: that is what a look at one file alone was."""
+def test_a_look_at_gdsc_asks_for_every_file_that_would_be_fetched(gone):
+    """A look at one file alone would be green although the fetch must fail."""
     hosts = transport()
 
     def answer(request):

@@ -54,7 +54,7 @@ def test_when_no_address_gives_the_file_each_is_named_with_its_reason(archive):
     assert f"{LEGACY}: HTTP status 404" in str(caught.value)
 
 
-def test_of_two_failures_the_one_that_may_pass_is_told(tmp_path):
+def test_of_two_failures_the_one_that_may_pass_is_reported(tmp_path):
     """An address that was out of reach may answer tomorrow: the file is not gone."""
 
     def answer(request):
@@ -88,7 +88,7 @@ def test_the_size_is_that_of_the_first_address_that_has_the_file():
         size(Upstream({}).client, Listing("host", "1.0"), either())
 
 
-def test_a_study_puts_its_own_addresses_in_the_place_of_those_known():
+def test_a_study_s_own_addresses_replace_the_known_ones():
     own = Addresses({"gdsc.models": ("https://mirror.example/models.csv",)})
     assert own.of("gdsc.models") == ("https://mirror.example/models.csv",)
     assert own.of("cbioportal.tar", study="brca_metabric") == (

@@ -76,7 +76,7 @@ def test_a_table_of_other_patients_is_refused_with_examples(tmp_path):
 
 
 def test_a_value_that_is_no_number_is_named(tmp_path):
-    with pytest.raises(FormatError, match=r"expression\.tsv, line 3, column 'p2': 'low' is no number"):
+    with pytest.raises(FormatError, match=r"expression\.tsv, line 3, column 'p2': 'low' is not a number"):
         user_table.read_expression(*archived(tmp_path, tsv(VALUES.astype(object).replace(4, "low"))))
 
 
@@ -117,15 +117,23 @@ def test_a_file_that_is_not_there_or_of_no_known_kind_is_said(tmp_path):
     [
         ("gene,p1,p1\nTP53,1,2\n", CLINICAL, r"expression\.tsv has sample 'p1' twice"),
         ("id,TP53\np1,1\np1,2\n", CLINICAL, r"expression\.tsv has sample 'p1' twice"),
-        ("gene,p1,p2 \np,1\n", CLINICAL, r"expression\.tsv, line 2: 2 cells, and the header 3\. Is the file cut short"),
-        ("p1,p2\nTP53,1,2\n", CLINICAL, r"line 2: 3 cells, and the header 2\. Are .* col\.names=NA"),
+        (
+            "gene,p1,p2 \np,1\n",
+            CLINICAL,
+            r"expression\.tsv, line 2: 2 cells, but the header has 3\. Is the file cut short",
+        ),
+        ("p1,p2\nTP53,1,2\n", CLINICAL, r"line 2: 3 cells, but the header has 2\. Are .* col\.names=NA"),
         ('gene,p1,p2\nTP53,1,"2\nESR1,3,4\n', CLINICAL, r'line 2: a quotation mark \("\) that is not closed'),
-        ('gene,p1,p2\nTP53,"1,2\nESR1,3",4\n', CLINICAL, r'line 2: a quotation mark \("\) makes one cell .* line 3'),
+        (
+            'gene,p1,p2\nTP53,"1,2\nESR1,3",4\n',
+            CLINICAL,
+            r'line 2: a quotation mark \("\) joins all up to line 3 into one cell',
+        ),
         ("gene,p1,,p2\nTP53,1,2,3\n", CLINICAL, r"line 1: column 3 has no name"),
-        ("gene,p1,\nTP53,1,2\n", CLINICAL, r"line 2: '2' stands in a column without a name"),
-        ("gene,p1,p2\nTP53,1,inf\n", CLINICAL, r"line 2, column 'p2': 'inf' is no finite number"),
-        ("gene,p1,p2\nTP53,1,1e999\n", CLINICAL, r"line 2, column 'p2': '1e999' is no finite number"),
-        ("gene,p1,p2\nTP53,1,1_000\n", CLINICAL, r"line 2, column 'p2': '1_000' is no number"),
+        ("gene,p1,\nTP53,1,2\n", CLINICAL, r"line 2: '2' is in a column without a name"),
+        ("gene,p1,p2\nTP53,1,inf\n", CLINICAL, r"line 2, column 'p2': 'inf' is not a finite number"),
+        ("gene,p1,p2\nTP53,1,1e999\n", CLINICAL, r"line 2, column 'p2': '1e999' is not a finite number"),
+        ("gene,p1,p2\nTP53,1,1_000\n", CLINICAL, r"line 2, column 'p2': '1_000' is not a number"),
         ("gene;p1;p2\nTP53;1;2,5\n", CLINICAL, r"line 2, column 'p2': '2,5' is written with a decimal comma"),
         ("gene,p1,p2\nTP53,1,\nESR1,2,NA\n", CLINICAL, r"no value at all for 'p2'"),
         ("gene,P1,P2\nTP53,1,2\n", CLINICAL, r"2 of 3 patients have ids that .*'P1' and 'p1'"),
@@ -137,7 +145,7 @@ def test_a_file_that_is_not_there_or_of_no_known_kind_is_said(tmp_path):
             r"clinical\.csv, line 5: a second row for 'p1' .* line 2\. Keep",
         ),
         (tsv(VALUES), CLINICAL.replace("age", "OS_days"), r"clinical\.csv, line 1: two columns are named 'OS_days'"),
-        (tsv(VALUES), "p1,50,100,1\np2,60,200,0\n", r"clinical\.csv, line 1: 'p1' is a sample .* write one above it"),
+        (tsv(VALUES), "p1,50,100,1\np2,60,200,0\n", r"clinical\.csv, line 1: 'p1' is a sample .* add one above it"),
         (tsv(VALUES).encode("utf-16"), CLINICAL, r"expression\.tsv is UTF-16, where text is read"),
         (
             tsv(VALUES).replace("ESR1", "ÄSR1").encode("latin-1"),
@@ -160,7 +168,7 @@ def test_zero_padded_ids_lose_nobody(tmp_path):
     ids = [f"{number:03d}" for number in range(1, 121)]
     values = pd.DataFrame([[1.0] * 120], ["TP53"], [str(int(number)) for number in ids])
     clinical = "patient,os_days\n" + "".join(f"{patient},100\n" for patient in ids)
-    with pytest.raises(FormatError, match=r"99 of 120 patients .* '1' and '001'.* write them alike in both"):
+    with pytest.raises(FormatError, match=r"99 of 120 patients .* '1' and '001'.* write them the same way in both"):
         user_table.read_expression(*archived(tmp_path, tsv(values), clinical))
 
 
@@ -170,7 +178,7 @@ def test_labels_of_rows_are_text_and_keep_their_zeros(tmp_path):
     assert list(read.columns) == ["001", "002"]
 
 
-def test_ids_in_spaces_are_matched_and_told(tmp_path):
+def test_ids_in_spaces_are_matched_and_reported(tmp_path):
     archive, manifest = archived(tmp_path, "gene,p1 ,p2,p9\nTP53,1,2,3\n")
     values, _ = user_table.read_expression(archive, manifest)
     assert list(values.columns) == ["p1", "p2"]

@@ -1,6 +1,6 @@
 """The simulated cBioPortal hub: its study as a tar, as files of a git repository, and as LFS objects.
 
-Belongs here: pointers, the tar and its order, the batch API, the portal's record, the address that has ended. Does not:
+Belongs here: pointers, the tar and its order, the batch API, the portal's record, the retired address. Does not:
 what is in the files (cbioportal_files).
 """
 
@@ -18,13 +18,13 @@ from hnbc_assets.sources.simulated.bodies import Bodies
 from hnbc_assets.sources.simulated.cbioportal_files import STUDY, CbioportalFiles
 from hnbc_assets.sources.simulated.delimited import gzipped
 
-ENDED = "cbioportal-datahub.s3.amazonaws.com"
+RETIRED = "cbioportal-datahub.s3.amazonaws.com"
 TARS = "datahub.assets.cbioportal.org"
 PORTAL = "www.cbioportal.org"
 REPOSITORY = "raw.githubusercontent.com/cBioPortal/datahub/master"
 BATCH = "nsssw8k94d.execute-api.us-east-1.amazonaws.com"
 OBJECTS = "lfs-objects.simulated.invalid"
-HOSTS = frozenset({ENDED, TARS, PORTAL, BATCH, OBJECTS})
+HOSTS = frozenset({RETIRED, TARS, PORTAL, BATCH, OBJECTS})
 LFSCONFIG = f"[lfs]\n\turl = https://{BATCH}/\n\tfetchexclude = *\n\tlocksverify = false\n"
 GITATTRIBUTES = "data*.txt filter=lfs diff=lfs merge=lfs -text\n"
 DENIED = (
@@ -46,9 +46,9 @@ class CbioportalHub:
         self._pointers: dict[str, tuple[str, int]] = {}
 
     def answer(self, host: str, path: str, query: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
-        """What `https://host/path` answers, of one of HOSTS or the repository."""
+        """What `https://host/path` answers, for one of HOSTS or the repository."""
         path = path.strip("/")
-        if host == ENDED:
+        if host == RETIRED:
             return Answer(403, {"Content-Type": "application/xml"}, DENIED.encode())
         if host == TARS and path == "study_list.json":
             return as_json([STUDY])

@@ -78,7 +78,7 @@ def workbook(sheets: Mapping[str, Mapping[str, Sequence[Any]]]) -> bytes:
 
 
 def packed(members: Mapping[str, bytes]) -> bytes:
-    """A zip archive of members stored as they are: what compression makes of them differs between zlib's versions."""
+    """A zip archive of members stored as they are: compressed bytes differ between versions of zlib."""
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():

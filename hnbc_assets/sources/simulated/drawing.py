@@ -1,6 +1,6 @@
-"""Random numbers and rotations that are the same on every machine: what a simulated world is drawn with.
+"""Random numbers and rotations that are the same on every machine, to draw a simulated world with.
 
-Belongs here: products, rotations and deviates of which no bit depends on the processor or a library. Does not: what is
+Belongs here: products, rotations and deviates whose bits depend on neither processor nor library. Does not: what is
 drawn, exponentials (arithmetic).
 """
 
@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-# Beyond this numpy's normal deviates come from the C library's logarithm, in single precision to its last digit.
+# Beyond this, numpy takes normal deviates from the C library's logarithm, whose last digit in single precision varies.
 ZIGGURAT_EDGE, TAIL_STEP = 3.654152, 1 / 16
 
 
 def add_products(
     total: NDArray[np.floating], columns: NDArray[np.floating], rows: Iterable[NDArray[np.floating]]
 ) -> None:
-    """Add columns (n, k) times rows (k × (m,)) to total (n, m), one outer product after the other."""
+    """Add columns (n, k) times rows (k × (m,)) to total (n, m), one outer product after another."""
     for column, row in zip(columns.T, rows, strict=True):
         total += np.outer(column, row).astype(total.dtype, copy=False)
 
 
 def orthonormal(columns: FloatArray) -> FloatArray:
-    """(n, k) orthonormal columns that span what `columns` (n, k) do, k well below n.
+    """(n, k) orthonormal columns with the span of `columns` (n, k), k well below n.
 
     Householder's reflections (1958, 10.1145/320941.320947), with LAPACK's signs; sums are numpy's pairwise ones, whose
     order is fixed.

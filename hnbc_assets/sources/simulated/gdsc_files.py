@@ -23,8 +23,8 @@ RELEASE, WORKBOOK = "8.5", "GDSC2_fitted_dose_response_27Oct23.xlsx"
 RNASEQ_MEMBER = "rnaseq_merged_rsem_tpm_20260323.csv"
 MEASURED_SHARE = 0.85
 N_REPEATED, N_RESCREENED = 4, 5
-NOT_SCREENED, NOT_LISTED = 9_999_999, 9_999_998  # COSMIC ids of lines that have expression alone
-SECOND_ID = 9_899_999  # another COSMIC id of the third line, the one that its array goes by
+NOT_SCREENED, NOT_LISTED = 9_999_999, 9_999_998  # COSMIC ids of lines that have only expression
+SECOND_ID = 9_899_999  # another COSMIC id of the third line, the one that its array has
 FURTHER_GENES = 970_000_001
 
 
@@ -54,8 +54,8 @@ def dose_response(columns: dict[str, list[object]], *, official: bool) -> bytes:
 
 
 def _response(world: World) -> dict[str, list[object]]:
-    """A row a line and drug, in all columns of both layouts. Drug 1 has a second id under the same name; a few pairs
-    were screened twice."""
+    """One row per line and drug, in all columns of both layouts. Drug 1 has a second id under the same name; a few
+    pairs were screened twice."""
     drawn, drugs = world.lines, world.roster.drugs
     rng = world.simulation.rng("gdsc", "response")
     line, drug = np.nonzero(~np.isnan(drawn.ln_ic50))
@@ -145,7 +145,7 @@ def rnaseq(world: World, measured: tuple[pd.DataFrame, NDArray[np.floating]]) ->
 
 
 def models(world: World) -> bytes:
-    """The passports' model list: a row a line, and one that was never screened."""
+    """The passports' model list: one row per line, and one of a line that was never screened."""
     lines = world.lines.lines
     rows = [["model_id", "sample_id", "model_name", "tissue", "cancer_type", "model_type", "COSMIC_ID", "RRID"]]
     for i, line in enumerate(lines.itertuples()):
@@ -167,7 +167,7 @@ def genes(world: World, measured: tuple[pd.DataFrame, NDArray[np.floating]]) -> 
 
 
 def model_id(line: int) -> str:
-    """The Sanger model id of the line at a place of the world's."""
+    """The Sanger model id of the world's line with this number."""
     return f"SIDM{line:05d}"
 
 

@@ -27,7 +27,7 @@ from hnbc_assets.sources.simulated.simulation import FIRST_RELEASE, Simulation
 from hnbc_assets.sources.simulated.world import draw
 
 GDC = "api.gdc.cancer.gov"
-GEO_HOST = "ftp.ncbi.nlm.nih.gov"  # its gateway refuses HEAD and takes no notice of Range
+GEO_HOST = "ftp.ncbi.nlm.nih.gov"  # its gateway refuses HEAD and ignores Range
 GEO_FTP = f"{GEO_HOST}/geo"
 GEO_PROBE = "www.ncbi.nlm.nih.gov/geo/query/acc.cgi"
 RETIRED = "www.cancerrxgene.org"

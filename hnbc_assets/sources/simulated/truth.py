@@ -31,7 +31,7 @@ from hnbc_assets.sources.simulated.simulation import Simulation
 from hnbc_assets.sources.simulated.world import MIXES, observe
 
 POPULATION = 100_000
-DECIMALS = 9  # far more than the population bears, fewer than machines agree on
+DECIMALS = 9  # far finer than the population's sampling error, coarser than machines differ
 GRID = (0.0, 0.25, 0.45, 0.65, 0.85)
 RESPONSE_FACTORS = ("resistance", "er", "proliferation", "immune")
 ADJUSTMENT = {"confounded_by_er": "er", "confounded_by_purity": "purity"}
@@ -177,7 +177,7 @@ def _population(simulation: Simulation) -> Population:
     live = {name: factors[name] for name in RESPONSE_FACTORS}
     plain = {name: float(values[~complete].mean() - values[complete].mean()) for name, values in live.items()}
     er, residual = factors["er"] - factors["er"].mean(), ~complete - (~complete).mean()
-    alone = residual - (residual * er).sum() / (er * er).sum() * er  # of residual disease, what does not follow ER
+    alone = residual - (residual * er).sum() / (er * er).sum() * er  # what of residual disease does not follow ER
     adjusted = {name: float((alone * values).sum() / (alone * alone).sum()) for name, values in live.items()}
     adjusted["er"] = 0.0
     patients = draw_patients(simulation, draw_roster(simulation), MIXES["tcga"], POPULATION, rng)
