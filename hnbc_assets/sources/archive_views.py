@@ -150,7 +150,7 @@ def prune(
     ----------
     keep : views of each object, at least 1
     in_use : release in use by object
-    needed : object and release of views that something else rests on: a kept database, a signature
+    needed : object and release of views that something else uses: a kept database, a signature
     protected : paths that stay whatever no longer names them here
     """
     if keep < 1:

@@ -47,7 +47,7 @@ LARGEST_RECORD_BYTES = 2**20
 def release(client: Client, study: str, *, profile: str | None, mutations: bool = False) -> str:
     """One word for the state of a study's wanted files: a digest of their checksums, as the hub's repository has them.
 
-    Twelve hexadecimal digits. The portal's importDate is no release: it can be older than the hub's files, and newer
+    Twelve hexadecimal digits. The portal's importDate is not a release: it can be older than the hub's files, and newer
     than unchanged ones.
 
     Parameters

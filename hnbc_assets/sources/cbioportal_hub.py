@@ -38,7 +38,7 @@ from hnbc_assets.sources.manifest import Row
 
 @dataclass(frozen=True)
 class Stated:
-    """What the hub's repository holds of a file now: its checksum and size; its bytes where it is no LFS object."""
+    """What the hub's repository holds of a file now: its checksum and size; its bytes where it is not an LFS object."""
 
     url: str
     sha256: str

@@ -119,7 +119,7 @@ def _read(
 
 
 def _joined(pieces: list[np.ndarray]) -> np.ndarray:
-    """Pieces below each other; each is let go of once it is copied, so that never the whole is there twice."""
+    """Pieces below each other; each is released once it is copied, so that memory never holds the whole twice."""
     values = np.empty((sum(len(piece) for piece in pieces), pieces[0].shape[1]))
     end = len(values)
     while pieces:
@@ -221,15 +221,15 @@ def _ragged(path: Path, first: int, block: bytes, n_columns: int, *, at_end: boo
 
 
 def _no_number(path: Path, first: int, block: bytes, names: list[str], columns: Sequence[str]) -> FormatError:
-    """The error for the first cell of a block that is no finite number."""
+    """The error for the first cell of a block that is not a finite number."""
     wanted = [position for position, name in enumerate(names) if name in set(columns) - set(NOT_SAMPLES)]
     for number, line in enumerate(block.decode("utf-8", "replace").split("\n")):
         cells = line.split("\t")
         for position in wanted if len(cells) == len(names) else ():
             if cells[position] not in MISSING and not _finite(cells[position]):
                 return FormatError(
-                    f"{label(path)}, line {first + number}, sample {names[position]}: {cells[position][:40]!r} is no "
-                    f"number. {REMEDY}"
+                    f"{label(path)}, line {first + number}, sample {names[position]}: {cells[position][:40]!r} is "
+                    f"not a number. {REMEDY}"
                 )
     return FormatError(f"{label(path)}, from line {first} on: the values are not numbers by sample. {REMEDY}")
 

@@ -28,12 +28,13 @@ TCGA_CODES = {"01": "primary", "02": "recurrent", "06": "metastatic", "11": "nor
 # The hub's tables may lack single records of each other; a table that was cut short lacks many.
 LARGEST_LOST_SHARE = 0.05
 REMEDY = (
-    "Delete it and fetch the study again; if it stays, the hub's own file is so: tell github.com/cBioPortal/datahub."
+    "Delete it and fetch the study again; if it stays, the hub's own file is damaged: report it at "
+    "github.com/cBioPortal/datahub."
 )
 
 
 def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
-    """Patient and sample tables merged, a row a patient.
+    """Patient and sample tables merged, one row per patient.
 
     Returns
     -------
@@ -66,7 +67,7 @@ def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_samples(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
-    """A row a sample: sample_id, patient_id, sample_type, file_id (the sample table's)."""
+    """One row per sample: sample_id, patient_id, sample_type, file_id (the sample table's)."""
     samples = _samples(archive, manifest)
     return pd.DataFrame(
         {

@@ -90,7 +90,7 @@ def listing(
         twice = next(one for one in order if order.count(one) > 1)
         raise StudyError(
             f"Two gene lists have the address {twice}: they differ only in what is kept secret, so that the archive "
-            "cannot tell them apart. Save one and name it as a `file`."
+            "cannot distinguish them. Save one and name it as a `file`."
         )
     wanted: list[tuple[str, Wanted]] = []
     replies: list[InHand] = []

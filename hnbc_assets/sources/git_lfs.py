@@ -74,7 +74,7 @@ def server(config: str) -> str:
 
 
 def offers(client: Client, server: str, wanted: Sequence[Pointer]) -> dict[str, Offer | str]:
-    """Where the server has these objects, by sha256; where it has one not, what it says instead.
+    """Where the server has these objects, by sha256; for those that it lacks, what it says instead.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def offers(client: Client, server: str, wanted: Sequence[Pointer]) -> dict[str, 
     answer = client.ask(url, body=body, headers={"Accept": BATCH_JSON, "Content-Type": BATCH_JSON}).value
     objects = answer.get("objects") if isinstance(answer, dict) else None
     if not isinstance(objects, list) or answer.get("transfer", "basic") != "basic":
-        raise UpstreamChanged(f"{url}: the answer is no LFS batch of basic transfers.")
+        raise UpstreamChanged(f"{url}: the answer is not an LFS batch of basic transfers.")
     given = {str(one.get("oid")): _offer(one) for one in objects if isinstance(one, dict)}
     return {one.sha256: given.get(one.sha256, "the LFS server does not mention it") for one in wanted}
 
@@ -106,7 +106,9 @@ def _offer(record: Mapping[str, Any]) -> Offer | str:
     except (KeyError, TypeError, ValueError):
         error = record.get("error")
         said = error if isinstance(error, dict) else {}
-        return f"the LFS server has it not ({said.get('code', 'no code')}: {said.get('message', 'no reason given')})"
+        return (
+            f"the LFS server does not have it ({said.get('code', 'no code')}: {said.get('message', 'no reason given')})"
+        )
     if not href.startswith("https://"):
         return "the LFS server names an address without https"
     return Offer(href, tuple((str(name), str(value)) for name, value in headers.items()))
