@@ -64,5 +64,5 @@ def test_an_object_in_an_unknown_shape_is_refused_not_followed(strange):
 
 @pytest.mark.parametrize("strange", [[], {}, {"objects": None}, {"objects": [], "transfer": "tus"}, "x"])
 def test_another_answer_than_a_batch_is_an_error(strange):
-    with answering(strange) as client, pytest.raises(UpstreamChanged, match="no LFS batch"):
+    with answering(strange) as client, pytest.raises(UpstreamChanged, match="not an LFS batch"):
         git_lfs.offers(client, "https://h.example", [ONE])
