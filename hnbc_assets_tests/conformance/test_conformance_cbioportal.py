@@ -72,6 +72,17 @@ def test_the_packaged_study_s_release_and_sizes_come_from_the_recorded_pointers(
     assert listing.release == digest((name, git_lfs.read_pointer(pointers[name]).sha256) for name in names)
 
 
+def test_the_files_that_are_asked_for_are_those_that_the_study_s_own_descriptions_name(recorded):
+    """A profile of log intensities, not of z-scores, and the tables of patients, samples and mutations."""
+    described = {}
+    for path in sorted((recorded / STUDY).glob("meta_*.txt")):
+        fields = dict(line.split(": ", 1) for line in path.read_text().splitlines() if ": " in line)
+        assert fields["cancer_study_identifier"] == STUDY
+        described[fields.get("data_filename")] = fields.get("datatype")
+    asked = cbioportal.files_of(source().profile, mutations=True)
+    assert [described.get(name) for name in asked] == ["PATIENT_ATTRIBUTES", "SAMPLE_ATTRIBUTES", "CONTINUOUS", "MAF"]
+
+
 def test_the_recorded_lfsconfig_names_the_server(recorded):
     url = git_lfs.server((recorded / "lfsconfig.txt").read_text())
     assert url == "https://nsssw8k94d.execute-api.us-east-1.amazonaws.com"
