@@ -126,7 +126,7 @@ def build_definitions(study: Study, place: Place | None = None) -> dg.Definition
             dg.define_asset_job(
                 REFRESH,
                 selection=dg.AssetSelection.all(),
-                description="What a refresh makes: of the study, just what is behind.",
+                description="What a refresh makes: only what is behind.",
                 tags=tags,
             ),
             look,

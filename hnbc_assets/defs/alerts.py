@@ -20,7 +20,7 @@ from hnbc_assets.study import Place, Study
 from hnbc_assets.study_operation import Alerts
 
 SENSOR = "failure_alert"
-WORKER_TAG = "hnbc/worker"  # of a run in a terminal: the host and the process that executes it
+WORKER_TAG = "hnbc/worker"  # on runs in a terminal: the host and process that execute the run
 MOST_SECONDS_BETWEEN = 30
 MOST_ENTRIES, MOST_LETTERS = 10, 1_000
 SAID = {3: "could not be fetched", 4: "is held for a person"}  # by exit status; anything else failed
@@ -137,8 +137,8 @@ def notify(alerts: Alerts, failure: Failure) -> None:
 def sensors(study: Study, place: Place) -> list[dg.SensorDefinition]:
     """The sensor that tells of failed runs, if the study names anybody to tell.
 
-    It is for runs that were started in the UI, by schedules and by automation. Who runs in a terminal sees the failure
-    there, or tells it by `failure_of` and `notify`: the sensor passes over those runs, so that nobody is told twice.
+    It is for runs that were started in the UI, by schedules and by automation. A run in a terminal shows its failure
+    there, or reports it by `failure_of` and `notify`: the sensor skips such runs, so that nothing is reported twice.
     """
     if study.alerts.webhook is None and study.alerts.email is None:
         return []

@@ -1,7 +1,7 @@
-"""What rests on the archive, and whether its files still are what was recorded.
+"""What depends on the archive, and whether its files still match what was recorded.
 
-Belongs here: all rows that name archived files (tables, views, the published database, those kept, signatures), hashing
-them. Does not: what is read of one step's files (sources/intact.py), fetching them again (releases.py).
+Belongs here: all rows that name archived files (tables, views, the published and kept databases, signatures), hashing
+the files. Does not: reading one step's files (sources/intact.py), fetching them again (releases.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROW = ["path", "sha256", "size_bytes"]
 
 @dataclass(frozen=True)
 class Verified:
-    """Files and bytes that were hashed; by path of a file that differs or is gone, what rests on it in words."""
+    """Files and bytes that were hashed; for each path that differs or is gone, a description of what depends on it."""
 
     files: int
     bytes: int
@@ -31,7 +31,7 @@ class Verified:
 
 
 def manifests(lake: Lake) -> dict[str, pd.DataFrame]:
-    """What each raw asset holds now."""
+    """The present manifest of each raw asset."""
     return {asset: parquet.read(lake.table(asset)) for asset in lake.assets() if asset.startswith(RAW_PREFIX)}
 
 
@@ -41,7 +41,7 @@ def databases(lake: Lake) -> list[Path]:
 
 
 def verify(lake: Lake, *, note: bool = False) -> Verified:
-    """Hash every archived file that something rests on; with `note` the lake remembers what is damaged."""
+    """Hash every archived file that something depends on; with `note` the lake remembers what is damaged."""
     archive, present = Archive(lake.raw), manifests(lake)
     named: dict[str, dict[str, list[str]]] = {}  # path -> sha256 -> who names it
     sizes: dict[str, int] = {}
@@ -49,7 +49,7 @@ def verify(lake: Lake, *, note: bool = False) -> Verified:
         for path, sha256, size in rows[ROW].itertuples(index=False):
             named.setdefault(str(path), {}).setdefault(str(sha256), []).append(who)
             sizes[str(path)] = int(size)
-    pairs = [(path, sha256) for path, told in named.items() for sha256 in told]
+    pairs = [(path, sha256) for path, by_sha256 in named.items() for sha256 in by_sha256]
     frame = pd.DataFrame(pairs, columns=["path", "sha256"])
     lost: dict[str, list[str]] = {}
     for path in archive.damaged(frame):
@@ -61,9 +61,9 @@ def verify(lake: Lake, *, note: bool = False) -> Verified:
 
 
 def needed(lake: Lake) -> tuple[set[tuple[str, str]], set[str]]:
-    """What the archive may not let go of: object and release of signatures and kept databases, and paths of the latter.
+    """What the archive must keep: object and release of signatures and databases, and paths of databases and tables.
 
-    A database of which nothing can be read (another program writes to it) is told by the tables that it was made from.
+    If a database cannot be read (another program writes to it), the tables that it was made from still name its files.
     """
     releases, paths = set(), set()
     for one in registry.registered(lake).values():
@@ -81,7 +81,7 @@ def _named(lake: Lake, archive: Archive, present: dict[str, pd.DataFrame]) -> It
     from hnbc_assets.sources.archive_views import all_views
 
     for asset, manifest in present.items():
-        n = len(damage.resting_on(lake, [asset]))
+        n = len(damage.dependents(lake, [asset]))
         yield f"{asset} and {n} tables made from it", manifest
     for name, release, rows in all_views(archive):
         yield f"release {release} of {name}", rows
@@ -92,7 +92,7 @@ def _named(lake: Lake, archive: Archive, present: dict[str, pd.DataFrame]) -> It
 
 
 def _tables(path: Path, names: list[str]) -> dict[str, pd.DataFrame]:
-    """These tables of a database, those that it has; nothing where it cannot be opened now."""
+    """Those of these tables that a database has; none if it cannot be opened now."""
     import duckdb
 
     try:

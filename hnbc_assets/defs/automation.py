@@ -50,8 +50,8 @@ class Due:
 
     def assets(self) -> frozenset[str]:
         """The assets that are behind while nothing that they rest on is, and whose last attempt does not stand against
-        it. Before the first publication, which is a person's to ask for, only what waits for an optional stage that
-        failed. None while a command in a terminal makes assets, nor while the study file is not the study of these
+        it. Before the first publication, which a person must ask for, only what waits for an optional stage that
+        failed. None while a command in a terminal makes assets, or while the study file is not the study of these
         definitions: they wait to be reloaded.
         """
         now = time.monotonic()
@@ -60,7 +60,7 @@ class Due:
         return self._found
 
     def still(self, asset: str) -> bool:
-        """Whether an asset that was found due has not been made since."""
+        """Whether an asset that was found due is still behind."""
         return still_behind(Lake(self.place.data_lake), self.nodes, asset)
 
     def _evaluate(self) -> frozenset[str]:
@@ -72,7 +72,7 @@ class Due:
         ready = frozenset(set(plan.ready(settled_raw(plan, resting), resting)) - resting)
         if lake.database.exists():
             return ready
-        # A first publication was asked for, and an optional stage alone kept it: what waited for that is made.
+        # A first publication was asked for, and only an optional stage prevented it: make what waited for that stage.
         given_up = plan.given_up(resting)
         return frozenset(asset for asset in ready if plan.ancestors(asset) & given_up)
 
@@ -121,8 +121,8 @@ class Behind(dg.AutomationCondition):
 def automated(assets: Sequence[dg.AssetsDefinition], study: Study, place: Place) -> list[dg.AssetsDefinition]:
     """The assets with their condition and their stage's freshness policy."""
     due = Due(study, place)
-    # In this order: what is not under way, and is behind after that was seen, nobody is making. The other way round a
-    # run that ends in between, as it will on a busy machine, has left nothing behind and is no longer under way.
+    # The order matters. An asset that is not in progress, and is found behind after that, is not being made by anyone.
+    # In the other order, an asset made by a run that ends in between counts as behind and not in progress.
     condition = ~dg.AutomationCondition.in_progress() & Behind(due)
 
     def with_policies(spec: dg.AssetSpec) -> dg.AssetSpec:

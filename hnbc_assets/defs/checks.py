@@ -63,27 +63,27 @@ def her2_explained(patients: pd.DataFrame) -> Verdict:
 
 
 def event_codes_plain(name: str) -> Callable[..., Verdict]:
-    """A check that no event had to be understood by a convention."""
+    """A check that no events had to be read by a convention."""
 
     def event_codes_plain(clinical_values: pd.DataFrame) -> Verdict:
         """No endpoint's events are coded 1 and 2, which were read as R does: 1 is censored, 2 an event."""
         coded = clinical_values[clinical_values.understood_by == "r_convention"]
-        told, settings = [], []
+        found, settings = [], []
         for column, values in coded.groupby("column_name", sort=True):
             counts = dict(zip(values.value, values.n_patients, strict=True))
-            told.append(
+            found.append(
                 f"{column} ({values.upstream_column.iloc[0]}): 1 is censored in {counts['1']} patients, "
                 f"2 is an event in {counts['2']}"
             )
             settings.append(f"{column.removesuffix('_event')}: {{1: censored, 2: event}}")
         return Verdict(
-            not told,
-            "; ".join(told) or "no event coded 1 and 2",
+            not found,
+            "; ".join(found) or "no event coded 1 and 2",
             "0 and 1, or words",
             f"read as R does. If that is so, confirm it in the study file: cohorts.{name}.event_values: "
-            f"{{{', '.join(settings)}}}; else say there what they mean"
-            if told
-            else "events are 0 and 1, words, or said by the study",
+            f"{{{', '.join(settings)}}}; otherwise write there what they mean"
+            if found
+            else "events are 0 and 1, words, or defined by the study",
         )
 
     return event_codes_plain

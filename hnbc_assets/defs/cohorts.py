@@ -163,8 +163,8 @@ def _gene_names_from(stage: Stage, name: str) -> str:
 
 
 def _expression_checks(stage: Stage, name: str) -> tuple[Check, ...]:
-    """The GDC's files are one a sample, so that their gene models can differ; a genome has many genes. A user's tables
-    are written by hand, so that their ids can differ.
+    """The GDC has one file per sample, so that gene models can differ; a genome has many genes. A user's tables are
+    written by hand, so that their ids can differ.
     """
     if stage.study.cohorts[name].source.kind == "table":
         return (ingest_checks.ids_match(open_archive(stage.place)),)

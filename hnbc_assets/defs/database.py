@@ -34,7 +34,7 @@ def assets(
 
 
 def optional_assets(known: Iterable[Node]) -> tuple[OptionalAsset, ...]:
-    """The assets of optional stages, with the tables that are published empty where such a stage failed."""
+    """The assets of optional stages, with the tables that are published empty if such a stage failed."""
     every = (t for t in vars(tables_of_the_study).values() if isinstance(t, type) and issubclass(t, Table))
     described = {table.table_name(): table for table in every}
     return tuple(OptionalAsset(node.asset, node.optional, described.get(node.asset)) for node in known if node.optional)
@@ -70,7 +70,7 @@ def _database(
         code_version=version,
         check_specs=[
             dg.AssetCheckSpec(
-                f"{name}{COMPLETE}", asset=DATABASE, description=f"All tables of the stage {name} are in."
+                f"{name}{COMPLETE}", asset=DATABASE, description=f"All tables of the stage {name} are in the database."
             )
             for name in sorted({one.stage for one in optional})
         ],
@@ -79,7 +79,7 @@ def _database(
         """The published database: every table with its comments, lineage, raw files, check results, dictionary.
 
         Built beside the old one in one transaction and put in its place in one step; readers are never disturbed. It is
-        not replaced while a blocking check fails, or belongs to other data than are now in the lake. Where the drugs
+        not replaced while a blocking check fails, or belongs to other data than are now in the lake. If the drugs
         stage failed, its tables are published empty, and a check says so.
         """
         guard(context, stage.study, stage.place)

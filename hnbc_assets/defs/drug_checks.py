@@ -1,6 +1,6 @@
-"""Checks of the drugs stage: whether the screen and the lines' expression fit together.
+"""Checks of the drugs stage: whether the screen and the expression are of the same cell lines.
 
-Belongs here: what is held of the joined cell lines. Does not: checks of the files as they were fetched
+Belongs here: checks of the joined cell lines. Does not: checks of the files as they were fetched
 (ingest_checks.py), joining them (sources/gdsc.py).
 """
 
@@ -22,13 +22,13 @@ def lines_matched() -> Check:
         used = int(screened.used.sum())
         left = cell_lines.reason.dropna().value_counts()
         names = screened.cell_line_name[~screened.used.astype(bool)].dropna()
-        told = "; ".join(f"{n} lines: {reason}" for reason, n in left.items()) or "every line is in both"
+        unused = "; ".join(f"{n} lines: {reason}" for reason, n in left.items()) or "every line is in both"
         return Verdict(
             used >= LEAST_LINES_MATCHED * len(screened),
             f"{used:,} of {len(screened):,}",
             f"at least {LEAST_LINES_MATCHED:.0%}",
-            told
-            + (f". Screened without expression are {', '.join(names[:5])}" if len(names) else "")
+            unused
+            + (f". Screened lines without expression: {', '.join(names[:5])}" if len(names) else "")
             + (" …" if len(names) > 5 else ""),
         )
 

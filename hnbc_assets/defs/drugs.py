@@ -31,7 +31,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
             Described(
                 "cell_lines",
                 CellLines,
-                "GDSC's cell lines: which the models are fitted on, and why the others are not.",
+                "GDSC's cell lines: which ones the models are fitted on, and why the others are not used.",
                 checks=(lines_matched(),),
             ),
             Described("drug_models", DrugModels, "Ridge models of ln IC50 on cell lines, with cross-validated r."),
@@ -48,8 +48,8 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
     ) -> dict[str, Publication | pd.DataFrame]:
         """Ridge on GDSC in the manner of oncoPredict, one model a drug on the genes that lines and cohort share.
 
-        Lines of the screen and of the expression are matched by Sanger model id; cell_lines says of each what became
-        of it.
+        Lines of the screen and of the expression are matched by Sanger model id; cell_lines says of each whether it
+        is used.
         GDSC data are for non-commercial use. Predictions are research estimates, not advice on treatment.
         """
         from hnbc_assets.science.cohorts.expression import current_genes

@@ -21,7 +21,7 @@ from hnbc_assets.errors import ArchiveDamaged
 from hnbc_assets.lake.decisions import decisions
 
 GUARDED = ("gdc", "geo", "cbioportal")
-KEPT, NONE_YET = "The release in use is kept.", "Nothing is made of it until then."
+KEPT, NONE_YET = "The release in use is kept.", "Nothing is made from it until then."
 
 
 def plausible_release(stage: Stage, upstream: Upstream, in_use: InUse) -> Check:
@@ -29,7 +29,7 @@ def plausible_release(stage: Stage, upstream: Upstream, in_use: InUse) -> Check:
 
     def plausible_release(manifest: pd.DataFrame) -> Verdict:
         """The release loses no more files, patients, follow-up and events than the study allows; model and fields stay.
-        Of a GDC cohort's living patients no more are without follow-up time than it allows, in the first release too.
+        No more living patients of a GDC cohort lack a follow-up time than it allows, in the first release too.
 
         A release that is held up is accepted by name: hnbc refresh --accept. Until then the one before stays in use.
         One that the study pins was chosen by a person.
@@ -43,7 +43,7 @@ def plausible_release(stage: Stage, upstream: Upstream, in_use: InUse) -> Check:
         except ArchiveDamaged as damage:
             if set(damage.paths) & set(manifest.path):
                 raise
-            found = [f"nothing can be compared: of the release before, {damage}"]
+            found = [f"nothing can be compared; in the release before, {damage}"]
         if upstream.kind == "gdc":
             found += _unfollowed(stage, upstream, manifest)
         if not found and first:
@@ -51,22 +51,23 @@ def plausible_release(stage: Stage, upstream: Upstream, in_use: InUse) -> Check:
         if not found:
             return Verdict(True, "within the study's limits", allowed, f"{release} beside the release before it")
         beside = "" if first else f" beside {fetched_release(upstream.kind, before)}"
-        told = f"{upstream.kind} {release} ({upstream.name}){beside}: {'; '.join(found)}."
+        summary = f"{upstream.kind} {release} ({upstream.name}){beside}: {'; '.join(found)}."
         if stage.study.releases.pinned(upstream.name):
-            return Verdict(True, "; ".join(found), allowed, f"{told} The study pins {upstream.name} to {release}.")
+            return Verdict(True, "; ".join(found), allowed, f"{summary} The study pins {upstream.name} to {release}.")
         who = _accepted_by(stage, upstream, release)
         if who:
-            return Verdict(True, "; ".join(found), allowed, f"{told} Accepted by {who}.")
-        if in_use.is_this(manifest):  # under wider limits: what is in use is not held up
-            return Verdict(True, "; ".join(found), allowed, f"{told} It is in use.")
-        told += f" {NONE_YET if first else KEPT} To let it through: hnbc refresh --accept {upstream.kind} {release}"
-        return Verdict(False, "; ".join(found), allowed, told)
+            return Verdict(True, "; ".join(found), allowed, f"{summary} Accepted by {who}.")
+        if in_use.is_this(manifest):  # it passed under wider limits: a release in use is not held
+            return Verdict(True, "; ".join(found), allowed, f"{summary} It is in use.")
+        way_out = f"To let it through: hnbc refresh --accept {upstream.kind} {release}"
+        held = f"{summary} {NONE_YET if first else KEPT} {way_out}"
+        return Verdict(False, "; ".join(found), allowed, held)
 
     return Check(plausible_release, gate=True)
 
 
 def evidence(reason: str) -> str:
-    """Why a gate held, from what it said: without what follows from it."""
+    """Why a gate held, from its message: the findings without the consequences."""
     return reason.partition(KEPT)[0].partition(NONE_YET)[0].strip()
 
 
@@ -142,7 +143,7 @@ def _lost_patients(stage: Stage, cohort: str, before: pd.DataFrame, after: pd.Da
 
 
 def _unfollowed(stage: Stage, upstream: Upstream, manifest: pd.DataFrame) -> Iterator[str]:
-    """Whether more of a GDC project's living patients have no follow-up time than the study allows, in words."""
+    """A message if more living patients of a GDC project lack a follow-up time than the study allows."""
     from hnbc_assets.science.cohorts.losses import unfollowed
     from hnbc_assets.sources.cohort_files import clinical_reader
 
@@ -152,8 +153,8 @@ def _unfollowed(stage: Stage, upstream: Upstream, manifest: pd.DataFrame) -> Ite
     without = unfollowed(clinical_reader(upstream.source)(archive, manifest))
     if without.sum() > allowed * len(without):
         share = f"{without.mean():.0%}, allowed {allowed:.0%}"
-        told = f"{without.sum():,} of {len(without):,} living patients have no follow-up time ({share})"
-        yield f"{told}, as {without.idxmax()}"
+        count = f"{without.sum():,} of {len(without):,} living patients have no follow-up time"
+        yield f"{count} ({share}), as {without.idxmax()}"
 
 
 def _patients(stage: Stage, name: str, manifest: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What is in use of an upstream object: the release that its raw asset holds, and the one that it took the place of.
+"""The release in use of an upstream object: the one that its raw asset holds, and the one that it replaced.
 
 Belongs here: which release a fetched one is compared with. Does not: the comparison (gates.py, ingest_checks.py).
 """
@@ -22,7 +22,7 @@ VERSIONED_ON = ["source", "release", "file_id", "sha256"]
 
 @dataclass(frozen=True)
 class InUse:
-    """The release in use of an object, as the raw asset has it before what was fetched takes its place."""
+    """The release in use of an object: what the raw asset holds before a fetched release replaces it."""
 
     stage: Stage
     upstream: Upstream
@@ -35,12 +35,12 @@ class InUse:
             return None
 
     def is_this(self, fetched: pd.DataFrame) -> bool:
-        """Whether what was fetched is what is in use already: a run that was stopped fetches it once more."""
+        """Whether the fetched release is already in use: a run after a stopped one fetches it again."""
         held = self.manifest()
         return held is not None and _version(held) == _version(fetched)
 
     def replaced_by(self, fetched: pd.DataFrame) -> str:
-        """The release whose place is taken by what was fetched; empty for the first one."""
+        """The release that the fetched one replaces; empty for the first one."""
         try:
             held = parquet.read_provenance(self._table)
         except NotInLake:
@@ -48,10 +48,10 @@ class InUse:
         return held.replaces if self.is_this(fetched) else held.release
 
     def before(self, fetched: pd.DataFrame) -> pd.DataFrame | None:
-        """The release that what was fetched is compared with; None for the first one.
+        """The release that the fetched one is compared with; None for the first one.
 
-        It is the release in use. Where that is what was fetched, it is the one whose place that took: what a comparison
-        finds follows from the data, however often a stopped run fetches them again.
+        It is the release in use. If the fetched release is already in use, it is the one that it replaced: so the
+        result of a comparison depends on the data only, however often stopped runs fetch them again.
         """
         if not self.is_this(fetched):
             return self.manifest()
@@ -60,7 +60,7 @@ class InUse:
         earlier = self.replaced_by(fetched)
         try:
             return recall(open_archive(self.stage.place), self.upstream.name, earlier) if earlier else None
-        except (StudyError, ChecksumMismatch):  # housekeeping let go of it, or it is damaged: nothing is lost by that
+        except (StudyError, ChecksumMismatch):  # housekeeping removed it, or it is damaged
             return None
 
     @property

@@ -38,7 +38,7 @@ def compared_with_previous_release(
     """A check of a raw asset against the release before it, which `release_before` gives."""
 
     def previous_release(manifest: pd.DataFrame) -> Verdict:
-        """Against the release before it: files gone without a successor, sizes that changed by more than 10 %."""
+        """Compared with the release before it: files gone without a successor, sizes that changed by more than 10 %."""
         before, allowed = release_before(manifest), "none gone, sizes within 10 %"
         if before is None or before.empty:
             return Verdict(True, "first release", allowed, "there is no release before it to compare with")
@@ -47,7 +47,7 @@ def compared_with_previous_release(
         try:
             changes = release_changes(archive, None, before, manifest)
         except ArchiveDamaged as damage:
-            return Verdict(False, "cannot be told", allowed, str(damage))
+            return Verdict(False, "cannot be compared", allowed, str(damage))
         gone = changes.entity[changes.kind == "file_removed"]
         old, new = (m[~is_reply(m)].set_index("file_id").size_bytes.astype(float) for m in (before, manifest))
         both = old.index.intersection(new.index)
@@ -103,10 +103,10 @@ def warnings_empty(archive: Archive) -> Check:
 
 
 def gdsc_as_known() -> Check:
-    """A check of GDSC's files against the bytes that were recorded of them; a mirror may well serve others."""
+    """A check of GDSC's files against the bytes recorded in 2026; a mirror may serve others."""
 
     def gdsc_as_known(manifest: pd.DataFrame) -> Verdict:
-        """Size, and sha256 where it was recorded, of GDSC's files are those of release 8.5 as it was seen in 2026."""
+        """GDSC's files have the size, and the sha256 if one was recorded, that release 8.5 had in 2026."""
         from hnbc_assets.sources.gdsc import KNOWN_BYTES
 
         rows = manifest[manifest.file_id.isin(list(KNOWN_BYTES))]
@@ -115,15 +115,15 @@ def gdsc_as_known() -> Check:
             for row in rows.itertuples()
             if not any(row.size_bytes == n and sha256 in (None, row.sha256) for n, sha256 in KNOWN_BYTES[row.file_id])
         ]
-        told = "; ".join(f"{row.file_id} from {row.url}" for row in rows.itertuples())
+        fetched = "; ".join(f"{row.file_id} from {row.url}" for row in rows.itertuples())
         return Verdict(
             not other,
             f"{len(other)} of {len(rows)} files differ",
             "none",
-            f"other bytes than were recorded: {'; '.join(other)}. Upstream has changed them, or this is another host; "
-            "they were read as they are"
+            f"not the recorded bytes: {'; '.join(other)}. Upstream has changed them, or this is another host; they "
+            "were read as they are"
             if other
-            else f"as recorded: {told}",
+            else f"as recorded: {fetched}",
         )
 
     return Check(gdsc_as_known)
@@ -172,23 +172,23 @@ def expected_genes(archive: Archive, *, at_least: int) -> Check:
 
 
 def ids_match(archive: Archive) -> Check:
-    """A check that the two tables of a user's cohort name the same patients in the same way."""
+    """A check that the two tables of a user's cohort name the same patients with the same ids."""
 
     def ids_as_written(expression: pd.DataFrame, manifest: pd.DataFrame) -> Verdict:
-        """Every sample of the expression table has a clinical record, and ids are the same as they are written."""
+        """Every sample of the expression table has a clinical record, under exactly the same id."""
         from hnbc_assets.sources.user_table import match
 
         found = match(archive, manifest)
-        told = [f"{expression.shape[1]:,} samples read", f"{len(found.without_values)} patients without a sample"]
+        notes = [f"{expression.shape[1]:,} samples read", f"{len(found.without_values)} patients without a sample"]
         if found.trimmed:
-            told.append(f"the same only without surrounding spaces: {list(found.trimmed[:3])}; take the spaces away")
+            notes.append(f"ids equal only without surrounding spaces: {list(found.trimmed[:3])}; remove the spaces")
         if found.without_record:
-            told.append(f"samples without a clinical record, left out: {list(found.without_record[:3])}")
+            notes.append(f"samples without a clinical record, left out: {list(found.without_record[:3])}")
         return Verdict(
             not found.trimmed and not found.without_record,
             f"{len(found.trimmed)} ids with spaces, {len(found.without_record)} samples without a record",
             "none",
-            "; ".join(told),
+            "; ".join(notes),
         )
 
     return Check(ids_as_written)

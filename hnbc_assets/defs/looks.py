@@ -29,7 +29,7 @@ REACHABLE = "reachable"
 DESCRIPTIONS = {
     "gdc_release": "The GDC's data release, as its status says.",
     "geo_releases": "The last update of each GEO series.",
-    "cbioportal_releases": "One word for each study: a digest of its files' checksums in the hub's repository.",
+    "cbioportal_releases": "One digest for each study, of its files' checksums in the hub's repository.",
     "gdsc_release": "The GDSC release that the study names; a look makes sure that it is still there.",
     "gene_set_releases": "One word for all gene lists: versioned addresses by their version, others by their content.",
     "table_releases": "One word for each of the user's own tables, by content.",

@@ -1,7 +1,7 @@
-"""What a study says of its own files, held against them before anything is downloaded.
+"""What a study says about its own files, compared with them before anything is downloaded.
 
-Belongs here: whether files are there and can be read, gene lists have the sets that are named, tables the columns.
-Does not: settings by themselves (study.py), addresses (sources/addresses_probed), what is read of the files later.
+Belongs here: whether the files exist and can be read, gene lists have the named sets, and tables the named columns.
+Does not: settings by themselves (study.py), addresses (sources/addresses_probed), reading the files for an analysis.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ Mistake = tuple[Place, HnbcError]
 
 
 def require_files(study: Study, *, simulated: bool, objects: Collection[str] | None = None) -> None:
-    """Refuse a study of whose own files one is missing, cannot be read, or lacks what the study names in it.
+    """Refuse a study if one of its own files is missing, cannot be read, or lacks what the study names in it.
 
     Parameters
     ----------
-    simulated : gene sets of simulated genes stand in for some of the study's
-    objects : the upstream objects that are to be fetched (`table/mine`, `gene_sets`); default all
+    simulated : whether gene sets of simulated genes replace some of the study's
+    objects : the upstream objects that will be fetched (`table/mine`, `gene_sets`); default all
 
     Raises
     ------
     StudyError
-        All mistakes, a line each: where the setting stands, what is wrong, the nearest that there is, what to write.
+        All mistakes, one per line: where the setting is, what is wrong, the nearest match, what to write.
     """
     found = [f"  {study.where(*place)}: {error}" for place, error in _mistakes(study, simulated, objects)]
     if found:
@@ -52,12 +52,12 @@ def require_files(study: Study, *, simulated: bool, objects: Collection[str] | N
 
 
 def require_archived_sets(study: Study, archive: Archive) -> None:
-    """Refuse a study that names sets which its lists in the archive lack; lists not fetched yet are passed over.
+    """Refuse a study that names sets which its lists in the archive lack; lists not fetched yet are skipped.
 
     Raises
     ------
     StudyError
-        With the line of each set that is not there, and the nearest that is.
+        With the line of each missing set, and the nearest existing one.
     """
     from hnbc_assets.sources.gene_sets import SOURCE, read_gmt
 
@@ -66,14 +66,14 @@ def require_archived_sets(study: Study, archive: Archive) -> None:
         if genes.gmt is None or not genes.sets:
             continue
         rows = kept[kept["file_id"] == genes.gmt.shown].sort_values("retrieved_at")
-        if len(rows) and archive.holds(rows.iloc[-1]):  # a damaged one is fetched again before it is read
+        if len(rows) and archive.holds(rows.iloc[-1]):  # a damaged list is fetched again before it is read
             require_sets(study, number, list(read_gmt(archive.locate(rows.iloc[-1]))))
 
 
 def fetch_sets(study: Study, client: Client, archive: Archive) -> None:
-    """Have the lists whose sets the study names in the archive, before anything larger is fetched, and look into them.
+    """Fetch the lists in which the study names sets before anything larger, and check that they have these sets.
 
-    A list that cannot be had now is no matter of the study: the step that fetches all lists says why.
+    A list that cannot be fetched now is not a mistake of the study: the step that fetches all lists says why.
 
     Raises
     ------
@@ -96,8 +96,8 @@ def _mistakes(study: Study, simulated: bool, objects: Collection[str] | None) ->
             continue
         for slot in cohort.columns or {}:
             if not is_slot(slot):
-                told = f"'{slot}' is nothing that a patient has here; {one_of(slot, SLOTS)}. Write one of them."
-                yield ("cohorts", name, "columns", slot), StudyError(told)
+                wrong = f"'{slot}' is not a field of a patient; {one_of(slot, SLOTS)}. Write one of them."
+                yield ("cohorts", name, "columns", slot), StudyError(wrong)
         if isinstance(cohort.source, TableSource):
             yield from _of_tables(study, name, cohort.source, cohort.columns or {})
     if objects is None or GENE_SETS in objects:
@@ -138,8 +138,8 @@ def _of_tables(study: Study, name: str, source: TableSource, columns: Mapping[st
         return
     for slot, column in columns.items():
         if column not in known:
-            told = f"{source.clinical} has no column '{column}'; {one_of(column, known)}. Write one that it has."
-            yield ("cohorts", name, "columns", slot), StudyError(told)
+            wrong = f"{source.clinical} has no column '{column}'; {one_of(column, known)}. Write one that it has."
+            yield ("cohorts", name, "columns", slot), StudyError(wrong)
 
 
 def _of_lists(study: Study, simulated: bool) -> Iterator[Mistake]:
@@ -153,7 +153,7 @@ def _of_lists(study: Study, simulated: bool) -> Iterator[Mistake]:
         sets, wrong = _list(study, file, read_gmt if kind == "gmt" else read_genecards)
         yield from ((("anoikis_genes", number, kind, "file"), error) for error in wrong)
         if sets is not None:
-            yield from ((place, StudyError(told)) for place, told in lost_sets(study, number, list(sets)))
+            yield from ((place, StudyError(lost)) for place, lost in lost_sets(study, number, list(sets)))
     for name, file in study.enrichment.collections.items():
         _, wrong = _list(study, file, read_gmt)
         yield from ((("enrichment", "collections", name, "file"), error) for error in wrong)
@@ -162,13 +162,13 @@ def _of_lists(study: Study, simulated: bool) -> Iterator[Mistake]:
 def _list(
     study: Study, file: LocalOrRemote | None, read: Callable[[Path], Any]
 ) -> tuple[Any | None, tuple[HnbcError, ...]]:
-    """What a list that lies with the study holds, or what is wrong with it; neither of one that has an address."""
+    """The content of a list in a file of the study, or what is wrong with it; neither for a list with an address."""
     from hnbc_assets.sources.gene_sets import release
 
     if file is None or file.file is None:
         return None, ()
     try:
-        release(None, [file.location], folder=study.folder)  # that it is there, whole, and text
+        release(None, [file.location], folder=study.folder)  # raises if it is missing, damaged or not text
         return read(study.folder / file.file), ()
     except HnbcError as error:
         return None, (error,)

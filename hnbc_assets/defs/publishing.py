@@ -63,8 +63,8 @@ class Check:
 class Publication:
     """What an asset's function returns: a frame, and what to show beside it in the UI.
 
-    `versioned_on` names the columns whose content makes the data version; all of them when empty. `release` is that of
-    the upstream, of a raw asset, and `replaces` the release whose place it takes.
+    `versioned_on` names the columns whose content makes the data version; all of them when empty. For a raw asset,
+    `release` is that of the upstream, and `replaces` the release that it replaces.
     """
 
     frame: pd.DataFrame
@@ -192,7 +192,7 @@ def _described_frame(frame: pd.DataFrame, described: Described) -> tuple[pd.Data
 
 
 def _rounded(frame: pd.DataFrame) -> pd.DataFrame:
-    """An expression matrix with as many decimals as every machine agrees on."""
+    """An expression matrix, rounded to the decimals on which all machines agree."""
     return pd.DataFrame(rounded_expression(frame.to_numpy(dtype=float)), index=frame.index, columns=frame.columns)
 
 

@@ -21,7 +21,7 @@ from hnbc_assets.defs.stage import Stage
 from hnbc_assets.defs.step import Fetched
 from hnbc_assets.defs.upstreams import Upstream, upstreams
 from hnbc_assets.errors import ArchiveDamaged, DownloadsIncomplete, HnbcError
-from hnbc_assets.lake.damage import note, resting_on
+from hnbc_assets.lake.damage import dependents, note
 from hnbc_assets.sources.intact import DAMAGED
 from hnbc_assets.tables import Manifest, ReleaseChanges
 
@@ -48,7 +48,7 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
         from hnbc_assets.sources.progress import ConsoleProgress
 
         archive = open_archive_to_fetch(stage.place, stage.study)
-        if upstream.raw != GENE_SETS:  # a misspelt set is told before gigabytes are fetched
+        if upstream.raw != GENE_SETS:  # report a misspelt set before gigabytes are fetched
             preflight.require_archived_sets(stage.study, archive)
         in_use = InUse(stage, upstream)
         previous = in_use.manifest()
@@ -61,15 +61,15 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
                 _mend(stage, upstream, archive, manifest)
             else:
                 with open_client(stage.place, stage.study) as client:
-                    told = ConsoleProgress(upstream.raw)
-                    manifest = upstream.fetch(client, archive, progress=told, previous=previous)
+                    progress = ConsoleProgress(upstream.raw)
+                    manifest = upstream.fetch(client, archive, progress=progress, previous=previous)
                     about = upstream.about(client)
-                with suppress(ArchiveDamaged):  # of the release before alone: the gate says so
+                with suppress(ArchiveDamaged):  # only the release before is damaged: the gate says so
                     _mend(stage, upstream, archive, previous)
                 if upstream.raw == GENE_SETS:
                     preflight.require_archived_sets(stage.study, archive)
         except (ArchiveDamaged, DownloadsIncomplete) as error:
-            raise _with_what_rests(stage, upstream, archive, previous, error) from error
+            raise _with_dependents(stage, upstream, archive, previous, error) from error
         release = fetched_release(upstream.kind, manifest)
         said = {"files": len(manifest), "archived_bytes": int(manifest.size_bytes.sum()), "release": release} | about
         return Publication(
@@ -93,30 +93,30 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
 
 
 def _mend(stage: Stage, upstream: Upstream, archive: Archive, manifest: pd.DataFrame | None) -> None:
-    """Fetch what is damaged of a release that the upstream's index may no longer list."""
+    """Fetch the damaged files of a release; its index may no longer list them."""
     rows = [] if manifest is None else manifest.to_dict("records")
     if any(not archive.holds(row) for row in rows):
         with open_client(stage.place, stage.study) as client:
             archive.mend(client, manifest, download=upstream.download(archive))
 
 
-def _with_what_rests(
+def _with_dependents(
     stage: Stage,
     upstream: Upstream,
     archive: Archive,
     previous: pd.DataFrame | None,
     error: ArchiveDamaged | DownloadsIncomplete,
 ) -> HnbcError:
-    """The error, with what was made of the files that are damaged and cannot be had again, where there are any."""
+    """The error, with what depends on damaged files that cannot be fetched again, if there are any."""
     lost = [] if previous is None else archive.damaged(previous)
     if not lost:
         return error
     note(stage.lake, {upstream.raw: previous}, lost)
-    resting = resting_on(stage.lake, [upstream.raw])
+    tables = dependents(stage.lake, [upstream.raw])
     return ArchiveDamaged(
-        f"{error} Of what is in use {len(lost)} archived file(s) are damaged or gone: {', '.join(lost[:5])}; damaged "
-        f"ones are set aside in {archive.root / DAMAGED}. On {upstream.raw} rest {len(resting)} tables: "
-        f"{', '.join(resting[:5])}{' …' if len(resting) > 5 else ''}. Bring the files back from a backup, or go on "
+        f"{error} {len(lost)} archived file(s) of the release in use are damaged or gone: {', '.join(lost[:5])}; "
+        f"damaged ones are set aside in {archive.root / DAMAGED}. {len(tables)} tables depend on {upstream.raw}: "
+        f"{', '.join(tables[:5])}{' …' if len(tables) > 5 else ''}. Restore the files from a backup, or go on "
         "with what the upstream has.",
         tuple(lost),
     )
@@ -166,7 +166,7 @@ def _release_changes(stage: Stage, known: dict[str, Upstream]) -> dg.AssetsDefin
                 except ArchiveDamaged as damage:
                     if set(damage.paths) & set(manifest.path):
                         raise
-                    counted[step] = f"cannot be told any more: {damage}"  # of the past alone
+                    counted[step] = f"cannot be compared any more: {damage}"  # in an earlier release only
                     continue
                 rows = rows.assign(asset=known[name].raw, from_release=before, to_release=after)
                 found.append(ReleaseChanges.conform(rows))

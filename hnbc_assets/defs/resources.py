@@ -27,7 +27,7 @@ def open_archive_to_fetch(place: Place, study: Study) -> Archive:
 def open_client(place: Place, study: Study, **patience: Any) -> Client:
     """A client of the study's upstream: live, a mirror, or the simulation at the release that the lake has it at.
 
-    `patience` are the retries and timeout of `connect`.
+    `patience` holds the retries and the timeout of `connect`.
     """
     addresses = Addresses(study.addresses)
     if place.simulated:

@@ -87,10 +87,11 @@ def housekeeping(study: Study, place: Place, assets: Assets) -> tuple[dg.JobDefi
         swept = keep_house(context.instance, study, place, assets)
         context.log.info(", ".join(f"{name}: {figure}" for name, figure in swept.metadata.items()))
         context.add_output_metadata(swept.metadata)
-        if swept.verified is not None and swept.verified.lost:  # so that who is told of failures is told of this
-            told = "; ".join(f"{path}: {', '.join(whos)}" for path, whos in list(swept.verified.lost.items())[:5])
+        if swept.verified is not None and swept.verified.lost:  # fails the run, so that an alert is sent
+            affected = "; ".join(f"{path}: {', '.join(whos)}" for path, whos in list(swept.verified.lost.items())[:5])
             paths = tuple(swept.verified.lost)
-            raise ArchiveDamaged(f"{len(paths)} archived file(s) are gone or changed. On them rest {told}.", paths)
+            counted = f"{len(paths)} archived file(s) are gone or changed"
+            raise ArchiveDamaged(f"{counted}. What depends on them: {affected}.", paths)
 
     @dg.job(
         name=JOB,
@@ -114,9 +115,9 @@ def housekeeping(study: Study, place: Place, assets: Assets) -> tuple[dg.JobDefi
 def keep_house(
     instance: dg.DagsterInstance, study: Study, place: Place, assets: Assets, *, now: datetime | None = None
 ) -> Swept:
-    """Throw away what the study's retention allows, and read the archive for damage.
+    """Throw away what the study's retention allows, and check the archive for damage.
 
-    `now` is the time of this call if it is not given.
+    `now` is the time of this call by default.
 
     The archive is left alone while a refresh in a terminal is under way, and while a release that the study pins is
     not in use yet.

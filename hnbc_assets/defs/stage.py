@@ -45,7 +45,7 @@ from hnbc_assets.tables import Table
 PACKAGE = Path(__file__).resolve().parent.parent
 STUDY_TAG = "hnbc/study"
 OWNERS = ["team:hnbc"]
-FIRST = {"dagster/priority": "1"}  # of steps that may begin, this one does
+FIRST = {"dagster/priority": "1"}  # of the steps that are ready, this one begins first
 NOT_STORED = "stopped, or its table could not be stored: the run's log says why"
 
 
@@ -53,7 +53,7 @@ NOT_STORED = "stopped, or its table could not be stored: the run's log says why"
 class Stage:
     """One stage of one study in one place. `modules` are the folders and files whose content is its code version.
 
-    Of an `optional` stage the rest does not wait: where it fails, the database is published without its tables.
+    The rest does not wait for an `optional` stage: if it fails, the database is published without its tables.
     """
 
     name: str
@@ -98,9 +98,9 @@ class Stage:
 
         The function's parameters name the tables it reads. `inputs` maps a parameter to another asset's key, or to a
         dictionary of names to keys: then the parameter gets a dictionary of frames. `settings` are the settings that it
-        reads: a change makes it stale. `fetches` says of which upstream object a raw asset is. `optional` names the
-        optional stage that a raw asset is for; `spared` are such assets among the inputs: where one of them does not
-        fit what is in the lake, the function is called without it.
+        reads: a change makes it stale. `fetches` says which upstream object a raw asset fetches. `optional` names the
+        optional stage that a raw asset is for; `spared` are such assets among the inputs: if one of them does not fit
+        what is in the lake, the function is called without it.
         """
 
         def decorate(function: Callable[..., Publication | pd.DataFrame]) -> dg.AssetsDefinition:
@@ -202,7 +202,7 @@ class Stage:
         return self.name if self.optional else ""
 
     def _spared(self, step: Step) -> dict[str, pd.DataFrame]:
-        """The inputs of optional stages that fit what is in the lake, by argument."""
+        """The `spared` inputs that fit what is in the lake, by argument."""
         named, frames = argument_names(step.wanted), {}
         for key in sorted(step.spared - unfit(self.lake, step.spared).keys()):
             stored = parquet.read_stored(self.lake.table(key))

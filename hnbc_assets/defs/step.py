@@ -27,7 +27,7 @@ Wanted = dict[str, str | dict[str, str]]
 class Fetched:
     """What a raw asset fetches: the upstream object, and the observed source that knows the object's release.
 
-    `first` says that it is small and shows mistakes of the study: it is fetched before gigabytes.
+    `first` says that it is small and shows mistakes in the study: it is fetched before larger objects.
     """
 
     upstream: str
@@ -39,8 +39,8 @@ class Fetched:
 class Step:
     """What a function makes in one step, of what, and by which code.
 
-    `optional` names the optional stage that it belongs to; `spared` are inputs of such stages, without which it is made
-    where they failed.
+    `optional` names the optional stage that it belongs to; `spared` are inputs of such stages: if these failed, it is
+    made without them.
     """
 
     described: list[Described]
@@ -97,13 +97,13 @@ def argument_names(wanted: Wanted) -> dict[str, str]:
 
 
 def asset_ins(step: Step) -> dict[str, dg.AssetIn]:
-    """The inputs that Dagster hands over: all but those that may be absent."""
+    """The inputs that Dagster passes: all except those that may be absent."""
     named = argument_names(step.wanted).items()
     return {a: dg.AssetIn(key=dg.AssetKey(key.split("/"))) for key, a in named if key not in step.spared}
 
 
 def call_arguments(wanted: Wanted, frames: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """What the function is called with; of a dictionary's frames those that are there."""
+    """What the function is called with; a dictionary has only the frames that are there."""
     argument = argument_names(wanted)
     return {
         parameter: frames[argument[given]]

@@ -203,7 +203,7 @@ def _gene_sets(study: Study, simulated: bool) -> Upstream:
 
 
 def _purposes(study: Study, simulated: bool) -> list[tuple[str, str, probes.GeneSetFormat]]:
-    """What each gene-set file is for in the study's words, where it is, and its format."""
+    """What the study calls each gene-set file, where it is, and its format."""
     found: list[tuple[str, str, probes.GeneSetFormat]] = [
         (name, file.location, "markers" if name == "markers" else "gmt")
         for name, file in study.gene_sets(simulated).items()

@@ -85,7 +85,7 @@ def _sync(path: Path, flags: int) -> None:
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock: the process's number, what it holds it for (empty if it does not say), and since when."""
+    """Who holds a lock: the process id, the purpose (empty if none was given), and since when."""
 
     process: str
     purpose: str
@@ -96,7 +96,7 @@ class Holder:
 def locked(path: Path, *, wait_seconds: float = 600.0, purpose: str = "") -> Iterator[None]:
     """Hold an exclusive lock on a lock file; the system gives it up when the process ends, however it ends.
 
-    `purpose` is what others are told that it is held for, on one line.
+    `purpose` says on one line why the lock is held; others who wait for it can read it.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def holder(path: Path) -> Holder | None:
 
 
 def _read_holder(file: BinaryIO) -> Holder:
-    """What the holder of a lock wrote into it, when it got it."""
+    """What the holder wrote into the lock file when it got the lock."""
     file.seek(0)
     process, _, purpose = file.read(4096).decode("utf-8", "replace").partition("\n")
     since = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)

@@ -20,7 +20,7 @@ class Attempt:
     """The latest attempt. `basis` identifies what it was made from: code, inputs, release, decisions of people.
 
     `tries` counts attempts on that basis. `reason` is empty while it runs, or when its process was killed; `held` says
-    that a gate stopped it and a person can let it through; `damaged` that archived files are not what was recorded.
+    that a gate stopped it and a person can let it through; `damaged` that archived files differ from what was recorded.
     """
 
     asset: str

@@ -1,10 +1,10 @@
-"""Damage in the archive: which raw assets have files that are not what was recorded, and what rests on them.
+"""Damage in the archive: which raw assets have files that differ from what was recorded, and what depends on them.
 
 Belongs here: remembering what was found until the files are whole again. Does not: reading the files (sources),
 fetching them again (defs/releases.py).
 
-What is remembered is the check of the raw asset: while it fails the database is not published anew, and the plan has
-the raw asset made again, which fetches what is damaged.
+Damage is remembered as a failed check of the raw asset. While it fails, the database is not published again, and the
+plan makes the raw asset again, which fetches the damaged files.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ WHOLE = "all intact"
 
 
 def note(lake: Lake, manifests: Mapping[str, pd.DataFrame], paths: Collection[str]) -> list[str]:
-    """Remember damaged paths for the raw assets whose present manifests name them; returns those assets, sorted."""
+    """Remember damaged paths for the raw assets that name them in their manifests; returns those assets, sorted."""
     found = []
     for asset, manifest in manifests.items():
         lost = sorted(set(manifest["path"]) & set(paths))
         if not lost:
             continue
         found.append(asset)
-        told = f"{len(lost)} archived file(s) are gone or changed: {', '.join(lost[:5])}{' …' if len(lost) > 5 else ''}"
+        what = f"{len(lost)} archived file(s) are gone or changed: {', '.join(lost[:5])}{' …' if len(lost) > 5 else ''}"
         outcome = CheckOutcome(
             asset=asset,
             check_name=CHECK,
@@ -40,7 +40,7 @@ def note(lake: Lake, manifests: Mapping[str, pd.DataFrame], paths: Collection[st
             blocking=True,
             value=f"damage among {len(manifest):,} files",
             threshold=WHOLE,
-            description=f"{told}. Fetch them again: hnbc run --select {asset}",
+            description=f"{what}. Fetch them again: hnbc run --select {asset}",
             data_version=parquet.read_provenance(lake.table(asset)).data_version,
             evaluated_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -49,12 +49,12 @@ def note(lake: Lake, manifests: Mapping[str, pd.DataFrame], paths: Collection[st
 
 
 def known(lake: Lake, asset: str, data_version: str) -> bool:
-    """Whether files of a raw asset, as it is now, were found damaged and have not been fetched again since."""
+    """Whether files of this version of a raw asset were found damaged and have not been fetched again since."""
     outcome = checks.of_asset(lake, asset).get(CHECK)
     return outcome is not None and not outcome.passed and outcome.data_version == data_version
 
 
-def resting_on(lake: Lake, assets: Collection[str]) -> list[str]:
+def dependents(lake: Lake, assets: Collection[str]) -> list[str]:
     """The assets in the lake that were made from any of these, through all stages, sorted."""
     found, edges = set(assets), lineage.lineage(lake)
     while True:
@@ -66,9 +66,9 @@ def resting_on(lake: Lake, assets: Collection[str]) -> list[str]:
 
 @contextmanager
 def noting(lake: Lake, manifests: Mapping[str, pd.DataFrame]) -> Iterator[None]:
-    """Nothing is derived from damaged files: what a step meets of its raw assets is remembered, and the error says so.
+    """Remember the damaged files of its raw assets that a step meets, and name these assets in the error.
 
-    The next refresh fetches the files again, and makes what is derived from them.
+    Nothing is derived from damaged files. The next refresh fetches them again and makes what is derived from them.
     """
     try:
         yield
@@ -76,9 +76,9 @@ def noting(lake: Lake, manifests: Mapping[str, pd.DataFrame]) -> Iterator[None]:
         raw = note(lake, manifests, error.paths)
         if not raw:
             raise
-        n = len(resting_on(lake, raw))
+        n = len(dependents(lake, raw))
         raise ArchiveDamaged(
-            f"{error} They are of {', '.join(raw)}, on which {n} tables rest. Fetch them again, and make what is "
+            f"{error} They belong to {', '.join(raw)}; {n} tables depend on them. Fetch them again, and make what is "
             "derived from them: hnbc refresh",
             error.paths,
         ) from error

@@ -20,7 +20,7 @@ from hnbc_assets.tables.schema import Table
 if TYPE_CHECKING:
     import duckdb
 
-STORAGE_VERSION = "v1.2.0"  # so that every client from that version on reads it
+STORAGE_VERSION = "v1.2.0"  # every client from this version on can read it
 SPILL_SUFFIX = ".spill"
 DICTIONARY = "column_dictionary"
 
@@ -103,7 +103,7 @@ def _dictionary(connection: duckdb.DuckDBPyConnection, content: Content) -> list
 
 
 def _entry(table: str, name: str, kind: str, meaning: Mapping[str, str]) -> dict[str, Any]:
-    """A row of the dictionary; of a column that is not described only its type is known."""
+    """A row of the dictionary; a column without a description has only its type."""
     place, nullable = meaning.get("key"), meaning.get("nullable")
     return {
         "table_name": table,

@@ -1,10 +1,10 @@
-"""Optional stages: those without which the rest is made and published all the same.
+"""Optional stages: if one fails, the rest is made and published without it.
 
-Belongs here: which of their assets fit what is in the lake now, why the others do not, what became of their last
-attempts. Does not: which stages are optional (defs), publishing (snapshot), what is made next (plan).
+Belongs here: which of their assets fit what is in the lake now, why the others do not, why their last attempts
+failed. Does not: which stages are optional (defs), publishing (snapshot), what is made next (plan).
 
 An asset of an optional stage is published only while it fits: made from what is in the lake now, with its blocking
-checks passed. Otherwise its table is published empty: an older one beside a newer signature would be a mix.
+checks passed. Otherwise its table is published empty: an older table beside a newer signature would be a mix.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ COMPLETE = "_complete"
 
 @dataclass(frozen=True)
 class OptionalAsset:
-    """An asset of an optional stage, and the table that it is published as, if it is."""
+    """An asset of an optional stage, and the table that it is published as (None if it is not published)."""
 
     asset: str
     stage: str
@@ -34,7 +34,7 @@ class OptionalAsset:
 
 
 def stored(lake: Lake, asset: str) -> Provenance | None:
-    """The provenance of an asset; None where it is not in the lake."""
+    """The provenance of an asset; None if it is not in the lake."""
     try:
         return parquet.read_provenance(lake.table(asset))
     except NotInLake:
@@ -44,9 +44,9 @@ def stored(lake: Lake, asset: str) -> Provenance | None:
 def unfit(
     lake: Lake, optional: Iterable[str], read: Callable[[str], Provenance | None] | None = None
 ) -> dict[str, str]:
-    """Those of these assets that do not fit what is in the lake now, each with the reason.
+    """Which of these assets do not fit what is in the lake now, each with the reason.
 
-    `read` gives the provenance of an asset, where the caller has it at hand.
+    `read` gives the provenance of an asset; by default it is read from the lake.
     """
     names = set(optional)
     made = cache(read or (lambda asset: stored(lake, asset)))
@@ -73,15 +73,15 @@ def unfit(
 
 
 def failures(lake: Lake, optional: Iterable[OptionalAsset]) -> dict[str, str]:
-    """The stages whose last attempt failed, with what it said: only those may be left out of a publication."""
+    """The stages that failed in their last attempt, with the reasons: only these may be left out of a publication."""
     stages = {one.asset: one.stage for one in optional}
-    told: dict[str, dict[str, list[str]]] = {}
+    by_stage: dict[str, dict[str, list[str]]] = {}
     for asset, attempt in unsuccessful(lake).items():
         if asset in stages and attempt.reason:
-            told.setdefault(stages[asset], {}).setdefault(attempt.reason, []).append(asset)
+            by_stage.setdefault(stages[asset], {}).setdefault(attempt.reason, []).append(asset)
     return {
         stage: "; ".join(f"{', '.join(assets)} failed: {reason}" for reason, assets in reasons.items())
-        for stage, reasons in told.items()
+        for stage, reasons in by_stage.items()
     }
 
 
@@ -94,13 +94,13 @@ def outcomes(
     data_version: str,
     now: str,
 ) -> list[CheckOutcome]:
-    """A check a stage: whether all of its tables are in the database, and if not, why.
+    """One check per stage: whether all of its tables are in the database, and if not, why.
 
     Parameters
     ----------
-    left_out : assets whose tables are empty, each with the reason
+    left_out : assets that are published as empty tables, each with the reason
     failed : as `failures`
-    publisher : the asset whose check it is
+    publisher : the asset that the checks belong to
     """
     by_stage: dict[str, list[OptionalAsset]] = {}
     for one in optional:
@@ -128,7 +128,7 @@ def outcomes(
 
 
 def lacking(lake: Lake, publisher: str) -> dict[str, str]:
-    """The optional stages that the published database lacks, with what it is without, and why."""
+    """The optional stages that the published database lacks, with their empty tables and the reason."""
     kept = checks.of_asset(lake, publisher)
     return {
         name.removesuffix(COMPLETE): outcome.description

@@ -34,8 +34,8 @@ class Provenance:
 
     `inputs` maps each upstream asset to the data version that was read of it. `columns` lists, for each documented
     column, its `name`, `type`, `unit` and `description`. `content_hash` is filled in on writing. `observed` maps the
-    observed source of a raw asset (`gdc_release`) to the release that was fetched, and `replaces` is the release whose
-    place that took (empty for the first one). `stage` is the asset's group.
+    observed source of a raw asset (`gdc_release`) to the release that was fetched, and `replaces` is the release that
+    it replaced (empty for the first one). `stage` is the asset's group.
     """
 
     asset: str

@@ -104,7 +104,7 @@ class Lake:
 
     @property
     def unfinished_run(self) -> Path:
-        """There while a run of everything that was begun has not made everything."""
+        """Exists from the start of a run of everything until everything is made."""
         return self.root / "unfinished_run.json"
 
     @property

@@ -33,7 +33,7 @@ class Node:
 
     `step` names the step that makes it, maybe with others. `upstream` is the object that a raw asset fetches, and empty
     otherwise; with `decided` it also follows the promotions that people decide on. `optional` names the optional stage
-    that it belongs to: what is in no such stage is made without it where it failed.
+    that it belongs to: if it fails, assets outside of optional stages are made without it.
     """
 
     asset: str
@@ -73,8 +73,8 @@ class Plan:
         ----------
         settled : raw assets that could not be brought to the present release. They count as what they are: what rests
             on them is made from the release that is there. They are not among the answer.
-        stopped : assets that could not be made. Those of optional stages among them, and what of these stages rests on
-            them, do not keep the rest waiting.
+        stopped : assets that could not be made. The rest does not wait for those of optional stages among them or
+            for what depends on them in these stages.
         """
         waiting = set(self.reasons) - set(settled)
         steps = {self.nodes[asset].step for asset in waiting}
@@ -87,10 +87,10 @@ class Plan:
         return sorted(node.asset for node in self.nodes.values() if node.step in steps - blocked)
 
     def given_up(self, stopped: Collection[str]) -> frozenset[str]:
-        """Of optional stages: the assets that could not be made, and those that rest on them and are behind."""
+        """The assets of optional stages that could not be made, and those that depend on them and are behind."""
         failed = {asset for asset in stopped if self.nodes[asset].optional}
-        resting = {asset for asset in self.reasons if self.nodes[asset].optional and self.ancestors(asset) & failed}
-        return frozenset(failed | resting)
+        dependent = {asset for asset in self.reasons if self.nodes[asset].optional and self.ancestors(asset) & failed}
+        return frozenset(failed | dependent)
 
     def _outside(self, node: Node) -> frozenset[str]:
         """What an asset rests on, without what its own step makes."""
@@ -125,7 +125,7 @@ class Plan:
         return basis(self.lake, node, {i: self.made[i].data_version for i in node.inputs if i in self.made})
 
     def mended(self, asset: str) -> bool:
-        """Whether an asset could not be made because archived files were damaged, and these are whole again."""
+        """Whether damaged archived files kept an asset from being made, and are whole again now."""
         attempt = attempts.latest(self.lake, asset)
         if attempt is None or not attempt.damaged:
             return False
@@ -165,7 +165,7 @@ def examine(lake: Lake, nodes: Mapping[str, Node]) -> Plan:
 
 
 def still_behind(lake: Lake, nodes: Mapping[str, Node], asset: str) -> bool:
-    """Whether the step that makes an asset has one that is behind at this moment: a look at its tables and inputs."""
+    """Whether any asset of the step that makes this one is behind now: reads only its own tables and inputs."""
     step = [node for node in nodes.values() if node.step == nodes[asset].step]
     needed = {name for node in step for name in (node.asset, *node.inputs) if name in nodes}
     made = {name: found for name in needed if (found := _made(lake, nodes[name])) is not None}
@@ -174,7 +174,7 @@ def still_behind(lake: Lake, nodes: Mapping[str, Node], asset: str) -> bool:
 
 
 def _present(lake: Lake, nodes: Mapping[str, Node], made: Mapping[str, Made]) -> dict[str, str | None]:
-    """The data versions that assets outside of optional stages are made from; of those stages, None for what does not
+    """The data versions that assets outside of optional stages are made from; None for an optional asset that does not
     fit what is in the lake.
     """
     optional = {asset for asset, node in nodes.items() if node.optional}

@@ -50,8 +50,8 @@ def not_opened(lake: Lake, error: Exception) -> str:
     """Why DuckDB cannot open the published database, in one line, and what to do."""
     reason = str(error)
     if "Could not set lock" not in reason:
-        told = " ".join(reason.split())
-        return f"{lake.database} cannot be opened: {told} Put one of {lake.releases} in its place, or remove it."
+        reason = " ".join(reason.split())
+        return f"{lake.database} cannot be opened: {reason} Put one of {lake.releases} in its place, or remove it."
     holder = LOCK_HOLDER.search(reason)
     who = f"{Path(holder['program']).name}, process {holder['process']}," if holder else "another program"
     return (

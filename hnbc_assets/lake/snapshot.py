@@ -44,8 +44,8 @@ class Published:
     """A publication: the database, its copy among the releases (None if none are kept), and what is in it.
 
     `sha256` is the file's, new each time; `data_version` follows the published tables alone: equal tables, equal word.
-    `inputs` are the data versions of everything that the tables rest on; `complete` says of each optional stage whether
-    its tables are in.
+    `inputs` are the data versions of everything that the tables depend on; `complete` says for each optional stage
+    whether its tables are in the database.
     """
 
     path: Path
@@ -79,14 +79,14 @@ def publish(
     ----------
     tables : published table name to the asset that it is
     extra : further tables, given as frame and provenance (only its description and columns are used)
-    keep : how many publications stay in the lake's `releases`. One that is the same as that before it, made of the same
-        versions, takes its place there, so that it pushes no older one out
+    keep : how many publications stay in the lake's `releases`. A publication equal to the one before it, and made from
+        the same versions, replaces that one there, so that no older one is lost
     comment : put before every table's comment, such as SIMULATED (DuckDB has no comment for a whole database)
     code_version, study_hash : of who publishes, for the record
     required_checks : per asset, the blocking checks that must have passed on its present data. Without it, those that
         have been recorded as blocking; with it, recorded checks that it does not name no longer count
-    optional : the assets of optional stages. Where such a stage failed, those of them that do not fit what is in the
-        lake are left out: their tables are published empty, and a check of `publisher` says so
+    optional : the assets of optional stages. If such a stage failed, its assets that do not fit what is in the lake
+        are left out: their tables are published empty, and a check of `publisher` says so
     wait_seconds : how long to wait while another process is publishing
 
     `lineage`, `raw_files`, `check_results` and `column_dictionary` are added, about all that the tables rest on, and
@@ -111,10 +111,10 @@ def publish(
         empty = {one.asset: one.table for one in optional if one.asset in left_out and one.table is not None}
         temporary, now = atomic.temporary_beside(lake.database), datetime.now(UTC)
         version = _version({name: asset for name, asset in tables.items() if asset not in empty}, extra, known)
-        told = complete(
+        stage_checks = complete(
             optional, left_out, failed, publisher=publisher, data_version=version, now=now.isoformat(timespec="seconds")
         )
-        outcomes = pd.concat([outcomes, checks.as_frame(told)], ignore_index=True) if told else outcomes
+        outcomes = pd.concat([outcomes, checks.as_frame(stage_checks)], ignore_index=True) if stage_checks else outcomes
         inputs = {asset: made.data_version for asset, made in known.items()}
         twin = _twin(lake, version, inputs)
         record = publications.entry(lake, known, now, data_version=version, study_hash=study_hash)
@@ -123,19 +123,20 @@ def publish(
             n_tables, n_rows = build(temporary, [*contents, _described(Publications, record)], comment=comment)
             sha256, release = _put_in_place(lake, temporary, keep, now, twin)
             publications.remember(lake, version, code_version, inputs, now)
-            checks.record(lake, *told)
+            checks.record(lake, *stage_checks)
         except (OSError, *_database_errors()) as error:
             raise PublicationRefused(f"The database could not be written; the old one is kept: {error}") from error
         finally:
             _remove(temporary)
     moment = now.isoformat(timespec="seconds")
-    return Published(lake.database, release, n_tables, n_rows, sha256, version, moment, inputs, tuple(told))
+    return Published(lake.database, release, n_tables, n_rows, sha256, version, moment, inputs, tuple(stage_checks))
 
 
 def _left_out(lake: Lake, optional: Collection[OptionalAsset]) -> tuple[dict[str, str], dict[str, str]]:
     """The assets of failed optional stages that do not fit what is in the lake, and those stages, each with the reason.
 
-    What does not fit and has not failed either is no case of these: the publication is refused, as for any other asset.
+    An asset that does not fit although its stage did not fail is not among them: the publication is refused for it, as
+    for any other asset.
     """
     failed = failures(lake, optional)
     stages = {one.asset: one.stage for one in optional}
@@ -271,7 +272,7 @@ def _described(table: type[Table], frame: pd.DataFrame) -> Content:
 
 
 def _twin(lake: Lake, version: str, inputs: Mapping[str, str]) -> Path | None:
-    """The copy among the releases of the database that is published now, where that is what is being made again."""
+    """The copy in `releases` of the database that is published now, if what is being published is the same."""
     before = publications.remembered(lake)
     if before is None or (before["data_version"], before["inputs"]) != (version, inputs):
         return None
@@ -279,8 +280,8 @@ def _twin(lake: Lake, version: str, inputs: Mapping[str, str]) -> Path | None:
 
 
 def _put_in_place(lake: Lake, temporary: Path, keep: int, now: datetime, twin: Path | None) -> tuple[str, Path | None]:
-    """Bring the new database to the disk, rename it over the old one, keep a copy (instead of its twin); returns its
-    sha256 and the copy.
+    """Bring the new database to the disk, rename it over the old one, keep a copy in the place of its twin; returns
+    its sha256 and the copy.
     """
     atomic.sync_file(temporary)
     sha256 = _sha256(temporary)

@@ -1,9 +1,9 @@
-"""A run of everything that was begun and has not made everything yet: what is left of it.
+"""Unfinished runs: a run of everything was begun and has not made everything yet; what it has left to make.
 
-Belongs here: remembering that such a run was begun, telling what it has left to make. Does not: running.
+Belongs here: remembering that such a run was begun, finding out what it has left to make. Does not: running.
 
-A file is there from the beginning of a run until all is made, so that a killed run leaves it too. What has been written
-after that file was made by the run.
+A file marks the run from its beginning until everything is made, so a killed run leaves it behind. Tables written
+after that file were made by the run.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ def begin(lake: Lake, command: str) -> None:
 
 
 def finish(lake: Lake) -> None:
-    """Forget it: everything is made, or no longer wanted."""
+    """Remove the mark: everything is made, or no longer wanted."""
     lake.unfinished_run.unlink(missing_ok=True)
 
 
 def begun_at(lake: Lake) -> datetime | None:
-    """When a run of everything was begun that has not made everything; None where there is no such run."""
+    """When the unfinished run of everything was begun; None if there is no such run."""
     written = _written(lake.unfinished_run)
     return None if written is None else datetime.fromtimestamp(written / 1e9, UTC)
 
 
 def left(lake: Lake, plan: Plan) -> list[str]:
-    """The assets that this run has left to make, sorted: what it has not written, or what is behind again by now, and
-    all that rests on it, whole steps together.
+    """The assets that this run has left to make, sorted: those that it has not written or that are behind again by now,
+    and all that depend on them, whole steps together.
     """
     begun = _written(lake.unfinished_run) or 0
     wanted = {asset for asset in plan.nodes if asset in plan.reasons or _made(lake, plan, asset) < begun}

@@ -194,8 +194,8 @@ def test_an_alert_that_went_well_does_not_hide_one_of_the_same_tick_that_did_not
     assert errors(tick(sensor, instance, evaluated.cursor)) == []
 
 
-def test_a_run_in_a_terminal_is_passed_over_by_the_sensor(instance, study, place, webhook):
-    """Whoever started it sees its failure, or tells of it by `failure_of` and `notify`."""
+def test_the_sensor_skips_a_run_in_a_terminal(instance, study, place, webhook):
+    """Whoever started it sees its failure there; `failure_of` and `notify` can report it."""
     [sensor] = sensors(with_alerts(study, webhook=webhook.address), place)
     cursor = tick(sensor, instance, None).cursor
     failed = run(instance, unforeseen, tags={WORKER_TAG: "here:1"})

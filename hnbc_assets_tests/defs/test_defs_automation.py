@@ -80,7 +80,7 @@ def test_what_is_under_way_is_not_asked_for_again(daemon):
 
 
 def test_what_a_run_finishes_while_the_tick_is_evaluated_is_not_asked_for_again(daemon, monkeypatch):
-    """The run is under way when the lake is looked at, and over when Dagster is asked for runs: on a busy machine."""
+    """As on a busy machine: the run is in progress when the lake is read, and over when Dagster is asked for runs."""
     daemon.lake.table("three").unlink()
     due = automation.Due.assets
 

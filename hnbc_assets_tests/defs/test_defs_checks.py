@@ -18,17 +18,17 @@ def test_a_patient_with_two_chosen_samples_or_a_normal_one_fails():
     assert not checks.one_sample_a_patient(samples.assign(reason=None)).passed
 
 
-def test_events_coded_one_and_two_are_told_with_the_line_that_confirms_them():
+def test_events_coded_one_and_two_are_reported_with_the_line_that_confirms_them():
     from hnbc_assets.science.cohorts.vocabulary import Vocabulary
 
     vocabulary = Vocabulary("mine")
     vocabulary.event("os", pd.Series(["1", "2", "2"], name="status"))
     vocabulary.event("pfi", pd.Series(["0", "1", "1"], name="relapse"))
     check = checks.event_codes_plain("mine")
-    told = check(vocabulary.values())
-    assert not told.passed
-    assert told.value == "os_event (status): 1 is censored in 1 patients, 2 is an event in 2"
-    assert "cohorts.mine.event_values: {os: {1: censored, 2: event}}" in told.description
+    verdict = check(vocabulary.values())
+    assert not verdict.passed
+    assert verdict.value == "os_event (status): 1 is censored in 1 patients, 2 is an event in 2"
+    assert "cohorts.mine.event_values: {os: {1: censored, 2: event}}" in verdict.description
     assert check(vocabulary.values().query("column_name == 'pfi_event'")).passed
 
 

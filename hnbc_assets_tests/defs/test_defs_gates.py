@@ -73,7 +73,7 @@ class Gate:
         return plausible_release(self.stage, upstream, InUse(self.stage, upstream)).judge(after, {})
 
     def use(self, manifest, replaces=""):
-        """Have a release in use, as its raw asset does; the archive remembers what it consisted of."""
+        """Put a release in use, as its raw asset does; the archive remembers which files it had."""
         upstream, release = self.upstream(manifest), str(manifest.release.iloc[0]) if len(manifest) else ""
         made = Provenance(upstream.raw, release, observed={upstream.look: release}, replaces=replaces)
         parquet.write(self.stage.lake.table(upstream.raw), manifest, made)
@@ -160,8 +160,8 @@ def test_what_is_lost_may_reach_the_limit_and_not_pass_it(gate, at, above, said)
     assert f"hnbc refresh --accept cbioportal {NEW}" in held.description
 
 
-def test_a_release_that_is_fetched_once_more_is_judged_as_it_was_the_first_time(gate):
-    """A run that was stopped fetches what is in use again: the verdict is the data's, not the number of attempts'."""
+def test_a_release_that_is_fetched_again_is_judged_as_it_was_the_first_time(gate):
+    """A run after a stopped one fetches the release in use again. The verdict depends on the data, not on attempts."""
     old, new = gate.portal(OLD, records()), gate.portal(NEW, records().iloc[:-2])
     first = gate.judge(None, old)
     gate.use(old)
@@ -177,7 +177,7 @@ def test_a_release_that_is_fetched_once_more_is_judged_as_it_was_the_first_time(
     assert f"against {OLD}" in sizes.judge(new, {}).description
 
 
-def test_what_is_in_use_is_not_held_up_by_limits_that_became_narrower(gate):
+def test_narrower_limits_do_not_hold_up_the_release_in_use(gate):
     old, new = gate.portal(OLD, records()), gate.portal(NEW, records(20))
     gate.use(old)
     gate.use(new, replaces=OLD)
@@ -187,7 +187,7 @@ def test_what_is_in_use_is_not_held_up_by_limits_that_became_narrower(gate):
     assert "It is in use." in again.description
 
 
-def test_a_release_before_that_housekeeping_let_go_of_is_not_missed(gate):
+def test_a_release_is_judged_as_the_first_one_if_housekeeping_removed_the_one_before(gate):
     new = gate.portal(NEW, records())
     gate.use(new, replaces="2024-01-01")
     assert gate.judge(None, new).value == "first release"
@@ -265,7 +265,7 @@ def cases(n_unfollowed, n_living=20, n_dead=5):
 
 @pytest.mark.parametrize("first", [True, False])
 def test_a_release_in_which_too_many_of_the_living_have_no_follow_up_time_is_held(gate, first):
-    """Four of twenty are the limit; the first release has nothing beside it to be compared with, and is held too."""
+    """The limit is four of twenty. The first release has no earlier one to compare with, and is held too."""
     upstream = upstreams(gate.study, simulated=False)["gdc/TCGA-BRCA"]
 
     def judged(release, n_unfollowed):

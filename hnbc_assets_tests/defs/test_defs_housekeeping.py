@@ -47,8 +47,8 @@ def put_manifest(lake, name, *rows):
 def lake(place):
     lake = Lake(place.data_lake)
     for name, release in (("gdc/TCGA-BRCA", "46.0"), ("geo/GSE25055", "2019-03-25")):
-        told = {"file_id": "f", "url": "https://x.org/f", "path": "f.txt", "content": b"f"}
-        put_manifest(lake, name, dict(Archive(lake.raw).store(name.split("/")[0], release, **told)))
+        file = {"file_id": "f", "url": "https://x.org/f", "path": "f.txt", "content": b"f"}
+        put_manifest(lake, name, dict(Archive(lake.raw).store(name.split("/")[0], release, **file)))
     return lake
 
 
@@ -151,7 +151,7 @@ def test_the_job_runs_with_the_lakes_io_manager_and_tells_what_it_removed(instan
     assert told["bytes of archived files"].value == 300
 
 
-def test_the_job_reads_the_archive_and_fails_where_a_file_is_damaged_so_that_somebody_is_told(
+def test_the_job_reads_the_archive_and_fails_if_a_file_is_damaged_so_that_an_alert_is_sent(
     instance, study, place, lake, pruning
 ):
     (lake.raw / "gdc" / "46.0" / "f.txt").write_bytes(b"g")
@@ -167,10 +167,10 @@ def test_the_job_reads_the_archive_and_fails_where_a_file_is_damaged_so_that_som
     assert not outcome.passed
     assert "gdc/46.0/f.txt" in outcome.description
     assert of_asset(lake, "raw/geo/GSE25055") == {}
-    assert pruning, "the rest of the house is kept all the same"
+    assert pruning, "the rest of the housekeeping is done anyway"
 
 
-def test_the_releases_of_signatures_and_kept_databases_stay_with_their_files(lake):
+def test_releases_that_signatures_and_kept_databases_need_stay_with_their_files(lake):
     trained = {"trained_on": "gdc/TCGA-BRCA 45.0; geo/GSE25055 2019-03-25", "trained_at": "2025-01-01", "run_id": "r"}
     empty = {"signature": [], "single_sample": [], "description": {}, "code_version": "1"}
     registry.register(lake, registry.Registered("abcdef012345", **trained, **empty))

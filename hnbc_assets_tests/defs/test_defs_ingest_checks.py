@@ -47,7 +47,7 @@ def fetch_gene_sets(stage):
 
 
 def rot(stage):
-    """Change a value of the archived list as a failing disk does it: nothing else has changed."""
+    """Change a value of the archived list as a failing disk does: size and time stay the same."""
     file = next((stage.lake.raw / "gene_sets").rglob("sets.gmt"))
     state = file.stat()
     file.write_text(GMT.replace("A", "C"))
@@ -55,7 +55,7 @@ def rot(stage):
     return file
 
 
-def test_a_file_damaged_in_the_archive_is_set_aside_and_had_again_when_its_source_is_fetched(stage):
+def test_a_file_damaged_in_the_archive_is_set_aside_and_fetched_again_with_its_source(stage):
     assert fetch_gene_sets(stage).success
     file = rot(stage)
     assert fetch_gene_sets(stage).success
@@ -66,7 +66,7 @@ def test_a_file_damaged_in_the_archive_is_set_aside_and_had_again_when_its_sourc
 
 
 def test_nothing_is_derived_from_a_damaged_file_and_its_source_is_made_again_first(stage):
-    """What a step finds damaged is a failed check of the source, which the plan has made again; then the step is."""
+    """A damaged file is a failed check of its source: the plan makes the source again, then the step."""
     assert fetch_gene_sets(stage).success
     file = rot(stage)
 

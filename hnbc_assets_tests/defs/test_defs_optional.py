@@ -1,7 +1,7 @@
-"""An optional stage that fails, over a small graph and a real lake: the rest is made without it, by a run and by the
-daemon, and with it as soon as it is there.
+"""An optional stage that fails, over a small graph and a real lake: a run and the daemon make the rest without it, and
+with it as soon as it is made.
 
-raw/gdsc -> models (both optional); changes of raw/gdsc, which is spared there; `three` beside them.
+raw/gdsc -> models (both optional); raw/gdsc -> changes, which can do without it (`spared`); `three` beside them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RAW = "raw/gdsc"
 
 
 class WithDrugs(Daemon):
-    """A study with an optional stage, whose upstream answers or does not."""
+    """A study with an optional stage; its upstream answers or not."""
 
     answers = False
 
@@ -62,7 +62,7 @@ class WithDrugs(Daemon):
         )
 
     def counted(self):
-        """How many manifests the changes were made from, and of which inputs they say that they were."""
+        """How many manifests the changes were made from, and which inputs their provenance names."""
         stored = parquet.read_stored(self.lake.table("changes"))
         return int(stored.frame["P1"].iloc[0]), sorted(stored.provenance.inputs)
 
@@ -85,8 +85,8 @@ def test_the_graph_knows_what_belongs_to_an_optional_stage(daemon):
     assert known["changes"].inputs == (RAW,)
 
 
-def test_a_first_run_that_an_optional_stage_kept_is_completed_by_the_daemon(daemon):
-    """Dagster skips what rests on the failed step. The database is not there yet, and yet this was asked for."""
+def test_the_daemon_completes_a_first_run_that_an_optional_stage_stopped(daemon):
+    """Dagster skips what depends on the failed step. There is no database yet, but a person asked for one."""
     assert not daemon.make()
     assert not daemon.lake.table("changes").exists()
     assert daemon.tick() == ["changes"]
@@ -95,11 +95,11 @@ def test_a_first_run_that_an_optional_stage_kept_is_completed_by_the_daemon(daem
     assert daemon.tick() == []
 
 
-def test_nothing_is_asked_for_where_nothing_was_tried(daemon):
+def test_the_daemon_asks_for_nothing_if_nothing_was_tried(daemon):
     assert daemon.tick() == []
 
 
-def test_when_the_upstream_is_back_all_is_made_with_it(daemon):
+def test_when_the_upstream_answers_again_everything_is_made_with_it(daemon):
     daemon.make()
     daemon.make("changes")
     daemon.publish()
@@ -112,7 +112,7 @@ def test_when_the_upstream_is_back_all_is_made_with_it(daemon):
     assert daemon.tick() == []
 
 
-def test_an_optional_input_that_no_longer_fits_is_not_handed_over(daemon):
+def test_an_optional_input_that_no_longer_fits_is_not_passed_on(daemon):
     daemon.answers = True
     assert daemon.make()
     assert daemon.counted() == (1, [RAW])

@@ -1,4 +1,4 @@
-"""What is wrong with a study's own files is told before anything is downloaded, with the line that names them."""
+"""Mistakes in a study's own files are reported before anything is downloaded, with the line that names the file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OURS = "    expression_scale: log2_tpm\n    endpoint: os\nanoikis"
 
 @pytest.fixture
 def study(tmp_path):
-    """A study with files of its own, one of them changed (None takes it away), its text edited."""
+    """A study with files of its own: `files` changes some (None removes one), `old` and `new` edit the study."""
 
     def made(files=None, old="", new=""):
         for name, content in (FILES | (files or {})).items():
@@ -38,7 +38,7 @@ def study(tmp_path):
     return made
 
 
-def test_files_that_are_as_the_study_says_pass(study):
+def test_files_that_agree_with_the_study_pass(study):
     columns = OURS.replace("anoikis", "    columns: {os_months: months, os_event: dead}\nanoikis")
     require_files(study(old=OURS, new=columns), simulated=False)
 
@@ -52,22 +52,22 @@ MISTAKES = {
     "no gene list": ({"go.gmt": None}, "", "", r"line 22, anoikis_genes\[0\]\.gmt\.file: go\.gmt .*No such file"),
     "a gene list in Latin-1": ({"go.gmt": b"G\xd6\tna\tTP53\n"}, "", "",
                                r"anoikis_genes\[0\]\.gmt\.file: go\.gmt, line 1: .* Latin-1"),
-    "a gene list that is none": ({"go.gmt": "GO\n"}, "", "", r"anoikis_genes\[0\]\.gmt\.file: go\.gmt, line 1"),
+    "no gene list in the file": ({"go.gmt": "GO\n"}, "", "", r"anoikis_genes\[0\]\.gmt\.file: go\.gmt, line 1"),
     "a misspelt set": ({}, "GOBP_ANOIKIS]", "GOBP_ANOIKS]",
                        r"line 23, anoikis_genes\[0\]\.sets\[0\]: file:go\.gmt has no set 'GOBP_ANOIKS'; of 3 sets, "
                        r"nearest: GOBP_ANOIKIS; .* Write one that it has"),
     "no markers": ({"markers.tsv": "a\tb\n"}, "", "", r"line 27, microenvironment\.markers\.file: markers\.tsv has no"),
     "no lines": ({}, 'drugs: {release: "8.5"}', "drugs: {expression: {file: rma.txt}}",
                  r"line \d+, drugs\.expression\.file: rma\.txt .*drugs\.expression"),
-    "a slot that is none": ({}, OURS, OURS.replace("anoikis", "    columns: {os_mnths: months}\nanoikis"),
+    "an unknown slot": ({}, OURS, OURS.replace("anoikis", "    columns: {os_mnths: months}\nanoikis"),
                             r"line 20, cohorts\.ours\.columns\.os_mnths: .* nearest: os_months"),
-    "a column that is none": ({}, OURS, OURS.replace("anoikis", "    columns: {os_months: month}\nanoikis"),
+    "an unknown column": ({}, OURS, OURS.replace("anoikis", "    columns: {os_months: month}\nanoikis"),
                               r"line 20, cohorts\.ours\.columns\.os_months: .* no column 'month'; nearest: months"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_file_that_is_not_as_the_study_says_is_told_with_the_line_that_names_it(study, mistake):
+def test_a_file_that_disagrees_with_the_study_is_reported_with_the_line_that_names_it(study, mistake):
     files, old, new, said = MISTAKES[mistake]
     with pytest.raises(StudyError) as error:
         require_files(study(files, old, new), simulated=False)
@@ -76,17 +76,17 @@ def test_a_file_that_is_not_as_the_study_says_is_told_with_the_line_that_names_i
     )
 
 
-def test_every_file_that_is_not_there_is_told_at_once_and_only_of_what_is_to_be_fetched(study):
-    there_is_none = study(dict.fromkeys(FILES))
+def test_all_missing_files_are_reported_together_and_only_those_of_objects_to_be_fetched(study):
+    without_files = study(dict.fromkeys(FILES))
     with pytest.raises(StudyError) as error:
-        require_files(there_is_none, simulated=False)
+        require_files(without_files, simulated=False)
     assert len(str(error.value).splitlines()) == 1 + len(FILES)
-    require_files(there_is_none, simulated=False, objects=["gdc/TCGA-BRCA"])
+    require_files(without_files, simulated=False, objects=["gdc/TCGA-BRCA"])
     with pytest.raises(StudyError, match="expression"):
-        require_files(there_is_none, simulated=False, objects=["table/ours"])
+        require_files(without_files, simulated=False, objects=["table/ours"])
 
 
-def test_sets_are_looked_for_in_lists_of_the_archive_as_soon_as_these_are_there(study, tmp_path):
+def test_sets_are_looked_up_in_archived_lists_as_soon_as_these_exist(study, tmp_path):
     misspelt, archive = study(old="GOBP_ANOIKIS]", new="GOBP_ANOIKS]"), Archive(tmp_path / "raw")
     require_archived_sets(misspelt, archive)
     gene_sets.fetch(None, archive, ["file:go.gmt"], folder=tmp_path)
@@ -94,7 +94,7 @@ def test_sets_are_looked_for_in_lists_of_the_archive_as_soon_as_these_are_there(
         require_archived_sets(misspelt, archive)
 
 
-def test_a_set_that_a_list_of_an_address_lacks_is_told_before_any_cohort_is_fetched(tmp_path):
+def test_a_set_that_a_downloaded_list_lacks_is_reported_before_any_cohort_is_fetched(tmp_path):
     path = small_study(tmp_path)
     path.write_text(path.read_text().replace("- GOBP_ANOIKIS\n", "- GOBP_ANOIKS\n"))
     lake = Lake(tmp_path / "lake", path)

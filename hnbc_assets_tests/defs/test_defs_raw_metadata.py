@@ -1,4 +1,4 @@
-"""Raw assets tell what the upstream says beside the files, and nothing hangs on it."""
+"""Raw assets show what the upstream says beside the files; nothing depends on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SMALL = Simulation(n_genes=1500, n_tcga=60, n_discovery=30, n_validation=30, n_m
 
 
 def fetched(place, monkeypatch, portal=None):
-    """Materialise METABRIC's raw asset where the portal answers something else; its metadata and data version."""
+    """Materialise METABRIC's raw asset with another answer of the portal; its metadata and data version."""
     real = transport(SMALL)
 
     def answer(request):
@@ -36,11 +36,11 @@ def fetched(place, monkeypatch, portal=None):
 @pytest.mark.parametrize(
     "portal", [httpx.Response(200, json={"importDate": None}), httpx.Response(503)], ids=["null", "out of order"]
 )
-def test_a_portal_that_tells_no_import_date_changes_no_release_and_fails_nothing(tmp_path, monkeypatch, portal):
+def test_a_portal_without_an_import_date_changes_no_release_and_fails_nothing(tmp_path, monkeypatch, portal):
     place = Place("simulated", tmp_path / "lake", PACKAGED)
-    told, version = fetched(place, monkeypatch)
-    assert told["importDate"].value == "2026-03-02 10:00:00"
+    metadata, version = fetched(place, monkeypatch)
+    assert metadata["importDate"].value == "2026-03-02 10:00:00"
     again, same = fetched(Place("simulated", tmp_path / "other", PACKAGED), monkeypatch, portal)
     assert again["importDate"].value.startswith("not stated")
-    assert (again["release"].value, same) == (told["release"].value, version)
-    assert len(told["release"].value) == 12
+    assert (again["release"].value, same) == (metadata["release"].value, version)
+    assert len(metadata["release"].value) == 12

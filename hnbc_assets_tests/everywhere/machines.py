@@ -16,7 +16,7 @@ from functools import cache
 
 import pytest
 
-# Of each generation: OpenBLAS's kernels, numpy's loops and the C library's functions.
+# For each generation of processors: OpenBLAS's kernels, numpy's loops and the C library's functions.
 NO_AVX512 = "X86_V4 AVX512_ICL AVX512_SPR"
 PROCESSORS = {
     "Prescott": {
@@ -27,7 +27,7 @@ PROCESSORS = {
     "Haswell": {"OPENBLAS_CORETYPE": "Haswell", "NPY_DISABLE_CPU_FEATURES": NO_AVX512},
     "SkylakeX": {"OPENBLAS_CORETYPE": "SkylakeX"},
 }
-# A machine each, with one thread or two; and all of them.
+# Each processor once, with one thread or two; and every combination.
 MACHINES = {
     f"{name}, {threads} threads": PROCESSORS[name] | {"OPENBLAS_NUM_THREADS": str(threads)}
     for name, threads in (("Prescott", 1), ("Haswell", 2), ("SkylakeX", 2))
@@ -53,14 +53,14 @@ def python(arguments: list[str], machine: dict[str, str], **options: object) -> 
 
 @cache
 def architecture(name: str) -> str:
-    """The OpenBLAS kernels in effect on a processor; empty where they cannot run here or numpy has no OpenBLAS."""
+    """The OpenBLAS kernels in effect on a processor; empty if they cannot run here or numpy has no OpenBLAS."""
     probed = python(["-c", PROBE], PROCESSORS[name])
     found = json.loads(probed.stdout) if probed.returncode == 0 else []
     return " and ".join(found)
 
 
 def need_processors() -> None:
-    """Skip the test where this machine cannot stand in for three processors with kernels of their own."""
+    """Skip the test if this machine cannot stand in for three processors with different kernels."""
     kernels = {name: architecture(name) for name in PROCESSORS}
     if len({found for found in kernels.values() if found}) < len(PROCESSORS):
         pytest.skip(f"OPENBLAS_CORETYPE does not choose {len(PROCESSORS)} different kernels here; in effect: {kernels}")

@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def files(upstream: Upstream) -> dict[str, str]:
-    """sha256 of every file that the hosts serve, GDC at both releases."""
+    """sha256 of every file that the hosts serve, with both GDC releases."""
     for release in ("45.0", SECOND_RELEASE):
         upstream.gdc(release)
     upstream.answer("www.cbioportal.org", "/api/studies/brca_metabric", {}, {})

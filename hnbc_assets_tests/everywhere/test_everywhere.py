@@ -23,7 +23,7 @@ HNBC = ["-c", "from hnbc_assets.cli import main; main()"]
 
 
 def differing(made: dict[str, dict[str, str]]) -> dict[str, list[str]]:
-    """By machine: what differs from the first."""
+    """For each machine: what differs from the first one."""
     first, *others = made
     names = {name: made[first].keys() | made[name].keys() for name in others}
     found = {name: sorted(n for n in names[name] if made[first].get(n) != made[name].get(n)) for name in others}
@@ -49,7 +49,7 @@ def run(lake: Path, study: Path, upstream: str, machine: dict[str, str], *option
 
 
 def test_files_tables_and_signatures_are_the_same_on_three_machines():
-    """Every file of a small simulated upstream, and what each stage makes of its patients."""
+    """Every file of a small simulated upstream, and what each stage makes from its patients."""
     machines.need_processors()
     made = {
         name: json.loads(machines.python(STAGES, machine, check=True, cwd=ROOT).stdout)
@@ -87,7 +87,7 @@ def test_the_study_of_real_patients_is_the_same_on_every_machine(replica, tmp_pa
 
 
 def test_machines_differ_in_what_they_compute():
-    """Otherwise the tests above would hold nothing: plain products and exponentials are not the same bits."""
+    """Otherwise the tests above would prove nothing: unrounded products and exponentials differ in their bits."""
     machines.need_processors()
     program = (
         "import hashlib, numpy as np; x = np.random.default_rng(1).normal(size=(200, 200)); "

@@ -68,7 +68,7 @@ def kill_publishers(lake, processes, kills):
         fill(lake, generation)
         finished = killed_at(processes, moments.uniform(0, 1.1 * needed), publish_once, lake.root)
         interrupted += not finished
-        needed *= 0.8 if finished else 1.0  # the machine was busier when it was measured
+        needed *= 0.8 if finished else 1.0  # measured while the machine was busier
         found = stored_generations(lake)
         assert found in (last, {generation}), f"kill {generation - 1}: {found} after {last}"
         assert not finished or found == {generation}
@@ -132,7 +132,7 @@ def test_two_publishers_at_once_take_turns(filled_lake, processes):
     assert stored_generations(filled_lake) == {1}
     assert not list(filled_lake.root.rglob("*.part*"))
     (kept,) = filled_lake.releases.iterdir()
-    assert hashlib.sha256(kept.read_bytes()).hexdigest() in {each[-1] for each in shas}, "the last of eight equal ones"
+    assert hashlib.sha256(kept.read_bytes()).hexdigest() in {each[-1] for each in shas}, "the last of eight"
 
 
 def test_who_waits_too_long_for_another_publisher_is_told_whom_for(filled_lake, processes):

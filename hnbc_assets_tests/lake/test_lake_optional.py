@@ -1,5 +1,5 @@
-"""Optional stages: the rest is published without one that failed, its tables empty and the reason told, and whole again
-when it is made; nothing else is let through by that."""
+"""Optional stages: the rest is published without a failed one, with empty tables and the reason, and completely once it
+is made; nothing else is let through by that."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fail(lake, asset, reason=GONE):
 
 
 def drugs(lake, generation=1):
-    """Make the stage, as its steps would."""
+    """Make the stage as its steps would."""
     put(lake, "raw/gdsc/all", manifest_of_gdsc())
     put(lake, "drug_models", pd.DataFrame({"n": [generation]}), ("raw/gdsc/all", "cohorts/one"))
     put(lake, "drug_associations", pd.DataFrame({"n": [generation]}), ("drug_models", "risk_scores"))
@@ -56,23 +56,23 @@ def manifest_of_gdsc():
     return manifest("gdsc", "8.5")
 
 
-def test_without_a_failed_stage_the_rest_is_published_and_what_is_missing_is_told(filled_lake):
-    """Its tables are there, empty and described, so that queries of users go on working."""
+def test_without_a_failed_stage_the_rest_is_published_and_what_is_missing_is_named(filled_lake):
+    """Its tables are there, empty and described, so that users' queries still work."""
     fail(filled_lake, "raw/gdsc/all")
     published = publish_all(filled_lake)
     assert query(filled_lake, "SELECT count(*) FROM risk_scores")[0][0] > 0
     columns = [name for name, *_ in query(filled_lake, "DESCRIBE drug_models")]
     assert columns == list(DrugModels.columns)
     assert query(filled_lake, "FROM drug_models") == query(filled_lake, "FROM drug_associations") == []
-    (told,) = query(filled_lake, CHECK)
-    assert told[:3] == (False, "ERROR", "0 of 2 tables")
-    assert told[3] == f"drug_models, drug_associations are empty: raw/gdsc/all failed: {GONE}"
-    assert lacking(filled_lake, "hnbc_database") == {"drugs": told[3]}
+    (check,) = query(filled_lake, CHECK)
+    assert check[:3] == (False, "ERROR", "0 of 2 tables")
+    assert check[3] == f"drug_models, drug_associations are empty: raw/gdsc/all failed: {GONE}"
+    assert lacking(filled_lake, "hnbc_database") == {"drugs": check[3]}
     assert [outcome.passed for outcome in published.complete] == [False]
     assert "raw/gdsc/all" not in published.inputs
 
 
-def test_when_the_stage_is_made_again_the_database_is_whole(filled_lake):
+def test_when_the_stage_is_made_again_the_database_is_complete(filled_lake):
     fail(filled_lake, "raw/gdsc/all")
     before = publish_all(filled_lake)
     drugs(filled_lake)
@@ -83,16 +83,16 @@ def test_when_the_stage_is_made_again_the_database_is_whole(filled_lake):
     assert after.data_version != before.data_version
 
 
-def test_a_stage_that_did_not_fail_and_is_missing_is_refused_as_ever(filled_lake):
+def test_a_missing_stage_that_did_not_fail_is_refused(filled_lake):
     with pytest.raises(PublicationRefused, match="hnbc run --select drug_associations"):
         publish_all(filled_lake)
-    attempts.begin(filled_lake, "raw/gdsc/all", "basis", "run", NOW)  # under way, or killed: it is not given up
+    attempts.begin(filled_lake, "raw/gdsc/all", "basis", "run", NOW)  # in progress, or killed: it is not given up
     with pytest.raises(PublicationRefused, match="hnbc run --select drug_associations"):
         publish_all(filled_lake)
 
 
 def test_older_results_are_not_mixed_with_newer_ones(filled_lake):
-    """Made of another generation of scores: left out, while models that still fit stay."""
+    """Tables from an older generation of scores are left out; models that still fit stay."""
     drugs(filled_lake)
     scores = parquet.read(filled_lake.table("risk_scores")).assign(risk_score=9.0)
     put(filled_lake, "risk_scores", scores, ("signature", "cohorts/two"))
@@ -105,15 +105,15 @@ def test_older_results_are_not_mixed_with_newer_ones(filled_lake):
     assert query(filled_lake, CHECK)[0][3] == "drug_associations is empty: drug_associations failed: no memory"
 
 
-def test_older_files_that_still_fit_keep_the_stage_whole(filled_lake):
-    """The host is gone, what came from it is there: nothing is missing."""
+def test_older_files_that_still_fit_keep_the_stage_complete(filled_lake):
+    """The host is gone, but its files are there: nothing is missing."""
     drugs(filled_lake)
     fail(filled_lake, "raw/gdsc/all")
     publish_all(filled_lake)
     assert query(filled_lake, CHECK)[0][0] is True
 
 
-def test_a_blocking_check_of_the_stage_leaves_it_out_and_one_elsewhere_still_holds_all(filled_lake):
+def test_a_failed_blocking_check_leaves_its_stage_out_and_elsewhere_still_stops_the_publication(filled_lake):
     drugs(filled_lake)
     put(filled_lake, "drug_models", pd.DataFrame({"n": [2]}), ("raw/gdsc/all", "cohorts/one"), passed=False)
     fail(filled_lake, "drug_models", "drug_models, check schema: broken")
@@ -130,13 +130,13 @@ def test_a_blocking_check_of_the_stage_leaves_it_out_and_one_elsewhere_still_hol
         publish_all(filled_lake)
 
 
-def test_the_reason_is_the_first_thing_that_is_amiss_below(filled_lake):
+def test_the_reason_is_the_first_misfit_among_the_inputs(filled_lake):
     drugs(filled_lake)
     assert unfit(filled_lake, [one.asset for one in STAGE]) == {}
     put(filled_lake, "raw/gdsc/all", manifest_of_gdsc().assign(release="9.0"))
     lost = unfit(filled_lake, [one.asset for one in STAGE])
-    told = "drug_models was made from another version of raw/gdsc/all than is now in the lake"
-    assert lost == {"drug_models": told, "drug_associations": told}
+    reason = "drug_models was made from another version of raw/gdsc/all than is now in the lake"
+    assert lost == {"drug_models": reason, "drug_associations": reason}
     checks.forget(filled_lake, "raw/gdsc/all")
     filled_lake.table("raw/gdsc/all").unlink()
     assert set(unfit(filled_lake, [one.asset for one in STAGE]).values()) == {"raw/gdsc/all has not been made"}
@@ -144,7 +144,7 @@ def test_the_reason_is_the_first_thing_that_is_amiss_below(filled_lake):
 
 # --- the plan ---------------------------------------------------------------------------------------------------------
 
-# cohort -> scores; gdsc, cohort -> models -> tests (optional); changes of both; the database over all
+# cohort -> scores; gdsc, cohort -> models -> tests (optional); gdsc, cohort -> changes; all -> database
 GRAPH = graph(
     node("raw/gdc/one", upstream="gdc/one"),
     node("raw/gdsc", upstream="gdsc", optional="drugs"),
@@ -161,7 +161,7 @@ def ready(lake, *, settled=(), stopped=()):
 
 
 def made_without(lake, *assets):
-    """Make assets as their steps would, of those inputs that are there."""
+    """Make assets as their steps would, from those inputs that are there."""
     present = {name for name in GRAPH if lake.table(name).exists()} if lake.root.exists() else set()
     for asset in assets:
         of = GRAPH[asset]
@@ -174,23 +174,23 @@ def test_the_rest_does_not_wait_for_what_failed(lake):
     assert ready(lake) == ["raw/gdc/one", "raw/gdsc"]
     made_without(lake, "raw/gdc/one")
     assert ready(lake, stopped=["raw/gdsc"]) == ["changes", "raw/gdsc", "scores"]
-    assert ready(lake) == ["raw/gdsc", "scores"], "it was not tried: changes wait"
+    assert ready(lake) == ["raw/gdsc", "scores"], "raw/gdsc was not tried: changes wait"
     made_without(lake, "changes", "scores")
     assert ready(lake, stopped=["raw/gdsc"]) == ["hnbc_database", "raw/gdsc"]
 
 
-def test_a_failure_elsewhere_still_holds_what_rests_on_it(lake):
+def test_a_failure_elsewhere_still_stops_what_depends_on_it(lake):
     made_without(lake, "raw/gdsc")
     assert ready(lake, stopped=["raw/gdc/one"]) == ["raw/gdc/one"]
 
 
-def test_published_without_the_stage_nothing_but_the_stage_is_behind(lake):
+def test_after_a_publication_without_the_stage_only_the_stage_is_behind(lake):
     made_without(lake, "raw/gdc/one", "changes", "scores", "hnbc_database")
     assert set(examine(lake, GRAPH).reasons) == {"models", "raw/gdsc", "tests"}
-    assert ready(lake, stopped=["raw/gdsc"]) == ["raw/gdsc"], "no publication after a publication"
+    assert ready(lake, stopped=["raw/gdsc"]) == ["raw/gdsc"], "it is not published again"
 
 
-def test_when_it_comes_back_all_is_made_in_order_and_published_once(lake):
+def test_when_the_stage_works_again_everything_is_made_in_order_and_published_once(lake):
     made_without(lake, "raw/gdc/one", "changes", "scores", "hnbc_database")
     waves = []
     while wave := ready(lake):
@@ -200,8 +200,8 @@ def test_when_it_comes_back_all_is_made_in_order_and_published_once(lake):
     assert waves == [["raw/gdsc"], ["changes", "models"], ["tests"], ["hnbc_database"]]
 
 
-def test_what_was_left_out_as_outdated_is_published_when_it_is_made_again_with_the_same_content(lake):
-    """The version alone would say that nothing happened."""
+def test_an_outdated_table_that_was_left_out_is_published_when_it_is_made_again_with_the_same_content(lake):
+    """Data versions alone would not show a change."""
     make_all(lake, GRAPH)
     make(lake, "scores", "2", nodes=GRAPH)
     assert ready(lake) == ["tests"]
@@ -212,7 +212,7 @@ def test_what_was_left_out_as_outdated_is_published_when_it_is_made_again_with_t
     assert ready(lake) == ["hnbc_database"]
 
 
-def test_a_run_goes_on_with_what_does_not_need_the_failed_stage(lake):
+def test_a_run_continues_with_what_does_not_need_the_failed_stage(lake):
     made_without(lake, "raw/gdc/one", "scores")
     plan = examine(lake, GRAPH)
     skipped = ["changes", "hnbc_database", "models", "tests"]

@@ -48,7 +48,7 @@ def test_a_file_that_is_no_database_is_named_with_what_to_do(lake):
         publications.read_published(lake, ["signature"])
 
 
-def test_a_database_that_is_open_for_writing_elsewhere_is_not_replaced_and_that_is_said(filled_lake):
+def test_a_database_that_is_open_for_writing_elsewhere_is_not_replaced_and_the_message_names_who_has_it(filled_lake):
     first = publish(filled_lake, TABLES)
     fill(filled_lake, 2)
     code = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"

@@ -62,7 +62,7 @@ def test_the_dictionary_has_every_column_of_every_table_with_its_type_in_the_dat
     assert query(filled_lake, sql, "risk_score") == [("training sd", COLUMNS["risk_scores"][2]["description"])]
 
 
-def test_the_dictionary_says_what_may_stand_in_a_column_and_what_the_key_is(filled_lake):
+def test_the_dictionary_has_allowed_values_keys_and_nullability(filled_lake):
     publish(filled_lake, TABLES)
     sql = (
         "SELECT column_name, allowed_values, key_position, nullable FROM column_dictionary "
@@ -109,8 +109,8 @@ def test_a_further_table_can_be_published_beside_those_of_the_lake(filled_lake):
     assert query(filled_lake, "FROM truth") == [('it\'s "A"',)]
 
 
-def test_it_has_the_format_that_every_client_from_1_2_on_reads(filled_lake):
-    """What DuckDB says of the file, and the number in its header: 1.2 and 1.3 write 65, 1.4 writes 67, 1.5 68."""
+def test_the_file_has_the_format_that_every_client_from_1_2_on_can_read(filled_lake):
+    """What DuckDB says about the file, and the number in its header: 1.2 and 1.3 write 65, 1.4 writes 67, 1.5 68."""
     publish(filled_lake, TABLES)
     sql = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE path = ?"
     assert query(filled_lake, sql, str(filled_lake.database)) == [("v1.2.0+",)]
@@ -118,7 +118,7 @@ def test_it_has_the_format_that_every_client_from_1_2_on_reads(filled_lake):
     assert (header[8:12], int.from_bytes(header[12:20], "little")) == (b"DUCK", 65)
 
 
-def test_older_clients_read_every_value_of_it(filled_lake):
+def test_older_clients_read_every_value(filled_lake):
     """HNBC_DUCKDB_CLIENTS names Pythons that have an older duckdb, separated by `:`."""
     clients = os.environ.get("HNBC_DUCKDB_CLIENTS", "").split(":")
     if clients == [""]:
@@ -144,7 +144,7 @@ def test_a_table_name_that_is_none_is_not_let_into_sql(filled_lake, name):
 
 
 def kept(lake):
-    """The checksums of the publications that are kept, the oldest first."""
+    """The checksums of the kept publications, the oldest first."""
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(lake.releases.iterdir())]
 
 
@@ -158,7 +158,7 @@ def test_only_the_last_publications_are_kept(filled_lake):
     assert publish(filled_lake, TABLES, keep=0).release is None
 
 
-def test_the_same_published_again_pushes_no_older_database_out(filled_lake):
+def test_publishing_the_same_again_removes_no_older_database(filled_lake):
     older = []
     for generation in (1, 2):
         fill(filled_lake, generation)
@@ -168,10 +168,10 @@ def test_the_same_published_again_pushes_no_older_database_out(filled_lake):
     assert kept(filled_lake) == [*older, again[-1]]
     fill(filled_lake, 1)
     other = publish(filled_lake, TABLES, keep=3).sha256
-    assert kept(filled_lake) == [older[1], again[-1], other], "it was published before, but not just before"
+    assert kept(filled_lake) == [older[1], again[-1], other], "an equal one was published before, but not last"
 
 
-def test_the_same_tables_of_other_raw_files_are_another_publication(filled_lake):
+def test_equal_tables_from_other_raw_files_are_another_publication(filled_lake):
     first = publish(filled_lake, TABLES)
     fill(filled_lake, release="46.0")
     second = publish(filled_lake, TABLES)

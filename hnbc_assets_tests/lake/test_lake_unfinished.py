@@ -1,4 +1,4 @@
-"""Unfinished runs: what one that was begun has left to make, over an invented graph and real files."""
+"""Unfinished runs: what such a run has left to make, over an invented graph and real files."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ BEGUN = 1_700_000_000
 
 
 def files(lake, assets):
-    """The files that tell when assets were made."""
+    """The files that show when assets were made."""
     return [lake.publication if GRAPH[asset].published else lake.table(asset) for asset in assets]
 
 
 def at(seconds, *paths):
-    """Let files have been written so many seconds after the run was begun."""
+    """Set files' times to so many seconds after the run was begun."""
     for path in paths:
         os.utime(path, (BEGUN + seconds, BEGUN + seconds))
 
 
 @pytest.fixture
 def begun(lake):
-    """A lake in which everything had been made a minute before a run of everything was begun."""
+    """A lake in which everything was made a minute before a run of everything was begun."""
     make_all(lake)
     at(-60, *files(lake, GRAPH))
     unfinished.begin(lake, "hnbc run")
@@ -57,12 +57,12 @@ def test_a_database_that_was_not_published_since_is_left_though_it_is_not_behind
     assert left(begun) == ["hnbc_database"]
 
 
-def test_of_a_step_that_was_stopped_half_way_everything_is_left(begun):
+def test_a_step_that_was_stopped_half_way_is_left_entirely(begun):
     at(5, *files(begun, set(GRAPH) - {"path", "scores", "hnbc_database"}))
     assert left(begun) == ["hnbc_database", "model", "path", "scores"]
 
 
-def test_what_is_behind_again_is_left_with_all_that_rests_on_it(begun):
+def test_what_is_behind_again_is_left_with_all_that_depends_on_it(begun):
     make(begun, "raw/geo/two", "2")
     at(9, *files(begun, GRAPH))
     assert left(begun) == ["cohorts/two", "hnbc_database", "model", "path", "scores"]

@@ -116,7 +116,7 @@ def fetched(requests: dict[str, int]) -> dict[str, int]:
     pointers = "/cBioPortal/datahub/"
     asked = {path: n for path, n in requests.items() if "/data/" in path or path.endswith(files)}
     asked = {path: n for path, n in asked.items() if pointers not in path}
-    # A look at the GDSC asks for each file by HEAD, once: the counters do not tell that from a download.
+    # A look at the GDSC asks for each file once by HEAD; the counters do not distinguish that from a download.
     return {path: n for path, n in asked.items() if path.rsplit("/", 1)[-1] not in GDSC_FILES or n != 1}
 
 

@@ -86,7 +86,7 @@ def test_a_pin_to_a_release_that_is_not_in_the_archive_says_which_are_and_keeps_
 
 # -- housekeeping -----------------------------------------------------------------------------------------------------
 def add_a_view(lake, archive, release="47.0"):
-    """A release as if it had come and been left again: what 46.0 has without three files, and one of its own."""
+    """A release as if it had been in use and replaced: the files of 46.0 without three, and one of its own."""
     rows = recall(archive, GDC, "46.0")
     content = f"[{release}]".encode()
     own = archive.store("gdc", release, file_id="index/own", url="u", path="index/own.json", content=content)
@@ -136,7 +136,7 @@ def keep_house(lake, monkeypatch):
 
 
 def test_housekeeping_removes_what_no_kept_release_needs_and_nothing_else(second, copy, archive, monkeypatch):
-    """Of 45.0 a kept database and a signature were made, so it stays; on 47.0 nothing rests."""
+    """A kept database and a signature were made from 45.0, so it stays; nothing depends on 47.0."""
     lake = copy(second, releases={"keep": 2})
     for release in ("47.0", "48.0", "49.0"):
         add_a_view(lake, archive(lake), release)
@@ -144,11 +144,11 @@ def test_housekeeping_removes_what_no_kept_release_needs_and_nothing_else(second
     only_old = named_by(lake, "47.0") - named_by(lake, "45.0", "46.0", "48.0", "49.0")
     assert only_old == {"gdc/47.0/index/own.json"}
 
-    told = keep_house(lake, monkeypatch)
-    assert told["archived files damaged"] == "none"
-    assert told["archived files verified"] > 500
-    assert told["releases removed"] == f"{GDC} 47.0"
-    assert told["archived files removed"] == len(only_old)
+    swept = keep_house(lake, monkeypatch)
+    assert swept["archived files damaged"] == "none"
+    assert swept["archived files verified"] > 500
+    assert swept["releases removed"] == f"{GDC} 47.0"
+    assert swept["archived files removed"] == len(only_old)
     after = stored(lake)
     assert before.keys() - after.keys() == only_old
     assert all(before[path] == sha256 for path, sha256 in after.items())

@@ -204,8 +204,8 @@ def test_a_refresh_killed_at_moments_spread_over_its_time_is_finished_by_the_nex
 
 
 @pytest.mark.full
-def test_runs_that_are_killed_repeated_or_run_side_by_side_leave_the_checks_of_one_run(first, copy):
-    """What a check found is told by the data: not by how often a run fetched them."""
+def test_killed_repeated_and_simultaneous_runs_leave_the_checks_of_one_run(first, copy):
+    """The result of a check depends on the data, not on how often a run fetched them."""
     lake = copy(first, "again")
     shutil.rmtree(lake.path)
     killed_while_making(lake, "refit/signature", command="run")
@@ -240,9 +240,9 @@ def test_a_second_refresh_at_the_same_time_steps_back_and_the_first_ends_well(re
     other = lake.hnbc("refresh")
     assert one.poll() is None, "the first was over too soon to tell"
     assert other.returncode == 2, other.stderr
-    told = " ".join(other.stderr.split())
-    assert "hnbc refresh (process" in told, told
-    assert "two at once would make the same" in told
+    message = " ".join(other.stderr.split())
+    assert "hnbc refresh (process" in message, message
+    assert "two at once would make the same" in message
     _, said = one.communicate(timeout=300)
     assert one.returncode == 0, said
     same_as_uninterrupted(lake, second)

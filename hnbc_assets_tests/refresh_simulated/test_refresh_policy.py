@@ -14,7 +14,7 @@ from hnbc_assets_tests.main_line.conftest import small_study
 from hnbc_assets_tests.refresh_simulated.conftest import at, succeeded, versions
 
 ENDPOINTS = {"gse25055": "drfs", "tcga_brca": "pfi", "gse25065": "drfs", "brca_metabric": "os"}
-LAST_DIGIT = 1e-8  # of a figure below 1 that is published to 8 significant digits
+LAST_DIGIT = 1e-8  # of a figure below 1, published to 8 significant digits
 GENES = "SELECT gene, coefficient, mean, sd FROM signature ORDER BY gene"
 
 

@@ -1,4 +1,4 @@
-"""A lake whose GDSC cannot be had: everything else is made and published, it is said, and completed when it is back."""
+"""GDSC cannot be fetched: everything else is made, published and reported, and completed when GDSC is back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hnbc_assets_tests.main_line.conftest import Lake, small_study
 from hnbc_assets_tests.refresh_simulated.conftest import succeeded
 
 pytestmark = pytest.mark.full
-# An address that has ended, in the place of Sanger's: addresses are no part of a study's identity.
+# An address that no longer exists, instead of Sanger's: addresses are not part of a study's identity.
 GONE = {"gdsc.expression_rma": ["https://www.cancerrxgene.org/gdsc1000/basalExp.txt.gz"]}
 TABLES = ("cell_lines", "drug_models", "drug_sensitivity", "drug_associations")
 COUNTS = f"SELECT {', '.join(f'(SELECT count(*) FROM {table}) AS {table}' for table in (*TABLES, 'risk_scores'))}"
@@ -36,7 +36,7 @@ def is_without_drugs(lake: Lake, printed: str) -> None:
 
 
 @pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
-def test_a_first_run_publishes_all_but_the_drugs_and_a_refresh_completes_it(tmp_path, executor):
+def test_a_first_run_publishes_everything_but_the_drugs_and_a_refresh_completes_it(tmp_path, executor):
     lake = Lake(tmp_path / "lake", small_study(tmp_path, addresses=GONE))
     ended = lake.hnbc("run", "--executor", executor)
     assert ended.returncode == 1, ended.stdout + ended.stderr
@@ -45,7 +45,7 @@ def test_a_first_run_publishes_all_but_the_drugs_and_a_refresh_completes_it(tmp_
     published = lake.ask("FROM publications")
     again = lake.hnbc("refresh")
     assert again.returncode == 1, again.stdout + again.stderr
-    assert lake.ask("FROM publications").equals(published), "what is as it was is not published again"
+    assert lake.ask("FROM publications").equals(published), "an unchanged database is not published again"
     small_study(tmp_path)
     succeeded(lake.hnbc("refresh"))
     assert min(counts(lake).values()) > 0
@@ -54,7 +54,7 @@ def test_a_first_run_publishes_all_but_the_drugs_and_a_refresh_completes_it(tmp_
 
 
 def test_a_lake_that_has_gdsc_keeps_its_drugs_when_the_host_is_gone(first, copy):
-    """What was fetched is there and fits: nothing is missing, though the look fails."""
+    """The fetched files are there and fit: nothing is missing although the look fails."""
     lake = copy(first, addresses=GONE)
     before = counts(lake)
     ended = lake.hnbc("refresh")
@@ -62,7 +62,7 @@ def test_a_lake_that_has_gdsc_keeps_its_drugs_when_the_host_is_gone(first, copy)
     assert counts(lake) == before
 
 
-def test_a_blocking_failure_elsewhere_still_keeps_the_database_from_being_published(first, copy):
+def test_a_blocking_failure_elsewhere_still_prevents_the_publication(first, copy):
     lake = copy(first, addresses=GONE | {"geo.annotation": ["https://ftp.ncbi.nlm.nih.gov/none/{file}"]})
     shutil.rmtree(lake.path / "tables" / "raw")
     shutil.rmtree(lake.path / "raw" / "geo")
