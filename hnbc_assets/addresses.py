@@ -1,10 +1,10 @@
-"""Addresses: where each upstream's files and answers are asked for, in the order to try; all of them in one place.
+"""Addresses: where each upstream's files and answers are requested, in the order to try; all of them in one place.
 
-Belongs here: the addresses by name, what each takes, and a study's own in their place. Does not: what is asked there
-(sources/), addresses that a study gives for its own gene sets.
+Belongs here: the addresses by name, the parts that each takes, and a study's own addresses that replace them. Does not:
+the requests (sources/), addresses that a study gives for its own gene sets.
 
-Hosts move: three did within a year. So a study may name others under `addresses`, without a new version of this
-package.
+Hosts move (three did within a year), so a study may give other addresses under `addresses`, without a new version of
+this package.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     "cbioportal.lfsconfig": (f"{_DATAHUB}/.lfsconfig",),
     "cbioportal.media": ("https://media.githubusercontent.com/media/cBioPortal/datahub/master/public/{study}/{file}",),
     "cbioportal.api": ("https://www.cbioportal.org/api/studies/{study}",),
-    # The official copy of a workbook, under both of its names, then the retired bucket's in its own layout.
+    # The official copy of a workbook, under both of its names, then the copy in the retired bucket's own layout.
     "gdsc.response": (
         "https://cmp.cog.sanger.ac.uk/download/{file}",
         f"{_SANGER}/cmp/download/{{file}}",
@@ -45,12 +45,12 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Addresses:
-    """The addresses in force: those known here, or a study's own in their place, name by name."""
+    """The addresses in use: of each name the study's own, otherwise those known here."""
 
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def of(self, name: str, **parts: str) -> tuple[str, ...]:
-        """The addresses of a name, in the order to try; `parts` fill what stands in braces.
+        """The addresses of a name, in the order to try; `parts` fill the braces.
 
         Raises
         ------
@@ -61,24 +61,24 @@ class Addresses:
 
 
 def parts_of(address: str) -> frozenset[str]:
-    """What an address has in braces: {study, file}.
+    """The names in an address's braces: {study, file}.
 
     Raises
     ------
     ValueError
-        A brace is open or empty.
+        A brace is not closed, or is empty.
     """
     try:
         found = [name for _, name, _, _ in string.Formatter().parse(address) if name is not None]
     except ValueError as error:
         raise ValueError(f"{address}: {error}") from error
     if not all(name.isidentifier() for name in found):
-        raise ValueError(f"{address}: between braces stands the name of a part, such as {{file}}")
+        raise ValueError(f"{address}: braces must hold the name of a part, such as {{file}}")
     return frozenset(found)
 
 
 def wrong_with(name: str, addresses: tuple[str, ...]) -> str | None:
-    """What is wrong with a study's own addresses of a known name, in words; None if nothing is."""
+    """A message about what is wrong with a study's own addresses of a known name; None if nothing is."""
     if not addresses:
         return "give at least one address"
     may_have = frozenset().union(*map(parts_of, KNOWN[name]))

@@ -1,10 +1,11 @@
 """Arithmetic that gives the same bits on every machine.
 
 Belongs here: exponentials, logarithms and matrix products made of single additions, multiplications and divisions, each
-of which IEEE 754 defines to the last bit. Does not: rounding of what cannot be made so (digits).
+of which IEEE 754 defines to the last bit. Does not: rounding of numbers that cannot be computed exactly alike
+(digits).
 
 A matrix product adds in an order that depends on the processor, the library and its threads; exponentials and
-logarithms of numpy and of the C library differ by a last digit between processors.
+logarithms of numpy and of the C library differ in the last digit between processors.
 """
 
 from __future__ import annotations
@@ -58,10 +59,10 @@ def log2(x: FloatArray) -> FloatArray:
 
 
 def product(a: FloatArray, b: FloatArray) -> FloatArray:
-    """The matrix product a (m, k) · b (k, n), to the last bit the same whatever the linear-algebra library.
+    """The matrix product a (m, k) · b (k, n), the same to the last bit with every linear-algebra library.
 
-    Rows of a and columns of b are cut into slices of so few bits that products of slices are exact in whatever order
-    they are added (Ozaki et al. 2012, 10.1007/s11075-011-9478-1); these are added in a fixed order. Costs six products,
+    Rows of a and columns of b are cut into slices of so few bits that products of slices are exact in any order of
+    addition (Ozaki et al. 2012, 10.1007/s11075-011-9478-1); these are added in a fixed order. This costs six products
     and is more accurate than one. A missing value makes its row or column missing.
     """
     n_terms = max(a.shape[1], 1)

@@ -79,10 +79,10 @@ def _status() -> int:
         sys.stderr.close()
         return 128 + signal.SIGPIPE
     except Exception as error:
-        told = full_disk.told(error) or redacted_text(
+        message = full_disk.message(error) or redacted_text(
             f"{type(error).__name__}: {error}\nThis error was not foreseen. {_keep()}"
         )
-        click.echo(f"hnbc: {told}", err=True)
+        click.echo(f"hnbc: {message}", err=True)
         return 1
 
 

@@ -1,4 +1,4 @@
-"""With how many digits numbers are published: those on which every machine agrees.
+"""The digits with which numbers are published: those on which every machine agrees.
 
 Belongs here: rounding. Does not: which column keeps how many digits (tables), arithmetic that needs no rounding
 (arithmetic).
@@ -17,9 +17,10 @@ FloatArray = NDArray[np.float64]
 DIGITS = 8
 """Significant digits of a published number."""
 DECIMALS = 10
-"""Decimals that one of either sign keeps at most: near zero it is what large numbers left when they cancelled."""
+"""Decimals kept at most of a number of either sign: near zero, more are only the rounding errors of larger numbers that
+cancelled."""
 SCORE_DIGITS, SCORE_DECIMALS = 12, 8
-"""Of risk scores and the cut-offs that they are compared with: whoever computes them anew is within 1e-8."""
+"""Of risk scores and the cut-offs that they are compared with: a score that is computed again is within 1e-8."""
 EXPRESSION_DECIMALS = 6
 """Decimals of expression matrices, in the units of their scale: far below any measurement's error."""
 

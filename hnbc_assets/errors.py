@@ -17,8 +17,8 @@ class HnbcError(Exception):
 
     exit_status = 1
 
-    def __init__(self, *told: object) -> None:
-        super().__init__(*(redacted_text(one) if isinstance(one, str) else one for one in told))
+    def __init__(self, *parts: object) -> None:
+        super().__init__(*(redacted_text(part) if isinstance(part, str) else part for part in parts))
 
 
 class CommandError(HnbcError):
@@ -70,7 +70,7 @@ class GateHeld(HnbcError):
 
 
 class UpstreamInconsistent(HnbcError):
-    """What an upstream states of a file and what it gives are of two states; neither is damaged."""
+    """What an upstream states about a file and the file itself are of two versions; neither is damaged."""
 
     exit_status = 3
 

@@ -1,6 +1,6 @@
 """Redaction: addresses without what may be secret in them, for messages, logs and everything that is kept.
 
-Belongs here: what of an address may be shown. Does not: asking it with what may not (sources/http.py).
+Belongs here: what of an address may be shown. Does not: requests with the secrets (sources/http.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from urllib.parse import unquote
 
 HIDDEN = "***"
-# Names of a query whose values say what is asked for. The value of any other may be a secret.
+# Query parameters with values that are never secret. The value of any other may be.
 PLAIN = frozenset(
     {"acc", "expand", "facets", "fields", "file", "filename", "filetype", "filters", "form", "format", "from", "id"}
     | {
@@ -57,7 +57,7 @@ def redacted_text(text: str) -> str:
 
 
 def without_secrets_of(address: str, text: str) -> str:
-    """What a host said, without the secrets of the address it was asked at: a host may repeat them."""
+    """What a host answered, without the secrets of the address that was asked: a host may repeat them."""
     for secret in sorted(_secrets(address), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
@@ -80,7 +80,7 @@ def _shown(part: str) -> str:
 
 
 def _secrets(address: str) -> set[str]:
-    """User name, password and hidden values of an address, as they are written and as they are meant."""
+    """User name, password and hidden values of an address, as they are written and as they are decoded."""
     rest = address.partition("://")[2]
     shown = _without_user(rest)
     user = rest[: len(rest) - len(shown)].rstrip("@")

@@ -16,7 +16,7 @@ from pydantic import Field, PrivateAttr, ValidationError, field_validator, model
 from hnbc_assets.addresses import KNOWN, wrong_with
 from hnbc_assets.errors import StudyError
 from hnbc_assets.study_contradictions import contradictions
-from hnbc_assets.study_mistakes import explain, misread, told
+from hnbc_assets.study_mistakes import explain, misread, report
 from hnbc_assets.study_operation import Alerts, Database, Execution, Freshness, Gates, Refresh, Releases, Retention
 from hnbc_assets.study_place import PACKAGED, Place
 from hnbc_assets.study_reading import Written, read, spelled
@@ -45,7 +45,9 @@ class GeneList(Section):
         if (self.gmt is None) == (self.genecards is None):
             raise ValueError(f"gene list '{self.name}': write either gmt or genecards, each {{file: …}} or {{url: …}}")
         if self.genecards is not None and self.sets:
-            raise ValueError(f"gene list '{self.name}': sets are of a gmt; a genecards export has none. Take sets away")
+            raise ValueError(
+                f"gene list '{self.name}': sets belong to a gmt; a genecards export has none. Take sets away"
+            )
         if self.gmt is not None and self.min_relevance is not None:
             raise ValueError(f"gene list '{self.name}': min_relevance is for genecards; a gmt has none. Take it away")
         return self
@@ -197,7 +199,7 @@ class Study(Section):
     def _addresses_are_known(cls, addresses: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         for name, own in addresses.items():
             if name not in KNOWN:
-                raise ValueError(f"{name} is no address that is asked; those are {', '.join(KNOWN)}")
+                raise ValueError(f"{name} is not the name of an address; the names are {', '.join(KNOWN)}")
             if wrong := wrong_with(name, own):
                 raise ValueError(f"{name}: {wrong}")
         return addresses
@@ -208,7 +210,7 @@ class Study(Section):
         return self._folder
 
     def where(self, *place: str | int) -> str:
-        """Where a setting stands: `study.yaml, line 12, cohorts.mine.role`; without a file, the setting alone."""
+        """Where a setting is: `study.yaml, line 12, cohorts.mine.role`; without a file, the setting alone."""
         if self._written is None:
             return spelled(place)
         return f"{self._written.path.name}, line {self._written.line(place)}, {spelled(place)}"
@@ -219,7 +221,7 @@ class Study(Section):
         Raises
         ------
         StudyError
-            If a cohort's tables are of the other kind; nothing is made in the lake then.
+            If a cohort's tables are of the other kind; then nothing is made in the lake.
         """
         simulated = upstream == "simulated"
         for name, cohort in self.cohorts.items():
@@ -229,12 +231,12 @@ class Study(Section):
             if simulated:
                 raise StudyError(
                     f"{self.where('cohorts', name, 'source')}: these tables hold patients of your own, and the "
-                    "upstream is simulated: real patients would stand among invented ones. Set HNBC_UPSTREAM=live, or "
-                    "to a mirror's address. If these patients are invented too, write simulated: true in the source."
+                    "upstream is simulated: real patients would be mixed with invented ones. Set HNBC_UPSTREAM=live, "
+                    "or to a mirror's address. If these patients are invented too, write simulated: true in the source."
                 )
             raise StudyError(
                 f"{self.where('cohorts', name, 'source', 'simulated')}: the study says that these patients are "
-                f"simulated, and the upstream is {upstream}: they would stand among real ones. Leave the cohort out, "
+                f"simulated, and the upstream is {upstream}: they would be mixed with real ones. Leave the cohort out, "
                 "or set HNBC_UPSTREAM=simulated."
             )
 
@@ -272,14 +274,14 @@ def load_study(path: Path | str | None = None) -> Study:
     Raises
     ------
     StudyError
-        If the file is missing, is no YAML, or settings are wrong; the message has the line of each, the nearest one
-        that there is, and what to write.
+        If the file is missing, is not YAML, or settings are wrong; the message gives for each its line, the nearest
+        existing setting, and what to write.
     """
     path = Path(path) if path is not None else Place.from_environment().study_file
     written = read(path)
     try:
         study = Study.model_validate(written.root.plain, context={"folder": path.parent.absolute(), "written": written})
-        wrong = told(written, [*misread(written, Study), *contradictions(study)])
+        wrong = report(written, [*misread(written, Study), *contradictions(study)])
     except ValidationError as error:
         raise StudyError(f"{path}: the study cannot be used:\n{explain(error, written, Study)}") from error
     if wrong:

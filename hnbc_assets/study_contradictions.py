@@ -1,4 +1,4 @@
-"""Settings of a study that are each in order and do not fit together.
+"""Settings of a study that are each valid but do not fit together.
 
 Belongs here: what one setting says of another: names of cohorts, upstreams and lists; sets that a list does not have.
 Does not: a setting by itself (study.py, study_sources.py, study_operation.py), reading files (defs/preflight.py).
@@ -28,13 +28,13 @@ def contradictions(study: Study) -> Iterator[tuple[Place, str]]:
 
 
 def objects(study: Study) -> list[str]:
-    """Every upstream object that the study fetches, by the names that a pin may have."""
+    """Every upstream object that the study fetches, by the names that a pin may use."""
     found = [object_name(name, cohort.source) for name, cohort in study.cohorts.items()]
     return [*dict.fromkeys(found), "gene_sets", *(["gdsc"] if study.drugs else [])]
 
 
 def require_sets(study: Study, number: int, known: Collection[str]) -> None:
-    """Refuse a gene list of whose sets one is not in its file.
+    """Refuse a gene list if one of its sets is not in its file.
 
     Parameters
     ----------
@@ -44,24 +44,24 @@ def require_sets(study: Study, number: int, known: Collection[str]) -> None:
     Raises
     ------
     StudyError
-        With the line of each set that is not there, and the nearest that is.
+        With the line of each set that is missing, and the nearest that exists.
     """
-    lost = [f"{study.where(*place)}: {told}" for place, told in lost_sets(study, number, known)]
+    lost = [f"{study.where(*place)}: {message}" for place, message in lost_sets(study, number, known)]
     if lost:
         raise StudyError("\n".join(lost))
 
 
 def lost_sets(study: Study, number: int, known: Collection[str]) -> Iterator[tuple[Place, str]]:
-    """The sets that a gene list is to have and its file, which has the known ones, has not."""
+    """The sets of a gene list that its file lacks; `known` are the sets of the file."""
     given = study.anoikis_genes[number]
     for place, name in enumerate(given.sets):
         if name not in known and given.gmt is not None:
-            told = f"{given.gmt.location} has no set '{name}'; of {len(known):,} sets, {_nearest_set(name, known)}"
-            yield ("anoikis_genes", number, "sets", place), f"{told}. Write one that it has."
+            message = f"{given.gmt.location} has no set '{name}'; of {len(known):,} sets, {_nearest_set(name, known)}"
+            yield ("anoikis_genes", number, "sets", place), f"{message}. Write one that it has."
 
 
 def _nearest_set(name: str, known: Collection[str]) -> str:
-    """The nearest of what may be thousands of sets: of those that have a word in common, if there are any."""
+    """The nearest of possibly thousands of sets: among those that have a word in common, if there are any."""
     words = _words(name)
     return one_of(name, [one for one in known if words & _words(one)] or list(known)[:20])
 
@@ -74,7 +74,7 @@ def _other_cohorts(study: Study) -> Iterator[tuple[Place, str]]:
     for name, cohort in study.cohorts.items():
         others = [other for other in study.cohorts if other != name]
         if cohort.scaled_with is not None and cohort.scaled_with not in others:
-            said = f"'{cohort.scaled_with}' is no other cohort of this study; {one_of(cohort.scaled_with, others)}"
+            said = f"'{cohort.scaled_with}' is not another cohort of this study; {one_of(cohort.scaled_with, others)}"
             yield ("cohorts", name, "scaled_with"), f"{said}. Write one of them, or take scaled_with away."
 
 
@@ -84,13 +84,13 @@ def _pins(study: Study) -> Iterator[tuple[Place, str]]:
     for name, release in study.releases.pin.items():
         place = ("releases", "pin", name)
         if name not in names and name not in kinds:
-            yield place, f"no upstream of this study; {one_of(name, [*names, *kinds])}. Write one of them."
+            yield place, f"not an upstream of this study; {one_of(name, [*names, *kinds])}. Write one of them."
         elif not release.strip():
             yield place, f'a pin names a release. Write it in quotes: {name}: "45.0"'
 
 
 def _same_object(study: Study) -> Iterator[tuple[Place, str]]:
-    """Cohorts that are cut from one object are read from the same files of it."""
+    """Cohorts that come from one object are read from the same files."""
     first: dict[str, str] = {}
     for name, cohort in study.cohorts.items():
         wanted = object_name(name, cohort.source)
@@ -117,7 +117,7 @@ def _fetched(source: Source) -> dict[str, object]:
 
 
 def _same_names(study: Study) -> Iterator[tuple[Place, str]]:
-    """Gene lists are told apart by name, and a set counts once."""
+    """Gene lists are distinguished by name, and a set counts once."""
     seen: dict[str, int] = {}
     for number, genes in enumerate(study.anoikis_genes):
         if genes.name in seen:

@@ -1,4 +1,4 @@
-"""Mistakes of a study file: each with its line, its setting, the nearest one that there is, and what to write.
+"""Mistakes in a study file: each with its line, its setting, the nearest existing one, and what to write.
 
 Belongs here: turning what validation found into sentences. Does not: validation itself (study.py, study_sources.py,
 study_operation.py), YAML (study_reading.py).
@@ -27,36 +27,36 @@ LONGEST_SHOWN = 60
 
 @dataclass(frozen=True)
 class Wanted:
-    """What may stand at a place: a type, and the field whose bounds, pattern and examples hold there."""
+    """What is allowed at a place: a type, and the field with the bounds, pattern and examples for it."""
 
     kind: Any
     field: FieldInfo | None = None
 
 
 def explain(error: ValidationError, written: Written, whole: type[BaseModel]) -> str:
-    """All mistakes that validation found, a line each, in the order of the file."""
+    """All mistakes that validation found, one line each, in the order of the file."""
     found: list[tuple[Place, str]] = []
     errors = error.errors(include_url=False)
     misspelt = {(*e["loc"][:-1], _meant(e, written, whole)) for e in errors if e["type"] == "extra_forbidden"}
     for mistake in errors:
         if mistake["type"] == "missing" and mistake["loc"] in misspelt:
-            continue  # said once, of the key that is there
+            continue  # reported once, for the misspelt key
         place, wanted, section = _locate(mistake["loc"], written, whole)
         if mistake["type"].startswith("union_tag"):
             kinds = tuple(_choices(wanted.kind))
             place, wanted = (*place, "kind"), Wanted(Literal[kinds])  # type: ignore[valid-type]
         found.append((place, _sentence(mistake, place, wanted, section, written, whole)))
-    return told(written, [*found, *misread(written, whole)])
+    return report(written, [*found, *misread(written, whole)])
 
 
 def _meant(mistake: Any, written: Written, whole: type[BaseModel]) -> str | None:
-    """The setting that an unknown one was probably to be."""
+    """The setting that was probably meant by an unknown one."""
     _, _, section = _locate(mistake["loc"], written, whole)
     return nearest(str(mistake["loc"][-1]), section.model_fields) if section else None
 
 
 def misread(written: Written, whole: type[BaseModel]) -> Iterator[tuple[Place, str]]:
-    """Places where true or false stands for a number, which a validator takes for 1 or 0."""
+    """Places with true or false instead of a number, which a validator takes for 1 or 0."""
     for place, node in _scalars(written.root, ()):
         if isinstance(node.value, bool):
             _, wanted, _ = _locate(place, written, whole)
@@ -64,8 +64,8 @@ def misread(written: Written, whole: type[BaseModel]) -> Iterator[tuple[Place, s
                 yield place, f"'{node.text}' is read as {_called(node.value)}. Write {_needed(wanted)}."
 
 
-def told(written: Written, mistakes: Iterable[tuple[Place, str]]) -> str:
-    """Mistakes, a line each, in the order of the file."""
+def report(written: Written, mistakes: Iterable[tuple[Place, str]]) -> str:
+    """Mistakes, one line each, in the order of the file."""
     found = {(written.line(place), f"{spelled(place)}: {what}") for place, what in mistakes}
     return "\n".join(f"  line {line}, {what}" for line, what in sorted(found))
 
@@ -80,27 +80,27 @@ def _scalars(node: Node, place: Place) -> Iterator[tuple[Place, Node]]:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The name most like another one, small and capital letters, hyphens and underscores being the same."""
+    """The most similar of the names; case makes no difference, and hyphens are the same as underscores."""
     plain = {_plain(known): known for known in names}
     close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.55)
     return plain[close[0]] if close else None
 
 
 def plain_name(name: str) -> str:
-    """A name in plain letters, as near as may be to one that has others: größe becomes grosse."""
+    """A name in plain letters, as similar as possible: größe becomes grosse."""
     letters = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
     plain = re.sub(r"[^a-z0-9]+", "_", letters).strip("_")[:50]
     return plain if re.match("[a-z]", plain) else f"cohort_{plain}".rstrip("_")
 
 
 def one_of(name: str, names: Iterable[str]) -> str:
-    """`Nearest: x; there are x, y and z.` for a name that is none of them."""
+    """`Nearest: x; there are x, y and z.` for a name that is not one of them."""
     names = list(dict.fromkeys(names))
     near = nearest(name, names)
-    told = [f"nearest: {near}"] if near else []
+    parts = [f"nearest: {near}"] if near else []
     if len(names) <= MANY or not near:
-        told.append(f"there {'is' if len(names) == 1 else 'are'} {_listed(names)}" if names else "there are none")
-    return "; ".join(told)
+        parts.append(f"there {'is' if len(names) == 1 else 'are'} {_listed(names)}" if names else "there are none")
+    return "; ".join(parts)
 
 
 def _plain(name: str) -> str:
@@ -123,20 +123,20 @@ def _sentence(
     kind, node = mistake["type"], written.node(place)
     if mistake["loc"][-1:] == ("[key]",):
         plain = plain_name(str(place[-1]))
-        return f"a name here is a to z, digits and underscores, a letter first. Write {plain}, or another such name."
+        return f"a name here has a to z, digits and underscores, and begins with a letter. Write {plain}, or another."
     if kind == "extra_forbidden":
         return _unknown(str(place[-1]), section, whole)
     if node is None:
-        return f"is needed and not given. Write {_needed(wanted)}."
+        return f"is needed and missing. Write {_needed(wanted)}."
     if kind == "value_error":
         return mistake["msg"].removeprefix("Value error, ").rstrip(".") + "."
-    told = _shown(node)
+    shown = _shown(node)
     choices = _choices(wanted.kind)
     if choices and node is not None and isinstance(node.value, str):
-        return f"{told} is none of its values: {one_of(node.value, choices)}. Write one of these."
+        return f"{shown} is not one of its values: {one_of(node.value, choices)}. Write one of these."
     if node is not None and isinstance(node.value, (bool, int, float)) and _takes(wanted.kind, str, Path):
-        return f'{told} is read as {_called(node.value)}, where text is needed. Write it in quotes: "{node.text}".'
-    return f"{told} cannot be used. Write {_needed(wanted)}."
+        return f'{shown} is read as {_called(node.value)}, where text is needed. Write it in quotes: "{node.text}".'
+    return f"{shown} cannot be used. Write {_needed(wanted)}."
 
 
 def _unknown(name: str, section: type[BaseModel] | None, whole: type[BaseModel]) -> str:
@@ -150,15 +150,15 @@ def _unknown(name: str, section: type[BaseModel] | None, whole: type[BaseModel])
         )
     elsewhere = list(dict.fromkeys(path for path, _ in known))
     if near is None and elsewhere:
-        return f"is no setting here, but {' and '.join(elsewhere[:3])} is one. Write it there."
-    said = f"is no setting here; {one_of(name, names)}."
+        return f"is not a setting here, but {' and '.join(elsewhere[:3])} is one. Write it there."
+    said = f"is not a setting here; {one_of(name, names)}."
     return f"{said} Write {near}." if near else f"{said} Take it away, or write one of these."
 
 
 def _locate(loc: tuple[str | int, ...], written: Written, whole: type[BaseModel]) -> tuple[Place, Wanted, Any]:
-    """The place in the file of a validator's place, what may stand there, and the section that it is in.
+    """A validator's place as a place in the file, what is allowed there, and the section that it is in.
 
-    A validator also names which kind of source it took: that is no part of the file.
+    A validator's place also names the kind of source that was chosen, which is not part of the file.
     """
     place: list[str | int] = []
     wanted, section = Wanted(whole), None
@@ -184,7 +184,7 @@ def _locate(loc: tuple[str | int, ...], written: Written, whole: type[BaseModel]
 
 
 def _options(kind: Any) -> Iterator[Any]:
-    """A type, or those that a union is made of, without what is said about them."""
+    """A type, or the members of a union, without their annotations."""
     if typing.get_origin(kind) is typing.Annotated:
         yield from _options(typing.get_args(kind)[0])
     elif typing.get_origin(kind) in (typing.Union, types.UnionType):
@@ -213,7 +213,7 @@ def _takes(kind: Any, *types_: type) -> bool:
 
 
 def _choices(kind: Any) -> list[str]:
-    """The words that may stand somewhere, where only some may."""
+    """The allowed words, where only certain words are allowed."""
     found = [
         word for option in _options(kind) if typing.get_origin(option) is Literal for word in typing.get_args(option)
     ]
@@ -223,7 +223,7 @@ def _choices(kind: Any) -> list[str]:
 
 
 def _needed(wanted: Wanted) -> str:
-    """What may be written somewhere, in words."""
+    """A description of what may be written at a place."""
     options = [option for option in _options(wanted.kind) if option is not type(None)]
     optional = " (or null)" if any(option is type(None) for option in _options(wanted.kind)) else ""
     if len(tags := _choices(wanted.kind)) > 1 and len(list(_models(wanted.kind))) > 1:
@@ -272,7 +272,7 @@ def _bounds(given: FieldInfo | None) -> str:
 
 
 def _shown(node: Node | None) -> str:
-    """What is written somewhere, short."""
+    """What is written at a place, shortened."""
     if node is None or node.value is None:
         return "nothing (an empty value)"
     if isinstance(node.value, dict):

@@ -15,7 +15,7 @@ from hnbc_assets.study_sources import Section
 Stage = Literal["releases", "cohorts", "genes", "signature", "microenvironment", "drugs", "database"]
 
 
-# What each field of a cron schedule may have: minute, hour, day, month, weekday.
+# What each field of a cron schedule may contain: minute, hour, day, month, weekday.
 CRON = (
     (0, 59, ""),
     (0, 23, ""),
@@ -55,7 +55,7 @@ class Refresh(Section):
     def _is_cron(cls, schedule: str) -> str:
         fields = schedule.split()
         if len(fields) != 5 or not all(map(_in_cron, fields, CRON)):
-            raise ValueError(f"'{schedule}' is no cron schedule of five fields. Write '0 6 * * *' for daily at 6, UTC")
+            raise ValueError(f"'{schedule}' is not a cron schedule of five fields. Write '0 6 * * *' for 6 UTC, daily")
         return schedule
 
 
@@ -152,7 +152,7 @@ class Retention(Section):
 
 
 def _in_cron(field: str, allowed: tuple[int, int, str]) -> bool:
-    """Whether a field of a cron schedule names moments that there are."""
+    """Whether a field of a cron schedule names moments that exist."""
     low, high, names = allowed
     for part in field.lower().split(","):
         span, _, step = part.partition("/")

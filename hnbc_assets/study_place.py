@@ -1,6 +1,6 @@
-"""Where a process works: which study, which upstream, which lake, as the environment says.
+"""Where a process works: which study, which upstream, which lake, from the environment.
 
-Belongs here: HNBC_STUDY, HNBC_UPSTREAM and HNBC_DATA_LAKE, and what they are without being set. Does not: what is in
+Belongs here: HNBC_STUDY, HNBC_UPSTREAM and HNBC_DATA_LAKE, and their defaults. Does not: what is in
 the study (study.py), what is in the lake (lake/).
 """
 
@@ -23,7 +23,8 @@ PACKAGED = Path(__file__).with_name("study.yaml")
 class Place:
     """Where a process works: the upstream, the lake and the study file, each absolute.
 
-    `upstream` has no user name or password in it and may be shown; a mirror is asked at `address`, which may have both.
+    `upstream` has no user name or password in it and may be shown; requests to a mirror use `address`, which may have
+    both.
     """
 
     upstream: str
@@ -33,7 +34,7 @@ class Place:
 
     @property
     def address(self) -> str:
-        """Where the upstream is asked: never to be shown or kept."""
+        """The address for requests to the upstream: it must never be shown or kept."""
         return self.with_secrets or self.upstream
 
     @property

@@ -61,7 +61,7 @@ class LocalOrRemote(Section):
 
     @property
     def shown(self) -> str:
-        """What the file is known by, in the archive and in messages: its location without secrets."""
+        """The file's name in the archive and in messages: its location without secrets."""
         return redacted(self.location)
 
 
@@ -103,7 +103,7 @@ class TableSource(Section):
 
     `values` says what the expression table holds: `linear` (TPM for log2_tpm, counts for log2_cpm; the default of
     these scales) or `log2` (logarithms already, taken as they are; the default of log2_intensity). `simulated` says
-    that its patients are invented: only such tables may stand beside the simulated upstream, and beside no other.
+    that its patients are invented: the simulated upstream takes only such tables, and any other upstream none.
     """
 
     kind: Literal["table"]
@@ -132,8 +132,8 @@ class Cohort(Section):
 
     `columns` names upstream columns for what they hold (`os_days: follow_up`), for geo and table cohorts whose own
     names are not understood. `her2_values`, `her2_score_values`, `er_values`, `pr_values`, `response_values` and, by
-    endpoint, `event_values` say what upstream's values mean, in place of the evident words: every value that occurs is
-    to be named, but for those that evidently say nothing (NA, unknown …). `collapse` says how the features of a gene
+    endpoint, `event_values` say what upstream's values mean, in place of the evident words: every value that occurs
+    must be named, except those that evidently say nothing (NA, unknown …). `collapse` says how the features of a gene
     become one: by default the mean on gene-wise scales, the feature of the highest variance on logarithms.
     `time_origin` is what survival is counted from (diagnosis, surgery …), where the source says it.
     """
@@ -206,7 +206,7 @@ class Cohort(Section):
 
 
 def _keys_as_text(mapping: Any) -> Any:
-    """A mapping with its keys as upstream writes them: YAML reads 1 as a number, and yes, on and true as one truth."""
+    """A mapping with its keys as upstream writes them: YAML reads 1 as a number, and yes, on and true alike."""
     if not isinstance(mapping, dict):
         return mapping
     text: dict[Any, Any] = {}

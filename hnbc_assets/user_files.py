@@ -1,4 +1,4 @@
-"""Files that a user names: a study, tables, gene lists. Read whole, if they are files that may be read.
+"""Files that a user names: a study, tables, gene lists. Each is read as a whole, if it is a regular file.
 
 Belongs here: which files are read, how large they may be, in which encoding their text is. Does not: formats (study,
 sources), files from upstreams (sources/archive).
@@ -40,25 +40,25 @@ MARKS |= {b"%PDF": "a PDF document", GZIP: "packed by gzip"}
 def read_bytes(given: Path | str, what: str, *, folder: Path | None = None, at_most: int = TABLE_BYTES) -> bytes:
     """The bytes of a file as a user named it.
 
-    A relative path starts at the study's folder and stays in it: a file elsewhere is named by its absolute path, or by
-    a symbolic link that its user put into the folder. Whatever a path leads to is a regular file of bounded size: a
-    device has no end, and a pipe may never begin, so that neither is opened.
+    A relative path starts at the study's folder and stays in it: to name a file elsewhere, use its absolute path, or
+    put a symbolic link into the folder. A path must lead to a regular file of bounded size: a device has no end, and a
+    pipe may never begin, so neither is opened.
 
     Parameters
     ----------
     given : the path as the user wrote it
-    what : what the file is to be, for messages: "expression table of cohort mine"
+    what : what the file is for, for messages: "expression table of cohort mine"
     folder : where relative paths start; default the working directory
     at_most : bytes; more are refused before they are read
 
     Raises
     ------
     StudyError
-        If the file is not there, may not be read, is no regular file, lies elsewhere or is too large.
+        If the file does not exist, may not be read, is not a regular file, lies elsewhere or is too large.
     """
     path = locate(given, what, folder=folder, at_most=at_most)
     try:
-        # Between the look and this, the file may have become something else: opening must not wait.
+        # The file may have been replaced since it was located: opening must not wait.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as stream:
             _require_regular(os.fstat(descriptor).st_mode, given, what)
@@ -103,7 +103,7 @@ def unpacked(content: bytes, name: str, *, at_most: int = TABLE_BYTES, error: ty
             plain = stream.read(at_most + 1)
     except (EOFError, OSError, zlib.error) as reason:
         raise error(
-            f"{name} is packed by gzip and damaged or cut short. Pack it anew, or name it unpacked."
+            f"{name} is packed by gzip and damaged or cut short. Pack it again, or name it unpacked."
         ) from reason
     if len(plain) > at_most:
         raise error(f"{name} holds more than the {at_most >> 20} MB that are read of it. Is it the right one?")
@@ -111,12 +111,12 @@ def unpacked(content: bytes, name: str, *, at_most: int = TABLE_BYTES, error: ty
 
 
 def decode(content: bytes, name: str, *, error: type[Exception] = StudyError) -> str:
-    """Text of a file in UTF-8, with or without byte order mark; lines may end in any way.
+    """Text of a file in UTF-8, with or without byte order mark; with any line ends.
 
     Raises
     ------
     error
-        If it is in another encoding, or no text; the message says which it seems to be, and where.
+        If it is in another encoding, or not text; the message says which it seems to be, and where.
     """
     text = _decoded(content, name, error).removeprefix("\ufeff")
     if "\0" in text:
@@ -139,7 +139,7 @@ def _decoded(content: bytes, name: str, error: type[Exception]) -> str:
         guess = "Windows-1252 (cp1252)" if b"\x80" <= seen < b"\xa0" else "Latin-1 (ISO 8859-1)"
         raise error(
             f"{name}, line {line}: after {before.decode('utf-8', errors='replace')!r} stands the byte 0x{seen.hex()}, "
-            f"which is no UTF-8; in {guess} it is {seen.decode('cp1252', errors='replace')!r}. Save the file as UTF-8."
+            f"which is not UTF-8; in {guess} it is {seen.decode('cp1252', errors='replace')!r}. Save the file as UTF-8."
         ) from reason
 
 
@@ -152,14 +152,14 @@ def _require_regular(mode: int, given: Path | str, what: str) -> None:
 
 def _require_size(size: int, given: Path | str, what: str, at_most: int) -> None:
     if size > at_most:
-        told = f"{at_most >> 20} MB" if at_most >= 1 << 20 else f"{at_most >> 10} kB"
+        limit = f"{at_most >> 20} MB" if at_most >= 1 << 20 else f"{at_most >> 10} kB"
         raise StudyError(
-            f"{given} ({what}) is larger than the {told} that are read of such a file. Is it the right one?"
+            f"{given} ({what}) is larger than the {limit} that are read of such a file. Is it the right one?"
         )
 
 
 def _unreadable(given: Path | str, what: str, path: Path, error: Exception) -> StudyError:
-    looped = "its symbolic links lead in a circle" if isinstance(error, RuntimeError) else "its name is no path"
+    looped = "its symbolic links lead in a circle" if isinstance(error, RuntimeError) else "its name is not a path"
     why = getattr(error, "strerror", None) or looped
     near = _nearest(path)
     hint = f" Beside it is {near}." if near else ""
@@ -169,7 +169,7 @@ def _unreadable(given: Path | str, what: str, path: Path, error: Exception) -> S
 
 
 def _nearest(path: Path) -> str | None:
-    """The file in the same folder whose name is most like a name that is not there."""
+    """The file in the same folder with the name most similar to that of a missing file."""
     import difflib
 
     try:

@@ -1,4 +1,4 @@
-"""Arithmetic with the same bits everywhere agrees with numpy's, and is the same everywhere."""
+"""Arithmetic with the same bits everywhere: it agrees with numpy's."""
 
 from __future__ import annotations
 

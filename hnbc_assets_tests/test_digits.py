@@ -1,4 +1,4 @@
-"""Published numbers are rounded alike everywhere, once for all."""
+"""Published numbers are rounded alike everywhere."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_noise_in_the_last_digits_changes_neither_table_nor_version():
 
 
 def test_every_float_column_says_to_how_many_digits_it_is_published():
-    told = {entry["name"]: entry["description"] for entry in Measured.dictionary()}
-    assert told == {
+    described = {entry["name"]: entry["description"] for entry in Measured.dictionary()}
+    assert described == {
         "effect": "an effect (8 significant digits, at most 10 decimals)",
         "p_value": "a p value (8 significant digits)",
         "coarse": "a rough number (3 significant digits, at most 10 decimals)",

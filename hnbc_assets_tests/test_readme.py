@@ -58,7 +58,7 @@ def typed(line: str) -> tuple[dict[str, str], list[str]]:
 
 
 def is_typed_here(line: str) -> bool:
-    """Not what never ends, what made the lake, and what asks the world outside."""
+    """Whether a command is run here: not one that never ends, made the lake, or asks live hosts."""
     variables, words = typed(line)
     return not variables and words not in (["ui"], ["run"]) and "--live" not in words
 
@@ -99,7 +99,7 @@ def test_a_command_runs_as_the_readme_has_it(lake, line, tmp_path):
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_a_second_run_on_another_machine_finds_everything_as_it_was(lake):
+def test_a_second_run_on_another_machine_changes_nothing(lake):
     """Other kernels and one thread, over the same lake: no release is held up and no table changes."""
     before = versions(lake)
     other = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Prescott"}

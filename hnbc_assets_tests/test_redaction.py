@@ -1,4 +1,4 @@
-"""Secrets in addresses: used to ask, and found in no message, log or file."""
+"""Secrets in addresses: used in requests, and found in no message, log or file."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_addresses_inside_a_sentence_are_redacted_and_the_sentence_stays():
     assert redacted_text(said) == "a (https://h.org/x?k=***): 404. 'http://d.org', and https://h.org/y."
 
 
-def test_every_error_of_this_package_redacts_what_it_is_told():
+def test_every_error_of_this_package_redacts_its_message():
     assert str(StudyError("https://ada:pw@h.org/x?k=abcd: no")) == "https://h.org/x?k=***: no"
 
 
@@ -63,7 +63,7 @@ def test_what_a_host_repeats_of_an_address_is_hidden():
     assert said == "no ***, ***, ***, *** at version 7"
 
 
-def test_a_mirrors_password_is_no_part_of_the_name_of_a_lake(tmp_path):
+def test_a_mirrors_password_is_not_part_of_the_name_of_a_lake(tmp_path):
     lake = Lake(tmp_path)
     (tmp_path / "upstream.json").write_text('{"upstream": "http://ada:old-word@mirror.example/base"}')
     lake.claim("http://ada:new-word@mirror.example/base/")
@@ -85,7 +85,7 @@ def test_lists_that_differ_in_nothing_but_secrets_are_refused_and_others_kept_ap
 
 @contextmanager
 def mirror() -> Iterator[tuple[str, list[str]]]:
-    """A mirror that wants a password, has one gene list, and repeats the address in what it says; what it was asked."""
+    """A mirror that requires a password, has one gene list, and repeats the address in its answers; its requests."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -83,7 +83,7 @@ def test_what_values_are_is_said_for_logarithmic_scales_only(study):
     assert study(cohorts=mine(source=source)).cohorts["mine"].values == "log2"
     with pytest.raises(StudyError, match=r"cohorts\.mine: source\.values is for log2_tpm"):
         study(cohorts=mine(source=source, expression_scale="zscore"))
-    with pytest.raises(StudyError, match=r"source\.values: 'log10' is none .* there are linear, log2"):
+    with pytest.raises(StudyError, match=r"source\.values: 'log10' is not one .* there are linear, log2"):
         study(cohorts=mine(source=TABLE | {"values": "log10"}))
 
 
@@ -134,6 +134,6 @@ def test_a_host_that_moved_needs_no_other_study(study):
         ({"gdsc.models": []}, "at least one address"),
     ],
 )
-def test_an_address_that_no_upstream_has_is_refused_in_words(study, addresses, said):
+def test_an_unknown_address_is_refused_with_a_clear_message(study, addresses, said):
     with pytest.raises(StudyError, match=said):
         study(addresses=addresses)

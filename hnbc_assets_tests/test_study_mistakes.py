@@ -1,4 +1,4 @@
-"""Mistakes in a study file: each is told with its line, its setting, the nearest one, and what to write."""
+"""Mistakes in a study file: each is reported with its line, its setting, the nearest one, and what to write."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ gates: {fields: true}
 execution: {executor: in_process}
 """
 FILE = "write either {url"
-# What is replaced, by what, the setting that is named, words of the remedy. The line to be named is that of #!, else of
-# what is replaced.
+# What is replaced, by what, the setting that is named, words of the remedy. The line that must be named is the one with
+# #!, otherwise the one of what is replaced.
 MISTAKES = {
     "a misspelt section": ("signature: {", "signatur: {", "signatur", "nearest: signature"),
     "a misspelt setting": ("folds: 10", "fold: 10", "signature.fold", "Write folds"),
@@ -86,7 +86,7 @@ MISTAKES = {
     "a word for a number": ("folds: 10", "folds: ten", "signature.folds", "a whole number, at least 3"),
     "yes for a number": ("seed: 1", "seed: yes", "seed", "a whole number"),
     "a fraction for a whole number": ("folds: 10", "folds: 10.5", "signature.folds", "a whole number"),
-    "a number that is none": ("fdr: 0.05", "fdr: .nan", "resistance.fdr", "above 0 and at most 1"),
+    "a number that is not one": ("fdr: 0.05", "fdr: .nan", "resistance.fdr", "above 0 and at most 1"),
     "a decimal comma": ("fdr: 0.05", 'fdr: "0,05"', "resistance.fdr", "'0,05' cannot be used. Write a number"),
     "too large a number": ("fdr: 0.05", "fdr: 5", "resistance.fdr", "at most 1"),
     "too small a number": ("keep: 3", "keep: 1", "releases.keep", "at least 2"),
@@ -123,7 +123,7 @@ MISTAKES = {
     "a scale that is not the values'": ("value: tpm", "value: counts", "cohorts.trains", "is log2_cpm, not log2_tpm"),
     "columns of a source that names its own": ("endpoint: pfi", "endpoint: pfi\n    columns: {age_years: age}",
                                                "cohorts.trains", "columns is for geo and table"),
-    "a cohort that was scaled with none": ("endpoint: os", "endpoint: os\n    scaled_with: fins #!",
+    "a cohort that was scaled with no other": ("endpoint: os", "endpoint: os\n    scaled_with: fins #!",
                                            "cohorts.ours.scaled_with", "nearest: finds"),
     "two cohorts that want one object otherwise": (
         "source: {kind: table, expression: x.csv, clinical: c.csv}", "source: {kind: gdc, project: TCGA-BRCA, "
@@ -142,8 +142,8 @@ MISTAKES = {
     "a second study": ("gates:", "--- #!\ngates:", None, "a second document"),
     "a list for a key": ("seed: 1", "[seed]: 1", None, "a key is a word"),
 }  # fmt: skip
-# Mistakes of a section as a whole are told at its beginning.
-TOLD_AT = {
+# Mistakes of a section as a whole are reported at its beginning.
+REPORTED_AT = {
     "no role": "  finds:",
     "no title": "name: ours",
     "no source": "  trains:",
@@ -164,7 +164,7 @@ def refused(path) -> str:
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_told_with_its_line_its_setting_and_what_to_write(tmp_path, mistake):
+def test_a_mistake_is_reported_with_its_line_its_setting_and_what_to_write(tmp_path, mistake):
     old, new, setting, remedy = MISTAKES[mistake]
     path = tmp_path / "study.yaml"
     assert old in BEFORE
@@ -178,13 +178,13 @@ def test_a_mistake_is_told_with_its_line_its_setting_and_what_to_write(tmp_path,
         assert re.search(r", line \d+: ", said), said
         return
     marked = [number for number, line in enumerate(changed.splitlines(), 1) if line.endswith("#!")]
-    [at] = marked or [1 + BEFORE[: BEFORE.index(TOLD_AT.get(mistake, old))].count("\n")]
+    [at] = marked or [1 + BEFORE[: BEFORE.index(REPORTED_AT.get(mistake, old))].count("\n")]
     found = re.search(rf"^  line (\d+), {re.escape(setting)}: ", said, re.M)
     assert found, said
     assert int(found[1]) == at, said
 
 
-def test_the_study_that_the_mistakes_are_made_in_is_in_order(tmp_path):
+def test_the_study_without_the_mistakes_is_valid(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text(BEFORE)
     study = load_study(path)
@@ -209,7 +209,7 @@ def test_the_study_that_the_mistakes_are_made_in_is_in_order(tmp_path):
         (b'a: "\\ud800"', "character that is not text"),
     ],
 )
-def test_a_file_that_is_no_text_or_no_study_is_told_as_what_it_is(tmp_path, content, said):
+def test_a_file_that_is_not_text_or_not_a_study_is_called_what_it_is(tmp_path, content, said):
     path = tmp_path / "study.yaml"
     path.write_bytes(content)
     assert said in refused(path)

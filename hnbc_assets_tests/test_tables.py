@@ -31,9 +31,9 @@ def test_every_table_and_column_is_described(table):
     assert table.problems(table.empty()).empty
 
 
-def test_the_dictionary_says_values_range_and_key_in_words():
-    told = {c["name"]: (c["allowed"], c["key"], c["nullable"]) for c in Example.dictionary()}
-    assert told == {
+def test_the_dictionary_states_values_range_and_key():
+    described = {c["name"]: (c["allowed"], c["key"], c["nullable"]) for c in Example.dictionary()}
+    assert described == {
         "gene": ("", "1", "no"),
         "days": ("over 0", "", "yes"),
         "n": ("", "", "yes"),

@@ -1,4 +1,4 @@
-"""Files that a user names: read when they are files, of bounded size; else refused without being opened."""
+"""Files that a user names: read if they are regular files of bounded size, otherwise refused without being opened."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ SPECIAL = {
 
 
 @pytest.mark.parametrize(("kind", "said"), SPECIAL.items())
-def test_what_is_no_file_is_refused_at_once_whoever_reads_it(folder, kind, said, tmp_path):
+def test_what_is_not_a_file_is_refused_at_once_by_every_reader(folder, kind, said, tmp_path):
     name = made(folder, kind)
     (folder / "c.csv").write_text("patient,age\np1,50\n")
     archive = Archive(tmp_path / "raw")
@@ -81,10 +81,10 @@ def test_relative_paths_stay_in_the_study_and_absolute_ones_and_links_say_where_
             user_files.read_bytes(path, "list", folder=folder)
 
 
-def test_a_file_that_is_not_there_is_told_with_the_one_that_is(folder):
+def test_a_missing_file_is_reported_with_the_nearest_one(folder):
     with pytest.raises(StudyError, match=r"lists/gene\.gmt \(list\) cannot be read .* Beside it is genes\.gmt"):
         user_files.read_bytes("lists/gene.gmt", "list", folder=folder)
-    with pytest.raises(StudyError, match="its name is no path"):
+    with pytest.raises(StudyError, match="its name is not a path"):
         user_files.read_bytes("a\0b", "list", folder=folder)
 
 

@@ -1,6 +1,6 @@
-"""Every address that a study needs, asked once: the rows of `hnbc doctor`, and the warning before a long run.
+"""One request to every address that a study needs: the rows of `hnbc doctor`, and the warning before a long run.
 
-Belongs here: asking all objects at the same time, what would fail, keeping what was seen. Does not: what is asked of an
+Belongs here: asking all objects at the same time, what would fail, saving the answers. Does not: what is asked of an
 upstream (sources/probes.py), the verdict on an answer (sources/probing.py).
 """
 
@@ -30,14 +30,14 @@ PATIENCE = {"retries": 1, "timeout": 20.0}
 
 @dataclass(frozen=True)
 class Asked:
-    """One address of an upstream object (`gdc/TCGA-BRCA`), and what came."""
+    """One address of an upstream object (`gdc/TCGA-BRCA`), and its answer."""
 
     object: str
     probed: Probed
 
 
 def ask_all(place: Place, study: Study, objects: Iterable[str] | None = None) -> list[Asked]:
-    """Ask every address of the study, or of some objects, in the study's order; objects at the same time.
+    """Ask every address of the study, or of some objects, in the study's order; all objects at the same time.
 
     A pinned object is not asked: its files are in the archive.
     """
@@ -61,13 +61,13 @@ def _ask(client: Client, name: str, asks: Iterable[Any]) -> list[Asked]:
     try:
         for ask in asks:
             rows += [Asked(name, probed) for probed in probe(client, ask)]
-    except HnbcError as error:  # an address could not even be made
+    except HnbcError as error:  # the address itself could not be built
         rows.append(Asked(name, Probed("addresses", Glimpse(""), str(error), "fails")))
     return rows
 
 
 def ask_first(place: Place, study: Study, objects: Iterable[str] | None = None) -> None:
-    """Before a run fetches anything: ask every address, and end the run where one that it needs is dead.
+    """Ask every address before a run fetches anything, and end the run if one that it needs is dead.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def ask_first(place: Place, study: Study, objects: Iterable[str] | None = None) 
     asked = ask_all(place, study, objects)
     dead = failing(asked)
     if not dead:
-        click.echo(f"asked {len(asked)} addresses of {place.upstream}: all that is needed answers", err=True)
+        click.echo(f"asked {len(asked)} addresses of {place.upstream}: all that are needed answer", err=True)
         return
     print_asked(dead)
     optional = {name: u.optional for name, u in upstreams(study, simulated=place.simulated).items() if u.optional}
@@ -91,8 +91,8 @@ def ask_first(place: Place, study: Study, objects: Iterable[str] | None = None) 
         return
     names = ", ".join(dict.fromkeys(f"{one.object} ({one.probed.what})" for one in dead))
     raise UpstreamRefused(
-        f"{names} would fail, so nothing was fetched. hnbc doctor --live shows every address; one that has "
-        "moved can be named anew under addresses in the study."
+        f"{names} would fail, so nothing was fetched. hnbc doctor --live shows every address. If one has "
+        "moved, give the new one under addresses in the study."
     )
 
 
@@ -102,7 +102,7 @@ def failing(asked: Iterable[Asked]) -> list[Asked]:
 
 
 def print_asked(asked: Sequence[Asked]) -> None:
-    """A table, a row an address; below it the whole address of each that would fail, and why."""
+    """A table with one row per address; below it the whole address of each that would fail, and why."""
     from hnbc_assets.commands.printing import print_table
 
     rows = []
@@ -121,7 +121,7 @@ def print_asked(asked: Sequence[Asked]) -> None:
 
 
 def save(path: Path, place: Place, study: Study, findings: Sequence[Finding], asked: Sequence[Asked]) -> None:
-    """Keep what was seen as JSON: of every address status, headers and the first bytes (base64).
+    """Save the answers as JSON: status, headers and first bytes (base64) of every address.
 
     Raises
     ------

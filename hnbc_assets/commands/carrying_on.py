@@ -1,7 +1,8 @@
-"""Carrying on without an optional stage: what a run still makes after such a stage failed, and what is said of it.
+"""Carrying on without an optional stage: what a run still makes after such a stage failed, and its message.
 
-Belongs here: choosing what is left, making it, the words. Does not: which stages are optional (defs), what is published
-then (lake/optional.py). Dagster skips everything that rests on a failed step, so the rest takes a run of its own.
+Belongs here: choosing what is left, making it, the message. Does not: which stages are optional (defs), what is
+published then (lake/optional.py). Dagster skips everything that depends on a failed step, so the rest needs a run of
+its own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def carry_on(
     home: Home, instance: DagsterInstance, told: Told, executor: str | None, verbose: bool, interruption: Any
 ) -> Told:
-    """Make what a run did not try because an optional stage failed; what happened in all runs together."""
+    """Make what a run did not try because an optional stage failed; returns the outcome of all runs together."""
     from dagster import AssetKey
 
     from hnbc_assets.commands.execution import execute
@@ -48,10 +49,10 @@ def carry_on(
 
 
 def left_without(plan: Plan, failed: Collection[str], not_tried: Collection[str]) -> list[str]:
-    """Of the assets that were not tried: those that can be made although these failed.
+    """The assets that were not tried and can be made although others failed.
 
-    What belongs to no optional stage is made without what does. An optional asset is made from the older files of an
-    upstream that could not be had, where there are any.
+    Assets outside the optional stages are made without the optional ones. If an upstream's files could not be fetched,
+    an optional asset is made from its older files, where there are any.
     """
     settled = {asset for asset in failed if plan.nodes[asset].upstream and asset in plan.made}
     found = []
@@ -67,5 +68,5 @@ def left_without(plan: Plan, failed: Collection[str], not_tried: Collection[str]
 
 
 def published_without(without: Mapping[str, str]) -> str:
-    """What the published database lacks, a line an optional stage; nothing where it is complete."""
+    """What the published database lacks, one line per optional stage; empty if it is complete."""
     return "\n".join(f"\n✗ published without the stage {stage}: {why}" for stage, why in without.items())

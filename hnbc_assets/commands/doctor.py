@@ -1,6 +1,6 @@
-"""`hnbc doctor`: whether machine, study and upstream hosts would do, in seconds and before anything large is fetched.
+"""`hnbc doctor`: checks machine, study and upstream hosts in seconds, before anything large is fetched.
 
-Belongs here: the command and its words. Does not: the machine (machine.py), the hosts (addresses_asked.py).
+Belongs here: the command and its messages. Does not: the machine (machine.py), the hosts (addresses_asked.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WOULD_FAIL = 3
 
 
-@click.command(short_help="Look whether machine, study and upstream hosts would do.")
+@click.command(short_help="Check machine, study and upstream hosts before a run.")
 @click.option(
     "--live",
     is_flag=True,
@@ -34,9 +34,9 @@ WOULD_FAIL = 3
     help="Keep what the hosts answered (status, headers, first bytes) as JSON, for a report.",
 )
 def doctor(live: bool, file: Path | None) -> None:
-    """Look at the machine and at the study; with --live, or when HNBC_UPSTREAM is set, at every upstream address too.
+    """Check the machine and the study; with --live, or when HNBC_UPSTREAM is set, every upstream address too.
 
-    Of each address the first 64 KiB at most are read, and held against what the reader of that file needs. Nothing is
+    At most the first 64 KiB of each address are read, and compared with what the reader of that file needs. Nothing is
     kept in the lake. The exit status is 3 when something would fail.
     """
     sys.exit(_examine(live, file))
@@ -58,13 +58,13 @@ def _examine(live: bool, file: Path | None) -> int:
     if asks:
         print_asked(asked)
     else:
-        click.echo("\nNo host was asked: hnbc doctor --live does.")
+        click.echo("\nNo host was asked: hnbc doctor --live asks them.")
     if file is not None:
         save(file, place, study, findings, asked)
-        click.echo(f"\nWhat was seen is in {file}.")
+        click.echo(f"\nThe findings are in {file}.")
     wrong = [finding.what for finding in findings if not finding.good]
     wrong += [f"{one.object} ({one.probed.what})" for one in failing(asked)]
-    click.echo(f"\nWould fail: {', '.join(dict.fromkeys(wrong))}." if wrong else "\nEverything would do.")
+    click.echo(f"\nWould fail: {', '.join(dict.fromkeys(wrong))}." if wrong else "\nNothing would fail.")
     return WOULD_FAIL if wrong else 0
 
 

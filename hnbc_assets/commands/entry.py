@@ -1,4 +1,4 @@
-"""Where `hnbc` begins: a signal that comes while its modules are being loaded ends it in one line.
+"""The entry point of `hnbc`: a signal that arrives while its modules are loaded ends it with a one-line message.
 
 Belongs here: what must be in place before anything else is imported. Does not: the commands (cli).
 """

@@ -1,8 +1,8 @@
-"""A full disk, said in one line: which errors mean one, and what others would print of it.
+"""A full disk, reported in one line: which errors mean it, and which lines of Dagster are left out then.
 
-Belongs here: telling a full disk from other errors. Does not: what a command does then (cli, narration).
+Belongs here: distinguishing a full disk from other errors. Does not: what a command does then (cli, narration).
 
-SQLite, in which Dagster keeps its events, calls a full disk an I/O error as a rule: then the room that is left at that
+SQLite, in which Dagster keeps its events, usually reports a full disk as an I/O error: then the free space at that
 moment decides.
 """
 
@@ -20,13 +20,13 @@ from typing import Any, TextIO
 
 LITTLE_ROOM = 100_000  # bytes; less than one of SQLite's journals takes
 ROOM_OF_AN_EVENT = 8_000_000  # bytes; more than an event with a figure takes in SQLite's journal
-SAID = ("No space left on device", "database or disk is full", "Disk quota exceeded")
-# What Dagster writes to stderr when an event cannot be kept, before it raises the error that is told in the end.
+TEXTS = ("No space left on device", "database or disk is full", "Disk quota exceeded")
+# What Dagster writes to stderr when an event cannot be kept, before it raises the error that is reported in the end.
 DAGSTERS_LINES = ("Exception while writing logger call to event log: ", "Exception while storing event batch: ")
 
 
-def told(error: BaseException | None) -> str:
-    """What is said of an error that a full disk caused; empty when something else did."""
+def message(error: BaseException | None) -> str:
+    """The message for an error that a full disk caused; empty for any other error."""
     cause = error
     while cause is not None:
         if _means_full(cause):
@@ -36,12 +36,12 @@ def told(error: BaseException | None) -> str:
 
 
 def sentence() -> str:
-    """The one line."""
+    """The message itself."""
     return f"No space left on device: {_lake()} needs more room. What was finished is kept."
 
 
 def room() -> float:
-    """Bytes that are free where the lake is; infinitely many where that cannot be told."""
+    """Free bytes on the lake's disk; infinity if that cannot be determined."""
     with suppress(OSError):
         return shutil.disk_usage(_lake()).free
     return float("inf")
@@ -49,24 +49,24 @@ def room() -> float:
 
 @contextmanager
 def unrepeated() -> Iterator[None]:
-    """Keep Dagster from printing SQL when the disk is full: the error that follows is told by this package."""
+    """Keep Dagster from printing SQL when the disk is full: this package reports the error that follows."""
     before = sys.stderr
-    sys.stderr = _Listening(before)  # type: ignore[assignment]
+    sys.stderr = _Filtering(before)  # type: ignore[assignment]
     try:
         yield
     finally:
         sys.stderr = before
 
 
-class _Listening:
-    """A stream without Dagster's lines on events that a full disk did not take."""
+class _Filtering:
+    """A stream without Dagster's lines about events that could not be stored on a full disk."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: Any) -> int:
         if isinstance(text, str) and text.startswith(DAGSTERS_LINES):
-            with_room = not any(said in text for said in (*SAID, "disk I/O error")) or room() > ROOM_OF_AN_EVENT
+            with_room = not any(said in text for said in (*TEXTS, "disk I/O error")) or room() > ROOM_OF_AN_EVENT
             if not with_room:
                 return len(text)
         return self._stream.write(text)
@@ -76,7 +76,7 @@ class _Listening:
 
 
 def _means_full(error: BaseException) -> bool:
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(said in str(error) for said in SAID):
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(said in str(error) for said in TEXTS):
         return True
     return isinstance(error, sqlite3.OperationalError) and "disk I/O error" in str(error) and room() <= ROOM_OF_AN_EVENT
 

@@ -38,7 +38,7 @@ retention:
 # A run in the terminal writes there itself: its output is not caught for the UI.
 TERMINAL = "terminal.yaml"
 UNCAUGHT = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-MODULE, LOCATION = "hnbc_assets.definitions", "hnbc_assets"  # as workspace.yaml of the project has them
+MODULE, LOCATION = "hnbc_assets.definitions", "hnbc_assets"  # as in the project's workspace.yaml
 WORKSPACE = f"""\
 load_from:
   - python_module:
@@ -102,7 +102,7 @@ def prepare() -> Home:
         If the lake was filled from another upstream.
     StudyError
         If a variable has no sensible value, the study cannot be used with this upstream, or the lake cannot be made
-        there. What the study is refused for is said before the lake is claimed.
+        there. The study is checked before the lake is claimed.
     """
     from hnbc_assets.study import load_study
 

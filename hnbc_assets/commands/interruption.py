@@ -28,7 +28,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self._first: int | None = None
-        self.advice = "Nothing had been begun."  # whoever begins something says what becomes of it
+        self.advice = "Nothing had been begun."  # whoever begins something replaces it
 
     def __enter__(self) -> Self:
         self._reading, self._writing = socket.socketpair()
@@ -41,13 +41,13 @@ class Interruption:
         return self
 
     def begin(self) -> None:
-        """From now on a signal is an exception, so that what has been begun is ended in order."""
+        """From now on a signal raises an exception, so that what has been begun is ended in order."""
         for number in self._handlers:
             signal.signal(number, signal.default_int_handler)
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """What is done here is done to its end: a signal that comes meanwhile ends the process after it."""
+        """The body runs to its end: a signal that arrives meanwhile ends the process after it."""
         for number in self._handlers:
             signal.signal(number, lambda *_: None)
         yield
@@ -78,7 +78,7 @@ class Interruption:
 
 
 def until_stopped(work: Callable[[Interruption], int]) -> int:
-    """The exit status of work that a signal may stop: its own, or the signal's, with the work's word of advice."""
+    """The exit status of work that a signal may stop: its own, or the signal's, with the work's advice."""
     with Interruption() as interruption:
         try:
             status = work(interruption)

@@ -57,7 +57,7 @@ def graph(executor: str | None = None) -> dict[str, Node]:
 
 
 def as_keys(assets: Iterable[str]) -> list[AssetKey]:
-    """Dagster's keys of assets that the plan names."""
+    """Dagster's keys of assets of the plan."""
     from dagster import AssetKey
 
     return [AssetKey(asset.split("/")) for asset in assets]

@@ -12,13 +12,13 @@ from types import FrameType
 from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-SAID = b"Stopped. Nothing had been begun.\n"
+MESSAGE = b"Stopped. Nothing had been begun.\n"
 
 
 def leave_at_once(number: int, frame: FrameType | None = None) -> NoReturn:
     """End the process before it has begun anything, with the signal's status.
 
-    Not by an exception: modules that are being imported swallow it, or answer it with another.
+    Not by an exception: modules that are being imported swallow it, or raise another.
     """
-    os.write(2, SAID)
+    os.write(2, MESSAGE)
     os._exit(128 + number)

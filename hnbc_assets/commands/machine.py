@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-# Peak of a run at full size, and what the archive, tables and databases of one take; a demonstration is small.
+# Peak memory of a full run, and the disk space of its archive, tables and databases; True: of a simulated one.
 MEMORY_BYTES = {True: 3e9, False: 6e9}
 DISK_BYTES = {True: 1e9, False: 12e9}
 BUILT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,7 +24,7 @@ CLOCK_APART = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: what it is, whether the study can do with it, and how to mend it if not."""
+    """One thing that was checked: what it is, what was found with the remedy, and whether it is good enough."""
 
     what: str
     said: str
@@ -36,7 +36,7 @@ def examine(lake: Path, *, simulated: bool, dates: Iterable[str] = ()) -> list[F
 
     Parameters
     ----------
-    lake : the data lake's folder, which need not be there yet
+    lake : the data lake's folder, which need not exist yet
     dates : `Date` headers of hosts that answered just now
     """
     return [_python(), _memory(simulated), _disk(lake, simulated), _writable(lake), _clock(dates)]
@@ -77,15 +77,15 @@ def _writable(lake: Path) -> Finding:
 
 def _clock(dates: Iterable[str]) -> Finding:
     now = datetime.now(UTC)
-    told = []
+    moments = []
     for date in dates:
         try:
-            told.append(email.utils.parsedate_to_datetime(date))
+            moments.append(email.utils.parsedate_to_datetime(date))
         except ValueError:
             continue
-    apart = sorted((now - moment for moment in told if moment.tzinfo), key=abs)
+    apart = sorted((now - moment for moment in moments if moment.tzinfo), key=abs)
     said = f"{now:%Y-%m-%d %H:%M} UTC"
-    if apart:  # the middle one: a single host's clock may be wrong
+    if apart:  # the median: a single host's clock may be wrong
         middle = apart[len(apart) // 2]
         if abs(middle) > CLOCK_APART:
             return Finding("clock", f"{said}, {middle} from what the hosts say: set the machine's clock", False)
@@ -94,7 +94,7 @@ def _clock(dates: Iterable[str]) -> Finding:
 
 
 def _existing(path: Path) -> Path:
-    """The path itself, or the nearest folder above it that is there."""
+    """The path itself, or the nearest folder above it that exists."""
     while not path.exists() and path != path.parent:
         path = path.parent
     return path

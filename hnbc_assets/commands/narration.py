@@ -233,7 +233,7 @@ class Narrator:
             innermost = innermost.cause
         if "Interrupt" in (innermost.cls_name or ""):
             return STOPPED, 1
-        if any(said in innermost.message for said in full_disk.SAID):
+        if any(said in innermost.message for said in full_disk.TEXTS):
             return full_disk.sentence(), 1
         return f"{innermost.message.strip()}\nThis error was not foreseen. All of it is in {log}", 1
 

@@ -1,6 +1,6 @@
-"""How times, tables and this command itself look in the terminal.
+"""How times, tables and this command's own name look in the terminal.
 
-Belongs here: ages in words, plain tables, the name to call `hnbc` by. Does not: answers of the database (answers).
+Belongs here: ages in words, plain tables, the path to call `hnbc` by. Does not: answers of the database (answers).
 """
 
 from __future__ import annotations

@@ -46,8 +46,8 @@ def refresh(dry_run: bool, accepted: tuple[tuple[str, str], ...], promoted: str 
     Nothing new: nothing is fetched and nothing made. What a stopped refresh has finished is kept, and the next one goes
     on from there. A release that changes more than the study allows is held up: what is published stays.
 
-    One command at a time makes assets of a lake: a second one is told who does, and ends with status 2. A run that the
-    UI or its daemon has started is waited for.
+    Only one command at a time makes assets of a lake: a second one names the first and ends with status 2. The command
+    waits for a run that the UI or its daemon has started.
     """
     from hnbc_assets.commands import foresight
     from hnbc_assets.commands.home import look
@@ -113,7 +113,7 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
     while not interruption.received:
         plan = examine(home.lake, nodes)
         if not plan.reasons:
-            unfinished.finish(home.lake)  # a run that was stopped needs no completing any more
+            unfinished.finish(home.lake)  # a stopped run is completed by this
         elif len(plan.reasons) == len(nodes):
             unfinished.begin(home.lake, command_line())
         failed = {asset for asset in failed if not plan.mended(asset)}

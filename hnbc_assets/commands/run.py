@@ -49,17 +49,17 @@ LONG_TABLES = {
     type=click.Choice(["in_process", "multiprocess"]),
     help="How steps run; the study's setting by default.",
 )
-@click.option("--all", "everything", is_flag=True, help="All, even what a stopped or failed run has finished.")
+@click.option("--all", "everything", is_flag=True, help="Make everything, even what a stopped or failed run finished.")
 @click.option("-v", "--verbose", is_flag=True, help="Dagster's own log lines too.")
 def run(selections: tuple[str, ...], executor: str | None, everything: bool, verbose: bool) -> None:
     """Make all assets of the study, or exactly those selected, and publish the database.
 
     Files that are in the archive and verified are not fetched again. What a stopped, killed or failed run has finished
     is kept, and the next run completes it: it makes what is left, and what has changed since, and says so. --all makes
-    everything anew. A run that was completed is not gone on with: the next one makes everything.
+    everything again. After a complete run, the next one makes everything.
 
-    One command at a time makes assets of a lake: a second one is told who does, and ends with status 2. A run that the
-    UI or its daemon has started is waited for.
+    Only one command at a time makes assets of a lake: a second one names the first and ends with status 2. The command
+    waits for a run that the UI or its daemon has started.
     """
     from hnbc_assets.commands.interruption import until_stopped
 
@@ -116,7 +116,7 @@ def _run(
 
 
 def _look_first(home: Home, chosen_study: Study, keys: Sequence[Any] | None) -> None:
-    """Find out that a file, a gene set or an address is not there in seconds, before gigabytes are fetched."""
+    """Find a missing file, gene set or address in seconds, before gigabytes are fetched."""
     from hnbc_assets.commands.addresses_asked import ask_first
     from hnbc_assets.defs.preflight import fetch_sets, require_files
     from hnbc_assets.defs.resources import open_archive_to_fetch, open_client
@@ -135,7 +135,7 @@ def _look_first(home: Home, chosen_study: Study, keys: Sequence[Any] | None) -> 
 
 
 def _left(home: Home, executor: str | None, everything: bool) -> list[Any] | None:
-    """What the run before this one has left to make, which is said; None for everything."""
+    """What the run before this one has left to make, after printing it; None for everything."""
     from hnbc_assets.commands.job import as_keys, graph
     from hnbc_assets.commands.printing import age, own_name
     from hnbc_assets.commands.turn import command_line
@@ -149,7 +149,7 @@ def _left(home: Home, executor: str | None, everything: bool) -> list[Any] | Non
         if 0 < len(left) < len(nodes):
             _say(
                 f"This completes the run that was begun {age(begun)}: {len(nodes) - len(left)} of {len(nodes)} assets "
-                f"are made, {len(left)} are left. To make all anew: {own_name()} run --all\n"
+                f"are made, {len(left)} are left. To make everything again: {own_name()} run --all\n"
             )
             return as_keys(left)
     unfinished.begin(home.lake, command_line())

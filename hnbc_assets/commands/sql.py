@@ -23,7 +23,7 @@ FORMATS = ("table", "csv", "json", "parquet")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the answer to a file, which is replaced in one step; its folder must be there.",
+    help="Write the answer to a file, which is replaced in one step; its folder must exist.",
 )
 def sql(query: str | None, form: str | None, output: Path | None) -> None:
     """Ask the published database in SQL: QUERY, a script on the standard input, or a shell on a terminal.
@@ -43,7 +43,7 @@ def sql(query: str | None, form: str | None, output: Path | None) -> None:
     if form == "parquet" and output is None:
         raise click.UsageError("--format parquet needs --output FILE.")
     if output is not None and not output.absolute().parent.is_dir():
-        raise CommandError(f"--output {output}: there is no folder {output.absolute().parent}. Make it first.")
+        raise CommandError(f"--output {output}: the folder {output.absolute().parent} does not exist. Create it first.")
     dotted = query is not None and query.startswith(".")
     if dotted or (query is None and sys.stdin.isatty()):
         from hnbc_assets.commands.shell import Shell

@@ -44,7 +44,7 @@ class Release:
 
 
 @click.command(short_help="Releases, assets, failing checks, age of the database.")
-@click.option("--verify", is_flag=True, help="Read every archived file and name those that are not what was recorded.")
+@click.option("--verify", is_flag=True, help="Read every archived file and name those that differ from the record.")
 def status(verify: bool) -> None:
     """What the lake holds: upstream releases, each asset with its age, rows and data version, failing checks, the
     database's age. Read from the lake alone; nothing is asked over the network, nothing changed.
@@ -72,19 +72,19 @@ def status(verify: bool) -> None:
 
 
 def _verified(lake: Lake) -> bool:
-    """Hash the archive, say what differs and what rests on it; whether all is as recorded."""
+    """Hash the archive, print what differs and what depends on it; whether all is as recorded."""
     from hnbc_assets.defs.archive_check import verify
 
     found = verify(lake)
-    told = f"{found.files:,} files, {found.bytes / 1e6:,.1f} MB"
+    total = f"{found.files:,} files, {found.bytes / 1e6:,.1f} MB"
     if not found.lost:
-        click.echo(f"\narchive: {told}, all as they were recorded")
+        click.echo(f"\narchive: {total}, all as they were recorded")
         return True
-    click.echo(f"\narchive: ✗ {len(found.lost):,} of {told} are not as they were recorded")
-    for path, whos in found.lost.items():
+    click.echo(f"\narchive: ✗ {len(found.lost):,} of {total} are not as they were recorded")
+    for path, users in found.lost.items():
         what = "changed" if (lake.raw / path).exists() else "gone"
-        click.echo(f"  ✗ {path}: {what}; on it rest {', '.join(dict.fromkeys(whos))}")
-    raw = sorted({who.split(" ")[0] for whos in found.lost.values() for who in whos if who.startswith("raw/")})
+        click.echo(f"  ✗ {path}: {what}; used by {', '.join(dict.fromkeys(users))}")
+    raw = sorted({user.split(" ")[0] for users in found.lost.values() for user in users if user.startswith("raw/")})
     if raw:
         options = " ".join(f"--select {asset}" for asset in raw)
         click.echo(f"  hnbc run {options} sets them aside and fetches again what the upstream still has")
@@ -186,16 +186,16 @@ def _say_database(lake: Lake, assets: dict[str, Asset]) -> None:
 
 def _say_run(lake: Lake) -> None:
     """The command that makes assets now, or the run that was stopped and can be completed."""
-    from hnbc_assets.commands.turn import said
+    from hnbc_assets.commands.turn import described
     from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.atomic import holder
 
     other, begun = holder(lake.refresh_lock), unfinished.begun_at(lake)
     if other is not None:
-        click.echo(f"now       {said(other)} makes assets")
+        click.echo(f"now       {described(other)} makes assets")
     elif begun is not None:
         click.echo(
-            f"          A run of everything that was begun {age(begun)} has not been completed: hnbc run does it"
+            f"          A run of everything that was begun {age(begun)} has not been completed: hnbc run completes it"
         )
 
 

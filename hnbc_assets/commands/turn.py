@@ -1,4 +1,4 @@
-"""One at a time: what lets a command in a terminal make assets alone in its lake.
+"""One command at a time: while a command in a terminal makes assets, no other does in its lake.
 
 Belongs here: holding the lake's lock, saying who holds it, waiting for runs of the UI and the daemon. Does not: runs
 whose process is gone (execution).
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hnbc_assets.lake.atomic import Holder
     from hnbc_assets.lake.paths import Lake
 
-A_MOMENT = 1.0  # seconds; who only asks whether a lock is held holds it for a blink
+A_MOMENT = 1.0  # seconds; a process that only asks whether the lock is held holds it for less
 WAIT_FOR_RUNS_SECONDS = 3600.0
 UNDER_WAY = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
 COMMAND_TAG = "hnbc/command"
@@ -54,14 +54,14 @@ def command_line() -> str:
     return shlex.join(["hnbc", *sys.argv[1:]])
 
 
-def said(other: Holder) -> str:
+def described(other: Holder) -> str:
     """Who makes assets, and since when."""
     started = f"{other.since.astimezone():%H:%M}, {age(other.since)}"
     return f"{other.purpose or 'another command'} (process {other.process}, since {started})"
 
 
 def _taken(other: Holder | None, lake: Lake) -> str:
-    who = "Another command" if other is None else said(other)
+    who = "Another command" if other is None else described(other)
     return f"{who} makes assets of {lake.root} now, and two at once would make the same. Try again when it has ended."
 
 
@@ -76,13 +76,13 @@ def wait_for_runs(instance: DagsterInstance) -> None:
     from dagster import DagsterRunStatus, RunsFilter
 
     statuses = [DagsterRunStatus[name] for name in UNDER_WAY]
-    deadline, told = time.monotonic() + WAIT_FOR_RUNS_SECONDS, ""
+    deadline, named = time.monotonic() + WAIT_FOR_RUNS_SECONDS, ""
     while found := instance.get_run_records(RunsFilter(statuses=statuses), limit=1, ascending=True):
         run = found[0].dagster_run
-        if run.run_id != told:
+        if run.run_id != named:
             started = f"{found[0].create_timestamp.astimezone():%H:%M}, {age(found[0].create_timestamp)}"
             click.echo(f"{_name(run)} is under way since {started}: waiting until it has ended …", err=True)
-            told = run.run_id
+            named = run.run_id
         if time.monotonic() > deadline:
             raise CommandError(f"{_name(run)} has not ended in an hour. End it in the UI, then try again.")
         time.sleep(1)

@@ -61,17 +61,17 @@ def test_every_address_of_the_study_answers_at_the_simulated_hosts(hnbc, study, 
     monkeypatch.setenv("HNBC_UPSTREAM", "simulated")
     ended = hnbc("doctor")
     assert ended.status == 0, ended.out
-    assert "Everything would do." in ended.out
+    assert "Nothing would fail." in ended.out
     for name in ("geo/", "gdc/TCGA-BRCA", "gene_sets"):
         assert name in ended.out
-    assert not lake_path.exists(), "a look keeps nothing"
+    assert not lake_path.exists(), "a check keeps nothing"
 
 
 def test_without_an_upstream_named_no_host_is_asked(hnbc, study, monkeypatch):
     monkeypatch.setenv("HNBC_STUDY", str(study))
     ended = hnbc("doctor")
     assert ended.status == 0
-    assert "No host was asked: hnbc doctor --live does." in ended.out
+    assert "No host was asked: hnbc doctor --live asks them." in ended.out
 
 
 def test_an_address_that_has_ended_is_named_with_the_status_of_its_host(study, answers, tmp_path):
@@ -97,15 +97,15 @@ def test_a_file_of_another_layout_is_found_by_its_first_bytes(study, answers, tm
     assert "no column tpm_unstranded" in dead.probed.said
 
 
-def test_a_web_page_with_status_200_is_no_data(study, answers, tmp_path):
+def test_a_web_page_with_status_200_is_not_data(study, answers, tmp_path):
     page = httpx.Response(200, html="<html>please wait</html>")
     answers(lambda request: page if request.url.path.endswith("acc.cgi") else None)
     dead = failing(asked_of(study, tmp_path))
     assert {one.probed.said for one in dead} == {"a web page instead of data"}
 
 
-def test_of_a_large_file_no_more_than_the_first_bytes_are_read(study, answers, tmp_path):
-    """A host that knows no Range sends the whole; the reading ends all the same."""
+def test_only_the_first_bytes_of_a_large_file_are_read(study, answers, tmp_path):
+    """A host that does not know Range sends the whole file; reading stops anyway."""
     read = 0
 
     class Endless(httpx.SyncByteStream):
@@ -122,7 +122,7 @@ def test_of_a_large_file_no_more_than_the_first_bytes_are_read(study, answers, t
 
 
 def test_what_was_seen_is_kept_and_gives_the_same_verdicts_again(hnbc, study, answers, monkeypatch, tmp_path):
-    """A report of a user becomes a test: the kept answers, served again, are judged as they were."""
+    """A user's report can become a test: the kept answers, served again, get the same verdicts."""
     answers(
         lambda request: (
             httpx.Response(403, text="no") if request.url.path.endswith("h.all.v2023.2.Hs.symbols.gmt") else None
@@ -157,7 +157,7 @@ def findings(lake, **more):
     return {finding.what: finding for finding in machine.examine(lake, simulated=True, **more)}
 
 
-def test_a_machine_that_lacks_something_is_told_what_and_how_to_mend_it(tmp_path, monkeypatch):
+def test_what_a_machine_lacks_is_reported_with_how_to_mend_it(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**6))
     monkeypatch.setattr(machine.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 250_000}[name])
@@ -170,15 +170,15 @@ def test_a_machine_that_lacks_something_is_told_what_and_how_to_mend_it(tmp_path
     assert found["lake"].good
 
 
-def test_a_lake_under_a_file_is_no_place_for_one(tmp_path):
+def test_a_lake_cannot_be_below_a_file(tmp_path):
     (tmp_path / "file").write_text("")
     found = findings(tmp_path / "file" / "lake")
     assert not found["lake"].good
     assert "is a file" in found["lake"].said
 
 
-def test_a_clock_that_is_not_the_hosts_is_named(tmp_path):
-    """One host's clock may be wrong: the middle one is believed."""
+def test_a_clock_that_differs_from_the_hosts_is_named(tmp_path):
+    """One host's clock may be wrong: the median counts."""
     wrong = ["Fri, 20 Nov 2020 10:00:00 GMT"] * 2
     assert not findings(tmp_path, dates=wrong)["clock"].good
     now = format_datetime(datetime.now(UTC))
@@ -186,7 +186,7 @@ def test_a_clock_that_is_not_the_hosts_is_named(tmp_path):
 
 
 def test_a_host_that_is_overloaded_is_asked_twice_and_no_more(study, answers, tmp_path):
-    """Five retries with growing pauses are for downloads: a look is to take seconds."""
+    """Five retries with growing pauses are for downloads: a check takes seconds."""
     asked = Counter()
 
     def overloaded(request):
@@ -201,7 +201,7 @@ def test_a_host_that_is_overloaded_is_asked_twice_and_no_more(study, answers, tm
     assert set(asked.values()) == {2}
 
 
-def test_a_study_whose_tar_is_refused_is_had_from_the_repository(study, answers, tmp_path):
+def test_a_study_whose_tar_is_refused_is_fetched_from_the_repository(study, answers, tmp_path):
     refused = httpx.Response(403)
     answers(lambda request: refused if request.url.host == "datahub.assets.cbioportal.org" else None)
     asked = asked_of(study, tmp_path)
@@ -210,7 +210,7 @@ def test_a_study_whose_tar_is_refused_is_had_from_the_repository(study, answers,
     assert verdicts == {"good", "not needed"}
 
 
-def test_a_profile_that_the_hub_has_not_is_found_before_its_tar_is_fetched(study, answers, tmp_path):
+def test_a_profile_that_the_hub_lacks_is_found_before_its_tar_is_fetched(study, answers, tmp_path):
     profile = "data_mrna_illumina_microarray.txt"
     answers(lambda request: httpx.Response(404) if request.url.path.endswith(profile) else None)
     (dead,) = failing(asked_of(study, tmp_path))

@@ -25,7 +25,7 @@ sys.meta_path.insert(0, Signalling)
 
 @pytest.fixture
 def stopped_at(start, tmp_path):
-    """Start a command that gets a signal when it imports a module: its status, and what it said."""
+    """Start a command that gets a signal when it imports a module: its status and its messages."""
 
     def stop(module, *arguments, number=2):
         (tmp_path / "signalling").mkdir()

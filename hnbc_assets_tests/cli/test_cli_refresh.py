@@ -46,7 +46,7 @@ def test_an_empty_lake_is_filled_and_the_results_are_told(hnbc, standin, own_lak
     assert observed(own_lake, "gdc/one").release == "45.0"
 
 
-def test_the_ui_knows_a_refresh_as_one(hnbc, standin, own_lake):
+def test_the_ui_shows_a_refresh_as_a_refresh(hnbc, standin, own_lake):
     from dagster import DagsterInstance
 
     standin()

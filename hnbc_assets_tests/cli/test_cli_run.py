@@ -142,7 +142,7 @@ def test_settings_that_a_user_wrote_are_kept_and_used(hnbc, standin, lake_path):
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_the_run_and_is_told_apart_and_the_next_run_completes_it(
+def test_a_signal_stops_the_run_with_its_own_status_and_the_next_run_completes_it(
     start, own_lake, tmp_path, hnbc, standin, number, status
 ):
     process, _ = begun(start, tmp_path)
@@ -158,11 +158,11 @@ def test_a_signal_stops_the_run_and_is_told_apart_and_the_next_run_completes_it(
     ended = hnbc("run")
     assert (ended.status, made(ended.err)) == (0, ["cohorts/one", "signature", "hnbc_database"])
     (line,) = left(ended.err)
-    assert "1 of 4 assets are made, 3 are left. To make all anew:" in line
+    assert "1 of 4 assets are made, 3 are left. To make everything again:" in line
     assert "HEADLINE of" in ended.out
     assert own_lake.table("raw/gdc/one").stat().st_mtime_ns == raw.st_mtime_ns
     whole = hnbc("run")
-    assert (made(whole.err), left(whole.err)) == (ALL, []), "what was completed is not gone on with"
+    assert (made(whole.err), left(whole.err)) == (ALL, []), "a complete run is not continued"
 
 
 def test_a_run_whose_process_was_killed_is_ended_and_completed_by_the_next_one(
@@ -172,7 +172,10 @@ def test_a_run_whose_process_was_killed_is_ended_and_completed_by_the_next_one(
     os.kill(asset, signal.SIGKILL)
     process.communicate(timeout=600)
     assert len(unfinished(lake_path)) == 1
-    assert "A run of everything that was begun just now has not been completed: hnbc run does it" in hnbc("status").out
+    assert (
+        "A run of everything that was begun just now has not been completed: hnbc run completes it"
+        in hnbc("status").out
+    )
     standin()
     ended = hnbc("run")
     assert (ended.status, made(ended.err)) == (0, ["cohorts/one", "signature", "hnbc_database"])
@@ -197,7 +200,7 @@ def test_a_failed_run_is_completed_by_the_next(hnbc, standin):
 
 
 def test_a_run_of_a_lake_that_was_made_before_is_completed_as_well(hnbc, standin, published):
-    """Though nothing is behind: the run that failed was to make all of it again."""
+    """Although nothing is behind: the failed run had to make all of it again."""
     standin("bug")
     hnbc("run")
     standin()
@@ -228,7 +231,7 @@ def test_a_selection_that_failed_leaves_nothing_to_complete(hnbc, standin):
     assert made(hnbc("run").err) == ALL
 
 
-def test_a_selection_is_made_as_it_is_named_also_after_a_stopped_run(hnbc, standin):
+def test_a_selection_is_made_exactly_also_after_a_stopped_run(hnbc, standin):
     standin("bug")
     hnbc("run")
     standin()
@@ -248,7 +251,7 @@ def test_what_a_refresh_completed_is_not_left_to_a_run(hnbc, standin):
 
 
 @pytest.mark.parametrize("command", ["run", pytest.param("refresh", marks=pytest.mark.full)])
-def test_a_second_command_at_once_is_told_who_runs_since_when_and_changes_nothing(
+def test_a_second_command_at_once_names_the_first_and_since_when_it_runs_and_changes_nothing(
     start, hnbc, standin, own_lake, tmp_path, command
 ):
     first, _ = begun(start, tmp_path, "--select", "*")

@@ -88,15 +88,15 @@ def test_an_output_file_is_kept_when_the_query_fails(hnbc, published, tmp_path):
 
 
 @pytest.mark.parametrize("place", ["absent/answer.csv", "a_file/answer.csv"])
-def test_an_output_in_a_folder_that_is_not_there_is_refused_and_no_folder_made(hnbc, published, tmp_path, place):
+def test_an_output_in_a_folder_that_does_not_exist_is_refused_and_no_folder_made(hnbc, published, tmp_path, place):
     (tmp_path / "a_file").write_text("kept")
     ended = hnbc("sql", "SELECT gene FROM signature", "--output", str(tmp_path / place))
     assert ended.status == 2
-    assert f"there is no folder {(tmp_path / place).parent}. Make it first." in ended.err
+    assert f"the folder {(tmp_path / place).parent} does not exist. Create it first." in ended.err
     assert not (tmp_path / "absent").exists()
 
 
-def test_a_database_that_is_open_for_writing_elsewhere_is_said_in_one_line(hnbc, published):
+def test_a_database_that_is_open_for_writing_elsewhere_is_reported_in_one_line(hnbc, published):
     code = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", code, str(published)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

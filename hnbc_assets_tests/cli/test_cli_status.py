@@ -107,7 +107,7 @@ def test_it_works_without_dagster(hnbc, lake, monkeypatch):
 
 
 @pytest.mark.parametrize("command", [["status"], ["sql", "FROM cohorts"], ["run"], ["refresh", "--dry-run"]])
-def test_a_lake_below_a_file_is_said_in_one_line(hnbc, tmp_path, monkeypatch, command):
+def test_a_lake_below_a_file_is_reported_in_one_line(hnbc, tmp_path, monkeypatch, command):
     (tmp_path / "notes.txt").write_text("kept")
     monkeypatch.setenv("HNBC_DATA_LAKE", str(tmp_path / "notes.txt" / "lake"))
     ended = hnbc(*command)

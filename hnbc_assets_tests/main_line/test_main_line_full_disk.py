@@ -1,4 +1,4 @@
-"""The first run on a disk that is too small: one line says so, whatever it was that did not fit any more."""
+"""The first run on a disk that is too small: one line says so, whichever file did not fit."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def test_a_first_run_on_a_disk_of_any_size_that_is_too_small_says_so_in_one_line
     subprocess.run(command, env=environment | {"HNBC_DATA_LAKE": str(disk / "lake")}, check=True, timeout=600)
     said = (tmp_path / "stdout").read_text() + (tmp_path / "stderr").read_text()
     assert (tmp_path / "status").read_text().strip() == "1", said
-    told = [line for line in said.splitlines() if "No space left on device" in line]
-    assert len(told) == 1, said
+    lines = [line for line in said.splitlines() if "No space left on device" in line]
+    assert len(lines) == 1, said
     assert [word for word in OTHERS_WORDS if word in said] == [], said
 
 
 @pytest.fixture
 def free(monkeypatch):
-    """Have so many bytes free where the lake is."""
+    """Set the free bytes on the lake's disk."""
     return lambda room: monkeypatch.setattr(full_disk, "room", lambda: room)
 
 
@@ -62,10 +62,10 @@ def caused_by(cause):
         pytest.param(ValueError("shapes"), 10, True, id="any error without room"),
     ],
 )
-def test_a_full_disk_is_told_from_other_errors(free, error, room, full):
+def test_a_full_disk_is_distinguished_from_other_errors(free, error, room, full):
     free(room)
-    assert bool(full_disk.told(error)) is full
-    assert bool(full_disk.told(caused_by(error))) is full
+    assert bool(full_disk.message(error)) is full
+    assert bool(full_disk.message(caused_by(error))) is full
 
 
 @pytest.mark.parametrize(("room", "printed"), [(50_000, False), (1e12, True)])

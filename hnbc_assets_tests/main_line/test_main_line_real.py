@@ -108,7 +108,7 @@ def test_the_headline_says_plainly_what_was_found(lake):
 
 
 def test_a_run_survives_what_hosts_do_on_bad_days(small_replica, tmp_path):
-    """Before the run, when every address is asked, and while it fetches."""
+    """Faults occur before the run, when every address is asked, and while it fetches."""
     small_replica.control(fault=[
         {"kind": "status", "code": 503, "path": "/status", "every": 2},
         {"kind": "reset", "path": "/brca_tcga.tar.gz", "every": 2},
@@ -131,7 +131,7 @@ def archived(lake: Lake) -> dict[str, int]:
 
 @pytest.mark.full
 def test_a_file_that_stays_damaged_is_named_and_the_next_run_completes_from_what_was_kept(small_replica, tmp_path):
-    """Its beginning, which is looked at before the run, is as it should be; its second half is missing."""
+    """The beginning, which is checked before the run, is as it should be; the second half is missing."""
     lake = Lake(tmp_path / "lake", STUDY, small_replica.base)
     small_replica.control(fault=[{"kind": "short", "path": "GSE25055_series_matrix.txt.gz"}])
     ended = lake.hnbc("run")

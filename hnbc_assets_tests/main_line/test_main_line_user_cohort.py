@@ -97,11 +97,11 @@ def test_users_patients_are_counted_and_scored(lake):
     assert cohorts.source.tolist() == ["SIMULATED table hospital_a.csv", "SIMULATED table hospital_b.parquet"]
 
 
-def test_it_is_told_whether_a_users_tables_name_the_same_patients(lake):
-    told = lake.ask("SELECT asset, passed, description FROM check_results WHERE check_name = 'ids_as_written'")
-    assert sorted(told.asset) == ["cohorts/hospital_a", "cohorts/hospital_b"]
-    assert told.passed.all()
-    assert told.description.str.contains(f"{N} samples read").all()
+def test_a_check_says_whether_a_users_tables_name_the_same_patients(lake):
+    checks = lake.ask("SELECT asset, passed, description FROM check_results WHERE check_name = 'ids_as_written'")
+    assert sorted(checks.asset) == ["cohorts/hospital_a", "cohorts/hospital_b"]
+    assert checks.passed.all()
+    assert checks.description.str.contains(f"{N} samples read").all()
 
 
 def test_the_signature_is_judged_in_users_cohorts_as_independent_ones(lake):
@@ -139,7 +139,7 @@ def test_logarithms_given_for_linear_values_stop_the_run_with_the_setting_that_m
     ("upstream", "simulated", "remedy"),
     [("simulated", False, "write simulated: true in the source"), ("live", True, "set HNBC_UPSTREAM=simulated")],
 )
-def test_real_and_invented_patients_are_never_put_together_and_no_lake_is_begun(tmp_path, upstream, simulated, remedy):
+def test_real_and_invented_patients_are_never_mixed_and_no_lake_is_begun(tmp_path, upstream, simulated, remedy):
     study = small_study(tmp_path, cohorts={"mine": MINE | {"source": LINEAR | {"simulated": simulated}}})
     lake = Lake(tmp_path / "lake", study, upstream)
     for command in (["run"], ["refresh"], ["run", "--select", "cohorts"], ["refresh", "--dry-run"]):
