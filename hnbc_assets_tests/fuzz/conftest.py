@@ -24,8 +24,14 @@ class Damaged(Archive):
         super().__init__(whole.root)
         self._instead, self._path = str(row["path"]), path
 
-    def locate(self, row):
-        return self._path if str(row["path"]) == self._instead else super().locate(row)
+    def place(self, row):
+        return self._path if str(row["path"]) == self._instead else super().place(row)
+
+    def holds(self, row):
+        return str(row["path"]) == self._instead or super().holds(row)
+
+    def damaged(self, rows):
+        return super().damaged(rows[rows["path"] != self._instead])
 
 
 @pytest.fixture(scope="session")

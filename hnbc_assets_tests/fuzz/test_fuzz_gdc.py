@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 
 import pandas as pd
 import pytest
@@ -34,6 +35,22 @@ def content_of(simulated, pattern):
     archive, manifest, _ = simulated
     row = row_of(manifest, pattern)
     return row, archive.locate(row).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reader"),
+    [
+        ("/cases-0000", gdc.read_clinical),
+        ("/biotab/", gdc.read_clinical),
+        ("/cdr/", gdc.read_clinical),
+        ("/star/", lambda *kept: gdc.read_expression(*kept, sample_ids=list(gdc.read_samples(*kept)["sample_id"]))),
+        ("/maf/", gdc.read_mutations),
+    ],
+)
+def test_readers_are_given_the_damaged_file(simulated, damaged, pattern, reader):
+    archive, path = damaged(row_of(simulated[1], pattern), b"x")
+    with pytest.raises(HnbcError, match=re.escape(path.name)):
+        reader(archive, simulated[1])
 
 
 @pytest.mark.parametrize("kind", PAGES)
