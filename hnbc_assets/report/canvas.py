@@ -25,6 +25,7 @@ INK, FAINT = "#222222", "#9A9A9A"
 DPI = 120
 FOOT_LINE = 0.2  # inches
 WIDEST_PIXELS = 980  # what the UI's dialog shows without scrolling sideways
+APPARENT_HERE = "apparent: trained on these patients"
 
 
 def sheet(width: float, height: float) -> Figure:
@@ -79,11 +80,16 @@ def wrapped(text: str, width: float) -> list[str]:
     return textwrap.wrap(text, max(int((width - 0.4) * 14.5), 20), break_long_words=False, break_on_hyphens=False)
 
 
-def empty(title: str, why: str, caption: str = "", watermark: str | None = None) -> bytes:
+def empty(
+    title: str, why: str, caption: str = "", watermark: str | None = None, footnotes: Sequence[str] = ()
+) -> bytes:
     """A figure that says why there is nothing to draw."""
-    figure = sheet(8, 3)
-    figure.text(0.5, 0.42, _wrapped(why), ha="center", va="center", fontsize=12, color="#555555")
-    return finish(figure, title, caption, watermark)
+    lines = [line for note in footnotes for line in wrapped(note, 8)]
+    height = 3 + foot(lines)
+    figure = sheet(8, height)
+    place = {"ha": "center", "va": "center", "fontsize": 12, "color": "#555555"}
+    figure.text(0.5, (1.26 + foot(lines)) / height, _wrapped(why), **place)
+    return finish(figure, title, caption, watermark, lines)
 
 
 def as_markdown(png: bytes, alt: str = "figure") -> str:
@@ -119,17 +125,23 @@ def only(frame: pd.DataFrame, column: str) -> str | None:
     return str(values[0]) if len(values) == 1 else None
 
 
-def standing(row: pd.Series | None) -> str:
+def of_cohort(frame: pd.DataFrame, cohort: str | None) -> pd.DataFrame:
+    """The rows of one cohort, where the frame names cohorts and one is wanted."""
+    return frame[frame["cohort_id"] == cohort] if cohort is not None and "cohort_id" in frame else frame
+
+
+def standing(rows: pd.DataFrame | None) -> str:
     """Whether a cohort's figures are apparent, not independent (and why) or independent (and how that is known).
 
     Parameters
     ----------
-    row : one of the cohort's rows of prognostic_performance
+    rows : the cohort's rows of prognostic_performance
     """
-    if row is None or "apparent" not in row or not known(row["apparent"]):
+    if rows is None or rows.empty or "apparent" not in rows or not known(rows["apparent"].iloc[0]):
         return "independence not known"
+    row = rows.iloc[0]
     if bool(row["apparent"]):
-        return "apparent: trained on these patients"
+        return APPARENT_HERE
     if not known(row.get("independent")):
         return "independence not known"
     basis = str(row["independence_basis"]) if known(row.get("independence_basis")) else ""

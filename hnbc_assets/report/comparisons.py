@@ -20,6 +20,7 @@ from hnbc_assets.report.canvas import (
     finish,
     foot,
     known,
+    of_cohort,
     only,
     sheet,
     shortened,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_FEATURES = 20
+NO_GROUPS = "There are not two risk groups in this cohort."
 METHOD_NAMES = {"ssgsea": "ssGSEA", "mcp_counter": "MCP-counter", "mean_z": "mean z-score"}
 
 
@@ -56,13 +58,13 @@ def immune_boxplots(
     title = "Cell populations by risk group"
     cohort = cohort_id or only(infiltration, "cohort_id")
     footnotes = _footnotes(cohort, training, groups, associations, "immune_associations")
-    values, associations, groups = (_of_cohort(frame, cohort) for frame in (infiltration, associations, groups))
+    values, associations, groups = (of_cohort(frame, cohort) for frame in (infiltration, associations, groups))
     if values.empty:
         why = "No method could be used on this cohort's expression scale and genes (see immune_method_use)."
-        return empty(title, why, caption(cohort), watermark)
+        return empty(title, why, caption(cohort), watermark, footnotes)
     group = _groups(groups)
     if group.nunique() < 2:
-        return empty(title, "There are not two risk groups in this cohort.", caption(cohort), watermark)
+        return empty(title, NO_GROUPS, caption(cohort), watermark, footnotes)
     panels = {}
     for method, of_method in values.groupby("method", sort=True):
         wide = of_method.pivot(index="cell_type", columns="patient_id", values="score")
@@ -95,17 +97,17 @@ def drug_boxplots(
     title = "Predicted drug sensitivity by risk group"
     cohort = cohort_id or only(sensitivity, "cohort_id")
     footnotes = _footnotes(cohort, training, groups, associations, "drug_associations")
-    values, associations, groups = (_of_cohort(frame, cohort) for frame in (sensitivity, associations, groups))
+    values, associations, groups = (of_cohort(frame, cohort) for frame in (sensitivity, associations, groups))
     if values.empty:
-        return empty(title, "No drug could be predicted in this cohort.", caption(cohort), watermark)
+        return empty(title, "No drug could be predicted in this cohort.", caption(cohort), watermark, footnotes)
     group = _groups(groups)
     if group.nunique() < 2:
-        return empty(title, "There are not two risk groups in this cohort.", caption(cohort), watermark)
+        return empty(title, NO_GROUPS, caption(cohort), watermark, footnotes)
     n_predicted = values["drug_id"].nunique()
     values = values[values["drug_id"].isin(associations["drug_id"])]
     if values.empty:
         why = "No drug was compared: no model predicts left-out cell lines well enough (see drug_models)."
-        return empty(title, why, caption(cohort), watermark)
+        return empty(title, why, caption(cohort), watermark, footnotes)
     name = values.drop_duplicates("drug_id").set_index("drug_id")["drug_name"].astype(str)
     repeated = name.duplicated(keep=False)
     name[repeated] = name[repeated] + " [" + name.index[repeated].astype(str) + "]"
@@ -115,11 +117,6 @@ def drug_boxplots(
     note = f"{n_poor} of {n_predicted} models too poor to compare" if n_poor else ""
     unit = "predicted ln IC50, standardised: relative within this cohort only, low is sensitive"
     return _panels(title, cohort, {"": (wide, tests)}, group, unit, note, watermark, footnotes)
-
-
-def _of_cohort(frame: pd.DataFrame, cohort: str | None) -> pd.DataFrame:
-    """The rows of one cohort, where the frame names cohorts and one is wanted."""
-    return frame[frame["cohort_id"] == cohort] if cohort is not None and "cohort_id" in frame else frame
 
 
 def _groups(groups: pd.DataFrame) -> pd.Series:

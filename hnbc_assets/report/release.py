@@ -6,6 +6,7 @@ Belongs here: its sections in their order, what it says in short, what may be re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hnbc_assets.report import release_data, release_results
@@ -28,7 +29,7 @@ class ReleaseReport:
     html: str
 
 
-def release_report(frames: Frames, *, title: str, watermark: str | None) -> ReleaseReport:
+def release_report(frames: Frames, *, title: str, watermark: str | None, cohorts: Sequence[str] = ()) -> ReleaseReport:
     """The short report of a release.
 
     Parameters
@@ -38,13 +39,14 @@ def release_report(frames: Frames, *, title: str, watermark: str | None) -> Rele
         comparison only. With prognostic_performance, figures are labelled apparent or not independent
     title : above it all
     watermark : SIMULATED, said on top and across the figure; None for real data
+    cohorts : the study's cohorts; the figure names those that it does not draw
     """
     sections = [
         ("", [Paragraph(_in_short(frames), strong=True)]),
         ("What came", release_data.what_came(frames)),
         ("What changed in the records", release_data.what_changed(frames)),
         ("What it did to the signature", release_results.signature(frames)),
-        ("What it did to patients", release_results.patients(frames, watermark)),
+        ("What it did to patients", release_results.patients(frames, cohorts, watermark)),
         ("What it did to the figures of merit", release_results.performance(frames)),
         ("Gates", release_results.gates(frames)),
         ("How to read this", [Paragraph(READING)]),

@@ -6,12 +6,28 @@ around it (release).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.report.canvas import FAINT, HIGH, INK, LOW, axes, caption, empty, finish, sheet, shortened
+from hnbc_assets.report.canvas import (
+    FAINT,
+    HIGH,
+    INK,
+    LOW,
+    axes,
+    caption,
+    empty,
+    finish,
+    foot,
+    of_cohort,
+    sheet,
+    shortened,
+    standing,
+    wrapped,
+)
 from hnbc_assets.report.release_wording import flags
 
 if TYPE_CHECKING:
@@ -19,6 +35,7 @@ if TYPE_CHECKING:
 
 MOST_PANELS = 6
 LEGEND = 0.75  # inches below the axes
+STANDING_LINE = 0.16  # inches
 MOVED, NEW, GONE = "#777777", "#009E73", "#CC79A7"
 TITLE = "Risk scores before and after"
 
@@ -27,7 +44,9 @@ Cutoff = float | tuple[float, float] | None
 
 def scores_before_after(
     risk_changes: pd.DataFrame,
+    performance: pd.DataFrame | None = None,
     *,
+    cohorts: Sequence[str] = (),
     cohort_id: str | None = None,
     cutoff: Cutoff = None,
     watermark: str | None = None,
@@ -40,38 +59,72 @@ def scores_before_after(
     Parameters
     ----------
     risk_changes : table risk_changes; patients that are not in it did not change, and are not drawn
+    performance : prognostic_performance: every panel says whether the cohort's figures are apparent, not independent or
+        independent
+    cohorts : the study's cohorts; those that are not drawn are named at the foot, with the reason
     cohort_id : draw this cohort alone
     cutoff : where the groups are cut, before and after, or the one value of both; drawn as dashed lines
     """
-    if cohort_id is not None:
-        risk_changes = risk_changes[risk_changes["cohort_id"] == cohort_id]
+    risk_changes = of_cohort(risk_changes, cohort_id)
     drawn = risk_changes[risk_changes["old_score"].notna() | risk_changes["new_score"].notna()]
-    if drawn.empty:
-        return empty(TITLE, "No patient's score or risk group changed.", caption(cohort_id), watermark)
     counts = drawn["cohort_id"].value_counts(sort=False)
-    shown = counts.sort_values(ascending=False, kind="stable").index[:MOST_PANELS]
-    cohorts = [name for name in drawn["cohort_id"].unique() if name in set(shown)]
-    n_columns = min(len(cohorts), 2)
-    n_rows = -(-len(cohorts) // n_columns)
+    shown = set(counts.sort_values(ascending=False, kind="stable").index[:MOST_PANELS])
+    panels = [name for name in drawn["cohort_id"].unique() if name in shown]
+    others = dict.fromkeys([*cohorts, *risk_changes["cohort_id"], *_measured(performance)]) if cohort_id is None else ()
+    footnotes = _not_drawn([name for name in others if name not in shown], performance, set(counts.index))
+    if not panels:
+        return empty(TITLE, "No patient's score or risk group changed.", caption(cohort_id), watermark, footnotes)
+    n_columns = min(len(panels), 2)
+    n_rows = -(-len(panels) // n_columns)
     width, height = (6.6, 6.6) if n_columns == 1 else (5.2, 5.9)
-    figure = sheet(width * n_columns, 0.75 + height * n_rows)
-    for i, name in enumerate(cohorts):
+    rows = {name: None if performance is None else of_cohort(performance, str(name)) for name in panels}
+    stands = {name: wrapped(standing(own), width - 0.8) for name, own in rows.items()}
+    above = STANDING_LINE * max(map(len, stands.values()))
+    height += above
+    if drawn[["old_score", "new_score"]].isna().any(axis=None):
+        footnotes = ["marks on an axis: patients with a score on one side alone", *footnotes]
+    lines = [line for note in footnotes for line in wrapped(note, width * n_columns)]
+    figure = sheet(width * n_columns, 0.75 + height * n_rows + foot(lines))
+    for i, name in enumerate(panels):
         row, column = divmod(i, n_columns)
         ax = axes(
             figure,
             left=column * width + 0.85,
-            bottom=(n_rows - 1 - row) * height + LEGEND + 0.55,
+            bottom=(n_rows - 1 - row) * height + LEGEND + 0.55 + foot(lines),
             right=(n_columns - 1 - column) * width + 0.35,
-            top=0.75 + row * height + 0.45,
+            top=0.75 + row * height + 0.45 + above,
         )
-        _panel(ax, drawn[drawn["cohort_id"] == name], str(name), cutoff)
-    said = "only patients whose score or group changed; marks on an axis are patients with a score on one side alone"
-    if len(counts) > len(cohorts):
-        said += f"; {len(cohorts)} of {len(counts)} cohorts, those with most changes"
-    return finish(figure, TITLE, said, watermark)
+        _panel(ax, drawn[drawn["cohort_id"] == name], str(name), stands[name], cutoff)
+    said = "only patients whose score or group changed"
+    if len(counts) > len(panels):
+        said += f"; {len(panels)} of {len(counts)} cohorts, those with most changes"
+    return finish(figure, TITLE, said, watermark, lines)
 
 
-def _panel(ax: Axes, changes: pd.DataFrame, cohort: str, cutoff: Cutoff) -> None:
+def _measured(performance: pd.DataFrame | None) -> pd.Series:
+    """The cohorts of prognostic_performance."""
+    return pd.Series(dtype=object) if performance is None else performance["cohort_id"].drop_duplicates()
+
+
+def _not_drawn(names: list[str], performance: pd.DataFrame | None, changed: set[str]) -> list[str]:
+    """A footnote per reason why cohorts have no panel."""
+    by_reason: dict[str, list[str]] = {}
+    for name in names:
+        why = "fewer changes" if name in changed else _unscored(name, performance) or "no score changed"
+        by_reason.setdefault(why, []).append(name)
+    return [f"not drawn: {', '.join(of)} ({why})" for why, of in by_reason.items()]
+
+
+def _unscored(cohort: str, performance: pd.DataFrame | None) -> str | None:
+    """Why a cohort's score has no hazard ratio; None if it has one or the cohort was not measured."""
+    if performance is None:
+        return None
+    own = of_cohort(performance, cohort)
+    reasons = own.loc[own["metric"] == "hazard_ratio_per_sd", "reason"].dropna()
+    return str(reasons.iloc[0]) if len(reasons) else None
+
+
+def _panel(ax: Axes, changes: pd.DataFrame, cohort: str, stands: list[str], cutoff: Cutoff) -> None:
     """One cohort: both axes have the same limits, so that the diagonal is where nothing moves."""
     old, new = (changes[name].to_numpy(dtype=float) for name in ("old_score", "new_score"))
     both = ~np.isnan(old) & ~np.isnan(new)
@@ -100,7 +153,9 @@ def _panel(ax: Axes, changes: pd.DataFrame, cohort: str, cutoff: Cutoff) -> None
     _, inches = (length / ax.figure.dpi for length in ax.get_window_extent().size)
     place = {"loc": "upper left", "bbox_to_anchor": (-0.02, -0.5 / inches), "borderaxespad": 0.0}
     ax.legend(ncols=2, fontsize=8.5, frameon=False, columnspacing=1.2, **place)
-    ax.set_title(_counts(cohort, both, flipped), loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=8)
+    above = 8 + 72 * STANDING_LINE * len(stands)
+    ax.set_title(_counts(cohort, both, flipped), loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=above)
+    ax.text(0, 1 + 0.07 / inches, "\n".join(stands), transform=ax.transAxes, va="bottom", fontsize=9, color=INK)
 
 
 def _marks(ax: Axes, gone: np.ndarray, come: np.ndarray) -> None:

@@ -6,6 +6,8 @@ published one (release_challengers), comparing anything (science/signature).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from hnbc_assets.report.canvas import known, signed
@@ -67,7 +69,7 @@ def _signature_in_words(changes: pd.DataFrame, now: pd.DataFrame) -> str:
     return f"Another signature is published: {name or after}; it was {before}. {_upper(listed(parts))}."
 
 
-def patients(frames: Frames, watermark: str | None) -> list[Block]:
+def patients(frames: Frames, cohorts: Sequence[str], watermark: str | None) -> list[Block]:
     """By cohort: scored anew, no longer, moved, flipped; the largest moves; the figure."""
     changes = frame(frames, RiskChanges)
     if changes.empty:
@@ -99,7 +101,8 @@ def patients(frames: Frames, watermark: str | None) -> list[Block]:
     if len(moved):
         blocks.append(_largest(moved.loc[facts["size"][moved.index].sort_values(ascending=False, kind="stable").index]))
     alt = f"Risk scores after against before, a panel a cohort; {count(flipped, 'patient')} flipped"
-    return [*blocks, Picture(scores_before_after(changes, watermark=watermark), alt)]
+    measured = frame(frames, PrognosticPerformance)
+    return [*blocks, Picture(scores_before_after(changes, measured, cohorts=cohorts, watermark=watermark), alt)]
 
 
 def _lost_groups(changes: pd.DataFrame) -> list[Block]:

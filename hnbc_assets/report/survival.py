@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from hnbc_assets.report.canvas import (
+    APPARENT_HERE,
     GROUP_COLOURS,
     INK,
     axes,
@@ -20,6 +21,7 @@ from hnbc_assets.report.canvas import (
     finish,
     foot,
     known,
+    of_cohort,
     only,
     p_text,
     sheet,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DAYS_A_YEAR, DAYS_A_MONTH = 365.25, 365.25 / 12
+PANEL_TEXT = 3.85  # inches of text that fit beside the curves
 
 
 def kaplan_meier(
@@ -55,18 +58,17 @@ def kaplan_meier(
     lacking : cohorts that were not measured, and why; named with those that have no curves
     """
     title = "Survival by risk group (training median)"
-    if cohort_id is not None:
-        curves = curves[curves["cohort_id"] == cohort_id]
-    if curves.empty:
-        why = "No risk groups: the signature is empty, or too few of its genes are measured here."
-        return empty(title, why, caption(cohort_id), watermark)
+    curves = of_cohort(curves, cohort_id)
     cohorts = list(curves["cohort_id"].unique()) if "cohort_id" in curves else [None]
     cohorts.sort(key=lambda name: name != training)
+    notes = [f"not drawn: {one}" for one in _not_drawn(performance, cohorts, cohort_id)]
+    notes += [f"not drawn: {name} ({why})" for name, why in (lacking or {}).items()]
+    if curves.empty:
+        why = "No risk groups: the signature is empty, or too few of its genes are measured here."
+        return empty(title, why, caption(cohort_id), watermark, notes)
     n_columns = min(len(cohorts), 2)
     n_rows = -(-len(cohorts) // n_columns)
     width, height = (8.0, 5.3) if n_columns == 1 else (6.6, 5.0)
-    notes = [f"not drawn: {one}" for one in _not_drawn(performance, cohorts, cohort_id)]
-    notes += [f"not drawn: {name} ({why})" for name, why in (lacking or {}).items()]
     lines = [line for note in notes for line in wrapped(note, width * n_columns)]
     figure = sheet(width * n_columns, 0.85 + height * n_rows + foot(lines))
     for i, name in enumerate(cohorts):
@@ -78,10 +80,8 @@ def kaplan_meier(
             right=(n_columns - 1 - column) * width + 0.35,
             top=0.85 + row * height + 0.55,
         )
-        own = performance
-        if performance is not None and "cohort_id" in performance and name is not None:
-            own = performance[performance["cohort_id"] == name]
-        _survival_panel(ax, curves if name is None else curves[curves["cohort_id"] == name], name, own, training)
+        own = None if performance is None else of_cohort(performance, name)
+        _survival_panel(ax, of_cohort(curves, name), name, own, training)
     said = "95 % bands; ticks are censored patients; numbers at risk below"
     return finish(figure, title, said, watermark, lines)
 
@@ -120,11 +120,9 @@ def _survival_panel(
     ax.set_ylabel(f"{endpoint.upper()} probability" if endpoint else "survival probability")
     ax.set_xlabel(unit)
     ax.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.985), ncols=2, fontsize=9, frameon=False, borderaxespad=0.2)
-    row = None if performance is None or performance.empty else performance.iloc[0]
-    if cohort is not None and cohort == training:
-        row = pd.Series({"apparent": True})
-    stands = standing(row)
-    text = _split_text(performance, post_selection=not stands.startswith("indep")) + "\n" + _folded(stands)
+    stands = APPARENT_HERE if cohort is not None and cohort == training else standing(performance)
+    flattered = stands.startswith(("apparent", "not independent"))
+    text = "\n".join([_split_text(performance, post_selection=flattered), *wrapped(stands, PANEL_TEXT)])
     free_below = curves["survival"].min() > 0.35
     place = (
         {"x": 0.02, "y": 0.03, "va": "bottom"} if free_below else {"x": 0.985, "y": 0.98, "ha": "right", "va": "top"}
@@ -134,13 +132,6 @@ def _survival_panel(
     whose = caption(cohort, endpoint=endpoint, n_patients=n, n_events=sum(map(_events, by_group.values())))
     ax.set_title(whose, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=22)
     _at_risk(ax, by_group, days)
-
-
-def _folded(text: str) -> str:
-    """A text in lines that fit into a panel."""
-    import textwrap
-
-    return "\n".join(textwrap.wrap(text, 50, break_long_words=False, break_on_hyphens=False))
 
 
 def _events(curve: pd.DataFrame) -> int:

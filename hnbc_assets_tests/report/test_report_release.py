@@ -197,6 +197,17 @@ def test_simulated_stands_on_top_of_both_and_across_the_figure(frames):
     assert drawn not in real.html
 
 
+def test_the_figure_knows_which_cohorts_are_independent_and_which_are_not_drawn(frames):
+    measured = pd.DataFrame({"cohort_id": ["train", "val"], "metric": "hazard_ratio_per_sd", "apparent": [True, False]})
+    measured = measured.assign(independent=[False, True], reason=None)
+    cohorts = ["train", "val", "other"]
+    given = {**frames, "prognostic_performance": measured}
+    report = release_report(given, title="A study", watermark=None, cohorts=cohorts)
+    drawn = release_figure.scores_before_after(frames["risk_changes"], measured, cohorts=cohorts)
+    assert base64.b64encode(drawn).decode() in report.html
+    assert drawn != release_figure.scores_before_after(frames["risk_changes"])
+
+
 def test_the_words_claim_association_only(frames):
     said = markdown(frames)
     assert "Associations only" in said

@@ -80,3 +80,56 @@ def test_a_figure_of_nothing_says_so(changes, written):
 def test_one_patient_alone_can_be_drawn(written):
     release_figure.scores_before_after(risk_changes(("a", "P", "left", 0.0, NAN, "low", None)))
     assert "no longer scored (1)" in written()
+
+
+def performance(*rows: tuple) -> pd.DataFrame:
+    """Rows of cohort, apparent, independent, basis, reason, as prognostic_performance has them."""
+    columns = ["cohort_id", "apparent", "independent", "independence_basis", "reason"]
+    return pd.DataFrame(rows, columns=columns).assign(metric="hazard_ratio_per_sd")
+
+
+def test_every_panel_says_whether_it_is_independent_and_cohorts_without_one_are_named(written):
+    measured = performance(
+        ("train", True, False, "it fitted the score", None),
+        ("val", False, True, "ids; profiles", None),
+        ("disc", False, False, "it chose the genes", None),
+        ("small", False, True, "ids", "only 64 % of the coefficients are measured"),
+    )
+    chosen = risk_changes(("disc", "D1", "moved", 0.1, 0.2, "low", "low"))
+    changes = pd.concat([CHANGED, chosen], ignore_index=True)
+    release_figure.scores_before_after(changes, measured, cohorts=["train", "val", "quiet", "still"])
+    for text in (
+        "apparent: trained on these patients", "independent (by ids, profiles)", "not independent: it chose the genes",
+        "not drawn: quiet, still (no score changed)",
+        "not drawn: small (only 64 % of the coefficients are measured)",
+    ):  # fmt: skip
+        assert text in written()
+    assert "not known" not in written()
+    release_figure.scores_before_after(CHANGED)
+    assert written().count("independence not known") == 2
+
+
+def test_cohorts_beyond_the_sixth_are_named(written):
+    rows = [(f"c{i}", f"P{j}", "moved", 0.1, 0.2, "high", "high") for i in range(8) for j in range(i + 2)]
+    release_figure.scores_before_after(risk_changes(*rows))
+    assert "not drawn: c0, c1 (fewer changes)" in written()
+
+
+def test_a_figure_of_nothing_names_the_cohorts(written):
+    release_figure.scores_before_after(RiskChanges.empty(), cohorts=["train", "val"])
+    assert "not drawn: train, val (no score changed)" in written()
+
+
+@pytest.mark.parametrize("cohort_id", [None, "train"])
+def test_heading_and_footnotes_fit_the_figure(cohort_id, monkeypatch):
+    drawn = []
+
+    def finish(figure, *rest):
+        drawn.append(figure)
+        return canvas.finish(figure, *rest)
+
+    monkeypatch.setattr(release_figure, "finish", finish)
+    names = [f"a_cohort_with_a_long_name_{i}" for i in range(9)]
+    release_figure.scores_before_after(CHANGED, cohorts=names, cohort_id=cohort_id)
+    [figure] = drawn
+    assert max(text.get_window_extent().x1 for text in figure.texts) <= figure.bbox.width
