@@ -125,9 +125,12 @@ class Plan:
         return basis(self.lake, node, {i: self.made[i].data_version for i in node.inputs if i in self.made})
 
     def mended(self, asset: str) -> bool:
-        """Whether damaged archived files kept an asset from being made, and are whole again now."""
+        """Whether damaged archived files kept an asset from being made, and are whole again now.
+
+        Never of a raw asset: its files are whole again only when it is made.
+        """
         attempt = attempts.latest(self.lake, asset)
-        if attempt is None or not attempt.damaged:
+        if attempt is None or not attempt.damaged or self.nodes[asset].upstream:
             return False
         raw = [above for above in self.ancestors(asset) if self.nodes[above].upstream and above in self.made]
         return not any(damage.known(self.lake, above, self.made[above].data_version) for above in raw)

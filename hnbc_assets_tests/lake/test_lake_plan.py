@@ -227,6 +227,13 @@ def test_what_a_gate_held_does_not_rest_once_a_person_decided(tried):
     assert resting(tried) == ""
 
 
+def test_a_source_with_files_that_cannot_be_fetched_again_waits_like_any_failure(tried):
+    """Only another try can mend it: without a wait, a refresh and the daemon would try it over and over."""
+    fail(tried, "raw/gdc/one", "1 archived file is gone", damaged=True)
+    assert not examine(tried, GRAPH).mended("raw/gdc/one")
+    assert resting(tried) == "1 archived file is gone"
+
+
 def test_what_failed_does_not_rest_on_another_content_of_its_input_nor_by_other_code(made):
     begin(made, "cohorts/one", examine(made, GRAPH).basis("cohorts/one"), "run", hours_ago(1))
     fail(made, "cohorts/one", "too few events")
