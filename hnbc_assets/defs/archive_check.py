@@ -7,15 +7,17 @@ the files. Does not: reading one step's files (sources/intact.py), fetching them
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from hnbc_assets.errors import FormatError
 from hnbc_assets.lake import damage, parquet, registry
 from hnbc_assets.lake.lineage import RAW_PREFIX
 from hnbc_assets.lake.paths import Lake
-from hnbc_assets.lake.publications import as_releases
+from hnbc_assets.lake.publications import as_releases, read_tables
 from hnbc_assets.sources.archive import Archive
 
 ROW = ["path", "sha256", "size_bytes"]
@@ -63,7 +65,10 @@ def verify(lake: Lake, *, note: bool = False) -> Verified:
 def needed(lake: Lake) -> tuple[set[tuple[str, str]], set[str]]:
     """What the archive must keep: object and release of signatures and databases, and paths of databases and tables.
 
-    If a database cannot be read (another program writes to it), the tables that it was made from still name its files.
+    Raises
+    ------
+    FormatError
+        If a database cannot be opened (another program writes to it): what it needs is not known.
     """
     releases, paths = set(), set()
     for one in registry.registered(lake).values():
@@ -86,18 +91,18 @@ def _named(lake: Lake, archive: Archive, present: dict[str, pd.DataFrame]) -> It
     for name, release, rows in all_views(archive):
         yield f"release {release} of {name}", rows
     for path in databases(lake):
-        files = _tables(path, ["raw_files"]).get("raw_files")
+        files = None
+        with suppress(FormatError):  # tables and views name nearly all of its files too
+            files = _tables(path, ["raw_files"]).get("raw_files")
         if files is not None:
             yield "the published database" if path == lake.database else f"the kept database {path.name}", files
 
 
 def _tables(path: Path, names: list[str]) -> dict[str, pd.DataFrame]:
-    """Those of these tables that a database has; none if it cannot be opened now."""
+    """Those of these tables that a database has. Raises FormatError if it cannot be opened."""
     import duckdb
 
     try:
-        with duckdb.connect(str(path), read_only=True) as database:
-            there = {name for (name,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-            return {name: database.table(name).df() for name in names if name in there}
-    except duckdb.Error:
-        return {}
+        return read_tables(path, names)
+    except duckdb.Error as error:
+        raise FormatError(f"{path} cannot be opened now: {' '.join(str(error).split())}") from error

@@ -18,7 +18,7 @@ import dagster as dg
 from hnbc_assets.defs.archive_check import Verified, needed, verify
 from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import guard
-from hnbc_assets.errors import ArchiveDamaged
+from hnbc_assets.errors import ArchiveDamaged, FormatError
 from hnbc_assets.lake import atomic, parquet
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.study import Place, Study
@@ -119,8 +119,8 @@ def keep_house(
 
     `now` is the time of this call by default.
 
-    The archive is left alone while a refresh in a terminal is under way, and while a release that the study pins is
-    not in use yet.
+    The archive is left alone while a refresh in a terminal is under way, while a release that the study pins is not in
+    use yet, and while a database cannot be opened.
     """
     keys = {key for a in assets for key in (a.keys if isinstance(a, dg.AssetsDefinition) else [a.key])}
     checks = {key for a in assets if isinstance(a, dg.AssetsDefinition) for key in a.check_keys}
@@ -209,7 +209,10 @@ def _prune_archive(lake: Lake, study: Study, place: Place) -> "tuple[Pruned | No
     coming = [f"{name} {pin}" for name, pin in pins.items() if pin not in (None, in_use[name])]
     if coming:
         return None, f"pinned and not in use yet: {', '.join(coming)}"
-    releases, paths = needed(lake)
+    try:
+        releases, paths = needed(lake)
+    except FormatError as error:
+        return None, f"what a database needs of it is not known: {error}"
     archive, keep = open_archive(place), study.releases.keep
     return prune(archive, keep=keep, in_use=in_use, needed=releases, protected=paths), ""
 

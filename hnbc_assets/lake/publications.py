@@ -39,11 +39,18 @@ def read_published(lake: Lake, names: Sequence[str]) -> dict[str, pd.DataFrame]:
     if not lake.database.exists():
         return {}
     try:
-        with duckdb.connect(str(lake.database), read_only=True) as database:
-            there = {name for (name,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-            return {name: database.table(name).df() for name in names if name in there}
+        return read_tables(lake.database, names)
     except duckdb.Error as error:
         raise FormatError(not_opened(lake, error)) from error
+
+
+def read_tables(path: Path, names: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Those of these tables that a DuckDB database has. Raises duckdb.Error if it cannot be opened."""
+    import duckdb
+
+    with duckdb.connect(str(path), read_only=True) as database:
+        there = {name for (name,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        return {name: database.table(name).df() for name in names if name in there}
 
 
 def not_opened(lake: Lake, error: Exception) -> str:

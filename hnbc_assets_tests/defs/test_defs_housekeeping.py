@@ -183,6 +183,17 @@ def test_releases_that_signatures_and_kept_databases_need_stay_with_their_files(
     assert paths == {"gdc/44.0/old.tsv", "gdc/46.0/f.txt", "geo/2019-03-25/f.txt"}
 
 
+def test_the_archive_is_left_alone_while_a_database_cannot_be_opened(instance, study, place, lake, pruning):
+    """Its releases and files would not be known to be needed, and could be removed."""
+    lake.releases.mkdir(parents=True)
+    kept = lake.releases / "hnbc-20250101T000000000000Z-aaaaaaaa.duckdb"
+    kept.write_bytes(b"not a database" * 1000)
+    swept = keep_house(instance, study, place, ASSETS)
+    assert pruning == []
+    assert f"{kept} cannot be opened" in swept.metadata["archive left alone"]
+    assert swept.verified.files == 2, "the archive is verified anyway"
+
+
 def test_the_schedule_runs_by_itself_on_sunday_nights(study, place):
     _, schedule = housekeeping(study, place, ASSETS)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 3 * * 0", "UTC")
