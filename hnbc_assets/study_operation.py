@@ -146,7 +146,10 @@ class Alerts(Section):
 
 
 class Retention(Section):
-    """How long Dagster's runs and their events are kept; runs that made what is in the lake now stay."""
+    """How long Dagster's runs with their events, and replaced damaged files, are kept.
+
+    Runs that made what is in the lake now stay.
+    """
 
     runs_days: float = Field(90, gt=0)
 

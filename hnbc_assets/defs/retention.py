@@ -1,6 +1,6 @@
 """Retention: what is thrown away after a while, and the weekly job that does it.
 
-Belongs here: which runs, archived releases and leftovers may go. Does not: removing files of a release
+Belongs here: which runs, archived releases, damaged files and leftovers may go. Does not: removing files of a release
 (sources/archive_views.py), publications of the database (lake/snapshot.py), ticks (Dagster's own retention).
 """
 
@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -24,6 +24,7 @@ from hnbc_assets.lake.paths import Lake
 from hnbc_assets.study import Place, Study
 
 if TYPE_CHECKING:
+    from hnbc_assets.sources.archive import Archive
     from hnbc_assets.sources.archive_views import Pruned
 
 JOB = "housekeeping"
@@ -46,6 +47,15 @@ class PrunedRuns:
 
 
 @dataclass(frozen=True)
+class SetAside:
+    """How many damaged files were removed, their bytes, and those that stay, below the archive's root."""
+
+    removed: int
+    bytes: int
+    kept: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Swept:
     """Everything that one housekeeping removed. `archive_left` says why the archive was left alone, where it was."""
 
@@ -55,6 +65,7 @@ class Swept:
     leftovers: int = 0
     leftover_bytes: int = 0
     verified: Verified | None = None
+    set_aside: SetAside | None = None
 
     @property
     def metadata(self) -> dict[str, int | str]:
@@ -69,6 +80,10 @@ class Swept:
         if self.verified is not None:
             figures |= {"archived files verified": self.verified.files}
             figures |= {"archived files damaged": ", ".join(self.verified.lost) or "none"}
+        if self.set_aside is not None:
+            figures |= {"damaged files removed": self.set_aside.removed}
+            figures |= {"bytes of damaged files": self.set_aside.bytes}
+            figures |= {"damaged files kept": ", ".join(self.set_aside.kept) or "none"}
         if self.archive is None:
             return figures | {"archive left alone": self.archive_left}
         return figures | {
@@ -96,7 +111,8 @@ def housekeeping(study: Study, place: Place, assets: Assets) -> tuple[dg.JobDefi
     @dg.job(
         name=JOB,
         description=f"Deletes runs older than {study.retention.runs_days:g} days that made nothing of what there is "
-        f"now, archived releases but the last {study.releases.keep}, and what killed processes left.",
+        f"now, archived releases but the last {study.releases.keep}, damaged files that were replaced, and what killed "
+        "processes left.",
         executor_def=dg.in_process_executor,
     )
     def job() -> None:
@@ -128,7 +144,8 @@ def keep_house(
     lake = Lake(place.data_lake)
     archive, left = _prune_archive(lake, study, place)
     sizes = list(_leftovers(lake, now))
-    return Swept(runs, archive, left, len(sizes), sum(sizes), verify(lake, note=True))
+    aside = _prune_damaged(open_archive(place), study.retention.runs_days, now)
+    return Swept(runs, archive, left, len(sizes), sum(sizes), verify(lake, note=True), aside)
 
 
 def prune_runs(
@@ -215,6 +232,27 @@ def _prune_archive(lake: Lake, study: Study, place: Place) -> "tuple[Pruned | No
         return None, f"what a database needs of it is not known: {error}"
     archive, keep = open_archive(place), study.releases.keep
     return prune(archive, keep=keep, in_use=in_use, needed=releases, protected=paths), ""
+
+
+def _prune_damaged(archive: "Archive", older_than_days: float, now: datetime | None) -> SetAside:
+    """Remove damaged files that were set aside before the limit, if the archive holds a sound file in their place."""
+    from hnbc_assets.sources.intact import all_set_aside
+
+    files = all_set_aside(archive.root)
+    named: dict[str, list[Any]] = {}
+    for row in archive.manifest().to_dict("records") if files else []:
+        named.setdefault(row["path"], []).append(row)
+    limit = ((now or datetime.now(UTC)) - timedelta(days=older_than_days)).timestamp()
+    sizes, kept = [], []
+    for path, origins in files.items():
+        state = path.stat()
+        rows = next((named[origin] for origin in origins if origin in named), [])
+        if state.st_ctime < limit and any(archive.holds(row) for row in rows):
+            path.unlink()
+            sizes.append(state.st_size)
+        else:
+            kept.append(path.relative_to(archive.root).as_posix())
+    return SetAside(len(sizes), sum(sizes), tuple(kept))
 
 
 def releases_in_use(lake: Lake) -> dict[str, str]:

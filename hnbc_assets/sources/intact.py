@@ -153,6 +153,16 @@ def set_aside(root: Path, path: str) -> Path | None:
     return target
 
 
+def all_set_aside(root: Path) -> dict[Path, tuple[str, ...]]:
+    """Every file that was set aside, with the paths that it can be from: its name, with and without a number.
+
+    Its `st_ctime` is when it was set aside; its other times are older.
+    """
+    files = sorted(path for path in (root / DAMAGED).rglob("*") if path.is_file())
+    named = {path: path.relative_to(root / DAMAGED).as_posix() for path in files}
+    return {path: tuple(dict.fromkeys([name, re.sub(r"\.\d+$", "", name)])) for path, name in named.items()}
+
+
 def check_path(path: str) -> None:
     """Refuse a path that could leave the place where files are kept.
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -19,6 +20,7 @@ from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.sources import archive_views
 from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.intact import set_aside
 from hnbc_assets.sources.manifest import COLUMNS
 from hnbc_assets.study_operation import Releases
 from hnbc_assets_tests.defs.old_runs import ASSETS
@@ -192,6 +194,26 @@ def test_the_archive_is_left_alone_while_a_database_cannot_be_opened(instance, s
     assert pruning == []
     assert f"{kept} cannot be opened" in swept.metadata["archive left alone"]
     assert swept.verified.files == 2, "the archive is verified anyway"
+
+
+@pytest.mark.parametrize(("days", "removed"), [(89, False), (91, True)])
+def test_a_damaged_file_goes_when_it_is_old_and_a_sound_one_is_in_its_place(
+    instance, study, place, lake, pruning, days, removed
+):
+    archive, files = Archive(lake.raw), {"file_id": "f", "url": "https://x.org/f", "path": "f.txt", "content": b"f"}
+    for _ in range(2):
+        (lake.raw / "gdc" / "46.0" / "f.txt").write_bytes(b"damaged")
+        archive.store("gdc", "46.0", **files)
+    (lake.raw / "geo" / "2019-03-25" / "f.txt").write_bytes(b"damaged")
+    set_aside(lake.raw, "geo/2019-03-25/f.txt")  # and not fetched again
+    mended = ["damaged/gdc/46.0/f.txt", "damaged/gdc/46.0/f.txt.2"]
+    swept = keep_house(instance, study, place, ASSETS, now=datetime.now(UTC) + timedelta(days=days))
+    kept = ["damaged/geo/2019-03-25/f.txt"] if removed else [*mended, "damaged/geo/2019-03-25/f.txt"]
+    assert swept.metadata["damaged files kept"] == ", ".join(kept)
+    assert swept.metadata["damaged files removed"] == 2 * removed
+    assert swept.metadata["bytes of damaged files"] == 14 * removed
+    assert sorted(str(path.relative_to(lake.raw)) for path in (lake.raw / "damaged").rglob("f*")) == kept
+    assert (lake.raw / "gdc" / "46.0" / "f.txt").read_bytes() == b"f"
 
 
 def test_the_schedule_runs_by_itself_on_sunday_nights(study, place):
