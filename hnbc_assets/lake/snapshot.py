@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -165,11 +165,12 @@ def _check_names(names: Collection[str]) -> None:
 
 @contextmanager
 def _turn(lake: Lake, wait_seconds: float) -> Iterator[None]:
-    try:
-        with atomic.locked(lake.publishing_lock, wait_seconds=wait_seconds):
-            yield
-    except TimeoutError as error:
-        raise PublicationRefused(f"Another process is publishing: {error}. Try again when it has ended.") from error
+    with ExitStack() as held:
+        try:
+            held.enter_context(atomic.locked(lake.publishing_lock, wait_seconds=wait_seconds))
+        except TimeoutError as error:
+            raise PublicationRefused(f"Another process is publishing: {error}. Try again when it has ended.") from error
+        yield
 
 
 def _objections(

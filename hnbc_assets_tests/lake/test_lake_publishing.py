@@ -179,6 +179,15 @@ def test_equal_tables_from_other_raw_files_are_another_publication(filled_lake):
     assert kept(filled_lake) == [first.sha256, second.sha256]
 
 
+def test_a_timeout_while_publishing_is_not_taken_for_another_publisher(filled_lake, monkeypatch):
+    def late(_):
+        raise TimeoutError("the disk does not answer")
+
+    monkeypatch.setattr(checks, "outcomes", late)
+    with pytest.raises(TimeoutError, match="the disk does not answer"):
+        publish(filled_lake, TABLES)
+
+
 def test_equal_tables_give_an_equal_data_version(filled_lake):
     first = publish(filled_lake, TABLES).data_version
     fill(filled_lake, 1)
