@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from hnbc_assets.commands.home import Home
-    from hnbc_assets.commands.narration import Told
+    from hnbc_assets.commands.narration import RunOutcome
     from hnbc_assets.lake.plan import Plan
 
 
 def carry_on(
-    home: Home, instance: DagsterInstance, told: Told, executor: str | None, verbose: bool, interruption: Any
-) -> Told:
+    home: Home, instance: DagsterInstance, outcome: RunOutcome, executor: str | None, verbose: bool, interruption: Any
+) -> RunOutcome:
     """Make what a run did not try because an optional stage failed; returns the outcome of all runs together."""
     from dagster import AssetKey
 
@@ -32,10 +32,12 @@ def carry_on(
     from hnbc_assets.lake.plan import examine
 
     failed: set[str] = set()
-    while told.failures and not told.run_error and not interruption.received:
-        failed |= {asset for step in told.planned.values() for asset in step} - set(told.rows) - set(told.not_tried)
+    while outcome.failures and not outcome.run_error and not interruption.received:
+        failed |= (
+            {asset for step in outcome.planned.values() for asset in step} - set(outcome.rows) - set(outcome.not_tried)
+        )
         plan = examine(home.lake, graph())
-        left = left_without(plan, failed, told.not_tried)
+        left = left_without(plan, failed, outcome.not_tried)
         if not left:
             break
         without = ", ".join(sorted(asset for asset in failed if plan.nodes[asset].optional))
@@ -43,9 +45,9 @@ def carry_on(
         keys = [AssetKey(asset.split("/")) for asset in left]
         more = execute(home, instance, STUDY, keys, executor, verbose, interruption)
         if not more.started:
-            return joined([told, more])
-        told = joined([told, more])
-    return told
+            return joined([outcome, more])
+        outcome = joined([outcome, more])
+    return outcome
 
 
 def left_without(plan: Plan, failed: Collection[str], not_tried: Collection[str]) -> list[str]:

@@ -83,8 +83,8 @@ def _tell_attempts(lake: Lake) -> None:
         names = [attempt.asset for attempt in attempts]
         further = f" and {len(names) - 2} more" if len(names) > 2 else ""
         word = "held up" if attempts[0].held else "failed" if reason else "begun, and never ended"
-        told = f"✗ {', '.join(names[:2])}{further}: {word} {_ago(attempts[0].begun_at)} (run {run_id[:8]})"
-        click.echo(f"\n{told}" + (f"\n  {reason}" if reason else ""))
+        message = f"✗ {', '.join(names[:2])}{further}: {word} {_ago(attempts[0].begun_at)} (run {run_id[:8]})"
+        click.echo(f"\n{message}" + (f"\n  {reason}" if reason else ""))
 
 
 def _ago(written_at: str) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
     from hnbc_assets.commands.home import Home
-    from hnbc_assets.commands.narration import Told
+    from hnbc_assets.commands.narration import RunOutcome
 
 CODE_SERVER_TAG = ".dagster/grpc_info"  # where Dagster keeps the address of the code server that started a run
 THREAD_VARIABLES = (
@@ -37,8 +37,8 @@ def execute(
     executor: str | None,
     verbose: bool,
     interruption: Any,
-) -> Told:
-    """Execute a job of the study in this process (or its own), telling what happens; `keys` are the assets, or all."""
+) -> RunOutcome:
+    """Execute a job of the study in this process (or its own) and report on it; `keys` are the assets, or all."""
     from dagster import build_reconstructable_job, execute_job
 
     from hnbc_assets.commands import full_disk, origin
@@ -60,18 +60,18 @@ def execute(
             asset_selection=keys,
             raise_on_error=False,
         )
-    told = narrator.told
-    if not result.success and not told.failures and told.run_error is None:
-        told.run_error = "the run failed; its log in the UI says why"
-    return told
+    outcome = narrator.outcome
+    if not result.success and not outcome.failures and outcome.run_error is None:
+        outcome.run_error = "the run failed; its log in the UI says why"
+    return outcome
 
 
-def exit_status(tolds: Sequence[Told]) -> int:
+def exit_status(outcomes: Sequence[RunOutcome]) -> int:
     """0 when all passed; of several reasons the one that most needs a person: fault, study, gate, network."""
-    statuses = {failure.exit_status for told in tolds for failure in told.failures}
-    if any(told.run_error for told in tolds):
+    statuses = {failure.exit_status for outcome in outcomes for failure in outcome.failures}
+    if any(outcome.run_error for outcome in outcomes):
         statuses.add(1)
-    if not statuses and any(check.blocking for told in tolds for check in told.failed_checks):
+    if not statuses and any(check.blocking for outcome in outcomes for check in outcome.failed_checks):
         statuses.add(1)
     return next((status for status in (1, 2, 4, 3) if status in statuses), 0)
 

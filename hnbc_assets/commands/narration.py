@@ -1,4 +1,4 @@
-"""A run told in the terminal while it happens, from the events that Dagster keeps of it.
+"""A run reported in the terminal while it happens, from the events that Dagster keeps of it.
 
 Belongs here: following a run's events, one line per asset, checks that failed, errors in their own words. Does not:
 executing (run). Reading the event log serves every executor alike: steps may run in this process or in others.
@@ -48,8 +48,8 @@ class FailedCheck:
 
 
 @dataclass
-class Told:
-    """What has happened so far."""
+class RunOutcome:
+    """What a run has done so far, or did."""
 
     run_id: str | None = None
     planned: dict[str, list[str]] = field(default_factory=dict)  # step -> assets
@@ -73,27 +73,27 @@ class Told:
         return [asset for step, assets in self.planned.items() if step not in self.started for asset in assets]
 
 
-def joined(tolds: Sequence[Told]) -> Told:
-    """What happened in several runs of one command, as of one: what a later one made is no longer left."""
-    together = Told(run_id=tolds[0].run_id)
-    for told in tolds:
-        together.planned |= told.planned
-        together.rows |= told.rows
-        together.found |= told.found
-        together.done |= told.done
-        together.started |= told.started
-        together.announced |= told.announced
-        together.failures += told.failures
-        together.failed_checks += told.failed_checks
-        together.run_error = together.run_error or told.run_error
+def joined(outcomes: Sequence[RunOutcome]) -> RunOutcome:
+    """The outcome of several runs of one command, as of one: what a later run made is no longer left."""
+    together = RunOutcome(run_id=outcomes[0].run_id)
+    for outcome in outcomes:
+        together.planned |= outcome.planned
+        together.rows |= outcome.rows
+        together.found |= outcome.found
+        together.done |= outcome.done
+        together.started |= outcome.started
+        together.announced |= outcome.announced
+        together.failures += outcome.failures
+        together.failed_checks += outcome.failed_checks
+        together.run_error = together.run_error or outcome.run_error
     return together
 
 
 class Narrator:
-    """Follows the run that will have this id in a thread of its own, from entering to leaving."""
+    """Follows the run with this id in a thread of its own while entered; the run may begin later."""
 
     def __init__(self, instance: DagsterInstance, run_id: str, logs: Path, interruption: Any = None) -> None:
-        self.told = Told()
+        self.outcome = RunOutcome()
         self._instance, self._run_id, self._logs = instance, run_id, logs
         self._interruption = interruption
         self._stopping_said = False
@@ -114,7 +114,7 @@ class Narrator:
         while not self._over.wait(PAUSE_SECONDS):
             try:
                 self._read()
-            except Exception:  # the event log cannot be read: leaving reads it once more, and tells why
+            except Exception:  # the event log cannot be read: leaving reads it once more, and raises why
                 return
             self._announce()
             if self._interruption is not None and self._interruption.received and not self._stopping_said:
@@ -122,12 +122,12 @@ class Narrator:
                 _say("  stopping …")
 
     def _read(self) -> None:
-        if self.told.run_id is None:
-            self.told.run_id = self._run_id if self._instance.has_run(self._run_id) else None
-        if self.told.run_id is None:
+        if self.outcome.run_id is None:
+            self.outcome.run_id = self._run_id if self._instance.has_run(self._run_id) else None
+        if self.outcome.run_id is None:
             return
         while True:
-            page = self._instance.get_records_for_run(self.told.run_id, cursor=self._cursor, limit=500)
+            page = self._instance.get_records_for_run(self.outcome.run_id, cursor=self._cursor, limit=500)
             for record in page.records:
                 entry = record.event_log_entry
                 if entry.dagster_event is not None:
@@ -137,27 +137,27 @@ class Narrator:
                 return
 
     def _hear(self, event: Any, at: float) -> None:
-        told, step, data = self.told, event.step_key, event.event_specific_data
+        outcome, step, data = self.outcome, event.step_key, event.event_specific_data
         match event.event_type_value:
             case "ASSET_MATERIALIZATION_PLANNED":
-                told.planned.setdefault(step, []).append(event.asset_key.to_user_string())
+                outcome.planned.setdefault(step, []).append(event.asset_key.to_user_string())
             case "STEP_START":
-                told.started[step] = at
+                outcome.started[step] = at
             case "ASSET_MATERIALIZATION":
                 rows = data.materialization.metadata.get("dagster/row_count")
-                told.rows[event.asset_key.to_user_string()] = rows.value if rows else None
+                outcome.rows[event.asset_key.to_user_string()] = rows.value if rows else None
             case "ASSET_CHECK_EVALUATION":
                 self._hear_check(data)
             case "STEP_SUCCESS":
                 self._succeeded(step, at)
             case "STEP_FAILURE":
                 self._failed(step, data.error, at)
-            case "PIPELINE_FAILURE" if data is not None and data.error is not None and not told.failures:
-                told.run_error = self._explain("run", data.error)[0]
+            case "PIPELINE_FAILURE" if data is not None and data.error is not None and not outcome.failures:
+                outcome.run_error = self._explain("run", data.error)[0]
 
     def _hear_check(self, evaluation: Any) -> None:
         if evaluation.passed:
-            self.told.found[evaluation.asset_key.to_user_string()] = evaluation.description or ""
+            self.outcome.found[evaluation.asset_key.to_user_string()] = evaluation.description or ""
             return
         check = FailedCheck(
             asset=evaluation.asset_key.to_user_string(),
@@ -165,37 +165,37 @@ class Narrator:
             blocking=bool(evaluation.blocking) and evaluation.severity.value == "ERROR",
             description=_found(evaluation),
         )
-        self.told.failed_checks.append(check)
+        self.outcome.failed_checks.append(check)
         word = "blocking check failed" if check.blocking else "check failed"
         _say(f"  {'✗' if check.blocking else '!'} {check.asset}: {word}: {check.name}: {check.description}")
 
     def _announce(self) -> None:
         now = datetime.now().timestamp()
-        for step, since in list(self.told.started.items()):
+        for step, since in list(self.outcome.started.items()):
             late = now - since > PATIENCE_SECONDS
-            if late and step in self.told.planned and step not in self.told.done | self.told.announced:
-                self.told.announced.add(step)
+            if late and step in self.outcome.planned and step not in self.outcome.done | self.outcome.announced:
+                self.outcome.announced.add(step)
                 _say(f"  ▸ {self._name(step)} …")
 
     def _succeeded(self, step: str, at: float) -> None:
-        told = self.told
-        told.done.add(step)
-        assets = told.planned.get(step, [])  # none for a check's own step: it speaks only when it fails
-        seconds = at - told.started.get(step, at)
+        outcome = self.outcome
+        outcome.done.add(step)
+        assets = outcome.planned.get(step, [])  # none for a check's own step: it speaks only when it fails
+        seconds = at - outcome.started.get(step, at)
         for number, asset in enumerate(assets):
-            rows = told.rows.get(asset, told.found.get(asset) or "not made")  # an observed source is not made
+            rows = outcome.rows.get(asset, outcome.found.get(asset) or "not made")  # an observed source is not made
             rows = "" if rows is None else rows if isinstance(rows, str) else f"{rows:,} rows"
             end = f"  {seconds:6.1f} s  {self._place()}" if number == 0 else ""
             _say(f"  {'✓' if number == 0 else ' '} {asset:<44}{rows:>16}{end}".rstrip())
 
     def _failed(self, step: str, error: Any, at: float) -> None:
-        told = self.told
-        told.done.add(step)
+        outcome = self.outcome
+        outcome.done.add(step)
         name = self._name(step)
-        stopping = [c for c in told.failed_checks if c.blocking and c.asset in told.planned.get(step, [])]
+        stopping = [c for c in outcome.failed_checks if c.blocking and c.asset in outcome.planned.get(step, [])]
         message, status = self._explain(name, error)
-        told.failures.append(Failure(name, message, status))
-        seconds = at - told.started.get(step, at)
+        outcome.failures.append(Failure(name, message, status))
+        seconds = at - outcome.started.get(step, at)
         # A check that stopped the step has said why already.
         repeated = any("AssetCheck" in message or message in c.description for c in stopping)
         said = f"stopped by {', '.join(c.name for c in stopping)}" if repeated else message
@@ -205,21 +205,21 @@ class Narrator:
             _say(f"  ✗ {name} failed after {seconds:.1f} s\n      " + said.replace("\n", "\n      "))
 
     def _name(self, step: str) -> str:
-        assets = self.told.planned.get(step, [])
+        assets = self.outcome.planned.get(step, [])
         if len(assets) > 2:
             return f"{assets[0]} and {len(assets) - 1} more"
         return ", ".join(assets) or step
 
     def _place(self) -> str:
         """How many of the planned assets are behind us."""
-        done = sum(len(assets) for step, assets in self.told.planned.items() if step in self.told.done)
-        return f"[{done}/{sum(map(len, self.told.planned.values()))}]"
+        done = sum(len(assets) for step, assets in self.outcome.planned.items() if step in self.outcome.done)
+        return f"[{done}/{sum(map(len, self.outcome.planned.values()))}]"
 
     def _explain(self, name: str, error: Any) -> tuple[str, int]:
         """The error in its own words and the exit status of its type; the whole of it goes to the log."""
         if error is None:
             return "no reason was given", 1
-        log = self._logs / f"{self.told.run_id}.log"
+        log = self._logs / f"{self.outcome.run_id}.log"
         with suppress(OSError), log.open("a", encoding="utf-8") as file:  # the disk may be full
             file.write(f"{name}\n{error.to_string()}\n\n")
         cause = error

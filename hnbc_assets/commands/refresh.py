@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hnbc_assets.commands.home import Home
     from hnbc_assets.commands.interruption import Interruption
-    from hnbc_assets.commands.narration import Told
+    from hnbc_assets.commands.narration import RunOutcome
     from hnbc_assets.lake.plan import Plan
     from hnbc_assets.study import Study
 
@@ -88,18 +88,18 @@ def _refresh(
         release_abandoned(instance)
         wait_for_runs(instance)
         interruption.advice = "What was finished is kept; the next refresh goes on from there."
-        tolds = _rounds(home, instance, verbose, interruption)
+        outcomes = _rounds(home, instance, verbose, interruption)
         if not interruption.received:
-            _alert(home, instance, chosen_study, tolds)
+            _alert(home, instance, chosen_study, outcomes)
     if interruption.received:
         return 128 + interruption.received
-    _close(home, tolds)
+    _close(home, outcomes)
     without = lacking(home.lake, DATABASE_ASSET)
     _say(published_without(without))
-    return 1 if without else exit_status(tolds)
+    return 1 if without else exit_status(outcomes)
 
 
-def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: Any) -> list[Told]:
+def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: Any) -> list[RunOutcome]:
     """A look, then what is behind level by level, until nothing is that can be made."""
     from hnbc_assets.commands.execution import execute
     from hnbc_assets.commands.job import LOOK, REFRESH, as_keys, graph
@@ -108,8 +108,8 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
     from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.plan import examine
 
-    nodes, tolds, failed = graph(), [], set()
-    tolds.append(execute(home, instance, LOOK, None, None, verbose, interruption))
+    nodes, outcomes, failed = graph(), [], set()
+    outcomes.append(execute(home, instance, LOOK, None, None, verbose, interruption))
     while not interruption.received:
         plan = examine(home.lake, nodes)
         if not plan.reasons:
@@ -122,17 +122,17 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
         wave = sorted(set(wave) - failed)
         if not wave:
             break
-        if len(tolds) > MOST_ROUNDS:
+        if len(outcomes) > MOST_ROUNDS:
             raise RuntimeError(
                 f"{', '.join(wave[:3])} stay behind however often they are made: {plan.reasons[wave[0]]}"
             )
         _say(_why(plan, wave))
-        told = execute(home, instance, REFRESH, as_keys(wave), None, verbose, interruption)
-        tolds.append(told)
-        failed |= set(wave) - set(told.rows) - set(told.not_tried if told.failures else ())
-        if told.run_error:
+        outcome = execute(home, instance, REFRESH, as_keys(wave), None, verbose, interruption)
+        outcomes.append(outcome)
+        failed |= set(wave) - set(outcome.rows) - set(outcome.not_tried if outcome.failures else ())
+        if outcome.run_error:
             break
-    return tolds
+    return outcomes
 
 
 def _why(plan: Plan, wave: list[str]) -> str:
@@ -141,27 +141,27 @@ def _why(plan: Plan, wave: list[str]) -> str:
     return f"\n{first}{further}: {plan.reasons.get(first, 'made together')}"
 
 
-def _alert(home: Home, instance: DagsterInstance, chosen_study: Study, tolds: list[Told]) -> None:
+def _alert(home: Home, instance: DagsterInstance, chosen_study: Study, outcomes: list[RunOutcome]) -> None:
     """Tell whom the study names of each run that failed. The daemon does not see runs of a terminal."""
     from hnbc_assets.defs.alerts import AlertFailed, failure_of, notify
 
-    for told in tolds:
-        if told.run_id is None or not (told.failures or told.run_error):
+    for outcome in outcomes:
+        if outcome.run_id is None or not (outcome.failures or outcome.run_error):
             continue
-        failure = failure_of(instance, told.run_id, chosen_study, home.place)
+        failure = failure_of(instance, outcome.run_id, chosen_study, home.place)
         try:
             if failure is not None:
                 notify(chosen_study.alerts, failure)
         except AlertFailed as error:
-            _say(f"The failure could not be told: {error}")
+            _say(f"The failure could not be reported: {error}")
 
 
-def _close(home: Home, tolds: list[Told]) -> None:
+def _close(home: Home, outcomes: list[RunOutcome]) -> None:
     """What came of it, in a few lines."""
     from hnbc_assets.commands.run import DATABASE_ASSET, published_headline, where
 
-    made = {asset for told in tolds for asset in told.rows}
-    failures = [failure for told in tolds for failure in told.failures]
+    made = {asset for outcome in outcomes for asset in outcome.rows}
+    failures = [failure for outcome in outcomes for failure in outcome.failures]
     if not made and not failures:
         click.echo("Everything is current: nothing was fetched, nothing made.")
         return

@@ -19,7 +19,7 @@ import click
 if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
     from hnbc_assets.commands.interruption import Interruption
-    from hnbc_assets.commands.narration import Told
+    from hnbc_assets.commands.narration import RunOutcome
     from hnbc_assets.study import Study
 
 DATABASE_ASSET = "hnbc_database"
@@ -96,23 +96,23 @@ def _run(
         _look_first(home, chosen_study, keys)
         becomes = "the same command makes all of the selection again" if selections else "the next run completes it"
         interruption.advice = f"What was finished is kept; {becomes}."
-        told = execute(home, instance, STUDY, keys, executor, verbose, interruption)
-        told = carry_on(home, instance, told, executor, verbose, interruption)
+        outcome = execute(home, instance, STUDY, keys, executor, verbose, interruption)
+        outcome = carry_on(home, instance, outcome, executor, verbose, interruption)
         if interruption.received and not selections:
             interruption.advice = _kept(home, executor)
-        elif not selections and told.complete:
+        elif not selections and outcome.complete:
             unfinished.finish(home.lake)
     if interruption.received:
         return 128 + interruption.received
-    _say(_summary(told))
-    without = lacking(home.lake, DATABASE_ASSET) if DATABASE_ASSET in told.rows else {}
-    if DATABASE_ASSET in told.rows:
+    _say(_summary(outcome))
+    without = lacking(home.lake, DATABASE_ASSET) if DATABASE_ASSET in outcome.rows else {}
+    if DATABASE_ASSET in outcome.rows:
         click.echo("\n" + published_headline(home))
         _say(published_without(without))
         _say(where(home))
-    elif keys is not None and not told.failures:
+    elif keys is not None and not outcome.failures:
         _say(f"The database was not published anew: hnbc run --select {DATABASE_ASSET} does it.")
-    return 1 if without else exit_status([told])
+    return 1 if without else exit_status([outcome])
 
 
 def _look_first(home: Home, chosen_study: Study, keys: Sequence[Any] | None) -> None:
@@ -175,19 +175,19 @@ def opening(home: Home, chosen_study: Study) -> str:
     return f"{chosen_study.title}\nupstream {upstream} · study {chosen_study.hash} · lake {home.lake.root}\n"
 
 
-def _summary(told: Told) -> str:
-    made, failed = len(told.rows), len(told.failures)
+def _summary(outcome: RunOutcome) -> str:
+    made, failed = len(outcome.rows), len(outcome.failures)
     words = [f"{made} asset{'' if made == 1 else 's'} made"]
     if failed:
         words.append(f"{failed} step{'' if failed == 1 else 's'} failed")
-    if told.not_tried:
-        words.append(f"{len(told.not_tried)} asset{'' if len(told.not_tried) == 1 else 's'} not tried")
-    if told.failed_checks:
-        blocking = sum(check.blocking for check in told.failed_checks)
-        checks = f"{len(told.failed_checks)} check{'' if len(told.failed_checks) == 1 else 's'} failed"
+    if outcome.not_tried:
+        words.append(f"{len(outcome.not_tried)} asset{'' if len(outcome.not_tried) == 1 else 's'} not tried")
+    if outcome.failed_checks:
+        blocking = sum(check.blocking for check in outcome.failed_checks)
+        checks = f"{len(outcome.failed_checks)} check{'' if len(outcome.failed_checks) == 1 else 's'} failed"
         words.append(f"{checks}, {blocking or 'none'} blocking")
-    if told.run_error:
-        words.append(told.run_error)
+    if outcome.run_error:
+        words.append(outcome.run_error)
     return "\n" + " · ".join(words)
 
 
