@@ -34,10 +34,15 @@ Environment:
 
 \b
 Exit status:
-  0  all assets and blocking checks passed     3  an upstream could not be reached
-  1  an asset or a blocking check failed       4  a gate held
-  2  the command or the study is wrong,        130, 143  stopped by Ctrl-C, SIGTERM
-     or another command makes assets now
+  0  nothing of the following
+  1  an asset or a blocking check failed, the database lacks a stage,
+     or archived files are damaged
+  2  the command or the study is wrong, or another command makes assets now
+  3  an upstream was not reached, or does not give what is needed;
+     hnbc doctor: something would fail
+  4  a gate holds a release
+  130, 143  stopped by Ctrl-C, SIGTERM
+  If several apply, the first of 1, 2, 4, 3 counts.
 """
 
 

@@ -49,26 +49,28 @@ def status(verify: bool) -> None:
     """What the lake holds: upstream releases, each asset with its age, rows and data version, failing checks, the
     database's age. Read from the lake alone; nothing is asked over the network, nothing changed.
 
-    The exit status is 0 when all is well; 1 when an asset or a blocking check failed, or archived files are damaged;
-    4 when a gate holds a release up; 3 when an upstream was not reached at the last look.
+    The exit status is 1 when the latest attempt at an asset failed, a blocking check failed, or archived files are
+    damaged (--verify looks for damage); 2 when the study cannot be used; 4 when a gate holds a release; 3 when an
+    upstream was not reached at the last look; otherwise 0. If several apply, the first of these counts. Other failed
+    checks, and attempts that were stopped or killed, change nothing.
     """
     from hnbc_assets.commands.home import look
 
     home = look()
     study = _say_place(home)
     assets = gather(home.lake)
-    if not assets:
+    if assets:
+        _say_database(home.lake, assets)
+    else:
         click.echo("\nNothing has been made here yet: hnbc run")
-        _say_run(home.lake)
-        return
-    _say_database(home.lake, assets)
     _say_run(home.lake)
     _say_releases(releases(home.lake))
     currency.tell(home.lake, study)
-    _say_assets(assets, study)
-    _say_checks(home.lake)
+    if assets:
+        _say_assets(assets, study)
+        _say_checks(home.lake)
     whole = not verify or _verified(home.lake)
-    sys.exit(_state(home.lake, whole))
+    sys.exit(_state(home.lake, study, whole))
 
 
 def _verified(lake: Lake) -> bool:
@@ -91,8 +93,8 @@ def _verified(lake: Lake) -> bool:
     return False
 
 
-def _state(lake: Lake, whole: bool) -> int:
-    """The exit status: 1 failed or damaged, 4 held, 3 not reached, 0 well."""
+def _state(lake: Lake, study: Study | None, whole: bool) -> int:
+    """The exit status: 1 failed or damaged, 2 no usable study, 4 held, 3 not reached, otherwise 0."""
     from hnbc_assets.lake.attempts import unsuccessful
     from hnbc_assets.lake.checks import outcomes
     from hnbc_assets.lake.observations import all_observed
@@ -101,6 +103,8 @@ def _state(lake: Lake, whole: bool) -> int:
     failed = any(attempt.reason and not attempt.held for attempt in attempts)
     if not whole or failed or len(checks[checks.blocking & ~checks.passed]):
         return 1
+    if study is None:
+        return 2
     if any(attempt.held for attempt in attempts):
         return 4
     return 3 if any(seen.problem for seen in all_observed(lake).values()) else 0

@@ -6,9 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
+from hnbc_assets.lake import attempts
 from hnbc_assets.lake.checks import CheckOutcome, record
+from hnbc_assets.lake.observations import record_problem
 from hnbc_assets.lake.parquet import Provenance, write
 from hnbc_assets.lake.paths import Lake
+from hnbc_assets.sources.archive import Archive
 from hnbc_assets.study import load_study
 
 
@@ -115,3 +118,77 @@ def test_a_lake_below_a_file_is_reported_in_one_line(hnbc, tmp_path, monkeypatch
     (line,) = ended.err.splitlines()
     assert f"a data lake cannot be kept there, as {tmp_path / 'notes.txt'} is a file" in line
     assert not ended.out
+
+
+# --- the exit status --------------------------------------------------------------------------------------------------
+
+
+def failed(lake, asset, **more):
+    """Record an attempt at an asset that failed."""
+    attempts.begin(lake, asset, "basis", "0123456789", "2026-03-01T06:00:00+00:00")
+    attempts.fail(lake, asset, "why it failed", **more)
+
+
+STATES = {
+    "a failed attempt": lambda lake: failed(lake, "signature"),
+    "a stopped attempt": lambda lake: attempts.begin(lake, "patients", "basis", "0123456789", "2026-03-01T06:00:00Z"),
+    "a blocking check": lambda lake: record(lake, CheckOutcome("patients", "schema", False, blocking=True)),
+    "another check": lambda lake: record(lake, CheckOutcome("patients", "sizes", False, severity="WARN")),
+    "a gate": lambda lake: failed(lake, "raw/gdc/one", held=True),
+    "an upstream": lambda lake: record_problem(lake, "gdc/one", "no answer", "2026-03-01T06:00:00+00:00"),
+}
+
+
+@pytest.mark.parametrize(
+    ("states", "status"),
+    [
+        ("", 0),
+        ("another check, a stopped attempt", 0),
+        ("a failed attempt", 1),
+        ("a blocking check", 1),
+        ("a gate", 4),
+        ("an upstream", 3),
+        ("a gate, an upstream", 4),
+        ("a gate, an upstream, a failed attempt", 1),
+        ("a gate, an upstream, a blocking check", 1),
+    ],
+)
+def test_the_exit_status_says_what_is_wrong_in_the_lake(hnbc, lake, states, status):
+    for state in filter(None, states.split(", ")):
+        STATES[state](lake)
+    assert hnbc("status").status == status
+
+
+@pytest.mark.parametrize(("state", "status"), [("a failed attempt", 1), ("a gate", 4), ("an upstream", 3)])
+def test_a_lake_in_which_nothing_has_been_made_says_what_is_wrong_too(hnbc, own_lake, state, status):
+    STATES[state](own_lake)
+    ended = hnbc("status")
+    assert ended.status == status
+    assert "Nothing has been made here yet: hnbc run" in ended.out
+    assert ("no answer" if state == "an upstream" else "why it failed") in ended.out
+
+
+def test_a_study_that_cannot_be_used_has_its_exit_status_unless_something_failed(hnbc, lake, settings):
+    settings(seed="yes")
+    ended = hnbc("status")
+    assert (ended.status, "seed: 'yes' cannot be used" in ended.out) == (2, True)
+    STATES["a gate"](lake)
+    assert hnbc("status").status == 2
+    STATES["a failed attempt"](lake)
+    assert hnbc("status").status == 1
+
+
+def test_verify_counts_a_damaged_archived_file_as_a_failure(hnbc, own_lake):
+    archive = Archive(own_lake.raw)
+    rows = pd.DataFrame([archive.store("gdc", "45.0", file_id="a", url="https://x.org/a", path="a.tsv", content=b"as")])
+    write(own_lake.table("raw/gdc/one"), rows, Provenance("raw/gdc/one", "raw1"))
+    ended = hnbc("status", "--verify")
+    assert (ended.status, "all as they were recorded" in ended.out) == (0, True)
+    (stored,) = own_lake.raw.rglob("*.tsv")
+    stored.chmod(0o600)
+    stored.write_bytes(b"is")
+    assert hnbc("status").status == 0, "it is not looked for"
+    ended = hnbc("status", "--verify")
+    assert ended.status == 1
+    assert "a.tsv: changed; used by raw/gdc/one and 0 tables made from it" in ended.out
+    assert "hnbc run --select raw/gdc/one sets them aside" in ended.out
