@@ -14,6 +14,7 @@ WORKERS ?= 2
 PYTEST := $(RUN) -m pytest -n $(WORKERS) --dist loadfile
 
 help:
+	@echo 'make environment .venv from requirements.lock; the others make it too where they need it'
 	@echo 'make demo        the whole study from the simulated upstream, into data_lake/hnbc.duckdb'
 	@echo 'make test        all tests but the long ones     (one file: make test TESTS=hnbc_assets_tests/cli)'
 	@echo 'make test-full   the long ones too'
