@@ -146,7 +146,7 @@ def _parquet_frame(content: bytes, name: str) -> pd.DataFrame:
         raise FormatError(f"{name} has {cells:,} cells; at most {MOST_CELLS:,} are read. Is it the right file?")
     try:
         table = pd.read_parquet(io.BytesIO(content))
-        named = table.index.name or not isinstance(table.index, pd.RangeIndex)
-        return table.reset_index() if named else table
     except Exception as error:
         raise FormatError(f"{name} is parquet and damaged, or of an unreadable kind. Write it again.") from error
+    named = table.index.name or not isinstance(table.index, pd.RangeIndex)
+    return table.reset_index(allow_duplicates=True) if named else table

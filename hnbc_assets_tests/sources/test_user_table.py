@@ -195,6 +195,15 @@ def test_a_gene_without_values_and_empty_columns_at_the_end_are_no_mistake(tmp_p
     assert values.loc["ESR1"].isna().all()
 
 
+def test_a_parquet_index_named_as_a_column_is_a_second_column_and_no_damage(tmp_path):
+    """As `set_index("patient", drop=False)` leaves it."""
+    records = pd.DataFrame({"patient": ["p1", "p2"], "age": [50, 60]}).set_index("patient", drop=False)
+    records.to_parquet(tmp_path / "c.parquet")
+    (tmp_path / "x.csv").write_text("gene,p1,p2\nTP53,1,2\n")
+    with pytest.raises(FormatError, match=r"c\.parquet, line 1: two columns are named 'patient'"):
+        user_table.examine("x.csv", "c.parquet", folder=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("column", "said"),
     [([[1], [2]], "lists or structures"), ([True, False], "true and false"), ([np.inf, 1], "'inf' in column 'p1'")],
