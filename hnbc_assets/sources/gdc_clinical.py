@@ -246,9 +246,11 @@ def read_cdr(path: Path) -> pd.DataFrame:
     FormatError
         It is not a workbook, no sheet has the resource's columns, an event is not 0 or 1, or a time is not a number.
     """
+    from python_calamine import CalamineError
+
     try:
         sheets = pd.read_excel(path, sheet_name=None, engine="calamine")
-    except Exception as error:  # calamine and zipfile raise errors of many types
+    except (CalamineError, ValueError) as error:
         raise FormatError(f"{path.name}: cannot be read as a workbook (xlsx). Fetch it again.") from error
     for sheet in sheets.values():
         if {"bcr_patient_barcode", *CDR_FIELDS} <= set(sheet.columns):

@@ -52,13 +52,13 @@ def read_responses(path: Path) -> pd.DataFrame:
     FormatError
         If the workbook has the columns of neither layout, or a value that should be a number is not one.
     """
-    from python_calamine import CalamineWorkbook
+    from python_calamine import CalamineError, CalamineWorkbook
 
     try:
         sheet = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0)
         rows = sheet.iter_rows()
         header = [str(cell).strip() for cell in next(rows, [])]
-    except Exception as error:
+    except CalamineError as error:
         raise FormatError(
             f"{path.name} cannot be read as a workbook ({error}). Delete it and fetch it again."
         ) from error
@@ -72,7 +72,7 @@ def read_responses(path: Path) -> pd.DataFrame:
     with _collector_paused():
         try:
             cells = dict(zip(there, zip(*map(itemgetter(*map(header.index, there)), rows), strict=True), strict=True))
-        except Exception as error:  # calamine's own errors, and rows of unequal length
+        except (CalamineError, LookupError, ValueError) as error:  # rows of unequal length, too
             raise FormatError(
                 f"{path.name}: its sheet cannot be read ({error}). Delete it and fetch it again."
             ) from error
