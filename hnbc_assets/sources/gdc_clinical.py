@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -111,11 +111,12 @@ def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
     clinical = clinical.set_index("patient_id").sort_index()
     for column in NUMBERS:
         clinical[column] = pd.to_numeric(clinical[column])
+    readers = {"biotab": read_biotab, "cdr": read_cdr}
     for row in manifest.to_dict("records"):
-        if "/biotab/" in row["path"]:
-            clinical = clinical.join(_of_these(read_biotab(archive.locate(row)), clinical, archive.locate(row)))
-        elif "/cdr/" in row["path"]:
-            clinical = clinical.join(_of_these(read_cdr(archive.locate(row)), clinical, archive.locate(row)))
+        read = readers.get(PurePosixPath(row["path"]).parent.name)
+        if read is not None:
+            path = archive.locate(row)
+            clinical = clinical.join(_of_these(read(path), clinical, path))
     return clinical
 
 

@@ -117,8 +117,9 @@ def whole_rows(header: bytes, body: bytes, path: Path) -> None:
         if len(cells) != len(names):
             wrong = f"has {len(cells)} cells, the header has {len(names)}"
         elif not cells[gene].strip() or not cells[tumour].startswith(b"TCGA-"):
-            wrong = f"has {cells[gene]!r} for a gene and {cells[tumour][:30]!r} for a tumour's barcode"
-        elif b"\0" in line or b"\r" in line:
+            here = [cells[place].decode(errors="replace")[:30] for place in (gene, tumour)]
+            wrong = f"has {here[0]!r} for a gene and {here[1]!r} for a tumour's barcode"
+        elif b"\0" in line:
             wrong = "contains characters that do not occur in text"
         else:
             continue

@@ -92,8 +92,8 @@ def read_star(paths: Sequence[Path], column: str) -> tuple[pd.DataFrame, np.ndar
         return pd.DataFrame(columns=["feature_id", "symbol", "gene_type"]), np.empty((0, 0))
     first = read_columns(paths[0], list(NAME_COLUMNS))
     genes = first["gene_id"]
-    if genes.str.starts_with("N_").all() or genes.is_null().any() or genes.is_duplicated().any():
-        raise FormatError(f"{paths[0].name}: this STAR file has {_wrong_genes(genes)}. Fetch it again.")
+    if wrong := _wrong_genes(genes):
+        raise FormatError(f"{paths[0].name}: this STAR file has {wrong}. Fetch it again.")
     encoded = ["".join(f"{name or ''}\t" for name in row).encode() for row in first.iter_rows()]
     names, ends = np.frombuffer(b"".join(encoded), np.uint8), np.cumsum([len(row) for row in encoded])
     is_gene = ~genes.str.starts_with("N_").to_numpy()
@@ -110,11 +110,14 @@ def read_star(paths: Sequence[Path], column: str) -> tuple[pd.DataFrame, np.ndar
     return features.rename(columns={"gene_id": "feature_id", "gene_name": "symbol"}), values
 
 
-def _wrong_genes(genes: pl.Series) -> str:
-    """What is wrong with a file's gene ids."""
+def _wrong_genes(genes: pl.Series) -> str | None:
+    """What is wrong with a file's gene ids; None where nothing is."""
     if genes.is_null().any():
         return "a row without gene_id"
-    return f"the gene {genes.filter(genes.is_duplicated())[0]} twice" if genes.is_duplicated().any() else "no gene"
+    if genes.str.starts_with("N_").all():
+        return "no gene"
+    twice = genes.filter(genes.is_duplicated())
+    return f"the gene {twice[0]} twice" if len(twice) else None
 
 
 def quick_values(path: Path, column: str, names: np.ndarray, ends: np.ndarray) -> np.ndarray | None:

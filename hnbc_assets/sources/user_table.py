@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -289,9 +290,8 @@ def _require_alike(clinical: Grid, expression: Grid, patients: set[str], labels:
 
 
 def _twice(names: Sequence[str]) -> str | None:
-    """The first name that occurs a second time."""
-    seen: set[str] = set()
-    return next((name for name in names if name in seen or seen.add(name)), None)  # type: ignore[func-returns-value]
+    """The first name that occurs more than once."""
+    return next((name for name, times in Counter(names).items() if times > 1), None)
 
 
 def _loose(label: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from hnbc_assets.arithmetic import FloatArray
 
 # Beyond this, numpy takes normal deviates from the C library's logarithm, whose last digit in single precision varies.
 ZIGGURAT_EDGE, TAIL_STEP = 3.654152, 1 / 16
