@@ -16,6 +16,7 @@ import pandas as pd
 
 from hnbc_assets.errors import DamagedDownload, FormatError, StudyError, UpstreamRefused
 from hnbc_assets.sources import archived
+from hnbc_assets.sources.alternatives import first_of
 from hnbc_assets.sources.geo_matrix import read_matrix
 from hnbc_assets.sources.http_answers import is_web_page
 from hnbc_assets.sources.listing import Listing, fetch_listing
@@ -41,10 +42,19 @@ def release(client: Client, series: str) -> str:
     DamagedDownload
         If GEO answers with something else than the record, twice.
     """
-    params = {"acc": series, "targ": "self", "form": "text", "view": "brief"}
-    url = client.addresses.of("geo.record")[0]
+    urls = client.addresses.of("geo.record")
+    return first_of(urls, lambda url: _release_at(client, url, series), f"the record of {series}")
+
+
+def record_query(series: str) -> dict[str, str]:
+    """The parameters of the request for a series' record."""
+    return {"acc": series, "targ": "self", "form": "text", "view": "brief"}
+
+
+def _release_at(client: Client, url: str, series: str) -> str:
+    """The date that one address gives (errors as `release`)."""
     for _ in range(2):
-        text = client.get(url, params=params).text
+        text = client.get(url, params=record_query(series)).text
         if date := read_release(text, series):
             return date
     fault = "is a web page" if is_web_page(text.encode()) else "has no last update date"

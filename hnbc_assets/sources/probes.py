@@ -49,7 +49,7 @@ def of_gdc(
     """GDC's release, its fields, a file of each kind that the project has, and the curated survival."""
 
     def at(path: str) -> tuple[str, ...]:
-        return gdc_api.addresses(client, path)
+        return (gdc_api.address(client, path),)  # files are fetched from any address, answers from the first
 
     yield Ask("release", at("status"), _gdc_release, first_bytes=WHOLE_REPLY)
     yield Ask("fields of cases", at("cases/_mapping"), _gdc_case_fields, first_bytes=WHOLE_REPLY)
@@ -63,7 +63,7 @@ def of_gdc(
         def data_of(seen: Glimpse) -> Iterator[Ask]:
             hits, _ = gdc_api.read_page(json.loads(seen.start), seen.url)
             for hit in hits[:1]:
-                yield Ask(f"{kind} file", at(f"data/{hit['file_id']}"), understand[kind])
+                yield Ask(f"{kind} file", gdc_api.addresses(client, f"data/{hit['file_id']}"), understand[kind])
             if not hits and not last:
                 yield index(kind, gdc.biotab_by_name(project), last=True, how=", by name")
 
@@ -80,14 +80,14 @@ def of_gdc(
     for kind, condition in gdc.searches(project, mutations).items():
         yield index(kind, condition, last=not (kind == "biotab" and pinned))
     if endpoints == "tcga_cdr":
-        yield Ask("curated survival (TCGA-CDR)", at(f"data/{gdc_index.CDR_FILE_ID}"), workbook)
+        urls = gdc_api.addresses(client, f"data/{gdc_index.CDR_FILE_ID}")
+        yield Ask("curated survival (TCGA-CDR)", urls, workbook)
 
 
 def of_geo(client: Client, series: str, platform: str) -> Iterator[Ask]:
     """A series' record, its matrix under the names that it can have, and the platform's annotation."""
-    record = {"acc": series, "targ": "self", "form": "text", "view": "brief"}
     understand = partial(_geo_record, series=series)
-    yield Ask("record", client.addresses.of("geo.record"), understand, params=record)
+    yield Ask("record", client.addresses.of("geo.record"), understand, params=geo.record_query(series))
     stub = partial(client.addresses.of, "geo.matrix", series=series, stub=geo.folder_of(series))
     names = (f"{series}_series_matrix.txt.gz", f"{series}-{platform}_series_matrix.txt.gz")
     yield Ask("series matrix", tuple(url for name in names for url in stub(file=name)), _series_matrix)

@@ -10,13 +10,18 @@ import pytest
 
 from hnbc_assets.addresses import KNOWN, Addresses, wrong_with
 from hnbc_assets.errors import DownloadsIncomplete, UpstreamRefused, UpstreamUnreachable
+from hnbc_assets.sources import gdc_api, geo
 from hnbc_assets.sources.archive import Wanted
 from hnbc_assets.sources.download import download
 from hnbc_assets.sources.http import connect
 from hnbc_assets.sources.listing import Listing, size
+from hnbc_assets.sources.probes import of_gdc
+from hnbc_assets.sources.probing import probe
+from hnbc_assets.sources.simulated import Simulation, transport
 from hnbc_assets_tests.sources.conftest import FILES, Upstream
 
 WHOLE = FILES["f1.txt"]
+TINY = Simulation(n_genes=1500, n_tcga=20, n_discovery=20, n_validation=20, n_metabric=20, n_lines=20, n_drugs=8)
 OFFICIAL, LEGACY = "https://official.example/f0.txt", "https://legacy.example/f1.txt"
 
 
@@ -86,6 +91,27 @@ def test_the_size_is_that_of_the_first_address_that_has_the_file():
     assert size(upstream.client, Listing("host", "1.0"), either()) == len(WHOLE)
     with pytest.raises(UpstreamRefused):
         size(Upstream({}).client, Listing("host", "1.0"), either())
+
+
+def test_the_record_of_a_series_is_asked_for_at_every_address():
+    """The release, too, comes from the first address that gives it."""
+    hosts = transport(TINY)
+    own = Addresses({"geo.record": ("https://gone.example/record", *KNOWN["geo.record"])})
+    with connect("simulated", transport=hosts, addresses=own) as client:
+        assert geo.release(client, "GSE25055") == "2022-11-02"
+        with pytest.raises(UpstreamRefused, match=r"None of its 2 addresses gave the record of GSE1: .*gone.*acc\.cgi"):
+            geo.release(client, "GSE1")
+
+
+def test_a_probe_of_gdc_asks_for_answers_where_a_run_does():
+    """A second address gives files, not answers: with the first one gone, a look must not be green."""
+    hosts = transport(TINY)
+    own = Addresses({"gdc.api": ("https://gone.example", *KNOWN["gdc.api"])})
+    with connect("simulated", transport=hosts, addresses=own, retries=0) as client:
+        asks = [found for ask in of_gdc(client, "TCGA-BRCA", mutations=False) for found in probe(client, ask)]
+        with pytest.raises(UpstreamRefused, match="gone"):
+            gdc_api.release(client)
+    assert {found.verdict for found in asks} == {"fails"}
 
 
 def test_a_study_s_own_addresses_replace_the_known_ones():
