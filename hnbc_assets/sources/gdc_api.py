@@ -127,6 +127,11 @@ def all_of(*conditions: Filter) -> Filter:
     return {"op": "and", "content": list(conditions)}
 
 
+def query(filters: Filter, fields: Iterable[str]) -> dict[str, str]:
+    """The parameters of a search that are the same for each of its pages."""
+    return {"filters": json.dumps(filters, separators=(",", ":")), "fields": ",".join(fields), "format": "JSON"}
+
+
 def search(
     client: Client,
     endpoint: str,
@@ -148,8 +153,7 @@ def search(
     url, pages, ids = address(client, endpoint), [], set()
     while True:
         size = page_size if limit is None else min(page_size, limit - len(ids))
-        params = {"filters": json.dumps(filters, separators=(",", ":")), "fields": ",".join(fields), "format": "JSON"}
-        params |= {"sort": f"{sort}:asc", "size": str(size), "from": str(len(ids))}
+        params = query(filters, fields) | {"sort": f"{sort}:asc", "size": str(size), "from": str(len(ids))}
         reply = _ask(client, url, params, filters)
         hits, total = read_page(reply.value, url)
         pages.append(reply)

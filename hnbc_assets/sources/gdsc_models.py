@@ -16,6 +16,7 @@ from hnbc_assets.sources import archived
 from hnbc_assets.user_files import decode
 
 COSMIC = re.compile(r"\d+(?:\.0)?")
+MODEL_COLUMNS, GENE_COLUMNS = ("model_id", "COSMIC_ID"), ("ensembl_gene_id", "hgnc_symbol")
 ENSEMBL = re.compile(r"ENSG\d{11}")
 
 
@@ -28,7 +29,7 @@ def read_models(path: Path) -> dict[str, str]:
         If the columns model_id and COSMIC_ID are missing, or a COSMIC id is not a number or is given to two models.
     """
     models: dict[str, str] = {}
-    for number, row in _rows(path, ("model_id", "COSMIC_ID")):
+    for number, row in _rows(path, MODEL_COLUMNS):
         for cosmic in filter(None, (part.strip() for part in re.split(r"[;,|]", row["COSMIC_ID"] or ""))):
             if not COSMIC.fullmatch(cosmic):
                 raise FormatError(f"{path.name}: COSMIC_ID has {cosmic!r} in line {number}, not a number.")
@@ -56,7 +57,7 @@ def read_symbols(path: Path) -> dict[str, str]:
         If the columns ensembl_gene_id and hgnc_symbol are missing, or no row has both.
     """
     symbols: dict[str, str] = {}
-    for _, row in _rows(path, ("ensembl_gene_id", "hgnc_symbol")):
+    for _, row in _rows(path, GENE_COLUMNS):
         symbol = (row["hgnc_symbol"] or row.get("cosmic_gene_symbol") or "").strip()
         if symbol:
             for gene in ENSEMBL.findall(row["ensembl_gene_id"] or ""):

@@ -22,7 +22,7 @@ from hnbc_assets.sources.http_answers import is_web_page
 from hnbc_assets.sources.listing import Listing, fetch_listing
 
 if TYPE_CHECKING:
-    from hnbc_assets.sources.archive import Archive
+    from hnbc_assets.sources.archive import Archive, Wanted
     from hnbc_assets.sources.http import Client
     from hnbc_assets.sources.progress import Progress
 
@@ -100,20 +100,25 @@ def listing(client: Client, archive: Archive, series: str, platform: str) -> Lis
     GEO rebuilds matrices without new data, so only the series' date distinguishes versions, never the bytes. An
     annotation has no date that could be asked for: the first copy is kept under its platform, once for all series.
     """
-    from hnbc_assets.sources.archive import Wanted
-
     version = release(client, series)
+    plain, of_platform, annotation = files(client, series, platform)
+    return Listing("geo", version, ((version, plain), (platform, annotation)), instead={plain.file_id: of_platform})
+
+
+def files(client: Client, series: str, platform: str) -> tuple[Wanted, Wanted, Wanted]:
+    """A series' matrix under both of its possible names, plain and with the platform, and the platform's annotation."""
+    from hnbc_assets.sources.archive import Wanted
 
     def wanted(name: str, file: str, **parts: str) -> Wanted:
         url, *others = client.addresses.of(name, file=file, **parts)
         return Wanted(file_id=file, url=url, path=file, content="gzip", others=tuple(others))
 
-    annotation = wanted("geo.annotation", f"{platform}.annot.gz", platform=platform, stub=folder_of(platform))
     plain, of_platform = (
         wanted("geo.matrix", f"{name}_series_matrix.txt.gz", series=series, stub=folder_of(series))
         for name in (series, f"{series}-{platform}")
     )
-    return Listing("geo", version, ((version, plain), (platform, annotation)), instead={plain.file_id: of_platform})
+    annotation = wanted("geo.annotation", f"{platform}.annot.gz", platform=platform, stub=folder_of(platform))
+    return plain, of_platform, annotation
 
 
 def fetch(

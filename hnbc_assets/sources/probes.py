@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ from hnbc_assets.sources import (
     gdc_star,
     gdsc,
     gdsc_expression,
+    gdsc_models,
     geo,
     git_lfs,
 )
@@ -52,14 +53,17 @@ def of_gdc(
         return (gdc_api.address(client, path),)  # files are fetched from any address, answers from the first
 
     yield Ask("release", at("status"), _gdc_release, first_bytes=WHOLE_REPLY)
-    yield Ask("fields of cases", at("cases/_mapping"), _gdc_case_fields, first_bytes=WHOLE_REPLY)
-    yield Ask("fields of files", at("files/_mapping"), _gdc_file_fields, first_bytes=WHOLE_REPLY)
-    fields = ",".join(field for (field,) in gdc.FILE_FIELDS_REQUIRED)
-    understand = {"star": _star, "maf": _maf, "biotab": _biotab}
+    for endpoint, required, optional in (
+        ("cases", gdc.CASE_FIELDS_REQUIRED, gdc.CASE_FIELDS_OPTIONAL),
+        ("files", gdc.FILE_FIELDS_REQUIRED, gdc.FILE_FIELDS_OPTIONAL),
+    ):
+        understood = partial(_gdc_fields, endpoint=endpoint, required=required, optional=optional)
+        yield Ask(f"fields of {endpoint}", at(f"{endpoint}/_mapping"), understood, first_bytes=WHOLE_REPLY)
+    fields = [field for (field,) in gdc.FILE_FIELDS_REQUIRED]
+    of_star = columns("\t", *gdc_star.NAME_COLUMNS, *gdc_star.VALUE_COLUMNS.values())
+    understand = {"star": of_star, "maf": columns("\t", *gdc_maf.REQUIRED), "biotab": _biotab}
 
     def index(kind: str, condition: gdc_api.Filter, *, last: bool, how: str = "") -> Ask:
-        params = {"filters": json.dumps(condition, separators=(",", ":")), "fields": fields, "format": "JSON"}
-
         def data_of(seen: Glimpse) -> Iterator[Ask]:
             hits, _ = gdc_api.read_page(json.loads(seen.start), seen.url)
             for hit in hits[:1]:
@@ -71,7 +75,7 @@ def of_gdc(
             f"index of {kind} files{how}",
             at("files"),
             partial(_gdc_hits, project=project, kind=kind, needed=last and (kind == "star" or pinned)),
-            params=params | {"size": "1"},
+            params=gdc_api.query(condition, fields) | {"size": "1"},
             first_bytes=WHOLE_REPLY,
             then=data_of,
         )
@@ -88,13 +92,9 @@ def of_geo(client: Client, series: str, platform: str) -> Iterator[Ask]:
     """A series' record, its matrix under the names that it can have, and the platform's annotation."""
     understand = partial(_geo_record, series=series)
     yield Ask("record", client.addresses.of("geo.record"), understand, params=geo.record_query(series))
-    stub = partial(client.addresses.of, "geo.matrix", series=series, stub=geo.folder_of(series))
-    names = (f"{series}_series_matrix.txt.gz", f"{series}-{platform}_series_matrix.txt.gz")
-    yield Ask("series matrix", tuple(url for name in names for url in stub(file=name)), _series_matrix)
-    annotation = client.addresses.of(
-        "geo.annotation", platform=platform, stub=geo.folder_of(platform), file=f"{platform}.annot.gz"
-    )
-    yield Ask("annotation", annotation, _annotation)
+    plain, of_platform, annotation = geo.files(client, series, platform)
+    yield Ask("series matrix", (*plain.urls, *of_platform.urls), _series_matrix)
+    yield Ask("annotation", annotation.urls, _annotation)
 
 
 def of_cbioportal(client: Client, study: str, *, profile: str | None, mutations: bool = False) -> Iterator[Ask]:
@@ -108,7 +108,10 @@ def of_cbioportal(client: Client, study: str, *, profile: str | None, mutations:
 
 def of_gdsc(client: Client, release: str, expression: str, *, folder: Path | None = None) -> Iterator[Ask]:
     """The workbook of responses, the tables of models and genes, and the lines' expression, at all their addresses."""
-    understand = {gdsc.MODELS: _models, gdsc.GENES: _gene_identifiers}
+    understand = {
+        gdsc.MODELS: columns(",", *gdsc_models.MODEL_COLUMNS),
+        gdsc.GENES: columns(",", *gdsc_models.GENE_COLUMNS),
+    }
     for _, wanted in gdsc.listing(client, None, release, expression, folder=folder).wanted:
         default = workbook if wanted.content == "xlsx" else _line_expression
         yield Ask(wanted.file_id, wanted.urls, understand.get(wanted.file_id, default))
@@ -120,9 +123,18 @@ def of_gene_sets(client: Client, files: Iterable[tuple[str, str, GeneSetFormat]]
     for purpose, location, kind in files:
         if location.startswith("https://"):
             asked.setdefault(location, []).append((purpose, kind))
-    understand = {"gmt": _gmt, "genecards": _genecards, "markers": _markers}
+    understand = {
+        "gmt": _gmt,
+        "genecards": columns(",", "Gene Symbol", "Relevance score"),
+        "markers": columns("\t", "HUGO symbols", "Cell population"),
+    }
     for location, uses in asked.items():
         yield Ask(", ".join(purpose for purpose, _ in uses), (location,), understand[uses[0][1]])
+
+
+def columns(separator: str, *needed: str) -> Callable[[Glimpse], str]:
+    """A check of a delimited file's header for the columns that its reader needs."""
+    return lambda seen: with_columns(header(seen, separator), needed)
 
 
 def workbook(seen: Glimpse) -> str:
@@ -143,45 +155,27 @@ def _gdc_release(seen: Glimpse) -> str:
     return f"release {gdc_api.read_release(_json(seen), seen.url)}"
 
 
-def _gdc_case_fields(seen: Glimpse) -> str:
+def _gdc_fields(seen: Glimpse, *, endpoint: str, required: Sequence[tuple[str, ...]], optional: Iterable[str]) -> str:
     known = gdc_api.read_fields(_json(seen), seen.url)
-    chosen = gdc_api.choose_fields("cases", known, gdc.CASE_FIELDS_REQUIRED, gdc.CASE_FIELDS_OPTIONAL)
-    return f"{len(known)} fields; all of the {len(gdc.CASE_FIELDS_REQUIRED)} needed among the {len(chosen)} asked for"
-
-
-def _gdc_file_fields(seen: Glimpse) -> str:
-    known = gdc_api.read_fields(_json(seen), seen.url)
-    chosen = gdc_api.choose_fields("files", known, gdc.FILE_FIELDS_REQUIRED, gdc.FILE_FIELDS_OPTIONAL)
-    return f"{len(known)} fields; all of the {len(gdc.FILE_FIELDS_REQUIRED)} needed among the {len(chosen)} asked for"
+    chosen = gdc_api.choose_fields(endpoint, known, required, optional)
+    return f"{len(known)} fields; all of the {len(required)} needed among the {len(chosen)} asked for"
 
 
 def _gdc_hits(seen: Glimpse, *, project: str, kind: str, needed: bool) -> str:
     hits, total = gdc_api.read_page(_json(seen), seen.url)
     if not hits and needed:
         raise UpstreamChanged(f"no open {kind} file of {project}")
-    lost = [
-        field for field in ("file_id", "file_name", "md5sum", "file_size", "access") if hits and field not in hits[0]
-    ]
-    if lost:
+    if lost := [field for field in HIT_FIELDS if hits and field not in hits[0]]:
         raise UpstreamChanged(f"a hit has no {', '.join(lost)}")
     return f"{total} open {kind} file{'' if total == 1 else 's'}"
-
-
-def _star(seen: Glimpse) -> str:
-    return with_columns(header(seen, "\t"), (*gdc_star.NAME_COLUMNS, *gdc_star.VALUE_COLUMNS.values()))
-
-
-def _maf(seen: Glimpse) -> str:
-    return with_columns(header(seen, "\t"), gdc_maf.REQUIRED)
 
 
 def _biotab(seen: Glimpse) -> str:
     lines = first_lines(seen)
     if len(lines) < 3 or not lines[2].startswith("CDE_ID:"):
         raise FormatError("not a biotab with its three header rows (names, names, CDE_ID:…)")
-    needed = ("bcr_patient_barcode", "er_status_by_ihc", "her2_status_by_ihc")
-    assert set(needed[1:]) <= set(gdc_clinical.BIOTAB_FIELDS)
-    return with_columns(lines[0].split("\t"), needed)
+    receptors = [field for field in gdc_clinical.BIOTAB_FIELDS if field.endswith("_status_by_ihc")]
+    return with_columns(lines[0].split("\t"), ("bcr_patient_barcode", *receptors))
 
 
 def _geo_record(seen: Glimpse, *, series: str) -> str:
@@ -221,9 +215,7 @@ def _pointer(seen: Glimpse, *, file: str) -> str:
         raise FormatError(f"the answer {error}") from error
     if pointer is not None:
         return f"a pointer to {pointer.size_bytes / 1e6:,.1f} MB, sha256 {pointer.sha256[:12]}…"
-    if file.startswith("data_clinical"):
-        return with_columns(header(seen, "\t"), ("PATIENT_ID",))
-    return with_columns(header(seen, "\t"), ("Hugo_Symbol",))
+    return columns("\t", "PATIENT_ID" if file.startswith("data_clinical") else "Hugo_Symbol")(seen)
 
 
 def _hub_files(seen: Glimpse, *, study: str) -> str:
@@ -236,14 +228,6 @@ def _hub_files(seen: Glimpse, *, study: str) -> str:
     return f"a tar of {study}"
 
 
-def _models(seen: Glimpse) -> str:
-    return with_columns(header(seen, ","), ("model_id", "COSMIC_ID"))
-
-
-def _gene_identifiers(seen: Glimpse) -> str:
-    return with_columns(header(seen, ","), ("ensembl_gene_id", "hgnc_symbol"))
-
-
 def _line_expression(seen: Glimpse) -> str:
     """A matrix by line, packed or not; the content of a zip can be read only when it is whole."""
     if seen.start[:4] == b"PK\x03\x04":
@@ -254,15 +238,7 @@ def _line_expression(seen: Glimpse) -> str:
 
 
 def _gmt(seen: Glimpse) -> str:
-    cells = first_lines(seen)[0].split("\t") if first_lines(seen) else []
+    cells = next(iter(first_lines(seen)), "").split("\t")
     if len(cells) < 3:
         raise FormatError(f"not a GMT (name, description, genes, separated by tabs); it begins {shortened(cells)!r}")
     return f"a GMT; the first set is {cells[0][:40]} with {len(cells) - 2} genes"
-
-
-def _markers(seen: Glimpse) -> str:
-    return with_columns(header(seen, "\t"), ("HUGO symbols", "Cell population"))
-
-
-def _genecards(seen: Glimpse) -> str:
-    return with_columns(header(seen, ","), ("Gene Symbol", "Relevance score"))
