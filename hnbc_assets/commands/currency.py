@@ -35,13 +35,10 @@ def tell(lake: Lake, study: Study | None) -> None:
 
 def in_use(lake: Lake, name: str) -> str:
     """The release that a raw asset holds; empty when it holds none."""
-    from hnbc_assets.errors import NotInLake
-    from hnbc_assets.lake.parquet import read_provenance
+    from hnbc_assets.lake.parquet import find_provenance
 
-    try:
-        return read_provenance(lake.table(f"raw/{name}")).release
-    except NotInLake:
-        return ""
+    made = find_provenance(lake.table(f"raw/{name}"))
+    return "" if made is None else made.release
 
 
 def said(lake: Lake, study: Study | None, seen: Observation) -> str:

@@ -41,9 +41,8 @@ class InUse:
 
     def replaced_by(self, fetched: pd.DataFrame) -> str:
         """The release that the fetched one replaces; empty for the first one."""
-        try:
-            held = parquet.read_provenance(self._table)
-        except NotInLake:
+        held = parquet.find_provenance(self._table)
+        if held is None:
             return ""
         return held.replaces if self.is_this(fetched) else held.release
 

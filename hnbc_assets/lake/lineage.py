@@ -12,7 +12,6 @@ from collections.abc import Collection, Mapping
 
 import pandas as pd
 
-from hnbc_assets.errors import NotInLake
 from hnbc_assets.lake import parquet
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
@@ -42,12 +41,8 @@ def ancestry(lake: Lake, of: Collection[str] | None = None) -> dict[str, Provena
         asset = waiting.pop()
         if asset in found:
             continue
-        try:
-            found[asset] = parquet.read_provenance(lake.table(asset))
-        except NotInLake:
-            found[asset] = None
-        else:
-            waiting.extend(found[asset].inputs)
+        made = found[asset] = parquet.find_provenance(lake.table(asset))
+        waiting.extend(made.inputs if made is not None else ())
     return dict(sorted(found.items(), key=lambda item: item[0]))
 
 

@@ -9,15 +9,13 @@ checks passed. Otherwise its table is published empty: an older table beside a n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from hnbc_assets.errors import NotInLake
 from hnbc_assets.lake import checks, parquet
 from hnbc_assets.lake.attempts import unsuccessful
 from hnbc_assets.lake.checks import CheckOutcome
-from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.tables.schema import Table
 
@@ -33,23 +31,10 @@ class OptionalAsset:
     table: type[Table] | None = None
 
 
-def stored(lake: Lake, asset: str) -> Provenance | None:
-    """The provenance of an asset; None if it is not in the lake."""
-    try:
-        return parquet.read_provenance(lake.table(asset))
-    except NotInLake:
-        return None
-
-
-def unfit(
-    lake: Lake, optional: Iterable[str], read: Callable[[str], Provenance | None] | None = None
-) -> dict[str, str]:
-    """Which of these assets do not fit what is in the lake now, each with the reason.
-
-    `read` gives the provenance of an asset; by default it is read from the lake.
-    """
+def unfit(lake: Lake, optional: Iterable[str]) -> dict[str, str]:
+    """Which of these assets do not fit what is in the lake now, each with the reason."""
     names = set(optional)
-    made = cache(read or (lambda asset: stored(lake, asset)))
+    made = cache(lambda asset: parquet.find_provenance(lake.table(asset)))
 
     @cache
     def why(asset: str) -> str:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,17 @@ from hnbc_assets.errors import FormatError, NotInLake
 from hnbc_assets.lake.atomic import replacing
 from hnbc_assets.lake.hashing import content_hash, table_hash, to_arrow
 
-__all__ = ["Provenance", "Stored", "content_hash", "read", "read_provenance", "read_stored", "verify", "write"]
+__all__ = [
+    "Provenance",
+    "Stored",
+    "content_hash",
+    "find_provenance",
+    "read",
+    "read_provenance",
+    "read_stored",
+    "verify",
+    "write",
+]
 
 _FOOTER_KEY = b"hnbc"
 _WIDE = 200  # columns; statistics of a wide matrix are never asked for and cost more than its values
@@ -116,6 +127,20 @@ def read_provenance(path: Path) -> Provenance:
     """The provenance in a file's footer; the values are not read. Raises as `read` does."""
     with open_parquet(path) as file:
         return provenance_of(path, file)
+
+
+def find_provenance(path: Path) -> Provenance | None:
+    """As `read_provenance`; None if there is no such file. A footer is read once as long as the file is the same."""
+    try:
+        state = path.stat()
+        return _provenance(path, state.st_mtime_ns, state.st_ino)
+    except (FileNotFoundError, NotInLake):
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _provenance(path: Path, modified: int, inode: int) -> Provenance:
+    return read_provenance(path)
 
 
 def read_stored(path: Path) -> Stored:

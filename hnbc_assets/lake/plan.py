@@ -13,14 +13,11 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property
 
-from hnbc_assets.errors import NotInLake
 from hnbc_assets.lake import attempts, damage, observations, parquet, publications
 from hnbc_assets.lake.decisions import decisions
 from hnbc_assets.lake.optional import unfit
-from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
 
 KILLED_TRIES = 3
@@ -181,9 +178,8 @@ def _present(lake: Lake, nodes: Mapping[str, Node], made: Mapping[str, Made]) ->
     fit what is in the lake.
     """
     optional = {asset for asset, node in nodes.items() if node.optional}
-    lost = unfit(lake, optional, lambda asset: _stored(lake, asset)) if optional else {}
     versions: dict[str, str | None] = {asset: found.data_version for asset, found in made.items()}
-    return versions | dict.fromkeys(lost)
+    return versions | dict.fromkeys(unfit(lake, optional))
 
 
 def _reason(lake: Lake, node: Node, made: Mapping[str, Made], present: Mapping[str, str | None]) -> str:
@@ -214,22 +210,7 @@ def _made(lake: Lake, node: Node) -> Made | None:
     if node.published:
         found = publications.remembered(lake)
         return Made(**found) if found else None
-    stored = _stored(lake, node.asset)
+    stored = parquet.find_provenance(lake.table(node.asset))
     if stored is None:
         return None
     return Made(stored.data_version, stored.code_version, stored.inputs, stored.release, stored.written_at)
-
-
-def _stored(lake: Lake, asset: str) -> Provenance | None:
-    try:
-        path = lake.table(asset)
-        stamp = path.stat()
-        return _provenance(path, stamp.st_mtime_ns, stamp.st_ino)
-    except (FileNotFoundError, NotInLake):
-        return None
-
-
-@lru_cache(maxsize=1024)
-def _provenance(path: Path, modified: int, inode: int) -> Provenance:
-    """A footer, read once as long as the file is the same: an evaluation looks at all of them."""
-    return parquet.read_provenance(path)
