@@ -10,6 +10,7 @@ import dataclasses
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -82,6 +83,19 @@ def of_asset(lake: Lake, asset: str) -> dict[str, CheckOutcome]:
 def outcomes(lake: Lake) -> pd.DataFrame:
     """The latest outcome of every check in the lake, one row each; value and threshold as text."""
     return as_frame([o for asset in lake.checked_assets() for o in of_asset(lake, asset).values()])
+
+
+def objection(outcome: Any, data_version: str) -> str:
+    """Why the outcome of a blocking check keeps its asset at this data version unpublished; empty if it does not.
+
+    `outcome` is a CheckOutcome, or its row in a frame.
+    """
+    check = f"the blocking check {outcome.check_name} of {outcome.asset}"
+    if not outcome.passed:
+        return f"{check} failed: {outcome.description or outcome.value}"
+    if outcome.data_version != data_version:
+        return f"{check} was last run on other data than are now in the lake"
+    return ""
 
 
 def as_frame(found: Iterable[CheckOutcome]) -> pd.DataFrame:

@@ -47,12 +47,8 @@ def unfit(lake: Lake, optional: Iterable[str]) -> dict[str, str]:
             current = made(above)
             if current is None or current.data_version != version:
                 return f"{asset} was made from another version of {above} than is now in the lake"
-        for name, outcome in checks.of_asset(lake, asset).items():
-            if outcome.blocking and not outcome.passed:
-                return f"{asset}, check {name}: {outcome.description or outcome.value}"
-            if outcome.blocking and outcome.data_version != own.data_version:
-                return f"the blocking check {name} of {asset} was last run on other data than are now in the lake"
-        return ""
+        blocking = (outcome for outcome in checks.of_asset(lake, asset).values() if outcome.blocking)
+        return next(filter(None, (checks.objection(outcome, own.data_version) for outcome in blocking)), "")
 
     return {asset: reason for asset in sorted(names) if (reason := why(asset))}
 

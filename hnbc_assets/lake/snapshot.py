@@ -214,11 +214,8 @@ def _check_objection(asset: str, name: str, outcome: object, made: Provenance) -
     again = f"Materialise it with its checks: hnbc run --select {asset}"
     if outcome is None:
         return f"the blocking check {name} of {asset} has never been run. {again}"
-    if not outcome.passed:
-        return f"the blocking check {name} of {asset} failed: {outcome.description or outcome.value}"
-    if outcome.data_version != made.data_version:
-        return f"the blocking check {name} of {asset} was last run on other data than are now in the lake. {again}"
-    return None
+    objection = checks.objection(outcome, made.data_version)
+    return f"{objection}. {again}" if objection and outcome.passed else objection or None
 
 
 def _refuse_if(objections: list[str]) -> None:
