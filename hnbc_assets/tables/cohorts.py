@@ -15,7 +15,7 @@ TEST = ("negative", "positive", "equivocal", "indeterminate")
 STAGE_GROUPS = ("0", "I", "II", "III", "IV")
 STAGES = ("0", *(group + part for group in STAGE_GROUPS[1:] for part in ("", "A", "B", "C")))
 SUBTYPES = ("LumA", "LumB", "Her2", "Basal", "Normal", "claudin-low")
-UNDERSTOOD_BY = ("evident", "study", "r_convention", "says nothing", "taken as missing")
+UNDERSTOOD_BY = ("evident", "study", "r_convention", "says nothing", "taken as missing", "implausible")
 
 
 class Cohorts(Table):

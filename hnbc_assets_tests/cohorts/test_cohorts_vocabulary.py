@@ -7,8 +7,10 @@ import pytest
 
 from hnbc_assets.errors import StudyError
 from hnbc_assets.science.cohorts.clinical import harmonise_clinical
+from hnbc_assets.science.cohorts.inclusion import decide_inclusion
 from hnbc_assets.science.cohorts.vocabulary import COLUMNS, Mappings, Vocabulary
 from hnbc_assets.study_sources import Cohort
+from hnbc_assets.tables.cohorts import ClinicalValues, Patients
 
 TABLE = {"kind": "table", "expression": "x.csv", "clinical": "c.csv"}
 
@@ -199,6 +201,25 @@ def test_times_in_another_unit_than_their_name_stop_the_cohort():
         harmonise_clinical("table", table(os_months=days, os_event=died), cohort_id="mine")
     kept = harmonise_clinical("table", table(os_days=days, os_event=died)).patients
     assert kept["os_days"].notna().all()
+
+
+def test_implausible_ages_are_missing_and_recorded_and_do_not_stop_the_cohort():
+    ages = ["-1", "0", "46.5", "120", "121", "17000", "121", "inf", "51 y", "NA", None]
+    made = harmonise_clinical("table", table(age=ages), cohort_id="mine")
+    assert made.patients["age_years"].dropna().tolist() == [0, 46.5, 120]
+    recorded = {
+        (r.column_name, r.upstream_column, r.value): (r.n_patients, r.understood_by) for r in made.values.itertuples()
+    }
+    assert recorded == {
+        ("age_years", "age", "121"): (2, "implausible"),
+        ("age_years", "age", "-1"): (1, "implausible"),
+        ("age_years", "age", "17000"): (1, "implausible"),
+        ("age_years", "age", "inf"): (1, "implausible"),
+        ("age_years", "age", "51 y"): (1, "taken as missing"),
+    }
+    assert ClinicalValues.problems(ClinicalValues.conform(made.values)).empty
+    decided = decide_inclusion(made.patients, set(made.patients["patient_id"]))
+    assert Patients.problems(Patients.conform(decided)).empty
 
 
 def test_implausible_times_are_left_out_with_their_reason():

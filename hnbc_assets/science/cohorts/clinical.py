@@ -26,6 +26,7 @@ LENIENT = {
     "m_stage": words.tnm,
     "pam50": words.subtype,
 }
+PLAUSIBLE_AGES = (0.0, 120.0)  # years
 COLUMNS = [
     "patient_id",
     "age_years",
@@ -146,7 +147,7 @@ def _spelled(index: pd.Index, recorded: words.Recorded, vocabulary: Vocabulary) 
     absent = pd.Series(None, index=index, dtype=object)
     slots = {name: recorded.slots.get(name, absent) for name in (*LENIENT, "age_years", "site", "chemotherapy")}
     patients = pd.DataFrame({"patient_id": index.astype(str)}, index=index)
-    patients["age_years"] = pd.to_numeric(slots["age_years"], errors="coerce").astype(float)
+    patients["age_years"] = vocabulary.number("age_years", slots["age_years"], *PLAUSIBLE_AGES)
     for column, spell in LENIENT.items():
         patients[column] = vocabulary.lenient(column, slots[column], spell)
     patients["stage_group"] = patients["stage"].map(words.stage_group).astype(object)

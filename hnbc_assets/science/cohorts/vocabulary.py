@@ -96,6 +96,16 @@ class Vocabulary:
         self._record(column, values, meanings, "evident")
         return meanings
 
+    def number(self, column: str, values: pd.Series, least: float, most: float) -> pd.Series:
+        """Numbers from `least` to `most`; any other value is recorded as missing, with whether it is implausible."""
+        given = values.map(words.text)
+        numbers = pd.to_numeric(given, errors="coerce").astype(float)
+        unreadable, implausible = given.notna() & numbers.isna(), numbers.notna() & ~numbers.between(least, most)
+        nothing = pd.Series(None, index=values.index, dtype=object)
+        self._record(column, values[unreadable], nothing[unreadable], "evident")
+        self._record(column, values[implausible], nothing[implausible], "evident", unknown="implausible")
+        return numbers.mask(implausible)
+
     def values(self) -> pd.DataFrame:
         """One row per column and value: COLUMNS; `meaning` is missing where the value counts as missing."""
         if not self.understood:
@@ -128,8 +138,10 @@ class Vocabulary:
         self._record(column, values, meanings, by or ("evident" if mapping is None else "study"))
         return meanings
 
-    def _record(self, column: str, values: pd.Series, meanings: pd.Series, by: str) -> None:
-        """Keep how each value was understood; empty records are left out."""
+    def _record(
+        self, column: str, values: pd.Series, meanings: pd.Series, by: str, unknown: str = "taken as missing"
+    ) -> None:
+        """Keep how each value was understood, `unknown` where it has no meaning; empty records are left out."""
         held = values.notna()
         table = pd.DataFrame({"value": values[held].map(_shown), "meaning": meanings[held]}).astype(object)
         table["silent"] = values[held].map(words.text).isna()
@@ -139,7 +151,7 @@ class Vocabulary:
         counted = table.groupby(["value", "meaning", "silent"], dropna=False, sort=False).size()
         counted = counted.rename("n_patients").reset_index()
         known = counted["meaning"].notna() | (by == "study")
-        counted["understood_by"] = "taken as missing"
+        counted["understood_by"] = unknown
         counted.loc[known, "understood_by"] = by
         counted.loc[counted["silent"].astype(bool), "understood_by"] = "says nothing"
         counted["meaning"] = counted["meaning"].where(counted["meaning"].notna(), None)
