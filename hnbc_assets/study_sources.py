@@ -155,25 +155,12 @@ class Cohort(Section):
     scaled_with: str | None = None
     caution: str | None = None
 
-    @field_validator("her2_values", "er_values", "pr_values", "response_values", mode="before")
-    @classmethod
-    def _values_as_text(cls, mapping: Any) -> Any:
-        return _keys_as_text(mapping)
-
     @field_validator("her2_score_values", mode="before")
     @classmethod
     def _scores_as_text(cls, mapping: Any) -> Any:
-        mapping = _keys_as_text(mapping)
         if not isinstance(mapping, dict):
             return mapping
         return {key: _score(meaning) for key, meaning in mapping.items()}
-
-    @field_validator("event_values", mode="before")
-    @classmethod
-    def _events_as_text(cls, by_endpoint: Any) -> Any:
-        if not isinstance(by_endpoint, dict):
-            return by_endpoint
-        return {endpoint: _keys_as_text(mapping) for endpoint, mapping in by_endpoint.items()}
 
     @model_validator(mode="after")
     def _role_has_what_it_needs(self) -> Cohort:
@@ -203,19 +190,6 @@ class Cohort(Section):
     def values(self) -> Values | None:
         """What upstream's values are, where the study says it."""
         return None if isinstance(self.source, GdcSource) else self.source.values
-
-
-def _keys_as_text(mapping: Any) -> Any:
-    """A mapping with its keys as upstream writes them: YAML reads 1 as a number, and yes, on and true alike."""
-    if not isinstance(mapping, dict):
-        return mapping
-    text: dict[Any, Any] = {}
-    for key, meaning in mapping.items():
-        if isinstance(key, bool):
-            text |= dict.fromkeys(("yes", "true", "on") if key else ("no", "false", "off"), meaning)
-        else:
-            text[str(key) if isinstance(key, int | float) else key] = meaning
-    return text
 
 
 def _score(meaning: Any) -> Any:

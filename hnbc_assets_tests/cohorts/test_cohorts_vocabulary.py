@@ -9,6 +9,7 @@ from hnbc_assets.errors import StudyError
 from hnbc_assets.science.cohorts.clinical import harmonise_clinical
 from hnbc_assets.science.cohorts.inclusion import decide_inclusion
 from hnbc_assets.science.cohorts.vocabulary import COLUMNS, Mappings, Vocabulary
+from hnbc_assets.study_reading import read
 from hnbc_assets.study_sources import Cohort
 from hnbc_assets.tables.cohorts import ClinicalValues, Patients
 
@@ -106,10 +107,10 @@ def test_the_studys_mapping_replaces_the_evident_words():
         "table",
         clinical,
         mappings=mappings(
-            event_values={"os": {1: "censored", 0: "event", 5: "missing"}},
-            er_values={0: "positive", 1: "negative", "LOW": "missing"},
+            event_values={"os": {"1": "censored", "0": "event", "5": "missing"}},
+            er_values={"0": "positive", "1": "negative", "LOW": "missing"},
             pr_values={"N": "positive", "n": "negative", "P": "indeterminate"},
-            her2_values={0: "negative", 1: "positive", 2: "equivocal"},
+            her2_values={"0": "negative", "1": "positive", "2": "equivocal"},
             response_values={"CR": "pCR", "PR": "RD", "PD": "RD"},
         ),
     ).patients
@@ -128,11 +129,10 @@ def test_a_mapping_that_leaves_out_a_value_stops_and_one_with_more_does_not():
     assert more.er(words("P", "N", "NA")).tolist() == ["positive", "negative", None]
 
 
-def test_keys_that_yaml_reads_as_numbers_or_booleans_are_the_words_of_the_file():
-    import yaml
-
-    said = yaml.safe_load("{event_values: {os: {yes: event, no: censored, 9: missing}}, her2_score_values: {4: 3}}")
-    understood = mappings(**said)
+def test_keys_that_yaml_reads_as_numbers_or_booleans_are_the_words_of_the_file(tmp_path):
+    file = tmp_path / "study.yaml"
+    file.write_text("{event_values: {os: {yes: event, no: censored, 9: missing}}, her2_score_values: {4: 3}}")
+    understood = mappings(**read(file).root.plain)
     event = Vocabulary("mine", understood).event("os", words("Yes", "no", "9", "9.0"))
     assert event.isna().tolist() == [False, False, True, True]
     assert event.tolist()[:2] == [1, 0]
