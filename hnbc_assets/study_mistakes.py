@@ -132,9 +132,9 @@ def _sentence(
         return mistake["msg"].removeprefix("Value error, ").rstrip(".") + "."
     shown = _shown(node)
     choices = _choices(wanted.kind)
-    if choices and node is not None and isinstance(node.value, str):
+    if choices and isinstance(node.value, str):
         return f"{shown} is not one of its values: {one_of(node.value, choices)}. Write one of these."
-    if node is not None and isinstance(node.value, (bool, int, float)) and _takes(wanted.kind, str, Path):
+    if isinstance(node.value, (bool, int, float)) and _takes(wanted.kind, str, Path):
         return f'{shown} is read as {_called(node.value)}, where text is needed. Write it in quotes: "{node.text}".'
     return f"{shown} cannot be used. Write {_needed(wanted)}."
 
@@ -271,9 +271,9 @@ def _bounds(given: FieldInfo | None) -> str:
     return f", {' and '.join(found)}" if found else ""
 
 
-def _shown(node: Node | None) -> str:
+def _shown(node: Node) -> str:
     """What is written at a place, shortened."""
-    if node is None or node.value is None:
+    if node.value is None:
         return "nothing (an empty value)"
     if isinstance(node.value, dict):
         return f"a mapping ({', '.join(list(node.value)[:3])} …)" if node.value else "an empty mapping"

@@ -24,10 +24,8 @@ def carry_on(
     home: Home, instance: DagsterInstance, outcome: RunOutcome, executor: str | None, verbose: bool, interruption: Any
 ) -> RunOutcome:
     """Make what a run did not try because an optional stage failed; returns the outcome of all runs together."""
-    from dagster import AssetKey
-
     from hnbc_assets.commands.execution import execute
-    from hnbc_assets.commands.job import STUDY, graph
+    from hnbc_assets.commands.job import STUDY, as_keys, graph
     from hnbc_assets.commands.narration import joined
     from hnbc_assets.lake.plan import examine
 
@@ -42,8 +40,7 @@ def carry_on(
             break
         without = ", ".join(sorted(asset for asset in failed if plan.nodes[asset].optional))
         click.echo(f"\nwithout {without}, the rest: {len(left)} asset{'s' * (len(left) != 1)}", err=True)
-        keys = [AssetKey(asset.split("/")) for asset in left]
-        more = execute(home, instance, STUDY, keys, executor, verbose, interruption)
+        more = execute(home, instance, STUDY, as_keys(left), executor, verbose, interruption)
         if not more.started:
             return joined([outcome, more])
         outcome = joined([outcome, more])

@@ -15,9 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import click
-
 from hnbc_assets.commands import full_disk
+from hnbc_assets.commands.printing import say
 from hnbc_assets.errors import HnbcError
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ class Narrator:
             self._announce()
             if self._interruption is not None and self._interruption.received and not self._stopping_said:
                 self._stopping_said = True
-                _say("  stopping …")
+                say("  stopping …")
 
     def _read(self) -> None:
         if self.outcome.run_id is None:
@@ -167,7 +166,7 @@ class Narrator:
         )
         self.outcome.failed_checks.append(check)
         word = "blocking check failed" if check.blocking else "check failed"
-        _say(f"  {'✗' if check.blocking else '!'} {check.asset}: {word}: {check.name}: {check.description}")
+        say(f"  {'✗' if check.blocking else '!'} {check.asset}: {word}: {check.name}: {check.description}")
 
     def _announce(self) -> None:
         now = datetime.now().timestamp()
@@ -175,7 +174,7 @@ class Narrator:
             late = now - since > PATIENCE_SECONDS
             if late and step in self.outcome.planned and step not in self.outcome.done | self.outcome.announced:
                 self.outcome.announced.add(step)
-                _say(f"  ▸ {self._name(step)} …")
+                say(f"  ▸ {self._name(step)} …")
 
     def _succeeded(self, step: str, at: float) -> None:
         outcome = self.outcome
@@ -186,7 +185,7 @@ class Narrator:
             rows = outcome.rows.get(asset, outcome.found.get(asset) or "not made")  # an observed source is not made
             rows = "" if rows is None else rows if isinstance(rows, str) else f"{rows:,} rows"
             end = f"  {seconds:6.1f} s  {self._place()}" if number == 0 else ""
-            _say(f"  {'✓' if number == 0 else ' '} {asset:<44}{rows:>16}{end}".rstrip())
+            say(f"  {'✓' if number == 0 else ' '} {asset:<44}{rows:>16}{end}".rstrip())
 
     def _failed(self, step: str, error: Any, at: float) -> None:
         outcome = self.outcome
@@ -200,9 +199,9 @@ class Narrator:
         repeated = any("AssetCheck" in message or message in c.description for c in stopping)
         said = f"stopped by {', '.join(c.name for c in stopping)}" if repeated else message
         if said == STOPPED:
-            _say(f"  ✗ {name} stopped after {seconds:.1f} s")
+            say(f"  ✗ {name} stopped after {seconds:.1f} s")
         else:
-            _say(f"  ✗ {name} failed after {seconds:.1f} s\n      " + said.replace("\n", "\n      "))
+            say(f"  ✗ {name} failed after {seconds:.1f} s\n      " + said.replace("\n", "\n      "))
 
     def _name(self, step: str) -> str:
         assets = self.outcome.planned.get(step, [])
@@ -262,7 +261,3 @@ def _own_type(error: Any) -> tuple[type[HnbcError] | None, str]:
     if isinstance(kind, type) and issubclass(kind, HnbcError):
         return kind, said.strip()
     return None, ""
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)

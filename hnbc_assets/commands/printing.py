@@ -1,6 +1,7 @@
 """How times, tables and this command's own name look in the terminal.
 
-Belongs here: ages in words, plain tables, the path to call `hnbc` by. Does not: answers of the database (answers).
+Belongs here: ages in words, plain tables, lines beside an answer, the path to call `hnbc` by. Does not: answers of the
+database (answers).
 """
 
 from __future__ import annotations
@@ -40,6 +41,12 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: 
     for row in (header, *rows):
         cells = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
         click.echo("  ".join(cells).rstrip())
+
+
+def say(text: str) -> None:
+    """Print what is not an answer, on the standard error stream; nothing if it is empty."""
+    if text:
+        click.echo(text, err=True)
 
 
 def own_name() -> str:

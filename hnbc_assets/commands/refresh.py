@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hnbc_assets.commands.printing import say
+
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
@@ -75,16 +77,16 @@ def _refresh(
     with interruption.deferred():
         home = prepare()
     chosen_study = study()
-    _say(opening(home, chosen_study))
+    say(opening(home, chosen_study))
     if chosen_study.execution.executor == "multiprocess":
         share_cores(chosen_study.execution.max_concurrent)
     definitions()  # loaded before anything is begun
     with turn(home.lake), home.instance() as instance:
         interruption.begin()
         for source, release in accepted:
-            _say(verdicts.accept(home.lake, source, release))
+            say(verdicts.accept(home.lake, source, release))
         if promoted:
-            _say(verdicts.promote(home.lake, chosen_study, promoted))
+            say(verdicts.promote(home.lake, chosen_study, promoted))
         release_abandoned(instance)
         wait_for_runs(instance)
         interruption.advice = "What was finished is kept; the next refresh goes on from there."
@@ -95,7 +97,7 @@ def _refresh(
         return 128 + interruption.received
     _close(home, outcomes)
     without = lacking(home.lake, DATABASE_ASSET)
-    _say(published_without(without))
+    say(published_without(without))
     return 1 if without else exit_status(outcomes)
 
 
@@ -126,7 +128,7 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
             raise RuntimeError(
                 f"{', '.join(wave[:3])} stay behind however often they are made: {plan.reasons[wave[0]]}"
             )
-        _say(_why(plan, wave))
+        say(_why(plan, wave))
         outcome = execute(home, instance, REFRESH, as_keys(wave), None, verbose, interruption)
         outcomes.append(outcome)
         failed |= set(wave) - set(outcome.rows) - set(outcome.not_tried if outcome.failures else ())
@@ -153,7 +155,7 @@ def _alert(home: Home, instance: DagsterInstance, chosen_study: Study, outcomes:
             if failure is not None:
                 notify(chosen_study.alerts, failure)
         except AlertFailed as error:
-            _say(f"The failure could not be reported: {error}")
+            say(f"The failure could not be reported: {error}")
 
 
 def _close(home: Home, outcomes: list[RunOutcome]) -> None:
@@ -171,9 +173,9 @@ def _close(home: Home, outcomes: list[RunOutcome]) -> None:
     click.echo("\n" + " · ".join(words))
     if DATABASE_ASSET in made:
         click.echo("\n".join(_moved(home) or [published_headline(home)]))
-        _say(where(home))
+        say(where(home))
     elif failures:
-        _say("The published database stays as it was; hnbc status has the reasons.")
+        say("The published database stays as it was; hnbc status has the reasons.")
 
 
 def _moved(home: Home) -> list[str]:
@@ -193,8 +195,3 @@ def _moved(home: Home) -> list[str]:
         f"{row.n_scores_moved} scores moved, {row.n_flipped} groups flipped\nreport    {home.lake.root / row.path}"
         for row in mine.itertuples()
     ]
-
-
-def _say(text: str) -> None:
-    if text:
-        click.echo(text, err=True)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hnbc_assets.commands.printing import say
+
 if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
     from hnbc_assets.commands.interruption import Interruption
@@ -82,7 +84,7 @@ def _run(
     with interruption.deferred():
         home = prepare()
     chosen_study = study(executor)
-    _say(opening(home, chosen_study))
+    say(opening(home, chosen_study))
     if chosen_study.execution.executor == "multiprocess":
         share_cores(chosen_study.execution.max_concurrent)
     known = definitions(executor)
@@ -104,14 +106,14 @@ def _run(
             unfinished.finish(home.lake)
     if interruption.received:
         return 128 + interruption.received
-    _say(_summary(outcome))
+    say(_summary(outcome))
     without = lacking(home.lake, DATABASE_ASSET) if DATABASE_ASSET in outcome.rows else {}
     if DATABASE_ASSET in outcome.rows:
         click.echo("\n" + published_headline(home))
-        _say(published_without(without))
-        _say(where(home))
+        say(published_without(without))
+        say(where(home))
     elif keys is not None and not outcome.failures:
-        _say(f"The database was not published anew: hnbc run --select {DATABASE_ASSET} does it.")
+        say(f"The database was not published anew: hnbc run --select {DATABASE_ASSET} does it.")
     return 1 if without else exit_status([outcome])
 
 
@@ -147,7 +149,7 @@ def _left(home: Home, executor: str | None, everything: bool) -> list[Any] | Non
         nodes = graph(executor)
         left = unfinished.left(home.lake, examine(home.lake, nodes))
         if 0 < len(left) < len(nodes):
-            _say(
+            say(
                 f"This completes the run that was begun {age(begun)}: {len(nodes) - len(left)} of {len(nodes)} assets "
                 f"are made, {len(left)} are left. To make everything again: {own_name()} run --all\n"
             )
@@ -216,8 +218,3 @@ def where(home: Home) -> str:
         f'\nask it    {command} sql "SELECT * FROM signature"'
         f"\nwatch it  {command} ui, then http://127.0.0.1:3000"
     )
-
-
-def _say(text: str) -> None:
-    if text:
-        click.echo(text, err=True)

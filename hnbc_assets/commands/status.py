@@ -75,7 +75,7 @@ def status(verify: bool) -> None:
 
 def _verified(lake: Lake) -> bool:
     """Hash the archive, print what differs and what depends on it; whether all is as recorded."""
-    from hnbc_assets.defs.archive_check import verify
+    from hnbc_assets.defs.archive_check import manifests, verify
 
     found = verify(lake)
     total = f"{found.files:,} files, {found.bytes / 1e6:,.1f} MB"
@@ -86,7 +86,7 @@ def _verified(lake: Lake) -> bool:
     for path, users in found.lost.items():
         what = "changed" if (lake.raw / path).exists() else "gone"
         click.echo(f"  ✗ {path}: {what}; used by {', '.join(dict.fromkeys(users))}")
-    raw = sorted({user.split(" ")[0] for users in found.lost.values() for user in users if user.startswith("raw/")})
+    raw = [asset for asset, files in manifests(lake).items() if not found.lost.keys().isdisjoint(files.path)]
     if raw:
         options = " ".join(f"--select {asset}" for asset in raw)
         click.echo(f"  hnbc run {options} sets them aside and fetches again what the upstream still has")
