@@ -155,7 +155,12 @@ def expected_genes(archive: Archive, *, at_least: int) -> Check:
         from hnbc_assets.sources.gdc_evidence import n_features
 
         found, before = n_features(archive, manifest), _release_before(archive, manifest)
-        expected = n_features(archive, before)
+        try:
+            expected = n_features(archive, before)
+        except ArchiveDamaged as damage:
+            if set(damage.paths) & set(manifest.path):
+                raise
+            return Verdict(False, f"{found or 0:,}", "cannot be compared", str(damage))
         few = len(expression) < at_least
         told = [f"{found or 0:,} genes in every file, {len(expression):,} by symbol"]
         told += [f"fewer than the {at_least:,} of a genome: a reduced list"] if few else []

@@ -157,6 +157,16 @@ def test_a_gdc_cohort_with_fewer_genes_than_a_genome_is_told(tmp_path):
     assert judged(archive, manifest, 10_000, at_least=ingest_checks.GENES_OF_A_GENOME).passed
 
 
+def test_a_damaged_file_of_the_release_before_does_not_keep_the_cohort_from_being_read(tmp_path):
+    archive = Archive(tmp_path)
+    before = star(archive, "9.0", 30)
+    manifest = star(archive, "10.0", 40)
+    archive.place(before.iloc[1]).write_text("damaged")
+    found = judged(archive, manifest, 40)
+    assert (found.passed, found.value, found.threshold) == (False, "40", "cannot be compared")
+    assert "gdc/9.0/TCGA-X/star/f1.tsv" in found.description
+
+
 def test_the_release_before_is_the_one_fetched_last_whatever_its_name(tmp_path):
     """As text, '9.0' comes after '10.0'."""
     archive = Archive(tmp_path)
