@@ -37,7 +37,7 @@ Exit status:
   0  nothing of the following
   1  an asset or a blocking check failed, the database lacks a stage,
      or archived files are damaged
-  2  the command or the study is wrong, or another command makes assets now
+  2  the command or the study is wrong, or another command is making assets
   3  an upstream was not reached, or does not give what is needed;
      hnbc doctor: something would fail
   4  a gate holds a release

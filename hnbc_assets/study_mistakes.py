@@ -227,7 +227,7 @@ def _needed(wanted: Wanted) -> str:
     options = [option for option in _options(wanted.kind) if option is not type(None)]
     optional = " (or null)" if any(option is type(None) for option in _options(wanted.kind)) else ""
     if len(tags := _choices(wanted.kind)) > 1 and len(list(_models(wanted.kind))) > 1:
-        return f"settings, of which kind is one of {_listed(tags)}"
+        return f"settings with a kind, one of {_listed(tags)}"
     return (_of_type(options[0], wanted.field) if options else "a value") + optional
 
 

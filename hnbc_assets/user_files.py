@@ -121,7 +121,7 @@ def decode(content: bytes, name: str, *, error: type[Exception] = StudyError) ->
     text = _decoded(content, name, error).removeprefix("\ufeff")
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        kind = "UTF-16" if content.count(0) > len(content) / 4 else "damaged, or no text"
+        kind = "UTF-16" if content.count(0) > len(content) / 4 else "damaged, or not text"
         raise error(f"{name}, line {line}: a zero byte: the file is {kind}. Save it as text in UTF-8.")
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
@@ -138,7 +138,7 @@ def _decoded(content: bytes, name: str, error: type[Exception]) -> str:
         seen = content[reason.start : reason.start + 1]
         guess = "Windows-1252 (cp1252)" if b"\x80" <= seen < b"\xa0" else "Latin-1 (ISO 8859-1)"
         raise error(
-            f"{name}, line {line}: after {before.decode('utf-8', errors='replace')!r} stands the byte 0x{seen.hex()}, "
+            f"{name}, line {line}: after {before.decode('utf-8', errors='replace')!r} comes the byte 0x{seen.hex()}, "
             f"which is not UTF-8; in {guess} it is {seen.decode('cp1252', errors='replace')!r}. Save the file as UTF-8."
         ) from reason
 

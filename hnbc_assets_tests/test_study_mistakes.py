@@ -63,7 +63,7 @@ MISTAKES = {
     "no title": ("title: Our study\n", "", "title", "Write text"),
     "no kind": ("kind: gdc, ", "", "cohorts.trains.source.kind", "one of geo, gdc, cbioportal, table"),
     "no source": ("    source: {kind: gdc, project: TCGA-BRCA, value: tpm}\n", "", "cohorts.trains.source",
-                  "of which kind is one of geo, gdc"),
+                  "with a kind, one of geo, gdc"),
     "no project": ("project: TCGA-BRCA, ", "", "cohorts.trains.source.project", "such as TCGA-BRCA"),
     "no endpoint": ("    endpoint: os\n", "", "cohorts.ours", "Write endpoint: os"),
     "no gene list": ("anoikis_genes:\n  - name: GO\n    gmt: {file: go.gmt}\n    sets: [GOBP_ANOIKIS]\n",
@@ -195,7 +195,7 @@ def test_the_study_without_the_mistakes_is_valid(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (BEFORE.replace("Our", "Für").encode("latin-1"), "line 2: after 'title: F' stands the byte 0xfc"),
+        (BEFORE.replace("Our", "Für").encode("latin-1"), "line 2: after 'title: F' comes the byte 0xfc"),
         (BEFORE.encode("utf-16"), "is UTF-16"),
         (BEFORE.encode("utf-16-le"), "UTF-16"),
         (b"PK\x03\x04" + bytes(90), "a workbook"),

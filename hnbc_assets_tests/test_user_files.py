@@ -100,5 +100,5 @@ def test_no_more_is_read_than_a_file_may_have_packed_or_not(folder):
 
 def test_a_gene_list_in_latin_1_is_named_as_such(folder):
     (folder / "latin.gmt").write_bytes("SÉT\tna\tTP53\n".encode("latin-1"))
-    with pytest.raises(StudyError, match=r"latin\.gmt, line 1: after 'S' stands the byte 0xc9.*Latin-1"):
+    with pytest.raises(StudyError, match=r"latin\.gmt, line 1: after 'S' comes the byte 0xc9.*Latin-1"):
         gene_sets.release(None, ["file:latin.gmt"], folder=folder)

@@ -48,7 +48,7 @@ class FailedCheck:
 
 @dataclass
 class RunOutcome:
-    """What a run has done so far, or did."""
+    """What a run has done so far."""
 
     run_id: str | None = None
     planned: dict[str, list[str]] = field(default_factory=dict)  # step -> assets

@@ -48,7 +48,7 @@ def refresh(dry_run: bool, accepted: tuple[tuple[str, str], ...], promoted: str 
     Nothing new: nothing is fetched and nothing made. What a stopped refresh has finished is kept, and the next one goes
     on from there. A release that changes more than the study allows is held up: what is published stays.
 
-    Only one command at a time makes assets of a lake: a second one names the first and ends with status 2. The command
+    Only one command at a time makes assets in a lake: a second one names the first and ends with status 2. The command
     waits for a run that the UI or its daemon has started.
     """
     from hnbc_assets.commands import foresight
@@ -115,7 +115,7 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
     while not interruption.received:
         plan = examine(home.lake, nodes)
         if not plan.reasons:
-            unfinished.finish(home.lake)  # a stopped run is completed by this
+            unfinished.finish(home.lake)  # this completes a stopped run
         elif len(plan.reasons) == len(nodes):
             unfinished.begin(home.lake, command_line())
         failed = {asset for asset in failed if not plan.mended(asset)}

@@ -60,7 +60,7 @@ def run(selections: tuple[str, ...], executor: str | None, everything: bool, ver
     is kept, and the next run completes it: it makes what is left, and what has changed since, and says so. --all makes
     everything again. After a complete run, the next one makes everything.
 
-    Only one command at a time makes assets of a lake: a second one names the first and ends with status 2. The command
+    Only one command at a time makes assets in a lake: a second one names the first and ends with status 2. The command
     waits for a run that the UI or its daemon has started.
     """
     from hnbc_assets.commands.interruption import until_stopped

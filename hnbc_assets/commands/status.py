@@ -189,14 +189,14 @@ def _say_database(lake: Lake, assets: dict[str, Asset]) -> None:
 
 
 def _say_run(lake: Lake) -> None:
-    """The command that makes assets now, or the run that was stopped and can be completed."""
+    """The command that is making assets, or the run that was stopped and can be completed."""
     from hnbc_assets.commands.turn import described
     from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.atomic import holder
 
     other, begun = holder(lake.refresh_lock), unfinished.begun_at(lake)
     if other is not None:
-        click.echo(f"now       {described(other)} makes assets")
+        click.echo(f"now       {described(other)} is making assets")
     elif begun is not None:
         click.echo(
             f"          A run of everything that was begun {age(begun)} has not been completed: hnbc run completes it"

@@ -37,7 +37,7 @@ def turn(lake: Lake) -> Iterator[None]:
     Raises
     ------
     CommandError
-        If another command makes assets of this lake now.
+        If another command is making assets in this lake.
     """
     from hnbc_assets.lake.atomic import holder, locked
 
@@ -62,7 +62,7 @@ def described(other: Holder) -> str:
 
 def _taken(other: Holder | None, lake: Lake) -> str:
     who = "Another command" if other is None else described(other)
-    return f"{who} makes assets of {lake.root} now, and two at once would make the same. Try again when it has ended."
+    return f"{who} is making assets in {lake.root}, and two at once would make the same. Try again when it has ended."
 
 
 def wait_for_runs(instance: DagsterInstance) -> None:
@@ -81,7 +81,7 @@ def wait_for_runs(instance: DagsterInstance) -> None:
         run = found[0].dagster_run
         if run.run_id != named:
             started = f"{found[0].create_timestamp.astimezone():%H:%M}, {age(found[0].create_timestamp)}"
-            click.echo(f"{_name(run)} is under way since {started}: waiting until it has ended …", err=True)
+            click.echo(f"{_name(run)} has been running since {started}: waiting until it has ended …", err=True)
             named = run.run_id
         if time.monotonic() > deadline:
             raise CommandError(f"{_name(run)} has not ended in an hour. End it in the UI, then try again.")

@@ -162,7 +162,7 @@ def test_a_second_refresh_at_once_is_refused_by_name(hnbc, standin, published):
         other.join(300)
     assert ended.status == 2
     assert f"another command (process {other.pid}, since " in ended.err
-    assert f"makes assets of {published.root} now" in ended.err
+    assert f"is making assets in {published.root}, " in ended.err
     assert hnbc("refresh").status == 0
 
 

@@ -261,7 +261,7 @@ def test_a_second_command_at_once_names_the_first_and_since_when_it_runs_and_cha
     ended = hnbc(command)
     assert ended.status == 2
     assert f"hnbc run --select '*' (process {first.pid}, since " in ended.err
-    assert f", just now) makes assets of {own_lake.root} now" in ended.err
+    assert f", just now) is making assets in {own_lake.root}, " in ended.err
     assert "Try again when it has ended." in ended.err
     assert sorted(path.stat().st_mtime_ns for path in own_lake.tables.rglob("*")) == before
     assert f"hnbc run --select '*' (process {first.pid}, since " in hnbc("status").out
@@ -288,7 +288,7 @@ def test_a_run_of_the_ui_is_waited_for_by_name(hnbc, standin, own_lake, monkeypa
         monkeypatch.setattr(turn.time, "sleep", meanwhile)
         ended = hnbc("run")
     assert (ended.status, made(ended.err)) == (0, ALL)
-    assert f"run {other.run_id[:8]} of the UI is under way since " in ended.err
+    assert f"run {other.run_id[:8]} of the UI has been running since " in ended.err
     assert "just now: waiting until it has ended …" in ended.err
 
 
