@@ -11,13 +11,9 @@ from hnbc_assets.science.cohorts import clinical_words as words
 from hnbc_assets.science.cohorts.clinical import COLUMNS, harmonise_clinical
 from hnbc_assets.science.cohorts.description import describe_cohort
 from hnbc_assets.science.cohorts.inclusion import decide_inclusion, require_role
+from hnbc_assets_tests.cohorts.clinical_records import records
 
-
-def frame(rows, **columns):
-    return pd.DataFrame(columns, index=pd.Index(rows, name="patient_id"), dtype=object)
-
-
-GDC = frame(
+GDC = records(
     ["TCGA-A1-A001", "TCGA-B2-A002", "TCGA-C3-A003", "TCGA-D4-A004"],
     vital_status=["Dead", "Alive", "Not Reported", None],
     days_to_death=[900, None, None, None],
@@ -33,7 +29,7 @@ GDC = frame(
     biotab_her2_fish_status=[None, None, "Negative", None],
     treatments=["Radiation Therapy, NOS; Paclitaxel", "Tamoxifen", None, None],
 )
-GEO = frame(
+GEO = records(
     ["GSM1", "GSM2", "GSM3"],
     age_years=["46.0", "NA", "51"],
     er_status_ihc=["P", "N", "I"],
@@ -97,7 +93,7 @@ def test_geo_characteristics_fill_the_columns_of_patients():
 
 
 def test_unusual_column_names_are_named_by_the_study():
-    table = frame(["p1", "p2"], Years=["50", "60"], months=["12", "24"], died=["yes", "no"], HER2=["neg", "pos"])
+    table = records(["p1", "p2"], Years=["50", "60"], months=["12", "24"], died=["yes", "no"], HER2=["neg", "pos"])
     columns = {"age_years": "Years", "os_months": "months", "os_event": "died"}
     patients = harmonise_clinical("table", table, columns=columns).patients
     assert patients["os_days"].tolist() == [365.25, 730.5]
@@ -110,7 +106,7 @@ def test_unusual_column_names_are_named_by_the_study():
 
 
 def test_what_patients_died_of_is_metabrics_disease_specific_survival():
-    clinical = frame(
+    clinical = records(
         ["MB-1", "MB-2", "MB-3"],
         OS_MONTHS=["12", "24", "36"],
         OS_STATUS=["DECEASED", "DECEASED", "LIVING"],

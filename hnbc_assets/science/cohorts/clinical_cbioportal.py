@@ -13,7 +13,7 @@ from __future__ import annotations
 import pandas as pd
 
 from hnbc_assets.science.cohorts import clinical_words as words
-from hnbc_assets.science.cohorts.clinical_words import Recorded, Time, column, text
+from hnbc_assets.science.cohorts.clinical_words import Recorded, Time, column, first_column, text
 from hnbc_assets.science.cohorts.endpoints import in_days
 from hnbc_assets.science.cohorts.vocabulary import Vocabulary
 
@@ -38,12 +38,12 @@ ENDPOINTS = {"os": "OS", "dss": "DSS", "pfi": "PFS"}
 def record(clinical: pd.DataFrame, vocabulary: Vocabulary) -> Recorded:
     """Slots of a study's merged clinical frame (index patient_id, the portal's columns)."""
     recorded = Recorded(clinical.index)
-    recorded.slots = {slot: _first(clinical, names) for slot, names in COLUMNS.items()}
+    recorded.slots = {slot: first_column(clinical, *names) for slot, names in COLUMNS.items()}
     recorded.slots["chemotherapy"] = recorded.slots["chemotherapy"].map(words.yes_no)
     barcode = clinical.index.to_series().str.extract(r"^TCGA-(\w{2})-\w{4}", expand=False)
     recorded.slots["site"] = recorded.slots["site"].where(recorded.slots["site"].notna(), barcode)
     if any(name in clinical for names in TESTS for name in names):
-        recorded.her2_tests = tuple(_first(clinical, names) for names in TESTS)  # type: ignore[assignment]
+        recorded.her2_tests = tuple(first_column(clinical, *names) for names in TESTS)  # type: ignore[assignment]
     else:
         recorded.her2_reported = column(clinical, "HER2_STATUS")
     for endpoint, name in ENDPOINTS.items():
@@ -75,11 +75,3 @@ def _alive(vital: str | None) -> str | None:
     if said in ("living", "alive"):
         return "alive"
     return "dead" if said.startswith(("dead", "deceased", "died")) else None
-
-
-def _first(clinical: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
-    """The first of several columns that has a value, patient by patient; named after those that exist."""
-    found = column(clinical, names[0]).map(text)
-    for name in names[1:]:
-        found = found.where(found.notna(), column(clinical, name).map(text))
-    return found.rename(", ".join(name for name in names if name in clinical) or names[0])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hnbc_assets.science.cohorts.clinical_words import Recorded, column, text
+from hnbc_assets.science.cohorts.clinical_words import Recorded, column, first_column, text
 from hnbc_assets.science.cohorts.vocabulary import Vocabulary
 
 CHEMOTHERAPY = (
@@ -37,7 +37,7 @@ def record(clinical: pd.DataFrame, vocabulary: Vocabulary) -> Recorded:
     recorded.slots = {
         "age_years": column(clinical, "age_at_index"),
         "sex": column(clinical, "sex"),
-        "menopause": _first(clinical, "biotab_menopause_status", "menopause_status"),
+        "menopause": first_column(clinical, "biotab_menopause_status", "menopause_status"),
         "stage": column(clinical, "ajcc_pathologic_stage"),
         "t_stage": column(clinical, "ajcc_pathologic_t"),
         "n_stage": column(clinical, "ajcc_pathologic_n"),
@@ -87,14 +87,6 @@ def _chemotherapy(treatments: object) -> str | None:
     """yes where chemotherapy or a cytotoxic agent is listed; a list without one does not say no."""
     said = (text(treatments) or "").lower()
     return "yes" if any(word in said for word in CHEMOTHERAPY) else None
-
-
-def _first(clinical: pd.DataFrame, *names: str) -> pd.Series:
-    """The first of several columns that says something, patient by patient."""
-    found = column(clinical, names[0]).map(text)
-    for name in names[1:]:
-        found = found.where(found.notna(), column(clinical, name).map(text))
-    return found.rename(", ".join(name for name in names if name in clinical) or names[0])
 
 
 def _number(clinical: pd.DataFrame, name: str) -> pd.Series:

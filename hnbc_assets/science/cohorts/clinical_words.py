@@ -65,6 +65,14 @@ def column(frame: pd.DataFrame, name: str) -> pd.Series:
     return frame[name] if name in frame else pd.Series(None, index=frame.index, dtype=object, name=name)
 
 
+def first_column(frame: pd.DataFrame, *names: str) -> pd.Series:
+    """The first of several columns that has a value, patient by patient; named after those that exist."""
+    found = column(frame, names[0]).map(text)
+    for name in names[1:]:
+        found = found.where(found.notna(), column(frame, name).map(text))
+    return found.rename(", ".join(name for name in names if name in frame) or names[0])
+
+
 def text(value: object) -> str | None:
     """A value as stripped text; missing, empty and the ways to say not available are None."""
     if value is None or value is pd.NA or value != value:
