@@ -119,16 +119,17 @@ def fit(
     grid = np.sort(RELATIVE_PENALTIES if relative_penalties is None else np.asarray(relative_penalties, float))[::-1]
     threads = max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
     # Threads help over drugs, not inside one.
+    known, response = screened[:, usable], np.where(screened, y, 0.0)[:, usable]
     with threadpool_limits(1, user_api="blas"):
         kernel = product(x, x.T)
         penalties = grid * max(np.trace(kernel) / len(kernel), np.finfo(float).tiny)
-        solution = _solve(kernel, np.where(screened, y, 0.0)[:, usable], screened[:, usable], penalties, threads)
-        _polish(kernel, np.where(screened, y, 0.0)[:, usable], screened[:, usable], solution)
+        solution = _solve(kernel, response, known, penalties, threads)
+        _polish(kernel, response, known, solution)
         weights = product(x.T, solution.alpha)
 
     drugs = ln_ic50.columns
     table = pd.DataFrame({"drug_id": drugs, "n_lines": screened.sum(axis=0), "n_genes": x.shape[1]})
-    fitted = _quality(y[:, usable], screened[:, usable], solution)
+    fitted = _quality(y[:, usable], known, solution)
     for column, values in fitted.items():
         table.loc[usable, column] = values
     table.loc[usable, "penalty_at_edge"] = np.isin(solution.penalty, penalties[[0, -1]])
