@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -49,12 +50,45 @@ def axes(figure: Figure, left: float, bottom: float, right: float, top: float = 
     return ax
 
 
+@dataclass(frozen=True)
+class Panel:
+    """Size of a panel and the room around its axes, inches."""
+
+    width: float
+    height: float
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+
+def panels(n: int, panel: Panel, head: float, footnotes: Sequence[str]) -> tuple[Figure, list[Axes]]:
+    """A figure with n panels in at most two columns, `head` inches above them and the footnotes below."""
+    n_columns = min(n, 2)
+    n_rows = -(-n // n_columns)
+    below = _foot(footnotes, panel.width * n_columns)
+    figure = sheet(panel.width * n_columns, head + panel.height * n_rows + below)
+    made = []
+    for i in range(n):
+        row, column = divmod(i, n_columns)
+        made.append(
+            axes(
+                figure,
+                left=column * panel.width + panel.left,
+                bottom=(n_rows - 1 - row) * panel.height + panel.bottom + below,
+                right=(n_columns - 1 - column) * panel.width + panel.right,
+                top=head + row * panel.height + panel.top,
+            )
+        )
+    return figure, made
+
+
 def finish(figure: Figure, title: str, caption: str, watermark: str | None, footnotes: Sequence[str] = ()) -> bytes:
-    """Write heading, watermark and footnotes (`foot` gives their height), and render to PNG."""
+    """Write heading, watermark and footnotes, and render to PNG."""
     width, height = figure.get_size_inches()
     figure.text(0.2 / width, 1 - 0.16 / height, title, va="top", fontsize=13, fontweight="bold", color=INK)
     figure.text(0.2 / width, 1 - 0.44 / height, caption, va="top", fontsize=9.5, color="#555555")
-    for i, line in enumerate(reversed(footnotes)):
+    for i, line in enumerate(reversed(_lines(footnotes, width))):
         figure.text(0.2 / width, (0.1 + FOOT_LINE * i) / height, line, va="bottom", fontsize=9, color="#555555")
     if watermark:
         size = min(110 * width / 8, 110 * height / 5.5)
@@ -68,9 +102,13 @@ def finish(figure: Figure, title: str, caption: str, watermark: str | None, foot
     return target.getvalue()
 
 
-def foot(footnotes: Sequence[str]) -> float:
-    """Height of the footnotes of a figure, inches."""
-    return FOOT_LINE * len(footnotes) + 0.1 if footnotes else 0.0
+def _foot(footnotes: Sequence[str], width: float) -> float:
+    """Height of the footnotes of a figure of this width, inches."""
+    return FOOT_LINE * len(_lines(footnotes, width)) + 0.1 if footnotes else 0.0
+
+
+def _lines(footnotes: Sequence[str], width: float) -> list[str]:
+    return [line for note in footnotes for line in wrapped(note, width)]
 
 
 def wrapped(text: str, width: float) -> list[str]:
@@ -84,12 +122,11 @@ def empty(
     title: str, why: str, caption: str = "", watermark: str | None = None, footnotes: Sequence[str] = ()
 ) -> bytes:
     """A figure that says why there is nothing to draw."""
-    lines = [line for note in footnotes for line in wrapped(note, 8)]
-    height = 3 + foot(lines)
-    figure = sheet(8, height)
+    below = _foot(footnotes, 8)
+    figure = sheet(8, 3 + below)
     place = {"ha": "center", "va": "center", "fontsize": 12, "color": "#555555"}
-    figure.text(0.5, (1.26 + foot(lines)) / height, _wrapped(why), **place)
-    return finish(figure, title, caption, watermark, lines)
+    figure.text(0.5, (1.26 + below) / (3 + below), _wrapped(why), **place)
+    return finish(figure, title, caption, watermark, footnotes)
 
 
 def as_markdown(png: bytes, alt: str = "figure") -> str:

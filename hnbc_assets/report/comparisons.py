@@ -10,23 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.report.canvas import (
-    FAINT,
-    GROUP_COLOURS,
-    INK,
-    axes,
-    caption,
-    empty,
-    finish,
-    foot,
-    known,
-    of_cohort,
-    only,
-    sheet,
-    shortened,
-    signed,
-    wrapped,
-)
+from hnbc_assets.report import canvas
+from hnbc_assets.report.canvas import FAINT, GROUP_COLOURS, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,23 +41,23 @@ def immune_boxplots(
     training : the cohort that the score was fitted to; its risk groups are apparent
     """
     title = "Cell populations by risk group"
-    cohort = cohort_id or only(infiltration, "cohort_id")
+    cohort = cohort_id or canvas.only(infiltration, "cohort_id")
     footnotes = _footnotes(cohort, training, groups, associations, "immune_associations")
-    values, associations, groups = (of_cohort(frame, cohort) for frame in (infiltration, associations, groups))
+    values, associations, groups = (canvas.of_cohort(frame, cohort) for frame in (infiltration, associations, groups))
     if values.empty:
         why = "No method could be used on this cohort's expression scale and genes (see immune_method_use)."
-        return empty(title, why, caption(cohort), watermark, footnotes)
+        return canvas.empty(title, why, canvas.caption(cohort), watermark, footnotes)
     group = _groups(groups)
     if group.nunique() < 2:
-        return empty(title, NO_GROUPS, caption(cohort), watermark, footnotes)
-    panels = {}
+        return canvas.empty(title, NO_GROUPS, canvas.caption(cohort), watermark, footnotes)
+    methods = {}
     for method, of_method in values.groupby("method", sort=True):
         wide = of_method.pivot(index="cell_type", columns="patient_id", values="score")
         tests = associations[associations["method"] == method].set_index("cell_type")
-        panels[METHOD_NAMES.get(str(method), str(method))] = (wide, tests)
+        methods[METHOD_NAMES.get(str(method), str(method))] = (wide, tests)
     relative = bool(values["relative_only"].all()) if "relative_only" in values else False
     note = "relative within this cohort only" if relative else ""
-    return _panels(title, cohort, panels, group, "score, standardised", note, watermark, footnotes)
+    return _panels(title, cohort, methods, group, "score, standardised", note, watermark, footnotes)
 
 
 def drug_boxplots(
@@ -95,19 +80,21 @@ def drug_boxplots(
     training : the cohort that the score was fitted to; its risk groups are apparent
     """
     title = "Predicted drug sensitivity by risk group"
-    cohort = cohort_id or only(sensitivity, "cohort_id")
+    cohort = cohort_id or canvas.only(sensitivity, "cohort_id")
     footnotes = _footnotes(cohort, training, groups, associations, "drug_associations")
-    values, associations, groups = (of_cohort(frame, cohort) for frame in (sensitivity, associations, groups))
+    values, associations, groups = (canvas.of_cohort(frame, cohort) for frame in (sensitivity, associations, groups))
     if values.empty:
-        return empty(title, "No drug could be predicted in this cohort.", caption(cohort), watermark, footnotes)
+        return canvas.empty(
+            title, "No drug could be predicted in this cohort.", canvas.caption(cohort), watermark, footnotes
+        )
     group = _groups(groups)
     if group.nunique() < 2:
-        return empty(title, NO_GROUPS, caption(cohort), watermark, footnotes)
+        return canvas.empty(title, NO_GROUPS, canvas.caption(cohort), watermark, footnotes)
     n_predicted = values["drug_id"].nunique()
     values = values[values["drug_id"].isin(associations["drug_id"])]
     if values.empty:
         why = "No drug was compared: no model predicts left-out cell lines well enough (see drug_models)."
-        return empty(title, why, caption(cohort), watermark, footnotes)
+        return canvas.empty(title, why, canvas.caption(cohort), watermark, footnotes)
     name = values.drop_duplicates("drug_id").set_index("drug_id")["drug_name"].astype(str)
     repeated = name.duplicated(keep=False)
     name[repeated] = name[repeated] + " [" + name.index[repeated].astype(str) + "]"
@@ -127,7 +114,7 @@ def _groups(groups: pd.DataFrame) -> pd.Series:
 def _panels(
     title: str,
     cohort: str | None,
-    panels: dict[str, tuple[pd.DataFrame, pd.DataFrame]],
+    methods: dict[str, tuple[pd.DataFrame, pd.DataFrame]],
     group: pd.Series,
     unit: str,
     note: str,
@@ -135,28 +122,18 @@ def _panels(
     footnotes: list[str],
 ) -> bytes:
     """Panels side by side; features in the order of their p, the least on top."""
-    orders = {name: _order(wide, tests) for name, (wide, tests) in panels.items()}
+    orders = {name: _order(wide, tests) for name, (wide, tests) in methods.items()}
     rows = max(len(order) for order in orders.values())
-    n_columns = min(len(panels), 2)
-    width, height = (8.9, 1.75 + 0.34 * rows) if n_columns == 1 else (7.3, 1.75 + 0.34 * rows)
-    n_lines = -(-len(panels) // n_columns)
-    lines = [line for note in footnotes for line in wrapped(note, width * n_columns)]
-    figure = sheet(width * n_columns, 0.75 + height * n_lines + foot(lines))
-    for i, (name, (wide, tests)) in enumerate(panels.items()):
-        line, column = divmod(i, n_columns)
-        ax = axes(
-            figure,
-            left=column * width + 2.3,
-            bottom=(n_lines - 1 - line) * height + 0.65 + foot(lines),
-            right=(n_columns - 1 - column) * width + 2.5,
-            top=0.75 + line * height + 0.9,
-        )
+    width = 8.9 if len(methods) == 1 else 7.3
+    panel = canvas.Panel(width, 1.75 + 0.34 * rows, left=2.3, bottom=0.65, right=2.5, top=0.9)
+    figure, made = canvas.panels(len(methods), panel, 0.75, footnotes)
+    for ax, (name, (wide, tests)) in zip(made, methods.items(), strict=True):
         _paired_boxes(ax, wide, tests, orders[name], group, rows)
         ax.set_xlabel(unit)
         ax.set_title(name, fontsize=11, loc="left", pad=24, color=INK, fontweight="bold")
     from matplotlib.patches import Patch
 
-    patients = group.index.intersection(next(iter(panels.values()))[0].columns)
+    patients = group.index.intersection(next(iter(methods.values()))[0].columns)
     sizes = group[patients].value_counts()
     handles = [
         Patch(facecolor=GROUP_COLOURS[g], alpha=0.75, label=f"{g} risk ({sizes.get(g, 0):,})") for g in ("high", "low")
@@ -172,11 +149,11 @@ def _panels(
     )
     left_out = [
         f"{len(orders[n])} of {len(w)} with the least p, least on top"
-        for n, (w, _) in panels.items()
+        for n, (w, _) in methods.items()
         if len(orders[n]) < len(w)
     ]
-    notes = [caption(cohort, n_patients=len(patients)), *dict.fromkeys(left_out), note, "bold: FDR < 0.05"]
-    return finish(figure, title, " · ".join(part for part in notes if part), watermark, lines)
+    notes = [canvas.caption(cohort, n_patients=len(patients)), *dict.fromkeys(left_out), note, "bold: FDR < 0.05"]
+    return canvas.finish(figure, title, " · ".join(part for part in notes if part), watermark, footnotes)
 
 
 def _footnotes(
@@ -230,7 +207,7 @@ def _paired_boxes(
             flierprops={"marker": ".", "markersize": 2, "markerfacecolor": colour, "markeredgewidth": 0, "alpha": 0.5},
         )
     ax.axvline(0, color=FAINT, linewidth=0.7, zorder=0)
-    ax.set_yticks(places, [shortened(feature) for feature in order])
+    ax.set_yticks(places, [canvas.shortened(feature) for feature in order])
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(-0.6, rows - 0.4)
     ax.set_xlim(-3.4, 3.4)
@@ -245,7 +222,7 @@ def _write_tests(ax: Axes, tests: pd.DataFrame, places: np.ndarray, rows: int) -
         where = 1 + offset / width
         ax.text(where, rows - 0.25, label, transform=ax.get_yaxis_transform(), fontsize=8.5, color="#555555")
     for place, (_, row) in zip(places, tests.iterrows(), strict=True):
-        values = [signed(row["effect"], 2), _fdr(row["fdr"])]
+        values = [canvas.signed(row["effect"], 2), _fdr(row["fdr"])]
         weights = ["normal", _weight(row["fdr"])]
         if adjusted:
             is_reversed = _is_reversed(row)
@@ -266,12 +243,17 @@ def _write_tests(ax: Axes, tests: pd.DataFrame, places: np.ndarray, rows: int) -
 def _is_reversed(row: pd.Series) -> bool:
     """Whether adjustment makes a difference of the other direction."""
     adjusted = row.get("adjusted_effect")
-    return known(adjusted) and known(row["effect"]) and row["effect"] * adjusted < 0 and row["adjusted_fdr"] < 0.05
+    return (
+        canvas.known(adjusted)
+        and canvas.known(row["effect"])
+        and row["effect"] * adjusted < 0
+        and row["adjusted_fdr"] < 0.05
+    )
 
 
 def _fdr(value: float) -> str:
-    return "–" if not known(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
+    return "–" if not canvas.known(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _weight(value: float) -> str:
-    return "bold" if known(value) and value < 0.05 else "normal"
+    return "bold" if canvas.known(value) and value < 0.05 else "normal"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.report.canvas import FAINT, HIGH, INK, LOW, axes, caption, empty, finish, sheet
+from hnbc_assets.report import canvas
+from hnbc_assets.report.canvas import FAINT, HIGH, INK, LOW
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,14 +47,14 @@ def volcano(
     title = f"Residual disease against complete response ({contrast.replace('_', '-').replace('er-', 'ER-')} contrast)"
     genes = resistance[(resistance["contrast"] == contrast) & resistance["p_value"].notna()]
     cohort = cohort_id or (str(genes["cohort_id"].iloc[0]) if len(genes) and "cohort_id" in genes else None)
-    whose = caption(cohort, n_patients=n_patients)
+    whose = canvas.caption(cohort, n_patients=n_patients)
     if genes.empty:
-        return empty(title, f"No gene was tested in the {contrast} contrast.", whose, watermark)
+        return canvas.empty(title, f"No gene was tested in the {contrast} contrast.", whose, watermark)
 
     effect, height = genes["effect"].to_numpy(float), -np.log10(genes["p_value"].clip(lower=1e-300)).to_numpy()
     called = (genes["fdr"] < fdr).to_numpy()
-    figure = sheet(9, 6.2)
-    ax = axes(figure, left=0.75, bottom=0.85, right=0.3, top=0.95)
+    figure = canvas.sheet(9, 6.2)
+    ax = canvas.axes(figure, left=0.75, bottom=0.85, right=0.3, top=0.95)
     for mask, colour, label in (
         (~called, "#C9C9C9", f"not significant ({(~called).sum():,})"),
         (called & (effect > 0), HIGH, f"higher in residual disease ({(called & (effect > 0)).sum():,})"),
@@ -80,7 +81,7 @@ def volcano(
             f"{n_candidates} candidate ARGs circled"
             + (f", the {n_labelled} with the least p labelled" if n_labelled < n_candidates else "")
         )
-    return finish(figure, title, " · ".join(note for note in notes if note), watermark, [" · ".join(footnote)])
+    return canvas.finish(figure, title, " · ".join(note for note in notes if note), watermark, [" · ".join(footnote)])
 
 
 def _label_candidates(ax: Axes, genes: pd.DataFrame, candidates: pd.DataFrame | None) -> tuple[int, int]:

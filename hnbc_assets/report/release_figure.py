@@ -12,22 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.report.canvas import (
-    FAINT,
-    HIGH,
-    INK,
-    LOW,
-    axes,
-    caption,
-    empty,
-    finish,
-    foot,
-    of_cohort,
-    sheet,
-    shortened,
-    standing,
-    wrapped,
-)
+from hnbc_assets.report import canvas
+from hnbc_assets.report.canvas import FAINT, HIGH, INK, LOW
 from hnbc_assets.report.release_wording import flags
 
 if TYPE_CHECKING:
@@ -65,40 +51,31 @@ def scores_before_after(
     cohort_id : draw this cohort alone
     cutoff : where the groups are cut, before and after, or the one value of both; drawn as dashed lines
     """
-    risk_changes = of_cohort(risk_changes, cohort_id)
+    risk_changes = canvas.of_cohort(risk_changes, cohort_id)
     drawn = risk_changes[risk_changes["old_score"].notna() | risk_changes["new_score"].notna()]
     counts = drawn["cohort_id"].value_counts(sort=False)
     shown = set(counts.sort_values(ascending=False, kind="stable").index[:MOST_PANELS])
-    panels = [name for name in drawn["cohort_id"].unique() if name in shown]
+    with_panel = [name for name in drawn["cohort_id"].unique() if name in shown]
     others = dict.fromkeys([*cohorts, *risk_changes["cohort_id"], *_measured(performance)]) if cohort_id is None else ()
     footnotes = _not_drawn([name for name in others if name not in shown], performance, set(counts.index))
-    if not panels:
-        return empty(TITLE, "No patient's score or risk group changed.", caption(cohort_id), watermark, footnotes)
-    n_columns = min(len(panels), 2)
-    n_rows = -(-len(panels) // n_columns)
-    width, height = (6.6, 6.6) if n_columns == 1 else (5.2, 5.9)
-    rows = {name: None if performance is None else of_cohort(performance, str(name)) for name in panels}
-    stands = {name: wrapped(standing(own), width - 0.8) for name, own in rows.items()}
+    if not with_panel:
+        return canvas.empty(
+            TITLE, "No patient's score or risk group changed.", canvas.caption(cohort_id), watermark, footnotes
+        )
+    width, height = (6.6, 6.6) if len(with_panel) == 1 else (5.2, 5.9)
+    rows = {name: None if performance is None else canvas.of_cohort(performance, str(name)) for name in with_panel}
+    stands = {name: canvas.wrapped(canvas.standing(own), width - 0.8) for name, own in rows.items()}
     above = STANDING_LINE * max(map(len, stands.values()))
-    height += above
     if drawn[["old_score", "new_score"]].isna().any(axis=None):
         footnotes = ["marks on an axis: patients with a score on one side alone", *footnotes]
-    lines = [line for note in footnotes for line in wrapped(note, width * n_columns)]
-    figure = sheet(width * n_columns, 0.75 + height * n_rows + foot(lines))
-    for i, name in enumerate(panels):
-        row, column = divmod(i, n_columns)
-        ax = axes(
-            figure,
-            left=column * width + 0.85,
-            bottom=(n_rows - 1 - row) * height + LEGEND + 0.55 + foot(lines),
-            right=(n_columns - 1 - column) * width + 0.35,
-            top=0.75 + row * height + 0.45 + above,
-        )
+    panel = canvas.Panel(width, height + above, left=0.85, bottom=LEGEND + 0.55, right=0.35, top=0.45 + above)
+    figure, made = canvas.panels(len(with_panel), panel, 0.75, footnotes)
+    for ax, name in zip(made, with_panel, strict=True):
         _panel(ax, drawn[drawn["cohort_id"] == name], str(name), stands[name], cutoff)
     said = "only patients whose score or group changed"
-    if len(counts) > len(panels):
-        said += f"; {len(panels)} of {len(counts)} cohorts, those with most changes"
-    return finish(figure, TITLE, said, watermark, lines)
+    if len(counts) > len(with_panel):
+        said += f"; {len(with_panel)} of {len(counts)} cohorts, those with most changes"
+    return canvas.finish(figure, TITLE, said, watermark, footnotes)
 
 
 def _measured(performance: pd.DataFrame | None) -> pd.Series:
@@ -119,7 +96,7 @@ def _unscored(cohort: str, performance: pd.DataFrame | None) -> str | None:
     """Why a cohort's score has no hazard ratio; None if it has one or the cohort was not measured."""
     if performance is None:
         return None
-    own = of_cohort(performance, cohort)
+    own = canvas.of_cohort(performance, cohort)
     reasons = own.loc[own["metric"] == "hazard_ratio_per_sd", "reason"].dropna()
     return str(reasons.iloc[0]) if len(reasons) else None
 
@@ -173,7 +150,7 @@ def _counts(cohort: str, both: np.ndarray, flipped: np.ndarray) -> str:
     """ "tcga_brca · 271 changed, 4 flipped"."""
     n = len(both)
     n_flipped = int(flipped.sum())
-    return f"{shortened(cohort, 20)} · {n:,} changed, {n_flipped or 'none'} flipped"
+    return f"{canvas.shortened(cohort, 20)} · {n:,} changed, {n_flipped or 'none'} flipped"
 
 
 def _limits(scores: np.ndarray) -> tuple[float, float]:

@@ -11,20 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.report.canvas import (
-    FAINT,
-    HIGH,
-    INK,
-    LOW,
-    axes,
-    caption,
-    empty,
-    finish,
-    known,
-    only,
-    sheet,
-    signed,
-)
+from hnbc_assets.report import canvas
+from hnbc_assets.report.canvas import FAINT, HIGH, INK, LOW
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,24 +40,24 @@ def lasso_path(
     coefficients : table lasso_coefficients (alpha, gene, coefficient; zeros left out)
     """
     title = "LASSO-Cox: cross-validated deviance and coefficients"
-    whose = caption(cohort_id, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
+    whose = canvas.caption(cohort_id, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
     path = path.dropna(subset=["deviance"]).sort_values("alpha", ascending=False)
     if path.empty:
-        return empty(
+        return canvas.empty(
             title, "No LASSO path was fitted: no candidate gene entered, or none is measured.", whose, watermark
         )
-    figure = sheet(11, 5)
+    figure = canvas.sheet(11, 5)
     x = -np.log10(path["alpha"].to_numpy(float))
     centre, error = path["deviance"].to_numpy(float), path["deviance_se"].fillna(0).to_numpy(float)
     lines = [
         (x[path["is_minimum"].to_numpy(bool)], "--", "λ min"),
         (x[path["is_one_se"].to_numpy(bool)], ":", "λ 1 se"),
     ]
-    left = axes(figure, left=0.85, bottom=0.65, right=6.0, top=1.1)
+    left = canvas.axes(figure, left=0.85, bottom=0.65, right=6.0, top=1.1)
     left.fill_between(x, centre - error, centre + error, color=LOW, alpha=0.18, linewidth=0, label="± 1 standard error")
     left.plot(x, centre, color=LOW, linewidth=1.8, marker="o", markersize=2.5)
     left.set_ylabel("partial-likelihood deviance")
-    right = axes(figure, left=6.0, bottom=0.65, right=1.2, top=1.1)
+    right = canvas.axes(figure, left=6.0, bottom=0.65, right=1.2, top=1.1)
     note = _profiles(right, path, coefficients)
     right.set_ylabel("coefficient, log hazard ratio per sd")
     for ax in (left, right):
@@ -84,7 +72,7 @@ def lasso_path(
     chosen = path[path["chosen"].to_numpy(bool)]
     n_genes = int(chosen["n_genes"].iloc[0]) if len(chosen) else 0
     picked = f"{n_genes} gene{'s' if n_genes != 1 else ''} at the chosen penalty" if n_genes else "no gene is selected"
-    return finish(figure, title, " · ".join(part for part in (whose, APPARENT, picked, note) if part), watermark)
+    return canvas.finish(figure, title, " · ".join(part for part in (whose, APPARENT, picked, note) if part), watermark)
 
 
 def _gene_counts(ax: Axes, x: np.ndarray, n_genes: np.ndarray) -> None:
@@ -153,13 +141,13 @@ def coefficients(
     ----------
     signature : table signature (gene, coefficient, direction, direction_concordant)
     """
-    whose = caption(cohort_id, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
+    whose = canvas.caption(cohort_id, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
     if signature.empty:
-        return empty(title, "No gene was selected: there is no signature.", whose, watermark)
+        return canvas.empty(title, "No gene was selected: there is no signature.", whose, watermark)
     strongest = signature.reindex(signature["coefficient"].abs().sort_values(ascending=False).index).head(MAX_ROWS)
     shown = strongest.sort_values("coefficient").reset_index(drop=True)
-    figure = sheet(9, 1.95 + 0.3 * len(shown))
-    ax = axes(figure, left=1.55, bottom=0.65, right=3.6, top=1.05)
+    figure = canvas.sheet(9, 1.95 + 0.3 * len(shown))
+    ax = canvas.axes(figure, left=1.55, bottom=0.65, right=3.6, top=1.05)
     values = shown["coefficient"].to_numpy(float)
     ax.barh(np.arange(len(shown)), values, height=0.62, color=np.where(values > 0, HIGH, LOW))
     ax.axvline(0, color=FAINT, linewidth=1)
@@ -174,14 +162,14 @@ def coefficients(
     for i, row in shown.iterrows():
         agrees = row.get("direction_concordant")
         text = words.get(row.get("direction"), "direction unknown")
-        text += "" if not known(agrees) else (", agrees" if agrees else ", opposed")
+        text += "" if not canvas.known(agrees) else (", agrees" if agrees else ", opposed")
         place = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": 9, "color": INK}
-        ax.text(1 + 0.12 / width, i, signed(row["coefficient"], 3), **place)
+        ax.text(1 + 0.12 / width, i, canvas.signed(row["coefficient"], 3), **place)
         ax.text(1 + 0.72 / width, i, text, **place)
     notes = [whose, APPARENT, f"{len(signature)} gene{'s' if len(signature) != 1 else ''}"]
     if len(shown) < len(signature):
         notes.append(f"the {len(shown)} strongest shown")
-    return finish(figure, title, " · ".join(note for note in notes if note), watermark)
+    return canvas.finish(figure, title, " · ".join(note for note in notes if note), watermark)
 
 
 def forest(
@@ -210,28 +198,30 @@ def forest(
     post_selection : whether the genes were chosen by these patients' survival, which makes p and intervals optimistic
     """
     name = "gene" if "gene" in table else "label"
-    cohort, endpoint = cohort_id or only(table, "cohort_id"), endpoint or only(table, "endpoint")
-    whose = caption(cohort, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
+    cohort, endpoint = cohort_id or canvas.only(table, "cohort_id"), endpoint or canvas.only(table, "endpoint")
+    whose = canvas.caption(cohort, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
     if "hazard_ratio" not in table:
         whose = {"cohort_id": cohort_id, "endpoint": endpoint, "n_patients": n_patients, "n_events": n_events}
         return coefficients(table, title=title, **whose, watermark=watermark)
     rows = table.dropna(subset=["hazard_ratio", "ci_lower", "ci_upper"])
     if rows.empty:
         why = "No hazard ratio to show: no gene was fitted." if table.empty else "No gene could be fitted."
-        return empty(title, why, whose, watermark)
+        return canvas.empty(title, why, whose, watermark)
     shown = rows.sort_values("p_value", kind="stable").head(MAX_ROWS)
     shown = shown[::-1] if len(shown) < len(rows) else shown.sort_values("hazard_ratio")
     shown = shown.reset_index(drop=True)
     with_fdr = "fdr" in shown and shown["fdr"].notna().any()
-    figure = sheet(9, 1.95 + 0.3 * len(shown))
-    ax = axes(figure, left=1.55, bottom=0.65, right=3.25 if with_fdr else 3.25 if post_selection else 2.6, top=1.05)
+    figure = canvas.sheet(9, 1.95 + 0.3 * len(shown))
+    ax = canvas.axes(figure, left=1.55, bottom=0.65, right=3.25 if with_fdr or post_selection else 2.6, top=1.05)
     y = np.arange(len(shown))
     low, high = shown["ci_lower"].to_numpy(float), shown["ci_upper"].to_numpy(float)
     ratio = shown["hazard_ratio"].to_numpy(float)
     ax.axvline(1, color=FAINT, linewidth=1)
     for i in y:
         colour = HIGH if low[i] > 1 else LOW if high[i] < 1 else "#777777"
-        filled = bool(shown["selected"].iloc[i]) if "selected" in shown and known(shown["selected"].iloc[i]) else True
+        filled = (
+            bool(shown["selected"].iloc[i]) if "selected" in shown and canvas.known(shown["selected"].iloc[i]) else True
+        )
         ax.plot([max(low[i], 1e-6), high[i]], [i, i], color=colour, linewidth=1.8)
         ax.plot(ratio[i], i, "s", color=colour, markersize=6.5, markerfacecolor=colour if filled else "white")
     ax.set_xscale("log")
@@ -253,7 +243,7 @@ def forest(
         notes.append("open: does not enter the LASSO")
     if len(rows) < len(table):
         notes.append(f"{len(table) - len(rows)} not fitted")
-    return finish(figure, title, " · ".join(note for note in notes if note), watermark)
+    return canvas.finish(figure, title, " · ".join(note for note in notes if note), watermark)
 
 
 def _beside(ax: Axes, shown: pd.DataFrame, with_fdr: bool, post_selection: bool) -> None:
@@ -272,4 +262,4 @@ def _beside(ax: Axes, shown: pd.DataFrame, with_fdr: bool, post_selection: bool)
 
 
 def _small(p: float) -> str:
-    return "–" if not known(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
+    return "–" if not canvas.known(p) else "<0.001" if p < 0.001 else f"{p:.3f}"

@@ -11,23 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.report.canvas import (
-    APPARENT_HERE,
-    GROUP_COLOURS,
-    INK,
-    axes,
-    caption,
-    empty,
-    finish,
-    foot,
-    known,
-    of_cohort,
-    only,
-    p_text,
-    sheet,
-    standing,
-    wrapped,
-)
+from hnbc_assets.report import canvas
+from hnbc_assets.report.canvas import APPARENT_HERE, GROUP_COLOURS, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,32 +43,22 @@ def kaplan_meier(
     lacking : cohorts that were not measured, and why; named with those that have no curves
     """
     title = "Survival by risk group (training median)"
-    curves = of_cohort(curves, cohort_id)
+    curves = canvas.of_cohort(curves, cohort_id)
     cohorts = list(curves["cohort_id"].unique()) if "cohort_id" in curves else [None]
     cohorts.sort(key=lambda name: name != training)
     notes = [f"not drawn: {one}" for one in _not_drawn(performance, cohorts, cohort_id)]
     notes += [f"not drawn: {name} ({why})" for name, why in (lacking or {}).items()]
     if curves.empty:
         why = "No risk groups: the signature is empty, or too few of its genes are measured here."
-        return empty(title, why, caption(cohort_id), watermark, notes)
-    n_columns = min(len(cohorts), 2)
-    n_rows = -(-len(cohorts) // n_columns)
-    width, height = (8.0, 5.3) if n_columns == 1 else (6.6, 5.0)
-    lines = [line for note in notes for line in wrapped(note, width * n_columns)]
-    figure = sheet(width * n_columns, 0.85 + height * n_rows + foot(lines))
-    for i, name in enumerate(cohorts):
-        row, column = divmod(i, n_columns)
-        ax = axes(
-            figure,
-            left=column * width + 1.0,
-            bottom=(n_rows - 1 - row) * height + 1.6 + foot(lines),
-            right=(n_columns - 1 - column) * width + 0.35,
-            top=0.85 + row * height + 0.55,
-        )
-        own = None if performance is None else of_cohort(performance, name)
-        _survival_panel(ax, of_cohort(curves, name), name, own, training)
+        return canvas.empty(title, why, canvas.caption(cohort_id), watermark, notes)
+    width, height = (8.0, 5.3) if len(cohorts) == 1 else (6.6, 5.0)
+    panel = canvas.Panel(width, height, left=1.0, bottom=1.6, right=0.35, top=0.55)
+    figure, made = canvas.panels(len(cohorts), panel, 0.85, notes)
+    for ax, name in zip(made, cohorts, strict=True):
+        own = None if performance is None else canvas.of_cohort(performance, name)
+        _survival_panel(ax, canvas.of_cohort(curves, name), name, own, training)
     said = "95 % bands; ticks are censored patients; numbers at risk below"
-    return finish(figure, title, said, watermark, lines)
+    return canvas.finish(figure, title, said, watermark, notes)
 
 
 def _not_drawn(performance: pd.DataFrame | None, cohorts: list[str | None], cohort_id: str | None) -> list[str]:
@@ -102,7 +77,7 @@ def _survival_panel(
     ax: Axes, curves: pd.DataFrame, cohort: str | None, performance: pd.DataFrame | None, training: str | None
 ) -> None:
     """One cohort's curves, its name and counts above, its numbers at risk below."""
-    endpoint = only(curves, "endpoint")
+    endpoint = canvas.only(curves, "endpoint")
     groups = [name for name in ("high", "low") if name in set(curves["risk_group"])]
     by_group = {name: curves[curves["risk_group"] == name].sort_values("time_days") for name in groups}
     unit, days = ("years", DAYS_A_YEAR) if curves["time_days"].max() > 3 * DAYS_A_YEAR else ("months", DAYS_A_MONTH)
@@ -120,16 +95,16 @@ def _survival_panel(
     ax.set_ylabel(f"{endpoint.upper()} probability" if endpoint else "survival probability")
     ax.set_xlabel(unit)
     ax.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.985), ncols=2, fontsize=9, frameon=False, borderaxespad=0.2)
-    stands = APPARENT_HERE if cohort is not None and cohort == training else standing(performance)
+    stands = APPARENT_HERE if cohort is not None and cohort == training else canvas.standing(performance)
     flattered = stands.startswith(("apparent", "not independent"))
-    text = "\n".join([_split_text(performance, post_selection=flattered), *wrapped(stands, PANEL_TEXT)])
+    text = "\n".join([_split_text(performance, post_selection=flattered), *canvas.wrapped(stands, PANEL_TEXT)])
     free_below = curves["survival"].min() > 0.35
     place = (
         {"x": 0.02, "y": 0.03, "va": "bottom"} if free_below else {"x": 0.985, "y": 0.98, "ha": "right", "va": "top"}
     )
     ax.text(s=text.strip(), transform=ax.transAxes, fontsize=9, color=INK, **place)
     n = sum(int(curve["at_risk"].iloc[0]) for curve in by_group.values())
-    whose = caption(cohort, endpoint=endpoint, n_patients=n, n_events=sum(map(_events, by_group.values())))
+    whose = canvas.caption(cohort, endpoint=endpoint, n_patients=n, n_events=sum(map(_events, by_group.values())))
     ax.set_title(whose, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=22)
     _at_risk(ax, by_group, days)
 
@@ -152,11 +127,13 @@ def _split_text(performance: pd.DataFrame | None, *, post_selection: bool) -> st
     row = performance.drop_duplicates("metric").set_index("metric")
     lines = []
     for metric, name in (("hazard_ratio_high_vs_low", "HR high vs low"), ("hazard_ratio_per_sd", "HR per sd")):
-        if metric in row.index and known(row.loc[metric, "estimate"]):
+        if metric in row.index and canvas.known(row.loc[metric, "estimate"]):
             of = row.loc[metric]
             lines.append(f"{name} {of['estimate']:.2f} ({of['ci_lower']:.2f}–{of['ci_upper']:.2f})")
-    if "log_rank_p" in row.index and known(row.loc["log_rank_p", "estimate"]):
-        lines.append("log-rank " + p_text(row.loc["log_rank_p", "estimate"]) + (", post-selection" * post_selection))
+    if "log_rank_p" in row.index and canvas.known(row.loc["log_rank_p", "estimate"]):
+        lines.append(
+            "log-rank " + canvas.p_text(row.loc["log_rank_p", "estimate"]) + (", post-selection" * post_selection)
+        )
     return "\n".join(lines)
 
 

@@ -44,7 +44,6 @@ def written(monkeypatch):
         return png
 
     monkeypatch.setattr(canvas, "finish", finish)
-    monkeypatch.setattr(release_figure, "finish", finish)
     return lambda: "\n".join(texts)
 
 
@@ -122,13 +121,13 @@ def test_a_figure_of_nothing_names_the_cohorts(written):
 
 @pytest.mark.parametrize("cohort_id", [None, "train"])
 def test_heading_and_footnotes_fit_the_figure(cohort_id, monkeypatch):
-    drawn = []
+    drawn, original = [], canvas.finish
 
     def finish(figure, *rest):
         drawn.append(figure)
-        return canvas.finish(figure, *rest)
+        return original(figure, *rest)
 
-    monkeypatch.setattr(release_figure, "finish", finish)
+    monkeypatch.setattr(canvas, "finish", finish)
     names = [f"a_cohort_with_a_long_name_{i}" for i in range(9)]
     release_figure.scores_before_after(CHANGED, cohorts=names, cohort_id=cohort_id)
     [figure] = drawn
