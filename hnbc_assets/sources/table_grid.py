@@ -100,7 +100,7 @@ def _of_parquet(content: bytes, name: str, read_as: ReadAs) -> Grid:
     if len(header) < 2 or not len(table):
         raise FormatError(f"{name} has {len(table)} rows and {len(header)} columns: there is nothing to read in it.")
     columns = [table.iloc[:, place] for place in range(len(header))]
-    nested = next((header[n] for n, cells in enumerate(columns) if cells.map(_is_nested).any()), None)
+    nested = next((header[n] for n, cells in enumerate(columns) if _is_nested(cells)), None)
     if nested is not None:
         raise FormatError(f"{name}: column {nested!r} has lists or structures in its cells. Write one value per cell.")
     labels = ["" if pd.isna(cell) else str(cell) for cell in columns[0]]
@@ -113,17 +113,23 @@ def _of_parquet(content: bytes, name: str, read_as: ReadAs) -> Grid:
     return Grid(name, header, written, labels, None, values=np.column_stack(values))
 
 
-def _is_nested(cell: object) -> bool:
-    return isinstance(cell, (list, tuple, dict, set, np.ndarray, bytes))
+def _is_nested(column: pd.Series) -> bool:
+    """Whether a cell holds several values; looked up in each cell, but for columns of numbers."""
+    if pd.api.types.is_numeric_dtype(column):
+        return False
+    return bool(column.map(lambda cell: isinstance(cell, (list, tuple, dict, set, np.ndarray, bytes))).any())
 
 
 def _numbers(column: pd.Series, header: str, labels: Sequence[str], name: str) -> np.ndarray:
     """A column of a parquet file as float64."""
     if pd.api.types.is_bool_dtype(column):
         raise FormatError(f"{name}: column {header!r} has true and false where numbers are needed.")
-    given = column.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
-    given = given.mask(given.map(lambda cell: isinstance(cell, str) and cell in MISSING), None)
-    found = pd.to_numeric(given.astype(object), errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    if pd.api.types.is_numeric_dtype(column):
+        given, found = column, column.to_numpy(dtype=float, na_value=np.nan)
+    else:
+        given = column.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
+        given = given.mask(given.map(lambda cell: isinstance(cell, str) and cell in MISSING), None)
+        found = pd.to_numeric(given.astype(object), errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     strange = np.flatnonzero((np.isnan(found) & given.notna().to_numpy()) | np.isinf(found))
     if len(strange):
         cell = column.iloc[strange[0]]

@@ -250,7 +250,8 @@ def _match(clinical: Grid, expression: Grid) -> Match:
     twice = _twice(common)
     if twice is not None:
         raise FormatError(f"{expression.name} has sample {twice!r} twice. Keep one sample per patient.")
-    headed = [name for name in clinical.header if name in set(samples) - patients]
+    known, unknown = set(common), set(samples) - patients
+    headed = [name for name in clinical.header if name in unknown]
     if headed:
         raise FormatError(
             f"{clinical.name}, line 1: {headed[0]!r} is a sample of {expression.name}. The first line must name the "
@@ -260,9 +261,9 @@ def _match(clinical: Grid, expression: Grid) -> Match:
     return Match(
         common,
         in_rows,
-        tuple(label for label in as_written if label.strip() in set(common)),
+        tuple(label for label in as_written if label.strip() in known),
         tuple(sample for sample in samples if sample not in patients),
-        tuple(sorted(patients - set(common))),
+        tuple(sorted(patients - known)),
     )
 
 

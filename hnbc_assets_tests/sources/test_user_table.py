@@ -195,6 +195,23 @@ def test_a_gene_without_values_and_empty_columns_at_the_end_are_no_mistake(tmp_p
     assert values.loc["ESR1"].isna().all()
 
 
+def test_numbers_of_a_parquet_table_are_the_same_in_every_type_of_column(tmp_path):
+    columns = {
+        "p1": pd.Series([1, None], dtype="Int64"),
+        "p2": pd.Series([1.0, np.nan]),
+        "p3": pd.Series([" 1 ", "NA"]),
+        "p4": pd.Series([1, None], dtype=object),
+        "p5": pd.Series([1.0, None], dtype="Float32"),
+        "p6": pd.Series([1, 0], dtype="uint8"),
+    }
+    pd.DataFrame({"gene": ["TP53", "ESR1"], **columns}).to_parquet(tmp_path / "x.parquet")
+    clinical = "patient,age\n" + "".join(f"{patient},50\n" for patient in columns)
+    content = (tmp_path / "x.parquet").read_bytes()
+    values, _ = user_table.read_expression(*archived(tmp_path, content, clinical, name="x.parquet"))
+    assert values.loc["TP53"].tolist() == [1.0] * 6
+    assert values.loc["ESR1"].isna().tolist() == [True] * 5 + [False]
+
+
 def test_a_parquet_index_named_as_a_column_is_a_second_column_and_no_damage(tmp_path):
     """As `set_index("patient", drop=False)` leaves it."""
     records = pd.DataFrame({"patient": ["p1", "p2"], "age": [50, 60]}).set_index("patient", drop=False)
