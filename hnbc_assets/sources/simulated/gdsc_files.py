@@ -35,10 +35,11 @@ def renderers(world: World) -> dict[str, Callable[[], bytes]]:
     response = cache(partial(_response, world))
     measured = cache(partial(_measured, world))
     rma = cache(lambda: expression(world, measured()))
-    made: dict[str, Callable[[], bytes]] = {
-        url: lambda url=url: dose_response(response(), official="cancerrxgene" not in url)  # type: ignore[misc]
-        for url in responses
-    }
+
+    def workbook_at(url: str) -> bytes:
+        return dose_response(response(), official="cancerrxgene" not in url)
+
+    made: dict[str, Callable[[], bytes]] = {url: partial(workbook_at, url) for url in responses}
     made |= dict.fromkeys(known.of("gdsc.expression_rma"), rma)
     made |= dict.fromkeys(known.of("gdsc.expression_rnaseq"), lambda: rnaseq(world, measured()))
     made |= dict.fromkeys(known.of("gdsc.models"), partial(models, world))
