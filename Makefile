@@ -6,6 +6,9 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help environment demo test test-full bench ui lint lock clean
 
+# Compiled modules are kept, whatever the machine is set to: hundreds of processes would compile them anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 VENV := .venv
 RUN := $(VENV)/bin/python
 MADE := $(VENV)/.made
