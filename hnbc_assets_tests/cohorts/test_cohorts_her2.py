@@ -39,10 +39,15 @@ CASES = [
 ]
 
 
+def decided_all(words, scores, ish):
+    vocabulary = Vocabulary("mine")
+    words, scores, ish = (pd.Series(values, dtype=object) for values in (words, scores, ish))
+    understood = vocabulary.her2("her2_ihc", words), vocabulary.her2_score(scores), vocabulary.her2("her2_fish", ish)
+    return her2.decide(*understood)
+
+
 def decided(word, score, ish):
-    return her2.decide(
-        pd.Series([word], dtype=object), pd.Series([score], dtype=object), pd.Series([ish], dtype=object)
-    )
+    return decided_all([word], [score], [ish])
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -65,10 +70,10 @@ def test_every_combination_has_a_status_and_a_reason_and_equivocal_ish_counts_as
 
 
 def test_scores_and_words_are_understood_in_any_spelling():
-    frame = her2.decide(
-        pd.Series(["NEGATIVE", "[Not Available]", "positive"]),
-        pd.Series(["1", "2.0", "3+"]),
-        pd.Series(["[Not Evaluated]", "Not Amplified", "amplified"]),
+    frame = decided_all(
+        ["NEGATIVE", "[Not Available]", "positive"],
+        ["1", "2.0", "3+"],
+        ["[Not Evaluated]", "Not Amplified", "amplified"],
     )
     assert frame["her2_ihc_score"].tolist() == ["1+", "2+", "3+"]
     assert frame["her2_status"].tolist() == ["negative", "negative", "positive"]

@@ -15,29 +15,25 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hnbc_assets.science.cohorts import clinical_words as words
-
 STATUSES = ("negative", "positive", "indeterminate", "discordant")
 CATEGORY_OF_SCORE = {"0": "negative", "1+": "negative", "2+": "equivocal", "3+": "positive"}
 COLUMNS = ["her2_ihc", "her2_ihc_score", "her2_fish", "her2_status", "her2_rule", "her2_asco_cap", "her2_low"]
 
 
-def decide(ihc_word: pd.Series, ihc_score: pd.Series, ish: pd.Series) -> pd.DataFrame:
+def decide(word: pd.Series, score: pd.Series, fish: pd.Series) -> pd.DataFrame:
     """The study's HER2 status of each patient from IHC (word, score) and ISH.
 
     Parameters
     ----------
-    ihc_word, ish : positive, negative, equivocal or indeterminate in any spelling; anything else counts as missing
-        (vocabulary has already stopped a cohort with values that are not understood)
-    ihc_score : 0, 1, 2, 3 with or without +
+    word, fish : IHC's reported result and ISH's: positive, negative, equivocal, indeterminate or missing
+    score : IHC's: 0, 1+, 2+, 3+ or missing
 
     Returns
     -------
-    Indexed as the input: her2_ihc and her2_fish (the words, lower case), her2_ihc_score (0, 1+, 2+, 3+), her2_status
-    (one of STATUSES), her2_rule (what decided), her2_asco_cap (positive, negative, equivocal or indeterminate),
-    her2_low (true, false, or missing where it cannot be known).
+    Indexed as the input, which is in her2_ihc, her2_fish and her2_ihc_score: her2_status (one of STATUSES), her2_rule
+    (what decided), her2_asco_cap (positive, negative, equivocal or indeterminate), her2_low (true, false, or missing
+    where it cannot be known).
     """
-    word, fish, score = ihc_word.map(words.her2), ish.map(words.her2), ihc_score.map(words.her2_score)
     decided = [_decide(*tests) for tests in zip(word, score, fish, strict=True)]
     frame = pd.DataFrame(decided, columns=["her2_status", "her2_rule"], index=word.index, dtype=object)
     frame["her2_ihc"], frame["her2_ihc_score"], frame["her2_fish"] = word, score, fish
