@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from hnbc_assets.errors import FormatError, UpstreamChanged, UpstreamRefused
 from hnbc_assets.sources import (
     cbioportal,
+    cbioportal_profile,
     gdc,
     gdc_api,
     gdc_clinical,
@@ -42,6 +43,11 @@ if TYPE_CHECKING:
 
 GeneSetFormat = Literal["gmt", "genecards", "markers"]
 HIT_FIELDS = ("file_id", "file_name", "md5sum", "file_size", "access")
+STUDY_COLUMNS = {
+    "data_clinical_patient.txt": ("PATIENT_ID",),
+    "data_clinical_sample.txt": ("PATIENT_ID", "SAMPLE_ID"),
+    "data_mutations.txt": ("Hugo_Symbol", "Tumor_Sample_Barcode"),
+}  # a profile names its genes by symbol or Entrez id
 
 
 def of_gdc(
@@ -215,7 +221,9 @@ def _pointer(seen: Glimpse, *, file: str) -> str:
         raise FormatError(f"the answer {error}") from error
     if pointer is not None:
         return f"a pointer to {pointer.size_bytes / 1e6:,.1f} MB, sha256 {pointer.sha256[:12]}…"
-    return columns("\t", "PATIENT_ID" if file.startswith("data_clinical") else "Hugo_Symbol")(seen)
+    cells = header(seen, "\t")
+    profile = (cbioportal_profile.ENTREZ if cbioportal_profile.ENTREZ in cells else cbioportal_profile.SYMBOL,)
+    return with_columns(cells, STUDY_COLUMNS.get(file, profile))
 
 
 def _hub_files(seen: Glimpse, *, study: str) -> str:

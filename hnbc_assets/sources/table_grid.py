@@ -114,7 +114,7 @@ def _of_parquet(content: bytes, name: str, read_as: ReadAs) -> Grid:
 
 
 def _is_nested(column: pd.Series) -> bool:
-    """Whether a cell holds several values; looked up in each cell, but for columns of numbers."""
+    """Whether a cell holds several values; each cell is looked at, except in columns of numbers."""
     if pd.api.types.is_numeric_dtype(column):
         return False
     return bool(column.map(lambda cell: isinstance(cell, (list, tuple, dict, set, np.ndarray, bytes))).any())

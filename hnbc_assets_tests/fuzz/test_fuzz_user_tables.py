@@ -71,7 +71,7 @@ def changed(name: str, seed: int) -> Mutated:
 
 
 def reading(folder, name: str, content: bytes):
-    """The cohort of two tables of which one was changed: expression, clinical records and how they belong together."""
+    """A cohort of two tables, one of them changed: expression, clinical records and how they belong together."""
     kind = name.split(".")[0]
     tables = {"expression": "expression.csv", "clinical": "clinical.csv"} | {kind: name}
     for table in tables.values():

@@ -1,0 +1,42 @@
+"""What a look at an upstream says of the beginning of a file: the same as the reader of the whole file."""
+
+from __future__ import annotations
+
+import pytest
+from portal_hub import FILES, STUDY, Hub
+
+from hnbc_assets.sources.probes import of_cbioportal
+from hnbc_assets.sources.probing import probe
+
+PROFILE = "data_profile.txt"
+
+
+def verdicts(**changed):
+    """The verdict on each file of a study that git holds as they are."""
+    hub = Hub(FILES | {f"{name}.txt": text for name, text in changed.items()})
+    hub.not_in_lfs = set(FILES)
+    asks = of_cbioportal(hub.client, STUDY, profile="profile", mutations=True)
+    return {found.what: found.verdict for ask in asks for found in probe(hub.client, ask) if found.what in FILES}
+
+
+def test_tables_that_are_read_are_good():
+    assert verdicts() == dict.fromkeys(FILES, "good")
+
+
+def test_a_profile_may_name_its_genes_by_entrez_id_alone():
+    assert verdicts(data_profile="Entrez_Gene_Id\tS1\n1\t0.5\n")[PROFILE] == "good"
+    assert verdicts(data_profile="gene\tS1\nA1BG\t0.5\n")[PROFILE] == "fails"
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("data_clinical_patient", "PATIENT_ID"),
+        ("data_clinical_sample", "SAMPLE_ID"),
+        ("data_mutations", "Hugo_Symbol"),
+        ("data_mutations", "Tumor_Sample_Barcode"),
+    ],
+)
+def test_a_table_without_a_column_that_its_reader_needs_fails(name, column):
+    found = verdicts(**{name: FILES[f"{name}.txt"].replace(column, "OTHER")})
+    assert [file for file, verdict in found.items() if verdict == "fails"] == [f"{name}.txt"]
