@@ -10,23 +10,11 @@ from urllib.parse import unquote
 
 HIDDEN = "***"
 # Query parameters with values that are never secret. The value of any other may be.
-PLAIN = frozenset(
-    {"acc", "expand", "facets", "fields", "file", "filename", "filetype", "filters", "form", "format", "from", "id"}
-    | {
-        "genesetname",
-        "name",
-        "pretty",
-        "release",
-        "size",
-        "sort",
-        "species",
-        "study",
-        "targ",
-        "type",
-        "version",
-        "view",
-    }
-)
+PLAIN = frozenset({
+    "acc", "expand", "facets", "fields", "file", "filename", "filetype", "filters", "form", "format", "from",
+    "genesetname", "id", "name", "pretty", "release", "size", "sort", "species", "study", "targ", "type", "version",
+    "view",
+})  # fmt: skip
 _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<rest>[^\s\"'<>`]+)", re.IGNORECASE)
 _WITH_PORT = re.compile(r"(\[[0-9a-fA-F:.]*\]|[^:\[\]]*)(:\d*)?")
 _TRAILING = ".,;:!)]}"  # what ends a sentence or a bracket after an address, rather than the address

@@ -33,8 +33,9 @@ MARKS = {
     b"\xfe\xff": "UTF-16",
     b"PK\x03\x04": "a workbook or zip",
     b"\xd0\xcf\x11\xe0": "a workbook",
+    b"%PDF": "a PDF document",
+    GZIP: "packed by gzip",
 }
-MARKS |= {b"%PDF": "a PDF document", GZIP: "packed by gzip"}
 
 
 def read_bytes(given: Path | str, what: str, *, folder: Path | None = None, at_most: int = TABLE_BYTES) -> bytes:
