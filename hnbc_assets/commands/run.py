@@ -101,7 +101,7 @@ def _run(
         outcome = execute(home, instance, STUDY, keys, executor, verbose, interruption)
         outcome = carry_on(home, instance, outcome, executor, verbose, interruption)
         if interruption.received and not selections:
-            interruption.advice = _kept(home, executor)
+            interruption.advice = kept(home, executor)
         elif not selections and outcome.complete:
             unfinished.finish(home.lake)
     if interruption.received:
@@ -158,8 +158,8 @@ def _left(home: Home, executor: str | None, everything: bool) -> list[Any] | Non
     return None
 
 
-def _kept(home: Home, executor: str | None) -> str:
-    """What a stopped run has made, and what the next one will make."""
+def kept(home: Home, executor: str | None) -> str:
+    """What a stopped run has made, and what the next one will make; a run that has made everything is complete."""
     from hnbc_assets.commands.job import graph
     from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.plan import examine
@@ -167,6 +167,7 @@ def _kept(home: Home, executor: str | None) -> str:
     nodes = graph(executor)
     left = unfinished.left(home.lake, examine(home.lake, nodes))
     if not left:
+        unfinished.finish(home.lake)
         return f"All {len(nodes)} assets had been made."
     made = len(nodes) - len(left)
     return f"What was finished is kept, {made} of {len(nodes)} assets; the next run makes the other {len(left)}."

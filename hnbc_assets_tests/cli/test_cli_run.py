@@ -10,6 +10,8 @@ import time
 import pytest
 
 from hnbc_assets.commands.home import look
+from hnbc_assets.commands.run import kept
+from hnbc_assets.lake.unfinished import begin
 
 ALL = ["raw/gdc/one", "cohorts/one", "signature", "hnbc_database"]
 
@@ -246,6 +248,14 @@ def test_what_a_refresh_completed_is_not_left_to_a_run(hnbc, standin):
     standin()
     assert hnbc("refresh").status == 0
     assert made(hnbc("run").err) == ALL
+
+
+def test_a_run_that_was_stopped_after_its_last_asset_is_complete(hnbc, published):
+    begin(published, "hnbc run")
+    os.utime(published.unfinished_run, (0, 0))  # before everything in the lake was made
+    assert "A run of everything that was begun" in hnbc("status").out
+    assert kept(look(), None) == "All 4 assets had been made."
+    assert "A run of everything that was begun" not in hnbc("status").out
 
 
 # --- one at a time ----------------------------------------------------------------------------------------------------
