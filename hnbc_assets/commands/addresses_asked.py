@@ -82,7 +82,7 @@ def ask_first(place: Place, study: Study, objects: Iterable[str] | None = None) 
     if not dead:
         click.echo(f"asked {len(asked)} addresses of {place.upstream}: all that are needed answer", err=True)
         return
-    print_asked(dead)
+    print_asked(dead, err=True)
     optional = {name: u.optional for name, u in upstreams(study, simulated=place.simulated).items() if u.optional}
     for stage in dict.fromkeys(optional[one.object] for one in dead if one.object in optional):
         click.echo(f"\nThe stage {stage} would fail; the rest is made and published without it.", err=True)
@@ -101,8 +101,11 @@ def failing(asked: Iterable[Asked]) -> list[Asked]:
     return [one for one in asked if one.probed.verdict == "fails"]
 
 
-def print_asked(asked: Sequence[Asked]) -> None:
-    """A table with one row per address; below it the whole address of each that would fail, and why."""
+def print_asked(asked: Sequence[Asked], *, err: bool = False) -> None:
+    """A table with one row per address; below it the whole address of each that would fail, and why.
+
+    With `err`, on the standard error stream: a run's standard output is its headline.
+    """
     from hnbc_assets.commands.printing import print_table
 
     rows = []
@@ -113,11 +116,12 @@ def print_asked(asked: Sequence[Asked]) -> None:
         host = urlsplit(seen.url).hostname or "-"
         said = one.probed.said if one.probed.verdict == "good" else ""
         rows.append((one.object, one.probed.what, host, status, seen.content_type, size, one.probed.verdict, said))
-    print_table(("object", "what", "host", "status", "type", "MB", "verdict", "seen"), rows, right={3, 5})
+    print_table(("object", "what", "host", "status", "type", "MB", "verdict", "seen"), rows, right={3, 5}, err=err)
     for one in asked:
         if one.probed.verdict != "good":
-            click.echo(f"\n{one.object}, {one.probed.what}: {one.probed.verdict}\n  {redacted(one.probed.seen.url)}")
-            click.echo(f"  {one.probed.said}")
+            address = redacted(one.probed.seen.url)
+            click.echo(f"\n{one.object}, {one.probed.what}: {one.probed.verdict}\n  {address}", err=err)
+            click.echo(f"  {one.probed.said}", err=err)
 
 
 def save(path: Path, place: Place, study: Study, findings: Sequence[Finding], asked: Sequence[Asked]) -> None:

@@ -34,13 +34,13 @@ def moment(written_at: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: set[int]) -> None:
-    """A table without lines; the columns `right` are aligned there."""
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: set[int], err: bool = False) -> None:
+    """A table without lines; the columns `right` are aligned there. With `err`, on the standard error stream."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-    click.echo()
+    click.echo(err=err)
     for row in (header, *rows):
         cells = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
-        click.echo("  ".join(cells).rstrip())
+        click.echo("  ".join(cells).rstrip(), err=err)
 
 
 def say(text: str) -> None:

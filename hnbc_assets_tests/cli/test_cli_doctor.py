@@ -221,7 +221,10 @@ def test_a_run_goes_on_where_only_an_optional_stage_has_a_dead_address(study, an
     place, loaded = Place("simulated", tmp_path / "lake", study), load_study(study)
     answers(lambda request: httpx.Response(410) if "sanger" in request.url.host else None)
     ask_first(place, loaded, ["gdsc", "geo/GSE25055"])
-    assert "The stage drugs would fail; the rest is made and published without it." in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "The stage drugs would fail; the rest is made and published without it." in said.err
+    assert "HTTP status 410" in said.err
+    assert said.out == "", "a run's output is its headline"
     answers(lambda request: httpx.Response(410) if "ncbi" in request.url.host else None)
     with pytest.raises(UpstreamRefused, match="GSE25055"):
         ask_first(place, loaded, ["gdsc", "geo/GSE25055"])
