@@ -80,12 +80,12 @@ def _accepted_by(stage: Stage, upstream: Upstream, release: str) -> str:
 
 def _allowed(stage: Stage, upstream: Upstream) -> str:
     limits = stage.study.gates
-    said = (
+    allowed = (
         f"at most {limits.files_removed:.0%} of files removed, {limits.patients_lost:.0%} of patients, "
         f"{limits.survival_lost:.0%} of follow-up times and {limits.events_lost:.0%} of events lost"
     )
     unfollowed = f", {limits.living_unfollowed:.0%} of the living without follow-up time"
-    return said + (unfollowed if upstream.kind == "gdc" else "")
+    return allowed + (unfollowed if upstream.kind == "gdc" else "")
 
 
 def _losses(stage: Stage, upstream: Upstream, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:

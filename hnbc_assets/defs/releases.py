@@ -71,13 +71,14 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
         except (ArchiveDamaged, DownloadsIncomplete) as error:
             raise _with_dependents(stage, upstream, archive, previous, error) from error
         release = fetched_release(upstream.kind, manifest)
-        said = {"files": len(manifest), "archived_bytes": int(manifest.size_bytes.sum()), "release": release} | about
+        size = int(manifest.size_bytes.sum())
+        metadata = {"files": len(manifest), "archived_bytes": size, "release": release} | about
         return Publication(
             manifest,
             versioned_on=tuple(VERSIONED_ON),
             release=release,
             replaces=in_use.replaced_by(manifest),
-            metadata=said,
+            metadata=metadata,
         )
 
     raw.__doc__ = upstream.description

@@ -163,8 +163,8 @@ def test_the_job_reads_the_archive_and_fails_if_a_file_is_damaged_so_that_an_ale
     done = definitions.resolve_job_def("housekeeping").execute_in_process(instance=instance, raise_on_error=False)
     assert not done.success
     [failed] = [event for event in done.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE]
-    said = failed.event_specific_data.error.to_string()
-    assert "gdc/46.0/f.txt: raw/gdc/TCGA-BRCA and 0 tables made from it" in said
+    message = failed.event_specific_data.error.to_string()
+    assert "gdc/46.0/f.txt: raw/gdc/TCGA-BRCA and 0 tables made from it" in message
     outcome = of_asset(lake, "raw/gdc/TCGA-BRCA")["files_intact"]
     assert not outcome.passed
     assert "gdc/46.0/f.txt" in outcome.description

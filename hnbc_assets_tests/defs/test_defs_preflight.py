@@ -68,12 +68,12 @@ MISTAKES = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_file_that_disagrees_with_the_study_is_reported_with_the_line_that_names_it(study, mistake):
-    files, old, new, said = MISTAKES[mistake]
+    files, old, new, message = MISTAKES[mistake]
     with pytest.raises(StudyError) as error:
         require_files(study(files, old, new), simulated=False)
-    assert re.search(r"^  study\.yaml, " + said if said.startswith("line") else said, str(error.value), re.M), (
-        error.value
-    )
+    assert re.search(
+        r"^  study\.yaml, " + message if message.startswith("line") else message, str(error.value), re.M
+    ), error.value
 
 
 def test_all_missing_files_are_reported_together_and_only_those_of_objects_to_be_fetched(study):
