@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -185,6 +185,14 @@ def standing(rows: pd.DataFrame | None) -> str:
     if not bool(row["independent"]):
         return "not independent" + (f": {basis}" if basis else "")
     return "independent" + (f" (by {basis.replace('; ', ', ')})" if basis else "")
+
+
+def not_drawn(reasons: Mapping[str, str]) -> list[str]:
+    """Footnotes that name the cohorts without a panel, one per reason; `reasons` is by cohort."""
+    cohorts: dict[str, list[str]] = {}
+    for name, why in reasons.items():
+        cohorts.setdefault(why, []).append(name)
+    return [f"not drawn: {', '.join(names)} ({why})" for why, names in cohorts.items()]
 
 
 def p_text(p: float, name: str = "p") -> str:

@@ -57,7 +57,8 @@ def scores_before_after(
     shown = set(counts.sort_values(ascending=False, kind="stable").index[:MOST_PANELS])
     with_panel = [name for name in drawn["cohort_id"].unique() if name in shown]
     others = dict.fromkeys([*cohorts, *risk_changes["cohort_id"], *_measured(performance)]) if cohort_id is None else ()
-    footnotes = _not_drawn([name for name in others if name not in shown], performance, set(counts.index))
+    without = [str(name) for name in others if name not in shown]
+    footnotes = canvas.not_drawn({name: _why_not(name, performance, set(counts.index)) for name in without})
     if not with_panel:
         return canvas.empty(
             TITLE, "No patient's score or risk group changed.", canvas.caption(cohort_id), watermark, footnotes
@@ -83,22 +84,13 @@ def _measured(performance: pd.DataFrame | None) -> pd.Series:
     return pd.Series(dtype=object) if performance is None else performance["cohort_id"].drop_duplicates()
 
 
-def _not_drawn(names: list[str], performance: pd.DataFrame | None, changed: set[str]) -> list[str]:
-    """A footnote per reason why cohorts have no panel."""
-    by_reason: dict[str, list[str]] = {}
-    for name in names:
-        why = "fewer changes" if name in changed else _unscored(name, performance) or "no score changed"
-        by_reason.setdefault(why, []).append(name)
-    return [f"not drawn: {', '.join(of)} ({why})" for why, of in by_reason.items()]
-
-
-def _unscored(cohort: str, performance: pd.DataFrame | None) -> str | None:
-    """Why a cohort's score has no hazard ratio; None if it has one or the cohort was not measured."""
-    if performance is None:
-        return None
-    own = canvas.of_cohort(performance, cohort)
-    reasons = own.loc[own["metric"] == "hazard_ratio_per_sd", "reason"].dropna()
-    return str(reasons.iloc[0]) if len(reasons) else None
+def _why_not(cohort: str, performance: pd.DataFrame | None, changed: set[str]) -> str:
+    """Why a cohort has no panel: too many others changed more, it has no score that can be used, or none changed."""
+    if cohort in changed:
+        return "fewer changes"
+    own = pd.DataFrame() if performance is None else canvas.of_cohort(performance, cohort)
+    reasons = [] if own.empty else own.loc[own["metric"] == "hazard_ratio_per_sd", "reason"].dropna().tolist()
+    return str(reasons[0]) if reasons else "no score changed"
 
 
 def _panel(ax: Axes, changes: pd.DataFrame, cohort: str, stands: list[str], cutoff: Cutoff) -> None:

@@ -46,8 +46,7 @@ def kaplan_meier(
     curves = canvas.of_cohort(curves, cohort_id)
     cohorts = list(curves["cohort_id"].unique()) if "cohort_id" in curves else [None]
     cohorts.sort(key=lambda name: name != training)
-    notes = [f"not drawn: {one}" for one in _not_drawn(performance, cohorts, cohort_id)]
-    notes += [f"not drawn: {name} ({why})" for name, why in (lacking or {}).items()]
+    notes = canvas.not_drawn(_without_curves(performance, cohorts, cohort_id) | dict(lacking or {}))
     if curves.empty:
         why = "No risk groups: the signature is empty, or too few of its genes are measured here."
         return canvas.empty(title, why, canvas.caption(cohort_id), watermark, notes)
@@ -61,16 +60,18 @@ def kaplan_meier(
     return canvas.finish(figure, title, said, watermark, notes)
 
 
-def _not_drawn(performance: pd.DataFrame | None, cohorts: list[str | None], cohort_id: str | None) -> list[str]:
+def _without_curves(
+    performance: pd.DataFrame | None, cohorts: list[str | None], cohort_id: str | None
+) -> dict[str, str]:
     """The cohorts that were measured and have no curves, each with its reason."""
     if performance is None or "cohort_id" not in performance or cohort_id is not None:
-        return []
-    notes = []
+        return {}
+    found = {}
     for name, of in performance.groupby("cohort_id", sort=False):
         if name not in cohorts:
             reasons = of["reason"].dropna() if "reason" in of else pd.Series(dtype=object)
-            notes.append(f"{name} ({reasons.iloc[0] if len(reasons) else 'no risk groups'})")
-    return notes
+            found[str(name)] = str(reasons.iloc[0]) if len(reasons) else "no risk groups"
+    return found
 
 
 def _survival_panel(
