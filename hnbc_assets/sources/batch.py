@@ -93,7 +93,8 @@ def download_all(batch: Batch) -> dict[str, Row]:
         finally:
             progress.done()
     if failures:
-        raise DownloadsIncomplete(summary(batch.title, failures, len(targets)), failures)
+        in_order = {one.file_id: failures[one.file_id] for one in targets if one.file_id in failures}
+        raise DownloadsIncomplete(summary(batch.title, in_order, len(targets)), in_order)
     return rows
 
 

@@ -225,7 +225,7 @@ def test_without_pointers_there_is_no_release_and_the_error_names_the_address(hu
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "stated"),
     [
         (None, "2026-01-05 16:15:29"),
         (httpx.Response(200, json={"importDate": None}), "not stated"),
@@ -235,10 +235,10 @@ def test_without_pointers_there_is_no_release_and_the_error_names_the_address(hu
         (httpx.Response(403), "not stated"),
     ],
 )
-def test_the_portal_s_import_date_is_a_remark_and_never_a_failure(hub, answer, told):
+def test_the_portal_s_import_date_is_a_remark_and_never_a_failure(hub, answer, stated):
     if answer is not None:
         hub.answers = {"www.cbioportal.org": answer}
-    assert cbioportal.about(hub.client, STUDY)["importDate"].startswith(told)
+    assert cbioportal.about(hub.client, STUDY)["importDate"].startswith(stated)
     assert hub.asked.count(f"www.cbioportal.org/api/studies/{STUDY}") == 1
 
 
