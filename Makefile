@@ -6,7 +6,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help environment demo test test-full bench ui lint lock clean
 
-# Compiled modules are kept, whatever the machine is set to: hundreds of processes would compile them anew.
+# Compiled modules are kept, whatever the machine is set to: without them each of hundreds of processes would compile its own.
 export PYTHONDONTWRITEBYTECODE :=
 
 VENV := .venv
