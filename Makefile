@@ -14,7 +14,7 @@ RUN := $(VENV)/bin/python
 MADE := $(VENV)/.made
 # Two workers keep the tests within a laptop's memory; `make test WORKERS=0` runs them in one process.
 WORKERS ?= 2
-PYTEST := $(RUN) -m pytest -n $(WORKERS) --dist loadfile
+PYTEST := $(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 help:
 	@echo 'make environment .venv from requirements.lock; the others make it too where they need it'

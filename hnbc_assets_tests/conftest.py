@@ -14,9 +14,32 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from hnbc_assets_tests.main_line.conftest import Lake
+
+# The files that take longest, the longest first: begun last, one of them would be all that is left to wait for.
+LONGEST = (
+    "test_main_line_simulated.py",
+    "test_refresh_policy.py",
+    "test_readme.py",
+    "test_refresh_changes.py",
+    "test_cli_run.py",
+    "test_main_line_user_cohort.py",
+    "test_cli_refresh.py",
+    "test_defs_retention.py",
+    "test_main_line_real.py",
+    "test_refresh_real.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files in the order in which they begin: the longest, then all others in theirs."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
 
 
 def find_shared() -> Path | None:
@@ -117,3 +140,16 @@ def own_mounts() -> list[str]:
         if shutil.which("unshare") and subprocess.run(tried, capture_output=True, check=False).returncode == 0:
             return command
     pytest.skip("no file system can be mounted here (unshare -m): a full disk cannot be shown")
+
+
+@pytest.fixture(scope="session")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The small simulated study at release 45.0, run once for all test processes: tests work on copies."""
+    from hnbc_assets_tests.main_line.conftest import at, made_once, small_study
+
+    def make(folder: Path) -> None:
+        small_study(folder)
+        ended = at(folder).hnbc("run")
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+    return at(made_once(tmp_path_factory, "first", make))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import textwrap
 import types
@@ -26,7 +27,7 @@ from hnbc_assets.sources.simulated.roster import draw_roster
 from hnbc_assets.sources.simulated.world import draw_cohort
 from hnbc_assets.study import PACKAGED, Study
 from hnbc_assets.study_sources import CbioportalSource, Cohort, GdcSource, GeoSource, TableSource
-from hnbc_assets_tests.main_line.conftest import HNBC, SMALL, Lake, small_study
+from hnbc_assets_tests.main_line.conftest import HNBC, SMALL, Lake, at
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -64,13 +65,11 @@ def is_typed_here(line: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory):
+def lake(first, tmp_path_factory):
     """What `make demo` leaves behind, of a small simulation."""
     folder = tmp_path_factory.mktemp("demo")
-    lake = Lake(folder / "data_lake", small_study(folder))
-    ended = lake.hnbc("run")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return lake
+    shutil.copytree(first.path.parent, folder, dirs_exist_ok=True)
+    return at(folder)
 
 
 def test_every_command_of_hnbc_that_the_readme_names_exists_with_its_options():

@@ -1,8 +1,10 @@
 """The main line under test: `hnbc run` as a user starts it, a process of its own over a lake of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from hnbc_assets.lake.atomic import locked
 from hnbc_assets.study import PACKAGED
 
 HNBC = Path(sys.executable).with_name("hnbc")
@@ -58,6 +61,25 @@ def small_study(folder: Path, **changes: object) -> Path:
     path = folder / "study.yaml"
     path.write_text(yaml.safe_dump(study, sort_keys=False))
     return path
+
+
+def at(folder: Path) -> Lake:
+    """The lake in a folder, with the study beside it."""
+    return Lake(folder / "lake", folder / "study.yaml")
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first of the test processes that run side by side makes, and all of them read."""
+    root = factory.getbasetemp()
+    root = root.parent if os.environ.get("PYTEST_XDIST_WORKER") else root
+    folder = root / f"lake_{name}"
+    with locked(root / f".lake_{name}.lock"):
+        if not (folder / "made").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            (folder / "made").touch()
+    return folder
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Refreshes of the small simulated study: its lake at release 45.0 and at 46.0, each made once, and what they hold.
+"""Refreshes of the small simulated study: its lake at release 46.0, made once, and what it and that of 45.0 hold.
 
 Belongs here: lakes to start from, processes of `hnbc` with something changed in them, the content of a lake as plain
 values. Does not: what a refresh must give (the tests).
@@ -22,10 +22,9 @@ import duckdb
 import pytest
 
 from hnbc_assets.lake import parquet
-from hnbc_assets.lake.atomic import locked
 from hnbc_assets.lake.paths import Lake as Paths
 from hnbc_assets.sources.manifest import Manifest
-from hnbc_assets_tests.main_line.conftest import Lake, small_study
+from hnbc_assets_tests.main_line.conftest import Lake, at, made_once, small_study
 
 GDC, RAW = "gdc/TCGA-BRCA", "raw/gdc/TCGA-BRCA"
 CHANGE = ("signature_changes", "risk_changes", "performance_changes", "release_reports")
@@ -143,36 +142,6 @@ def differing(one: Path, other: Path) -> dict[str, int]:
         return {name: number for name, number in found.items() if number}
 
 
-def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """A folder that the first of the test processes that run side by side makes, and all of them read."""
-    root = factory.getbasetemp()
-    root = root.parent if os.environ.get("PYTEST_XDIST_WORKER") else root
-    folder = root / f"refresh_{name}"
-    with locked(root / f".refresh_{name}.lock"):
-        if not (folder / "made").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            make(folder)
-            (folder / "made").touch()
-    return folder
-
-
-def at(folder: Path) -> Lake:
-    """The lake in a folder, with the study beside it."""
-    return Lake(folder / "lake", folder / "study.yaml")
-
-
-@pytest.fixture(scope="session")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """The small study at release 45.0."""
-
-    def make(folder: Path) -> None:
-        small_study(folder)
-        succeeded(at(folder).hnbc("run"))
-
-    return at(_once(tmp_path_factory, "first", make))
-
-
 @pytest.fixture(scope="session")
 def second(tmp_path_factory: pytest.TempPathFactory, first: Lake) -> Lake:
     """The same after one refresh to release 46.0; what it printed is in said.txt."""
@@ -185,7 +154,7 @@ def second(tmp_path_factory: pytest.TempPathFactory, first: Lake) -> Lake:
         (folder / "said.txt").write_text(succeeded(ended))
         (folder / "asked.txt").write_text("\n".join(requests))
 
-    return at(_once(tmp_path_factory, "second", make))
+    return at(made_once(tmp_path_factory, "second", make))
 
 
 @pytest.fixture
