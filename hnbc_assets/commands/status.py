@@ -79,6 +79,8 @@ def _verified(lake: Lake) -> bool:
 
     found = verify(lake)
     total = f"{found.files:,} files, {found.bytes / 1e6:,.1f} MB"
+    for reason in found.unread:
+        click.echo(f"\n! {reason} Files that only it names were not read.")
     if not found.lost:
         click.echo(f"\narchive: {total}, all as they were recorded")
         return True

@@ -7,7 +7,6 @@ the files. Does not: reading one step's files (sources/intact.py), fetching them
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +24,19 @@ ROW = ["path", "sha256", "size_bytes"]
 
 @dataclass(frozen=True)
 class Verified:
-    """Files and bytes that were hashed; for each path that differs or is gone, a description of what depends on it."""
+    """What was hashed, and what differs.
+
+    Attributes
+    ----------
+    files, bytes : how many were hashed
+    lost : for each path that differs or is gone, a description of what depends on it
+    unread : why a database could not be opened; files that only such a database names were not hashed
+    """
 
     files: int
     bytes: int
     lost: dict[str, list[str]]
+    unread: tuple[str, ...] = ()
 
 
 def manifests(lake: Lake) -> dict[str, pd.DataFrame]:
@@ -47,7 +54,8 @@ def verify(lake: Lake, *, note: bool = False) -> Verified:
     archive, present = Archive(lake.raw), manifests(lake)
     named: dict[str, dict[str, list[str]]] = {}  # path -> sha256 -> who names it
     sizes: dict[str, int] = {}
-    for who, rows in _named(lake, archive, present):
+    of_databases, unread = _of_databases(lake)
+    for who, rows in (*_named(lake, archive, present), *of_databases):
         for path, sha256, size in rows[ROW].itertuples(index=False):
             named.setdefault(str(path), {}).setdefault(str(sha256), []).append(who)
             sizes[str(path)] = int(size)
@@ -59,7 +67,7 @@ def verify(lake: Lake, *, note: bool = False) -> Verified:
             lost.setdefault(path, []).extend(whos)
     if note:
         damage.note(lake, present, list(lost))
-    return Verified(len(named), sum(sizes.values()), lost)
+    return Verified(len(named), sum(sizes.values()), lost, unread)
 
 
 def needed(lake: Lake) -> tuple[set[tuple[str, str]], set[str]]:
@@ -90,12 +98,22 @@ def _named(lake: Lake, archive: Archive, present: dict[str, pd.DataFrame]) -> It
         yield f"{asset} and {n} tables made from it", manifest
     for name, release, rows in all_views(archive):
         yield f"release {release} of {name}", rows
+
+
+def _of_databases(lake: Lake) -> tuple[list[tuple[str, pd.DataFrame]], tuple[str, ...]]:
+    """The files that each database names, and why a database could not be opened."""
+    named, unread = [], []
     for path in databases(lake):
-        files = None
-        with suppress(FormatError):  # tables and views name nearly all of its files too
+        try:
             files = _tables(path, ["raw_files"]).get("raw_files")
+        except FormatError as error:
+            unread.append(str(error))
+            continue
         if files is not None:
-            yield "the published database" if path == lake.database else f"the kept database {path.name}", files
+            named.append(
+                ("the published database" if path == lake.database else f"the kept database {path.name}", files)
+            )
+    return named, tuple(unread)
 
 
 def _tables(path: Path, names: list[str]) -> dict[str, pd.DataFrame]:
