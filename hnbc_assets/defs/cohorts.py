@@ -29,6 +29,7 @@ from hnbc_assets.tables import (
 
 if TYPE_CHECKING:
     from hnbc_assets.science.cohorts.clinical import Harmonised
+    from hnbc_assets.sources.archive import Archive
     from hnbc_assets.sources.cohort_files import CohortFiles
 
 Frames = dict[str, pd.DataFrame]
@@ -64,6 +65,7 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
     """One cohort: its expression, samples, patients and how its genes were made of features."""
     cohort, inclusion = stage.study.cohorts[name], stage.study.inclusion
     min_events = stage.study.signature.min_events
+    archive = open_archive(stage.place)  # the step's and its checks': a file that both read is hashed once
 
     @stage.assets(
         [
@@ -71,7 +73,7 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
                 f"cohorts/{name}",
                 None,
                 f"Expression of cohort {name}: genes × patients, {cohort.expression_scale}, to 6 decimals.",
-                _expression_checks(stage, name),
+                _expression_checks(stage, name, archive),
             ),
             Described(
                 f"samples/{name}",
@@ -107,7 +109,8 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
         from hnbc_assets.science.cohorts.samples import choose_samples
         from hnbc_assets.sources.cohort_files import CohortFiles
 
-        files = CohortFiles(open_archive(stage.place), manifest, cohort.source, gene_manifest)
+        archive.forget()
+        files = CohortFiles(archive, manifest, cohort.source, gene_manifest)
         samples = choose_samples(files.samples())
         chosen = samples[samples.selected].set_index("sample_id").patient_id
         values, features = files.expression(list(chosen.index))
@@ -162,15 +165,14 @@ def _gene_names_from(stage: Stage, name: str) -> str:
     return raw_key(name, cohorts[name].source)
 
 
-def _expression_checks(stage: Stage, name: str) -> tuple[Check, ...]:
+def _expression_checks(stage: Stage, name: str, archive: Archive) -> tuple[Check, ...]:
     """The GDC has one file per sample, so that gene models can differ; a genome has many genes. A user's tables are
     written by hand, so that their ids can differ.
     """
     if stage.study.cohorts[name].source.kind == "table":
-        return (ingest_checks.ids_match(open_archive(stage.place)),)
+        return (ingest_checks.ids_match(archive),)
     if stage.study.cohorts[name].source.kind != "gdc":
         return ()
-    archive = open_archive(stage.place)
     least = 0 if stage.place.simulated else ingest_checks.GENES_OF_A_GENOME
     return (
         ingest_checks.one_gene_model(archive),

@@ -29,12 +29,17 @@ State = tuple[int, int, int]
 class Files:
     """Files under one root folder; the sha256 of each is checked before the file is used.
 
-    The check is made once, as long as the file does not change; every step has a new archive and checks again.
+    The check is made once, as long as the file does not change; every step has a new archive, or one that forgets, and
+    checks again.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._verified: dict[tuple[str, str], State] = {}
+
+    def forget(self) -> None:
+        """Check every file again before it is used: what was found of it counts no longer."""
+        self._verified.clear()
 
     def locate(self, row: Mapping[str, Any] | pd.Series) -> Path:
         """Where the file of a manifest row lies, as an absolute path; its bytes are those that were recorded.

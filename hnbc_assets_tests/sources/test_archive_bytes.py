@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from hnbc_assets.errors import ArchiveDamaged, DownloadsIncomplete
+from hnbc_assets.sources import intact
 from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.intact import DAMAGED
 from hnbc_assets_tests.sources.conftest import FILES, Upstream, fetch, wanted
@@ -74,6 +75,21 @@ def test_a_flipped_byte_is_noticed_when_the_file_is_read_from(archive):
     assert damage.value.paths == ("host/1.0/files/f3.txt",)
     assert reopened.damaged(rows) == ["host/1.0/files/f3.txt"]
     assert reopened.touched(rows) == [], "neither size nor time has changed"
+
+
+def test_an_archive_hashes_a_file_once_until_it_forgets(archive, monkeypatch):
+    """A step forgets, reads, and is checked with the same archive: the check hashes nothing again."""
+    row, hashed = fetch(archive, Upstream(FILES), ["f1.txt"]).iloc[0], []
+    one = intact.sha256_of
+    monkeypatch.setattr(intact, "sha256_of", lambda path: (hashed.append(path), one(path))[1])
+    archive.forget()
+    path = archive.locate(row)
+    archive.locate(row)
+    assert len(hashed) == 1
+    rot(path)
+    archive.forget()
+    with pytest.raises(ArchiveDamaged):
+        archive.locate(row)
 
 
 def test_damage_is_set_aside_and_fetched_again_to_its_place(archive):
