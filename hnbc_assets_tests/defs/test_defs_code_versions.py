@@ -16,7 +16,7 @@ ROOMS = ("science", "report", "sources")
 BESIDE = {f"hnbc_assets.defs.{name}" for name in ("checks", "cohort_data", "gates", "ingest_checks")}
 TRANSPORT = {
     f"hnbc_assets.sources.{name}"
-    for name in ("archive", "batch", "download", "http", "http_answers", "manifest", "progress")
+    for name in ("alternatives", "archive", "batch", "download", "http", "http_answers", "manifest", "progress")
 }
 
 
