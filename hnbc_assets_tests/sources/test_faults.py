@@ -272,7 +272,9 @@ def dripping(tmp_path):
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     program = (
-        "import sys; from pathlib import Path\n"
+        "import signal, sys; from pathlib import Path\n"
+        # What a shell starts in the background ignores Ctrl-C; a terminal's own command does not.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from hnbc_assets.sources.archive import Archive, Wanted\n"
         "from hnbc_assets.sources.http import connect\n"
         "base, root, size, md5 = sys.argv[1:]\n"
