@@ -23,6 +23,7 @@ from hnbc_assets.defs.graph import nodes
 from hnbc_assets.defs.stage import STUDY_TAG
 from hnbc_assets.errors import StudyError
 from hnbc_assets.lake.atomic import is_locked
+from hnbc_assets.lake.attempts import latest
 from hnbc_assets.lake.io_manager import asset_name
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.lake.plan import Node, Plan, examine, still_behind
@@ -58,6 +59,16 @@ class Due:
         if now - self._at > SECONDS_OF_AN_EVALUATION:
             self._found, self._at = self._evaluate(), time.monotonic()
         return self._found
+
+    def being_made(self, asset: str, instance: dg.DagsterInstance) -> bool:
+        """Whether a run that has not ended is making the step of this asset, or storing what it made.
+
+        Tables of a step are stored one by one. Dagster takes an asset for finished when its own table is stored.
+        """
+        lake, step = Lake(self.place.data_lake), self.nodes[asset].step
+        begun = [latest(lake, node.asset) for node in self.nodes.values() if node.step == step]
+        runs = {attempt.run_id for attempt in begun if attempt is not None and not attempt.reason}
+        return any((run := instance.get_run_by_id(name)) is not None and not run.is_finished for name in runs)
 
     def still(self, asset: str) -> bool:
         """Whether an asset that was found due is still behind."""
@@ -114,7 +125,12 @@ class Behind(dg.AutomationCondition):
     def evaluate(self, context: Any) -> dg.AutomationResult:
         """The asset, if it can be made now."""
         asset = asset_name(context.key)
-        due = asset in self._due.assets() and self._due.still(asset)
+        # Order matters here too: a step that is being made by no one, and is then found behind, is not being stored.
+        due = (
+            asset in self._due.assets()
+            and not self._due.being_made(asset, context.asset_graph_view.instance)
+            and self._due.still(asset)
+        )
         return dg.AutomationResult(context, context.candidate_subset if due else context.get_empty_subset())
 
 

@@ -33,12 +33,12 @@ class Daemon:
         self.study = load_study(folder / "study.yaml")
         self.place = Place("simulated", folder / "lake", folder / "study.yaml")
         self.lake, self.instance = Lake(self.place.data_lake), instance
-        self.values = {RAW: 1, "one": 1, "two": 1, "three": 1}
+        self.values = {RAW: 1, "one": 1, "two": 1, "three": 1, "left": 1, "right": 1}
         self.release, self.cursor = "r1", None
         self.definitions = self._definitions()
 
     def _definitions(self):
-        from hnbc_assets.defs.publishing import Publication
+        from hnbc_assets.defs.publishing import Described, Publication
 
         stage = Stage("genes", self.study, self.place, ("tables/genes.py",))
 
@@ -54,11 +54,17 @@ class Daemon:
         def three():
             return matrix(self.values["three"])
 
+        def pair():
+            return {name: matrix(self.values[name]) for name in ("left", "right")}
+
         made = [
             stage.asset(key=RAW, fetches=Fetched("gene_sets", "gene_set_releases"))(raw),
             stage.asset(key="one", inputs={"below": RAW})(one),
             stage.asset(key="two", inputs={"below": "one"})(two),
             stage.asset(key="three")(three),
+            stage.assets(
+                [Described(name, None, f"The {name} one of a pair.") for name in ("left", "right")], name="pair"
+            )(pair),
         ]
         manager = LakeIOManager(
             root=str(self.place.data_lake), study_hash=self.study.hash, upstream=self.place.upstream

@@ -1,6 +1,6 @@
 """Automation: what the daemon asks for, tick by tick, over a small graph and a real lake.
 
-raw/gene_sets -> one -> two, and three beside them: matrices, whose contents a test sets.
+raw/gene_sets -> one -> two; three beside them; left and right, made by one step: matrices, whose contents a test sets.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import pytest
 
 from hnbc_assets.defs import automation, build_definitions
 from hnbc_assets.lake.atomic import locked
+from hnbc_assets.lake.attempts import begin
+from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.lake.observations import record_release
 from hnbc_assets.study import PACKAGED, Place, load_study
 from hnbc_assets.study_operation import Freshness
@@ -93,6 +95,36 @@ def test_what_a_run_finishes_while_the_tick_is_evaluated_is_not_asked_for_again(
 
     monkeypatch.setattr(automation.Due, "assets", slowly)
     assert daemon.tick() == []
+
+
+def test_a_step_whose_tables_are_being_stored_is_not_asked_for_again(daemon, monkeypatch):
+    """As on a busy machine: a tick falls between the first table of a step and the second."""
+    asked, store = [], LakeIOManager.handle_output
+
+    def slowly(self, context, table):
+        if context.asset_key.to_user_string() == "right":
+            with ThreadPoolExecutor(1) as elsewhere:
+                asked.append(elsewhere.submit(daemon.tick).result())
+        store(self, context, table)
+
+    for name in ("left", "right"):
+        daemon.lake.table(name).unlink()
+    assert daemon.tick() == ["left", "right"]
+    monkeypatch.setattr(LakeIOManager, "handle_output", slowly)
+    assert daemon.make("left", "right")
+    assert asked == [[]]
+    assert daemon.tick() == []
+
+
+def test_a_step_that_was_killed_while_its_tables_were_stored_is_asked_for_again(daemon):
+    daemon.lake.table("right").unlink()
+    run = daemon.begin("left", "right")
+    for name in ("left", "right"):
+        begin(daemon.lake, name, "its basis", run.run_id, NOW)
+    daemon.instance.report_runless_asset_event(dg.AssetMaterialization("left"))
+    assert daemon.tick() == []
+    daemon.instance.report_run_failed(run)
+    assert daemon.tick() == ["left", "right"]
 
 
 def test_what_was_made_since_the_last_evaluation_is_not_asked_for_again(daemon, monkeypatch):
