@@ -75,8 +75,8 @@ def download_all(batch: Batch) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     failures: dict[str, Exception] = {}
     with ThreadPoolExecutor(batch.workers, thread_name_prefix="download") as pool:
-        futures: dict[Future[Row], Wanted] = {pool.submit(one, wanted): wanted for wanted in targets}
-        try:
+        try:  # from the first download on: Ctrl-C may come while the others are being submitted
+            futures: dict[Future[Row], Wanted] = {pool.submit(one, wanted): wanted for wanted in targets}
             for future in as_completed(futures):
                 try:
                     row = future.result()

@@ -6,6 +6,8 @@ import base64
 import gzip
 import hashlib
 import os
+import threading
+import time
 
 import httpx
 import pytest
@@ -17,7 +19,9 @@ from hnbc_assets.errors import (
     UpstreamRefused,
     UpstreamUnreachable,
 )
+from hnbc_assets.sources.batch import Batch, download_all
 from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.progress import Silent
 from hnbc_assets_tests.sources.conftest import FILES, Upstream, wanted
 
 
@@ -160,3 +164,42 @@ def test_an_upstream_out_of_reach_is_given_up_before_every_file_was_tried(archiv
         archive.fetch(client, "host", "1.0", many, workers=2)
     assert list(incomplete.value.failures) == [one.file_id for one in many]  # in the order asked, whoever ended first
     assert sum(isinstance(e, UpstreamUnreachable) for e in incomplete.value.failures.values()) < 30
+
+
+class Endless(httpx.SyncByteStream):
+    """A body that gives bytes for twenty seconds, unless it is given up."""
+
+    def __init__(self):
+        self.begun, self.pieces = threading.Event(), 0
+
+    def __iter__(self):
+        while self.pieces < 2000:
+            self.pieces += 1
+            yield b"x" * 100
+            self.begun.set()
+            time.sleep(0.01)
+
+
+def test_ctrl_c_while_downloads_are_being_submitted_ends_those_that_have_begun(tmp_path):
+    body = Endless()
+
+    class Targets(dict):
+        """Ctrl-C comes when the first has begun and the second is about to be submitted."""
+
+        def __iter__(self):
+            first, *others = super().__iter__()
+            yield first
+            if body.begun.wait(timeout=10 if self.sized else 0):
+                raise KeyboardInterrupt
+            self.sized = True
+            yield from others
+
+    client = connect("simulated", transport=httpx.MockTransport(lambda request: httpx.Response(200, stream=body)))
+    targets = Targets({wanted(name): tmp_path / name for name in ("one", "two")})
+    targets.sized = False
+    with pytest.raises(KeyboardInterrupt):
+        download_all(Batch(client, "host 1.0", targets, lambda one, got: {}, Silent(), 2))
+    for thread in threading.enumerate():
+        if thread.name.startswith("download"):
+            thread.join(timeout=60)
+    assert 0 < body.pieces < 2000
