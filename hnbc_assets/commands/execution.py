@@ -41,7 +41,7 @@ def execute(
     """Execute a job of the study in this process (or its own) and report on it; `keys` are the assets, or all."""
     from dagster import build_reconstructable_job, execute_job
 
-    from hnbc_assets.commands import event_log, full_disk, origin
+    from hnbc_assets.commands import full_disk, origin
     from hnbc_assets.commands.narration import Narrator
     from hnbc_assets.defs.alerts import WORKER_TAG
 
@@ -49,7 +49,6 @@ def execute(
     job = build_reconstructable_job("hnbc_assets.commands.job", "resolved_job", reconstructable_args=(name, executor))
     with (
         full_disk.unrepeated(),
-        event_log.held_open(home, instance, run_id),
         origin.belonging(instance, name, run_id),
         Narrator(instance, run_id, home.logs, interruption) as narrator,
     ):
