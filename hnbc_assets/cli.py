@@ -70,6 +70,7 @@ def main() -> None:
 
 
 def _status() -> int:
+    full_disk.begin()
     try:
         return hnbc.main(prog_name="hnbc", standalone_mode=False) or 0
     except click.ClickException as error:
@@ -84,10 +85,12 @@ def _status() -> int:
         sys.stderr.close()
         return 128 + signal.SIGPIPE
     except Exception as error:
-        message = full_disk.message(error) or redacted_text(
-            f"{type(error).__name__}: {error}\nThis error was not foreseen. {_keep()}"
-        )
-        click.echo(f"hnbc: {message}", err=True)
+        if full_disk.message(error):
+            message = full_disk.once()
+        else:
+            message = redacted_text(f"{type(error).__name__}: {error}\nThis error was not foreseen. {_keep()}")
+        if message:
+            click.echo(f"hnbc: {message}", err=True)
         return 1
 
 

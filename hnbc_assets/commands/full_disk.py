@@ -21,6 +21,7 @@ from typing import Any, TextIO
 LITTLE_ROOM = 100_000  # bytes; less than one of SQLite's journals takes
 ROOM_OF_AN_EVENT = 8_000_000  # bytes; more than an event with a figure takes in SQLite's journal
 TEXTS = ("No space left on device", "database or disk is full", "Disk quota exceeded")
+_reported: set[bool] = set()  # of this process's command
 # What Dagster writes to stderr when an event cannot be kept, before it raises the error that is reported in the end.
 DAGSTERS_LINES = ("Exception while writing logger call to event log: ", "Exception while storing event batch: ")
 
@@ -38,6 +39,18 @@ def message(error: BaseException | None) -> str:
 def sentence() -> str:
     """The message itself."""
     return f"No space left on device: {_lake()} needs more room. What was finished is kept."
+
+
+def once() -> str:
+    """The message when a command first asks for it, and nothing afterwards: further steps fail for the same reason."""
+    first = not _reported
+    _reported.add(True)
+    return sentence() if first else ""
+
+
+def begin() -> None:
+    """A command begins: it has reported nothing yet."""
+    _reported.clear()
 
 
 def room() -> float:

@@ -198,10 +198,12 @@ class Narrator:
         # A check that stopped the step has said why already.
         repeated = any("AssetCheck" in message or message in c.description for c in stopping)
         said = f"stopped by {', '.join(c.name for c in stopping)}" if repeated else message
+        if said == full_disk.sentence():
+            said = full_disk.once()
         if said == STOPPED:
             say(f"  ✗ {name} stopped after {seconds:.1f} s")
         else:
-            say(f"  ✗ {name} failed after {seconds:.1f} s\n      " + said.replace("\n", "\n      "))
+            say("\n      ".join([f"  ✗ {name} failed after {seconds:.1f} s", *said.splitlines()]))
 
     def _name(self, step: str) -> str:
         assets = self.outcome.planned.get(step, [])

@@ -79,3 +79,10 @@ def test_dagsters_sql_is_left_out_of_the_terminal_when_the_disk_is_full_and_only
     said = capsys.readouterr().err
     assert "a line of ours" in said
     assert ("disk I/O error" in said) is printed
+
+
+def test_a_command_reports_a_full_disk_once():
+    full_disk.begin()
+    assert [full_disk.once(), full_disk.once()] == [full_disk.sentence(), ""]
+    full_disk.begin()
+    assert full_disk.once() == full_disk.sentence()
