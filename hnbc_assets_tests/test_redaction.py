@@ -25,6 +25,7 @@ from hnbc_assets_tests.main_line.conftest import HNBC
 
 PASSWORD, TOKEN, OWN = "mirror-s3cret", "t0ken-of-the-list", "s3cret-of-the-list"
 GMT = b"SET_A\tabout\tTP53\tERBB2\n"
+MARKERS = b"HUGO symbols\tCell population\nCD3D\tT cells\n"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_lists_that_differ_in_nothing_but_secrets_are_refused_and_others_kept_ap
 
 @contextmanager
 def mirror() -> Iterator[tuple[str, list[str]]]:
-    """A mirror that requires a password, has one gene list, and repeats the address in its answers; its requests."""
+    """A mirror that requires a password, has two lists, and repeats the address in its answers; its requests."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -96,6 +97,8 @@ def mirror() -> Iterator[tuple[str, list[str]]]:
                 status, content = 401, b"who are you"
             elif self.path.startswith("/lists.example/v1.0/a.gmt?"):
                 status, content = 200, GMT
+            elif self.path.startswith("/lists.example/v1.0/markers.txt?"):
+                status, content = 200, MARKERS
             else:
                 status, content = 404, f"nothing at {self.path}".encode()
             self.send_response(status)
@@ -123,7 +126,7 @@ def test_a_host_that_repeats_a_token_does_not_bring_it_into_a_message():
 
 
 class Machine:
-    """A folder with a study whose only list has a user, a password and a token, and what `hnbc` says there."""
+    """A folder with a study whose lists have a user, a password and a token, and what `hnbc` says there."""
 
     def __init__(self, folder: Path, base: str) -> None:
         self.folder, self.base, self.said = folder, base, []
@@ -131,9 +134,11 @@ class Machine:
     def run(self, file: str) -> int:
         """Fetch the list from this file; the exit status."""
         settings = yaml.safe_load(PACKAGED.read_text())
-        listed = {"url": f"https://own:{OWN}@lists.example/v1.0/{file}?token={TOKEN}"}
+        listed, markers = (
+            {"url": f"https://own:{OWN}@lists.example/v1.0/{name}?token={TOKEN}"} for name in (file, "markers.txt")
+        )
         settings["anoikis_genes"] = [{"name": "own", "gmt": listed}]
-        settings |= {"enrichment": {"collections": {}}, "microenvironment": {"markers": listed}}
+        settings |= {"enrichment": {"collections": {}}, "microenvironment": {"markers": markers}}
         (self.folder / "study.yaml").write_text(yaml.safe_dump(settings))
         return self.hnbc("run", "--select", "raw/gene_sets")
 
@@ -173,5 +178,6 @@ def test_no_secret_of_mirror_or_list_is_found_in_tables_archive_and_status(tmp_p
         machine.hnbc("status")
         machine.hnbc("refresh", "--dry-run")
     table = read(Lake(tmp_path / "lake").table("raw/gene_sets"))
-    assert table.url.tolist() == ["https://lists.example/v1.0/a.gmt?token=***"]
+    names = ["https://lists.example/v1.0/a.gmt?token=***", "https://lists.example/v1.0/markers.txt?token=***"]
+    assert sorted(table.url) == names
     assert machine.places_of_secrets() == []
