@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 MISSING = ["", "NA", "NaN", "nan", "null", "[Not Available]", "[Not Applicable]", "[Not Evaluated]", "[Unknown]"]
 CLINICAL = ("data_clinical_patient", "data_clinical_sample")
 MUTATIONS = "data_mutations"
+REQUIRED = {
+    CLINICAL[0]: ("PATIENT_ID",),
+    CLINICAL[1]: ("PATIENT_ID", "SAMPLE_ID"),
+    MUTATIONS: ("Hugo_Symbol", "Tumor_Sample_Barcode"),
+}
 IDS = ("PATIENT_ID", "SAMPLE_ID", "Tumor_Sample_Barcode")
 SAMPLE_TYPES = {"primary": "primary", "metastasis": "metastatic", "metastatic": "metastatic", "recurrence": "recurrent"}
 TCGA_CODES = {"01": "primary", "02": "recurrent", "06": "metastatic", "11": "normal"}
@@ -48,7 +53,7 @@ def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
         the sample table has none; names file and line.
     """
     path = archived.locate(archive, manifest, pattern_of(CLINICAL[0]), "clinical patient table")
-    patients = read_table(path, ["PATIENT_ID"])
+    patients = read_table(path, REQUIRED[CLINICAL[0]])
     samples = _samples(archive, manifest)
     _require_unique(patients["PATIENT_ID"], "patient", path)
     require_known(
@@ -82,7 +87,7 @@ def read_samples(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
 def read_mutations(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
     """The study's MAF, its own columns as text (positions and counts too), and patient_id."""
     path = archived.locate(archive, manifest, pattern_of(MUTATIONS), "mutation table")
-    maf = read_table(path, ["Hugo_Symbol", "Tumor_Sample_Barcode"])
+    maf = read_table(path, REQUIRED[MUTATIONS])
     samples = read_samples(archive, manifest).set_index("sample_id")["patient_id"]
     barcode = maf["Tumor_Sample_Barcode"]
     tcga = barcode.str.extract(r"^(TCGA-\w{2}-\w{4})", expand=False)
@@ -197,7 +202,7 @@ def _examine(path: Path, required: Sequence[str]) -> int:
 
 def _samples(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
     path = archived.locate(archive, manifest, pattern_of(CLINICAL[1]), "clinical sample table")
-    samples = read_table(path, ["PATIENT_ID", "SAMPLE_ID"])
+    samples = read_table(path, REQUIRED[CLINICAL[1]])
     _require_unique(samples["SAMPLE_ID"], "sample", path)
     return samples
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 FILE = "file:"
 SOURCE = "gene_sets"
+MARKER_COLUMNS = ("HUGO symbols", "Cell population")
+GENECARDS_COLUMNS = ("gene symbol", "relevance score")  # as `plain_name` has them: exports spell them differently
 
 
 def version_in(address: str) -> str | None:
@@ -167,8 +169,8 @@ def read_genecards(path: Path, min_relevance: float | None = None) -> pd.DataFra
         If the columns `Gene Symbol` and `Relevance score` are not there.
     """
     table = _read_delimited(path)
-    columns = {re.sub(r"\W+", " ", name).strip().lower(): name for name in table.columns}
-    lost = [name for name in ("gene symbol", "relevance score") if name not in columns]
+    columns = {plain_name(name): name for name in table.columns}
+    lost = [name for name in GENECARDS_COLUMNS if name not in columns]
     if lost:
         raise FormatError(
             f"{path.name} has no column {lost[0]!r} (a GeneCards export has Gene Symbol, Relevance score)."
@@ -196,11 +198,11 @@ def read_genecards(path: Path, min_relevance: float | None = None) -> pd.DataFra
 def read_marker_table(path: Path) -> dict[str, list[str]]:
     """Marker genes by cell population, from a table with `HUGO symbols` and `Cell population` (MCP-counter's)."""
     table = _read_delimited(path)
-    lost = [name for name in ("HUGO symbols", "Cell population") if name not in table.columns]
+    lost = [name for name in MARKER_COLUMNS if name not in table.columns]
     if lost:
         raise FormatError(f"{path.name} has no column {lost[0]!r}; it has {', '.join(map(str, table.columns[:6]))}.")
     markers: dict[str, list[str]] = {}
-    for gene, population in zip(table["HUGO symbols"], table["Cell population"], strict=True):
+    for gene, population in zip(*(table[name] for name in MARKER_COLUMNS), strict=True):
         if gene.strip():
             if not population.strip():
                 raise FormatError(f"{path.name}: gene {gene.strip()[:40]!r} is of no cell population.")
@@ -210,6 +212,16 @@ def read_marker_table(path: Path) -> dict[str, list[str]]:
     if not markers:
         raise FormatError(f"{path.name} names no gene of a cell population.")
     return markers
+
+
+def separator_of(header: str) -> str:
+    """Tab, comma or semicolon, whichever a header has most of."""
+    return max("\t,;", key=header.count)
+
+
+def plain_name(column: str) -> str:
+    """A column's name in lower case, with single spaces for everything that is not a letter or digit."""
+    return re.sub(r"\W+", " ", column).strip().lower()
 
 
 def _place(address: str) -> str:
@@ -264,7 +276,7 @@ def _read_delimited(path: Path) -> pd.DataFrame:
     """A table as text, separated by tabs, semicolons or commas, whichever its header has most of."""
     with archived.open_text(path) as stream:
         header = stream.readline()
-    separator = max("\t,;", key=header.count)
+    separator = separator_of(header)
     with archived.open_text(path) as stream:
         reader = csv.reader(stream, delimiter=separator)
         try:

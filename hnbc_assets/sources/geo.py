@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 KEPT = ("title", "relation", "platform_id", "source_name_ch1")  # of the rows that describe samples
 MATRIX = r"GSE\d+(-GPL\d+)?_series_matrix\.txt\.gz"
 ANNOTATION = r"GPL\d+\.annot\.gz"
+ANNOTATION_COLUMNS = ("ID", "Gene symbol")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -192,9 +193,9 @@ def read_annotation(path: Path) -> pd.Series:
         else:
             raise FormatError(f"{path.name} has no !platform_table_begin: not a GEO annotation file.")
         header = next(stream, "").rstrip("\n").split("\t")
-        if "ID" not in header or "Gene symbol" not in header:
-            raise FormatError(f"{path.name}: its columns are {header[:4]}, without ID or Gene symbol.")
-        probe, symbol = header.index("ID"), header.index("Gene symbol")
+        if not set(ANNOTATION_COLUMNS) <= set(header):
+            raise FormatError(f"{path.name}: its columns are {header[:4]}, without {' or '.join(ANNOTATION_COLUMNS)}.")
+        probe, symbol = (header.index(name) for name in ANNOTATION_COLUMNS)
         rows = {}
         for number, line in enumerate(stream, start=1):
             if line.startswith("!platform_table_end"):

@@ -19,6 +19,7 @@ from hnbc_assets.errors import FormatError, UpstreamChanged, UpstreamRefused
 from hnbc_assets.sources import (
     cbioportal,
     cbioportal_profile,
+    cbioportal_tables,
     gdc,
     gdc_api,
     gdc_clinical,
@@ -28,6 +29,7 @@ from hnbc_assets.sources import (
     gdsc,
     gdsc_expression,
     gdsc_models,
+    gene_sets,
     geo,
     git_lfs,
 )
@@ -43,11 +45,6 @@ if TYPE_CHECKING:
 
 GeneSetFormat = Literal["gmt", "genecards", "markers"]
 HIT_FIELDS = ("file_id", "file_name", "md5sum", "file_size", "access")
-STUDY_COLUMNS = {
-    "data_clinical_patient.txt": ("PATIENT_ID",),
-    "data_clinical_sample.txt": ("PATIENT_ID", "SAMPLE_ID"),
-    "data_mutations.txt": ("Hugo_Symbol", "Tumor_Sample_Barcode"),
-}  # a profile names its genes by symbol or Entrez id
 
 
 def of_gdc(
@@ -131,8 +128,8 @@ def of_gene_sets(client: Client, files: Iterable[tuple[str, str, GeneSetFormat]]
             asked.setdefault(location, []).append((purpose, kind))
     understand = {
         "gmt": _gmt,
-        "genecards": columns(",", "Gene Symbol", "Relevance score"),
-        "markers": columns("\t", "HUGO symbols", "Cell population"),
+        "genecards": _genecards,
+        "markers": _markers,
     }
     for location, uses in asked.items():
         yield Ask(", ".join(purpose for purpose, _ in uses), (location,), understand[uses[0][1]])
@@ -141,6 +138,19 @@ def of_gene_sets(client: Client, files: Iterable[tuple[str, str, GeneSetFormat]]
 def columns(separator: str, *needed: str) -> Callable[[Glimpse], str]:
     """A check of a delimited file's header for the columns that its reader needs."""
     return lambda seen: with_columns(header(seen, separator), needed)
+
+
+def _genecards(seen: Glimpse) -> str:
+    return with_columns([gene_sets.plain_name(cell) for cell in _of_list(seen)], gene_sets.GENECARDS_COLUMNS)
+
+
+def _markers(seen: Glimpse) -> str:
+    return with_columns(_of_list(seen), gene_sets.MARKER_COLUMNS)
+
+
+def _of_list(seen: Glimpse) -> list[str]:
+    """The header of a list, separated as its reader finds it."""
+    return header(seen, gene_sets.separator_of("".join(first_lines(seen)[:1])))
 
 
 def workbook(seen: Glimpse) -> str:
@@ -211,7 +221,7 @@ def _annotation(seen: Glimpse) -> str:
     begin = next((i for i, line in enumerate(lines) if line.startswith("!platform_table_begin")), None)
     if not lines or not lines[0].startswith("^Annotation") or begin is None or begin + 1 >= len(lines):
         raise FormatError(f"not an annotation with !platform_table_begin; it begins {lines[0][:40] if lines else ''!r}")
-    return with_columns(lines[begin + 1].split("\t"), ("ID", "Gene symbol"))
+    return with_columns(lines[begin + 1].split("\t"), geo.ANNOTATION_COLUMNS)
 
 
 def _pointer(seen: Glimpse, *, file: str) -> str:
@@ -222,8 +232,9 @@ def _pointer(seen: Glimpse, *, file: str) -> str:
     if pointer is not None:
         return f"a pointer to {pointer.size_bytes / 1e6:,.1f} MB, sha256 {pointer.sha256[:12]}…"
     cells = header(seen, "\t")
+    # A profile names its genes by symbol or by Entrez id.
     profile = (cbioportal_profile.ENTREZ if cbioportal_profile.ENTREZ in cells else cbioportal_profile.SYMBOL,)
-    return with_columns(cells, STUDY_COLUMNS.get(file, profile))
+    return with_columns(cells, cbioportal_tables.REQUIRED.get(file.removesuffix(".txt"), profile))
 
 
 def _hub_files(seen: Glimpse, *, study: str) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from portal_hub import FILES, STUDY, Hub
 
-from hnbc_assets.sources.probes import of_cbioportal
+from hnbc_assets.errors import FormatError
+from hnbc_assets.sources.gene_sets import read_genecards, read_marker_table
+from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.probes import of_cbioportal, of_gene_sets
 from hnbc_assets.sources.probing import probe
 
 PROFILE = "data_profile.txt"
@@ -40,3 +44,29 @@ def test_a_profile_may_name_its_genes_by_entrez_id_alone():
 def test_a_table_without_a_column_that_its_reader_needs_fails(name, column):
     found = verdicts(**{name: FILES[f"{name}.txt"].replace(column, "OTHER")})
     assert [file for file, verdict in found.items() if verdict == "fails"] == [f"{name}.txt"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "verdict"),
+    [
+        ("markers", "HUGO symbols\tCell population\nCD3D\tT cells\n", "good"),
+        ("markers", "HUGO symbols;Cell population\nCD3D;T cells\n", "good"),
+        ("markers", "gene,Cell population\nCD3D,T cells\n", "fails"),
+        ("genecards", "Gene Symbol,Description,Relevance score\nTP53,a,9\n", "good"),
+        ("genecards", '"Gene-Symbol";"Relevance Score"\n"TP53";9\n', "good"),
+        ("genecards", "Gene Symbol,Score\nTP53,9\n", "fails"),
+    ],
+)
+def test_a_list_is_good_if_its_reader_takes_it(tmp_path, kind, text, verdict):
+    client = connect("simulated", transport=httpx.MockTransport(lambda request: httpx.Response(200, text=text)))
+    (found,) = (
+        p for ask in of_gene_sets(client, [("own", "https://x.org/v1.0/list", kind)]) for p in probe(client, ask)
+    )
+    assert found.verdict == verdict
+    (tmp_path / "list").write_text(text)
+    read = {"markers": read_marker_table, "genecards": read_genecards}[kind]
+    if verdict == "good":
+        assert len(read(tmp_path / "list")) == 1
+    else:
+        with pytest.raises(FormatError):
+            read(tmp_path / "list")
