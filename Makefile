@@ -6,7 +6,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help environment demo test test-full bench ui lint lock clean
 
-# Compiled modules are kept, whatever the machine is set to: without them each of hundreds of processes would compile its own.
+# Keep compiled modules even where the machine is set not to: otherwise each of hundreds of processes compiles its own.
 export PYTHONDONTWRITEBYTECODE :=
 
 VENV := .venv
@@ -17,7 +17,7 @@ WORKERS ?= 2
 PYTEST := $(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 help:
-	@echo 'make environment .venv from requirements.lock; the others make it too where they need it'
+	@echo 'make environment makes .venv from requirements.lock; other targets do so when they need it'
 	@echo 'make demo        the whole study from the simulated upstream, into data_lake/hnbc.duckdb'
 	@echo 'make test        all tests but the long ones     (one file: make test TESTS=hnbc_assets_tests/cli)'
 	@echo 'make test-full   the long ones too'

@@ -45,7 +45,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Addresses:
-    """The addresses in use: of each name the study's own, otherwise those known here."""
+    """The addresses in use: for each name the study's own if it has any, otherwise those known here."""
 
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

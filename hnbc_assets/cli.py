@@ -35,10 +35,10 @@ Environment:
 \b
 Exit status:
   0  nothing of the following
-  1  an asset or a blocking check failed, the database lacks a stage,
-     or archived files are damaged
+  1  an asset or a blocking check failed for another reason than those
+     below, the database lacks a stage, or archived files are damaged
   2  the command or the study is wrong, or another command is making assets
-  3  an upstream was not reached, or does not give what is needed;
+  3  an upstream was not reached, or refuses or damages what is needed;
      hnbc doctor: something would fail
   4  a gate holds a release
   130, 143  stopped by Ctrl-C, SIGTERM

@@ -17,8 +17,8 @@ FloatArray = NDArray[np.float64]
 DIGITS = 8
 """Significant digits of a published number."""
 DECIMALS = 10
-"""Decimals kept at most of a number of either sign: near zero, more are only the rounding errors of larger numbers that
-cancelled."""
+"""The most decimals kept for a number that may be negative: near zero, more are only the rounding errors of larger
+numbers that cancelled."""
 SCORE_DIGITS, SCORE_DECIMALS = 12, 8
 """Of risk scores and the cut-offs that they are compared with: a score that is computed again is within 1e-8."""
 EXPRESSION_DECIMALS = 6

@@ -70,7 +70,7 @@ class GateHeld(HnbcError):
 
 
 class UpstreamInconsistent(HnbcError):
-    """What an upstream states about a file and the file itself are of two versions; neither is damaged."""
+    """What an upstream states about a file and the file itself belong to two versions; neither is damaged."""
 
     exit_status = 3
 

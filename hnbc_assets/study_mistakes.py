@@ -94,7 +94,7 @@ def plain_name(name: str) -> str:
 
 
 def one_of(name: str, names: Iterable[str]) -> str:
-    """`Nearest: x; there are x, y and z.` for a name that is not one of them."""
+    """`nearest: x; there are x, y, z` for a name that is not one of them."""
     names = list(dict.fromkeys(names))
     near = nearest(name, names)
     parts = [f"nearest: {near}"] if near else []
@@ -112,6 +112,11 @@ def _listed(names: list[str]) -> str:
     return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")
 
 
+def _expected(mistake: Any) -> list[str]:
+    """The values that a mistake's message lists: 'os', 'dss' or 'pfi'."""
+    return re.findall(r"'([^']*)'", mistake["ctx"]["expected"])
+
+
 def _sentence(
     mistake: Any,
     place: Place,
@@ -121,9 +126,14 @@ def _sentence(
     whole: type[BaseModel],
 ) -> str:
     kind, node = mistake["type"], written.node(place)
+    if mistake["loc"][-1:] == ("[key]",) and kind == "literal_error":
+        return f"is not one of its keys: {one_of(str(place[-1]), _expected(mistake))}. Write one of these."
     if mistake["loc"][-1:] == ("[key]",):
         plain = plain_name(str(place[-1]))
-        return f"a name here has a to z, digits and underscores, and begins with a letter. Write {plain}, or another."
+        return (
+            f"a name here may contain only a to z, digits and underscores, and begins with a letter. Write {plain}, or "
+            "another."
+        )
     if kind == "extra_forbidden":
         return _unknown(str(place[-1]), section, whole)
     if node is None:

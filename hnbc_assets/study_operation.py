@@ -55,7 +55,9 @@ class Refresh(Section):
     def _is_cron(cls, schedule: str) -> str:
         fields = schedule.split()
         if len(fields) != 5 or not all(map(_in_cron, fields, CRON)):
-            raise ValueError(f"'{schedule}' is not a cron schedule of five fields. Write '0 6 * * *' for 6 UTC, daily")
+            raise ValueError(
+                f"'{schedule}' is not a cron schedule of five fields. Write '0 6 * * *' for 06:00 UTC every day"
+            )
         return schedule
 
 

@@ -107,7 +107,7 @@ def read(path: Path) -> Written:
     Raises
     ------
     StudyError
-        If the file cannot be read, is not UTF-8, YAML and a single mapping, or gives a key twice; names the line.
+        If the file cannot be read, is not UTF-8, not YAML or not one mapping, or gives a key twice; names the line.
     """
     try:
         content = read_bytes(path.absolute(), "the study file", at_most=STUDY_BYTES)
@@ -145,7 +145,7 @@ def _events(text: str, path: Path) -> Iterator[Event]:
             f"{path}, line {line}: a character that is not text ({error.character!r}). Delete it."
         ) from error
     except (ValueError, OverflowError, RecursionError) as error:  # an escape such as "\U00110000"
-        raise StudyError(f"{path}: not valid YAML: an escape or a number without a value.") from error
+        raise StudyError(f"{path}: not valid YAML: an escape or a number that cannot be read.") from error
 
 
 class _Builder:

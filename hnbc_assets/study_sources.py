@@ -103,7 +103,8 @@ class TableSource(Section):
 
     `values` says what the expression table holds: `linear` (TPM for log2_tpm, counts for log2_cpm; the default of
     these scales) or `log2` (logarithms already, taken as they are; the default of log2_intensity). `simulated` says
-    that its patients are invented: the simulated upstream takes only such tables, and any other upstream none.
+    that its patients are invented: the simulated upstream takes only such tables, and every other upstream
+    refuses them.
     """
 
     kind: Literal["table"]

@@ -150,7 +150,7 @@ def _reports(stage: Stage) -> dg.AssetsDefinition:
             },
             title=f"{stage.study.title}: {before.releases or 'the same releases, other code or settings'}",
             watermark=mark,
-            cohorts=tuple(stage.study.cohorts),
+            cohorts={name: cohort.role for name, cohort in stage.study.cohorts.items()},
         )
         path = stage.lake.reports / f"{_slug(before)}.html"
         write_bytes(path, report.html.encode())

@@ -70,10 +70,10 @@ def event_codes_plain(name: str) -> Callable[..., Verdict]:
         coded = clinical_values[clinical_values.understood_by == "r_convention"]
         found, settings = [], []
         for column, values in coded.groupby("column_name", sort=True):
-            counts = dict(zip(values.value, values.n_patients, strict=True))
+            counts = values.groupby("meaning").n_patients.sum()
             found.append(
-                f"{column} ({values.upstream_column.iloc[0]}): 1 is censored in {counts['1']} patients, "
-                f"2 is an event in {counts['2']}"
+                f"{column} ({values.upstream_column.iloc[0]}): 1 is censored in {counts['censored']} patients, "
+                f"2 is an event in {counts['event']}"
             )
             settings.append(f"{column.removesuffix('_event')}: {{1: censored, 2: event}}")
         return Verdict(
@@ -87,6 +87,21 @@ def event_codes_plain(name: str) -> Callable[..., Verdict]:
         )
 
     return event_codes_plain
+
+
+def values_plausible(clinical_values: pd.DataFrame) -> Verdict:
+    """No number of the clinical records was left out as implausible, such as an age in days."""
+    left_out = clinical_values[clinical_values.understood_by == "implausible"]
+    found = [
+        f"{column} ({values.upstream_column.iloc[0]}): {values.n_patients.sum()} values, such as {values.value.iloc[0]}"
+        for column, values in left_out.groupby("column_name", sort=True)
+    ]
+    return Verdict(
+        not found,
+        "; ".join(found) or "none left out",
+        "ages from 0 to 120 years",
+        "left out as implausible, and so missing. Is the column in another unit?" if found else "all are plausible",
+    )
 
 
 def cohorts_disjoint(roles: dict[str, str]) -> Check:

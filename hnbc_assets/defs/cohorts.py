@@ -95,7 +95,7 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
                 f"clinical_values/{name}",
                 ClinicalValues,
                 f"What the values of cohort {name}'s clinical records were taken for.",
-                (Check(checks.event_codes_plain(name)),),
+                (Check(checks.event_codes_plain(name)), Check(checks.values_plausible)),
             ),
         ],
         name=f"cohort_{name}",

@@ -26,7 +26,6 @@ INK, FAINT = "#222222", "#9A9A9A"
 DPI = 120
 FOOT_LINE = 0.2  # inches
 WIDEST_PIXELS = 980  # what the UI's dialog shows without scrolling sideways
-APPARENT_HERE = "apparent: trained on these patients"
 
 
 def sheet(width: float, height: float) -> Figure:
@@ -165,26 +164,6 @@ def only(frame: pd.DataFrame, column: str) -> str | None:
 def of_cohort(frame: pd.DataFrame, cohort: str | None) -> pd.DataFrame:
     """The rows of one cohort, where the frame names cohorts and one is wanted."""
     return frame[frame["cohort_id"] == cohort] if cohort is not None and "cohort_id" in frame else frame
-
-
-def standing(rows: pd.DataFrame | None) -> str:
-    """Whether a cohort's figures are apparent, not independent (and why) or independent (and how that is known).
-
-    Parameters
-    ----------
-    rows : the cohort's rows of prognostic_performance
-    """
-    if rows is None or rows.empty or "apparent" not in rows or not known(rows["apparent"].iloc[0]):
-        return "independence not known"
-    row = rows.iloc[0]
-    if bool(row["apparent"]):
-        return APPARENT_HERE
-    if not known(row.get("independent")):
-        return "independence not known"
-    basis = str(row["independence_basis"]) if known(row.get("independence_basis")) else ""
-    if not bool(row["independent"]):
-        return "not independent" + (f": {basis}" if basis else "")
-    return "independent" + (f" (by {basis.replace('; ', ', ')})" if basis else "")
 
 
 def not_drawn(reasons: Mapping[str, str]) -> list[str]:

@@ -161,22 +161,21 @@ def _footnotes(
 ) -> list[str]:
     """Whether the groups of the drawn cohort are apparent, and where the other cohorts are."""
     notes = []
-    if training is not None and cohort is not None:
+    if training is not None and cohort is not None and _groups(canvas.of_cohort(groups, cohort)).nunique() > 1:
         own = "apparent: the score that makes the groups was fitted to these patients' survival"
         notes.append(own if cohort == training else f"the score that makes the groups was fitted to {training}")
     everyone = groups["cohort_id"].dropna().unique() if "cohort_id" in groups else []
     compared = set(associations["cohort_id"]) if "cohort_id" in associations else set()
     others = [name for name in everyone if name != cohort]
     beside, lacking = [n for n in others if n in compared], [n for n in others if n not in compared]
-    if beside:
-        notes.append(f"{', '.join(beside)}: not drawn, in the table {table}")
-    if lacking:
-        notes.append(f"{', '.join(lacking)}: could not be compared (no groups, or values that do not allow it)")
-    return notes
+    where = dict.fromkeys(beside, f"in the table {table}")
+    if compared:  # otherwise nothing could be compared anywhere, and the figure says why
+        where |= dict.fromkeys(lacking, "could not be compared: no groups, or values that do not allow it")
+    return notes + canvas.not_drawn(where)
 
 
 def _order(wide: pd.DataFrame, tests: pd.DataFrame) -> list[str]:
-    """The features to draw, the least p on top, equal p in the order of effect."""
+    """The features to draw, the least p on top; of equal p the larger effect first."""
     found = tests.reindex(wide.index)
     keys = pd.DataFrame({"p": found["p_value"].astype(float), "effect": -found["effect"].abs()}, index=wide.index)
     return keys.sort_values(["p", "effect"]).index[:MAX_FEATURES].tolist()

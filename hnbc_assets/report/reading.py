@@ -1,6 +1,6 @@
 """The headline's last passage: what may be said from the figures above it, and what may not.
 
-Belongs here: validation, on what its independence rests, what scores depend on, direction, treatment. Does not: the
+Belongs here: validation, how its independence is known, what scores depend on, direction, treatment. Does not: the
 figures themselves (headline, differences).
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from hnbc_assets.report.canvas import known
+from hnbc_assets.report.standing import independent_by
 from hnbc_assets.report.wording import Tables, listed, performance, rows
 
 
@@ -69,31 +70,16 @@ def _inverse(judged: pd.DataFrame) -> str:
 
 
 def _basis(judged: pd.DataFrame) -> Iterator[str]:
-    """On what independence rests, cohorts of the same basis together."""
+    """How independence is known, cohorts of the same basis together."""
     if "independence_basis" not in judged:
         return
     told = judged.dropna(subset=["independence_basis"])
     said = [
-        f"{listed(list(of_basis['cohort_id']))} {'is' if len(of_basis) == 1 else 'are'} {_resting_on(str(basis))}"
-        for basis, of_basis in told.groupby(told["independence_basis"].map(_without_scaling), sort=False)
+        f"{listed(list(of_basis['cohort_id']))} {'is' if len(of_basis) == 1 else 'are'} {basis}"
+        for basis, of_basis in told.groupby(told["independence_basis"].map(independent_by), sort=False)
     ]
     if said:
         yield "; ".join(said) + "."
-
-
-def _without_scaling(basis: str) -> str:
-    """The basis without what the sentence on scaling says already."""
-    return "; ".join(part for part in str(basis).split("; ") if not part.startswith("values scaled"))
-
-
-def _resting_on(basis: str) -> str:
-    """ "ids; profiles not screened" as "independent by ids (profiles could not be compared)"."""
-    parts = basis.split("; ")
-    held = [part for part in parts if " not " not in part]
-    lacking = [part.replace("not screened", "not comparable").split(" (")[0] for part in parts if " not " in part]
-    lacking = [part.replace("not comparable", "could not be compared") for part in lacking]
-    text = f"independent by {' and '.join(held)}" if held else "not shown to be independent"
-    return text + (f" ({' and '.join(lacking)})" if lacking else "")
 
 
 def _notes(tables: Tables) -> Iterator[str]:

@@ -6,7 +6,7 @@ Belongs here: its sections in their order, what it says in short, what may be re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hnbc_assets.report import release_data, release_results
@@ -29,7 +29,7 @@ class ReleaseReport:
     html: str
 
 
-def release_report(frames: Frames, *, title: str, watermark: str | None, cohorts: Sequence[str] = ()) -> ReleaseReport:
+def release_report(frames: Frames, *, title: str, watermark: str | None, cohorts: Mapping[str, str]) -> ReleaseReport:
     """The short report of a release.
 
     Parameters
@@ -39,7 +39,7 @@ def release_report(frames: Frames, *, title: str, watermark: str | None, cohorts
         comparison only. With prognostic_performance, figures are labelled apparent or not independent
     title : above it all
     watermark : SIMULATED, said on top and across the figure; None for real data
-    cohorts : the study's cohorts; the figure names those that it does not draw
+    cohorts : role by cohort of the study; the figure names those that it does not draw
     """
     sections = [
         ("", [Paragraph(_in_short(frames), strong=True)]),

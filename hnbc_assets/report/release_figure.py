@@ -6,7 +6,7 @@ around it (release).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 from hnbc_assets.report import canvas
 from hnbc_assets.report.canvas import FAINT, HIGH, INK, LOW
 from hnbc_assets.report.release_wording import flags
+from hnbc_assets.report.standing import standing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,75 +26,51 @@ STANDING_LINE = 0.16  # inches
 MOVED, NEW, GONE = "#777777", "#009E73", "#CC79A7"
 TITLE = "Risk scores before and after"
 
-Cutoff = float | tuple[float, float] | None
-
 
 def scores_before_after(
     risk_changes: pd.DataFrame,
     performance: pd.DataFrame | None = None,
     *,
-    cohorts: Sequence[str] = (),
-    cohort_id: str | None = None,
-    cutoff: Cutoff = None,
+    cohorts: Mapping[str, str],
     watermark: str | None = None,
 ) -> bytes:
     """Old against new score of the patients whose score or group changed, a panel a cohort, flipped patients marked.
 
     Patients scored anew are marks on the axis of scores after, those no longer scored on that of scores before. Where
-    more than six cohorts changed, the six with the most changes are drawn and the caption says so.
+    more than six cohorts changed, the six with the most changes are drawn, and the others named at the foot.
 
     Parameters
     ----------
     risk_changes : table risk_changes; patients that are not in it did not change, and are not drawn
     performance : prognostic_performance: every panel says whether the cohort's figures are apparent, not independent or
         independent
-    cohorts : the study's cohorts; those that are not drawn are named at the foot, with the reason
-    cohort_id : draw this cohort alone
-    cutoff : where the groups are cut, before and after, or the one value of both; drawn as dashed lines
+    cohorts : role by cohort of the study; those that are not drawn are named at the foot, with the reason
     """
-    risk_changes = canvas.of_cohort(risk_changes, cohort_id)
     drawn = risk_changes[risk_changes["old_score"].notna() | risk_changes["new_score"].notna()]
     counts = drawn["cohort_id"].value_counts(sort=False)
     shown = set(counts.sort_values(ascending=False, kind="stable").index[:MOST_PANELS])
     with_panel = [name for name in drawn["cohort_id"].unique() if name in shown]
-    others = dict.fromkeys([*cohorts, *risk_changes["cohort_id"], *_measured(performance)]) if cohort_id is None else ()
-    without = [str(name) for name in others if name not in shown]
-    footnotes = canvas.not_drawn({name: _why_not(name, performance, set(counts.index)) for name in without})
+    without = [str(name) for name in dict.fromkeys([*cohorts, *risk_changes["cohort_id"]]) if name not in shown]
+    footnotes = canvas.not_drawn(
+        {name: "fewer changes" if name in counts.index else "no score changed" for name in without}
+    )
     if not with_panel:
-        return canvas.empty(
-            TITLE, "No patient's score or risk group changed.", canvas.caption(cohort_id), watermark, footnotes
-        )
+        return canvas.empty(TITLE, "No patient's score or risk group changed.", "", watermark, footnotes)
+    drawn = drawn[drawn["cohort_id"].isin(with_panel)]
     width, height = (6.6, 6.6) if len(with_panel) == 1 else (5.2, 5.9)
     rows = {name: None if performance is None else canvas.of_cohort(performance, str(name)) for name in with_panel}
-    stands = {name: canvas.wrapped(canvas.standing(own), width - 0.8) for name, own in rows.items()}
+    stands = {name: canvas.wrapped(standing(own, cohorts.get(name, "")), width - 0.8) for name, own in rows.items()}
     above = STANDING_LINE * max(map(len, stands.values()))
     if drawn[["old_score", "new_score"]].isna().any(axis=None):
         footnotes = ["marks on an axis: patients with a score on one side alone", *footnotes]
     panel = canvas.Panel(width, height + above, left=0.85, bottom=LEGEND + 0.55, right=0.35, top=0.45 + above)
     figure, made = canvas.panels(len(with_panel), panel, 0.75, footnotes)
     for ax, name in zip(made, with_panel, strict=True):
-        _panel(ax, drawn[drawn["cohort_id"] == name], str(name), stands[name], cutoff)
-    said = "only patients whose score or group changed"
-    if len(counts) > len(with_panel):
-        said += f"; {len(with_panel)} of {len(counts)} cohorts, those with most changes"
-    return canvas.finish(figure, TITLE, said, watermark, footnotes)
+        _panel(ax, drawn[drawn["cohort_id"] == name], str(name), stands[name])
+    return canvas.finish(figure, TITLE, "only patients whose score or group changed", watermark, footnotes)
 
 
-def _measured(performance: pd.DataFrame | None) -> pd.Series:
-    """The cohorts of prognostic_performance."""
-    return pd.Series(dtype=object) if performance is None else performance["cohort_id"].drop_duplicates()
-
-
-def _why_not(cohort: str, performance: pd.DataFrame | None, changed: set[str]) -> str:
-    """Why a cohort has no panel: too many others changed more, it has no score that can be used, or none changed."""
-    if cohort in changed:
-        return "fewer changes"
-    own = pd.DataFrame() if performance is None else canvas.of_cohort(performance, cohort)
-    reasons = [] if own.empty else own.loc[own["metric"] == "hazard_ratio_per_sd", "reason"].dropna().tolist()
-    return str(reasons[0]) if reasons else "no score changed"
-
-
-def _panel(ax: Axes, changes: pd.DataFrame, cohort: str, stands: list[str], cutoff: Cutoff) -> None:
+def _panel(ax: Axes, changes: pd.DataFrame, cohort: str, stands: list[str]) -> None:
     """One cohort: both axes have the same limits, so that the diagonal is where nothing moves."""
     old, new = (changes[name].to_numpy(dtype=float) for name in ("old_score", "new_score"))
     both = ~np.isnan(old) & ~np.isnan(new)
@@ -103,9 +80,6 @@ def _panel(ax: Axes, changes: pd.DataFrame, cohort: str, stands: list[str], cuto
     ax.set_xlim(low, high)
     ax.set_ylim(low, high)
     ax.plot([low, high], [low, high], color=FAINT, linewidth=1, zorder=1)
-    for at, line in zip(_pair(cutoff), (ax.axvline, ax.axhline), strict=True):
-        if at is not None:
-            line(at, color=INK, linestyle="--", linewidth=0.8, zorder=1)
     looks = [
         (both & ~flipped, MOVED, "o", 14, "moved, same group"),
         (both & to_high, HIGH, "^", 40, "flipped to high"),
@@ -150,7 +124,3 @@ def _limits(scores: np.ndarray) -> tuple[float, float]:
     low, high = np.nanmin(scores), np.nanmax(scores)
     margin = 0.08 * (high - low) or 0.5
     return float(low - margin), float(high + margin)
-
-
-def _pair(cutoff: Cutoff) -> tuple[float | None, float | None]:
-    return cutoff if isinstance(cutoff, tuple) else (cutoff, cutoff)

@@ -6,7 +6,7 @@ published one (release_challengers), comparing anything (science/signature).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -69,7 +69,7 @@ def _signature_in_words(changes: pd.DataFrame, now: pd.DataFrame) -> str:
     return f"Another signature is published: {name or after}; it was {before}. {_upper(listed(parts))}."
 
 
-def patients(frames: Frames, cohorts: Sequence[str], watermark: str | None) -> list[Block]:
+def patients(frames: Frames, cohorts: Mapping[str, str], watermark: str | None) -> list[Block]:
     """By cohort: scored anew, no longer, moved, flipped; the largest moves; the figure."""
     changes = frame(frames, RiskChanges)
     if changes.empty:

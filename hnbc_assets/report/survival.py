@@ -12,20 +12,20 @@ import numpy as np
 import pandas as pd
 
 from hnbc_assets.report import canvas
-from hnbc_assets.report.canvas import APPARENT_HERE, GROUP_COLOURS, INK
+from hnbc_assets.report.canvas import GROUP_COLOURS, INK
+from hnbc_assets.report.standing import APPARENT_HERE, NOT_INDEPENDENT, standing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DAYS_A_YEAR, DAYS_A_MONTH = 365.25, 365.25 / 12
-PANEL_TEXT = 3.85  # inches of text that fit beside the curves
+PANEL_TEXT = 3.85  # inches; the width of a text inside a panel, with its margins
 
 
 def kaplan_meier(
     curves: pd.DataFrame,
     performance: pd.DataFrame | None = None,
     *,
-    cohort_id: str | None = None,
     training: str | None = None,
     lacking: Mapping[str, str] | None = None,
     watermark: str | None = None,
@@ -38,18 +38,16 @@ def kaplan_meier(
     performance : prognostic_performance: hazard ratios and log-rank p of each cohort are written in; every panel says
         whether it is apparent, not independent or independent, and p values of the first two are marked as
         post-selection; its cohorts without curves are named, with the reason
-    cohort_id : draw this cohort alone
     training : the cohort trained on, labelled apparent and drawn first
     lacking : cohorts that were not measured, and why; named with those that have no curves
     """
     title = "Survival by risk group (training median)"
-    curves = canvas.of_cohort(curves, cohort_id)
     cohorts = list(curves["cohort_id"].unique()) if "cohort_id" in curves else [None]
     cohorts.sort(key=lambda name: name != training)
-    notes = canvas.not_drawn(_without_curves(performance, cohorts, cohort_id) | dict(lacking or {}))
+    notes = canvas.not_drawn(_without_curves(performance, cohorts) | dict(lacking or {}))
     if curves.empty:
         why = "No risk groups: the signature is empty, or too few of its genes are measured here."
-        return canvas.empty(title, why, canvas.caption(cohort_id), watermark, notes)
+        return canvas.empty(title, why, "", watermark, notes)
     width, height = (8.0, 5.3) if len(cohorts) == 1 else (6.6, 5.0)
     panel = canvas.Panel(width, height, left=1.0, bottom=1.6, right=0.35, top=0.55)
     figure, made = canvas.panels(len(cohorts), panel, 0.85, notes)
@@ -60,11 +58,9 @@ def kaplan_meier(
     return canvas.finish(figure, title, said, watermark, notes)
 
 
-def _without_curves(
-    performance: pd.DataFrame | None, cohorts: list[str | None], cohort_id: str | None
-) -> dict[str, str]:
+def _without_curves(performance: pd.DataFrame | None, cohorts: list[str | None]) -> dict[str, str]:
     """The cohorts that were measured and have no curves, each with its reason."""
-    if performance is None or "cohort_id" not in performance or cohort_id is not None:
+    if performance is None or "cohort_id" not in performance:
         return {}
     found = {}
     for name, of in performance.groupby("cohort_id", sort=False):
@@ -96,8 +92,8 @@ def _survival_panel(
     ax.set_ylabel(f"{endpoint.upper()} probability" if endpoint else "survival probability")
     ax.set_xlabel(unit)
     ax.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.985), ncols=2, fontsize=9, frameon=False, borderaxespad=0.2)
-    stands = APPARENT_HERE if cohort is not None and cohort == training else canvas.standing(performance)
-    flattered = stands.startswith(("apparent", "not independent"))
+    stands = APPARENT_HERE if cohort is not None and cohort == training else standing(performance)
+    flattered = stands.startswith((APPARENT_HERE, NOT_INDEPENDENT))
     text = "\n".join([_split_text(performance, post_selection=flattered), *canvas.wrapped(stands, PANEL_TEXT)])
     free_below = curves["survival"].min() > 0.35
     place = (

@@ -127,7 +127,10 @@ class GeneMappings(Table):
 
 
 class ClinicalValues(Table):
-    """A value that a cohort's clinical records use, how often, and how it was understood."""
+    """A value of a cohort's clinical records, how often it occurs, and how it was understood.
+
+    Of words every one; of numbers only those that cannot be used.
+    """
 
     key = ("cohort_id", "column_name", "upstream_column", "value")
     cohort_id: str = column("the cohort's name in the study")

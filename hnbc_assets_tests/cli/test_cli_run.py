@@ -1,6 +1,7 @@
 """`hnbc run`: what it makes, what it says, the status it ends with."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from hnbc_assets.commands.run import kept
 from hnbc_assets.lake.unfinished import begin
 
 ALL = ["raw/gdc/one", "cohorts/one", "signature", "hnbc_database"]
+
+AGO = r"(just now|\d+ minutes? ago)"  # as the machine is busy or idle
 
 
 def made(said):
@@ -175,10 +178,8 @@ def test_a_run_whose_process_was_killed_is_ended_and_completed_by_the_next_one(
     os.kill(asset, signal.SIGKILL)
     process.communicate(timeout=600)
     assert len(unfinished(lake_path)) == 1
-    assert (
-        "A run of everything that was begun just now has not been completed: hnbc run completes it"
-        in hnbc("status").out
-    )
+    status = hnbc("status").out
+    assert re.search(rf"A run of everything that was begun {AGO} has not been completed: hnbc run completes it", status)
     standin()
     ended = hnbc("run")
     assert (ended.status, made(ended.err)) == (0, ["cohorts/one", "signature", "hnbc_database"])
@@ -234,7 +235,7 @@ def test_a_selection_that_failed_leaves_nothing_to_complete(hnbc, standin):
     assert made(hnbc("run").err) == ALL
 
 
-def test_a_selection_is_made_exactly_also_after_a_stopped_run(hnbc, standin):
+def test_after_a_stopped_run_a_selection_still_makes_exactly_what_it_names(hnbc, standin):
     standin("bug")
     hnbc("run")
     standin()
@@ -262,7 +263,7 @@ def test_a_run_that_was_stopped_after_its_last_asset_is_complete(hnbc, published
 
 
 @pytest.mark.parametrize("command", ["run", pytest.param("refresh", marks=pytest.mark.full)])
-def test_a_second_command_at_once_names_the_first_and_since_when_it_runs_and_changes_nothing(
+def test_a_second_command_at_once_names_the_first_and_its_start_and_changes_nothing(
     start, hnbc, standin, own_lake, tmp_path, command
 ):
     first, _ = begun(start, tmp_path, "--select", "*")
@@ -271,7 +272,7 @@ def test_a_second_command_at_once_names_the_first_and_since_when_it_runs_and_cha
     ended = hnbc(command)
     assert ended.status == 2
     assert f"hnbc run --select '*' (process {first.pid}, since " in ended.err
-    assert f", just now) is making assets in {own_lake.root}, " in ended.err
+    assert re.search(rf", {AGO}\) is making assets in {re.escape(str(own_lake.root))}, ", ended.err)
     assert "Try again when it has ended." in ended.err
     assert sorted(path.stat().st_mtime_ns for path in own_lake.tables.rglob("*")) == before
     assert f"hnbc run --select '*' (process {first.pid}, since " in hnbc("status").out

@@ -124,6 +124,15 @@ def test_a_mapping_that_leaves_out_a_value_stops_and_one_with_more_does_not():
     assert more.er(words("P", "N", "NA")).tolist() == ["positive", "negative", None]
 
 
+def test_a_word_that_otherwise_says_nothing_means_what_the_study_says():
+    vocabulary = Vocabulary("mine", mappings(event_values={"drfs": {"none": "censored", "Distant": "event"}}))
+    events = vocabulary.event("drfs", words("None", "Distant", "none", "NA", None))
+    assert events.tolist()[:3] == [0.0, 1.0, 0.0]
+    assert events.isna().tolist() == [False, False, False, True, True]
+    found = vocabulary.values().set_index("value")
+    assert found.understood_by.to_dict() == {"None": "study", "none": "study", "Distant": "study", "NA": "says nothing"}
+
+
 def test_keys_that_yaml_reads_as_numbers_or_booleans_are_the_words_of_the_file(tmp_path):
     file = tmp_path / "study.yaml"
     file.write_text("{event_values: {os: {yes: event, no: censored, 9: missing}}, her2_score_values: {4: 3}}")

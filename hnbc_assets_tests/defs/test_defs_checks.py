@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from hnbc_assets.defs import checks
+from hnbc_assets.science.cohorts.vocabulary import Vocabulary
 
 
 def test_a_patient_with_two_chosen_samples_or_a_normal_one_fails():
@@ -19,8 +20,6 @@ def test_a_patient_with_two_chosen_samples_or_a_normal_one_fails():
 
 
 def test_events_coded_one_and_two_are_reported_with_the_line_that_confirms_them():
-    from hnbc_assets.science.cohorts.vocabulary import Vocabulary
-
     vocabulary = Vocabulary("mine")
     vocabulary.event("os", pd.Series(["1", "2", "2"], name="status"))
     vocabulary.event("pfi", pd.Series(["0", "1", "1"], name="relapse"))
@@ -30,6 +29,24 @@ def test_events_coded_one_and_two_are_reported_with_the_line_that_confirms_them(
     assert verdict.value == "os_event (status): 1 is censored in 1 patients, 2 is an event in 2"
     assert "cohorts.mine.event_values: {os: {1: censored, 2: event}}" in verdict.description
     assert check(vocabulary.values().query("column_name == 'pfi_event'")).passed
+
+
+def test_event_codes_written_with_decimals_are_counted():
+    vocabulary = Vocabulary("mine")
+    vocabulary.event("os", pd.Series(["1.0", "2.0", "2"], name="status"))
+    verdict = checks.event_codes_plain("mine")(vocabulary.values())
+    assert verdict.value == "os_event (status): 1 is censored in 1 patients, 2 is an event in 2"
+
+
+def test_ages_in_another_unit_are_reported():
+    vocabulary = Vocabulary("mine")
+    vocabulary.number("age_years", pd.Series(["17000", "21500", "45"], name="age"), 0, 120)
+    verdict = checks.values_plausible(vocabulary.values())
+    assert not verdict.passed
+    assert verdict.value == "age_years (age): 2 values, such as 17000"
+    vocabulary = Vocabulary("mine")
+    vocabulary.number("age_years", pd.Series(["45", "NA"], name="age"), 0, 120)
+    assert checks.values_plausible(vocabulary.values()).passed
 
 
 def survival(**values):

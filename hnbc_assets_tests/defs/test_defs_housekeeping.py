@@ -153,9 +153,7 @@ def test_the_job_runs_with_the_lakes_io_manager_and_tells_what_it_removed(instan
     assert told["bytes of archived files"].value == 300
 
 
-def test_the_job_reads_the_archive_and_fails_if_a_file_is_damaged_so_that_an_alert_is_sent(
-    instance, study, place, lake, pruning
-):
+def test_the_job_reads_the_archive_and_fails_if_a_file_is_damaged(instance, study, place, lake, pruning):
     (lake.raw / "gdc" / "46.0" / "f.txt").write_bytes(b"g")
     job, _ = housekeeping(study, place, ASSETS)
     resources = {"io_manager": LakeIOManager(root=str(lake.root))}

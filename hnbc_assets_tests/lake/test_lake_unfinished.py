@@ -57,7 +57,7 @@ def test_a_database_that_was_not_published_since_is_left_though_it_is_not_behind
     assert left(begun) == ["hnbc_database"]
 
 
-def test_a_step_that_was_stopped_half_way_is_left_entirely(begun):
+def test_all_of_a_step_that_was_stopped_half_way_is_still_to_make(begun):
     at(5, *files(begun, set(GRAPH) - {"path", "scores", "hnbc_database"}))
     assert left(begun) == ["hnbc_database", "model", "path", "scores"]
 

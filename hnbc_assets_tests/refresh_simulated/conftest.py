@@ -1,4 +1,4 @@
-"""Refreshes of the small simulated study: its lake at release 46.0, made once, and what it and that of 45.0 hold.
+"""Refreshes of the small simulated study: the lake at release 46.0, made once, and the content of lakes.
 
 Belongs here: lakes to start from, processes of `hnbc` with something changed in them, the content of a lake as plain
 values. Does not: what a refresh must give (the tests).

@@ -187,7 +187,7 @@ def test_every_survival_panel_says_whether_it_is_independent_and_marks_p_after_s
     assert [panel.splitlines()[:2] for panel in panels] == [
         ["p = 0.002, post-selection", "apparent: trained on these patients"],
         ["p = 0.013, post-selection", "not independent: it chose the genes"],
-        ["p = 0.200", "independent (by ids, profiles)"],
+        ["p = 0.200", "independent by ids and profiles"],
     ]
     assert "not drawn: small (only 64 % of the coefficients are measured)" in written()
 
@@ -216,8 +216,18 @@ def test_cohorts_that_are_not_drawn_are_named(written):
     others = pd.concat([groups, groups.assign(cohort_id="val"), groups.assign(cohort_id="scaled", risk_group=None)])
     compared = pd.concat([tests, tests.assign(cohort_id="val")])
     figures.immune_boxplots(scores, others, compared, cohort_id="tcga", training="tcga")
-    assert "val: not drawn, in the table immune_associations" in written()
-    assert "scaled: could not be compared" in written()
+    assert "not drawn: val (in the table immune_associations)" in written()
+    assert "not drawn: scaled (could not be compared: no groups, or values that do not allow it)" in written()
+
+
+def test_a_comparison_without_groups_or_models_claims_nothing_of_a_score(written):
+    scores, groups, tests = comparison()
+    figures.immune_boxplots(scores, groups.iloc[:0], tests.iloc[:0], cohort_id="tcga", training="tcga")
+    assert "There are not two risk groups" in written()
+    assert "the score" not in written()
+    everyone = pd.concat([groups, groups.assign(cohort_id="val")])
+    figures.immune_boxplots(scores, everyone, tests.iloc[:0], cohort_id="tcga", training="tcga")
+    assert "not drawn" not in written(), "nothing was compared anywhere"
 
 
 def test_p_values_after_selection_are_marked_in_the_forest(written):

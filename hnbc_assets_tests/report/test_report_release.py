@@ -32,7 +32,7 @@ def frames() -> dict[str, pd.DataFrame]:
 
 def markdown(frames, watermark=None) -> str:
     """The report without its figure's bytes."""
-    text = release_report(frames, title="A study", watermark=watermark).markdown
+    text = release_report(frames, title="A study", watermark=watermark, cohorts={}).markdown
     return re.sub(r"base64,[\w+/=]+", "base64,…", text)
 
 
@@ -186,13 +186,15 @@ def test_frames_with_other_types_or_columns_of_their_callers_are_read(frames):
 
 
 def test_simulated_stands_on_top_of_both_and_across_the_figure(frames):
-    report = release_report(frames, title="A study", watermark="SIMULATED")
+    report = release_report(frames, title="A study", watermark="SIMULATED", cohorts={})
     assert report.markdown.split("\n\n")[1].startswith("> **SIMULATED. Planted effects in invented patients")
     assert Page(report.html).text.split("Planted effects")[0].count("SIMULATED") == 1
-    drawn = base64.b64encode(release_figure.scores_before_after(frames["risk_changes"], watermark="SIMULATED")).decode()
+    drawn = base64.b64encode(
+        release_figure.scores_before_after(frames["risk_changes"], cohorts={}, watermark="SIMULATED")
+    ).decode()
     assert drawn in report.html
     assert drawn in report.markdown
-    real = release_report(frames, title="A study", watermark=None)
+    real = release_report(frames, title="A study", watermark=None, cohorts={})
     assert "SIMULATED" not in real.markdown + real.html
     assert drawn not in real.html
 
@@ -200,12 +202,12 @@ def test_simulated_stands_on_top_of_both_and_across_the_figure(frames):
 def test_the_figure_knows_which_cohorts_are_independent_and_which_are_not_drawn(frames):
     measured = pd.DataFrame({"cohort_id": ["train", "val"], "metric": "hazard_ratio_per_sd", "apparent": [True, False]})
     measured = measured.assign(independent=[False, True], reason=None)
-    cohorts = ["train", "val", "other"]
+    cohorts = {"train": "training", "val": "validation", "other": "validation"}
     given = {**frames, "prognostic_performance": measured}
     report = release_report(given, title="A study", watermark=None, cohorts=cohorts)
     drawn = release_figure.scores_before_after(frames["risk_changes"], measured, cohorts=cohorts)
     assert base64.b64encode(drawn).decode() in report.html
-    assert drawn != release_figure.scores_before_after(frames["risk_changes"])
+    assert drawn != release_figure.scores_before_after(frames["risk_changes"], cohorts=cohorts)
 
 
 def test_the_words_claim_association_only(frames):
@@ -216,7 +218,7 @@ def test_the_words_claim_association_only(frames):
 
 def test_the_page_stands_alone(frames):
     """No script, nothing loaded from elsewhere, one figure inside, every tag closed."""
-    report = release_report(frames, title="A study", watermark="SIMULATED")
+    report = release_report(frames, title="A study", watermark="SIMULATED", cohorts={})
     page = Page(report.html)
     assert page.open == []
     names = [name for name, _ in page.tags]
@@ -236,7 +238,7 @@ def test_what_names_hold_is_shown_and_never_obeyed(frames):
     frames["release_changes"] = release_changes(("value_changed", evil, evil, evil, evil))
     frames["accepted_releases"] = frames["accepted_releases"].assign(accepted_by=evil, evidence=evil)
     frames["risk_changes"] = frames["risk_changes"].assign(patient_id=evil)
-    report = release_report(frames, title=evil, watermark=evil.replace("\x00", ""))
+    report = release_report(frames, title=evil, watermark=evil.replace("\x00", ""), cohorts={})
     page = Page(report.html)
     assert page.open == []
     assert not {"script", "a", "b"} & {name for name, _ in page.tags}

@@ -48,79 +48,87 @@ def written(monkeypatch):
 
 
 def test_the_figure_counts_who_flipped_came_and_went(written):
-    png = release_figure.scores_before_after(CHANGED, cutoff=(0.0, 0.05))
+    png = release_figure.scores_before_after(CHANGED, cohorts={})
     assert png.startswith(b"\x89PNG\r\n")
     for text in (
         "train · 4 changed, 1 flipped", "val · 2 changed, 1 flipped", "flipped to high (1)", "flipped to low (1)",
         "scored anew (1)", "no longer scored (1)", "moved, same group (1)",
     ):  # fmt: skip
         assert text in written()
-    release_figure.scores_before_after(CHANGED, cohort_id="val")
-    assert "train" not in written()
 
 
 def test_the_figure_is_no_wider_than_a_dialog_and_draws_six_cohorts_at_most(written):
     rng = np.random.default_rng(20250101)
     rows = [(f"c{i}", f"P{j}", "moved", *rng.normal(size=2), "high", "high") for i in range(8) for j in range(i + 2)]
-    png = release_figure.scores_before_after(risk_changes(*rows), watermark="SIMULATED")
+    png = release_figure.scores_before_after(risk_changes(*rows), cohorts={}, watermark="SIMULATED")
     assert int.from_bytes(png[16:20], "big") <= canvas.WIDEST_PIXELS
-    assert "6 of 8 cohorts, those with most changes" in written()
+    assert "not drawn: c0, c1 (fewer changes)" in written()
     assert "c2 · 4 changed, none flipped" in written()
     assert "c1 ·" not in written()
 
 
 @pytest.mark.parametrize("changes", [RiskChanges.empty(), risk_changes(("a", "P", "entered", NAN, NAN, None, None))])
 def test_a_figure_of_nothing_says_so(changes, written):
-    assert release_figure.scores_before_after(changes, watermark="SIMULATED").startswith(b"\x89PNG\r\n")
+    assert release_figure.scores_before_after(changes, cohorts={}, watermark="SIMULATED").startswith(b"\x89PNG\r\n")
     assert "No patient's score or risk group changed." in written()
     assert "SIMULATED" in written()
 
 
 def test_one_patient_alone_can_be_drawn(written):
-    release_figure.scores_before_after(risk_changes(("a", "P", "left", 0.0, NAN, "low", None)))
+    release_figure.scores_before_after(risk_changes(("a", "P", "left", 0.0, NAN, "low", None)), cohorts={})
     assert "no longer scored (1)" in written()
 
 
 def performance(*rows: tuple) -> pd.DataFrame:
-    """Rows of cohort, apparent, independent, basis, reason, as prognostic_performance has them."""
-    columns = ["cohort_id", "apparent", "independent", "independence_basis", "reason"]
-    return pd.DataFrame(rows, columns=columns).assign(metric="hazard_ratio_per_sd")
+    """Rows of cohort, apparent, independent, basis, as prognostic_performance has them."""
+    columns = ["cohort_id", "apparent", "independent", "independence_basis"]
+    return pd.DataFrame(rows, columns=columns).assign(metric="hazard_ratio_per_sd", reason=None)
 
 
 def test_every_panel_says_whether_it_is_independent_and_cohorts_without_one_are_named(written):
     measured = performance(
-        ("train", True, False, "it fitted the score", None),
-        ("val", False, True, "ids; profiles", None),
-        ("disc", False, False, "it chose the genes", None),
-        ("small", False, True, "ids", "only 64 % of the coefficients are measured"),
+        ("train", True, False, "it fitted the score"),
+        ("val", False, True, "ids; profiles"),
+        ("small", False, True, "ids"),
     )
     chosen = risk_changes(("disc", "D1", "moved", 0.1, 0.2, "low", "low"))
     changes = pd.concat([CHANGED, chosen], ignore_index=True)
-    release_figure.scores_before_after(changes, measured, cohorts=["train", "val", "quiet", "still"])
+    roles = {
+        "train": "training",
+        "disc": "discovery",
+        "val": "validation",
+        "small": "validation",
+        "still": "descriptive",
+    }
+    release_figure.scores_before_after(changes, measured, cohorts=roles)
     for text in (
-        "apparent: trained on these patients", "independent (by ids, profiles)", "not independent: it chose the genes",
-        "not drawn: quiet, still (no score changed)",
-        "not drawn: small (only 64 % of the coefficients are measured)",
+        "apparent: trained on these patients", "independent by ids and profiles",
+        "not independent: it chose the genes",  # it has no endpoint, and so no row of prognostic_performance
+        "not drawn: small, still (no score changed)",
     ):  # fmt: skip
         assert text in written()
     assert "not known" not in written()
-    release_figure.scores_before_after(CHANGED)
+    release_figure.scores_before_after(CHANGED, cohorts={})
     assert written().count("independence not known") == 2
 
 
-def test_cohorts_beyond_the_sixth_are_named(written):
-    rows = [(f"c{i}", f"P{j}", "moved", 0.1, 0.2, "high", "high") for i in range(8) for j in range(i + 2)]
-    release_figure.scores_before_after(risk_changes(*rows))
-    assert "not drawn: c0, c1 (fewer changes)" in written()
+def test_marks_are_explained_where_a_panel_has_some(written):
+    note = "marks on an axis: patients with a score on one side alone"
+    release_figure.scores_before_after(CHANGED, cohorts={})
+    assert note in written()
+    both = [(f"c{i}", f"P{j}", "moved", 0.1, 0.2, "high", "high") for i in range(1, 7) for j in range(3)]
+    release_figure.scores_before_after(risk_changes(*both, ("c0", "P", "left", 0.0, NAN, "low", None)), cohorts={})
+    assert "not drawn: c0 (fewer changes)" in written()
+    assert note not in written()
 
 
 def test_a_figure_of_nothing_names_the_cohorts(written):
-    release_figure.scores_before_after(RiskChanges.empty(), cohorts=["train", "val"])
+    release_figure.scores_before_after(RiskChanges.empty(), cohorts={"train": "training", "val": "validation"})
     assert "not drawn: train, val (no score changed)" in written()
 
 
-@pytest.mark.parametrize("cohort_id", [None, "train"])
-def test_heading_and_footnotes_fit_the_figure(cohort_id, monkeypatch):
+@pytest.mark.parametrize("changes", [CHANGED, CHANGED[CHANGED.cohort_id == "train"]], ids=["two", "one"])
+def test_heading_and_footnotes_fit_the_figure(changes, monkeypatch):
     drawn, original = [], canvas.finish
 
     def finish(figure, *rest):
@@ -129,6 +137,6 @@ def test_heading_and_footnotes_fit_the_figure(cohort_id, monkeypatch):
 
     monkeypatch.setattr(canvas, "finish", finish)
     names = [f"a_cohort_with_a_long_name_{i}" for i in range(9)]
-    release_figure.scores_before_after(CHANGED, cohorts=names, cohort_id=cohort_id)
+    release_figure.scores_before_after(changes, cohorts=dict.fromkeys(names, "validation"))
     [figure] = drawn
     assert max(text.get_window_extent().x1 for text in figure.texts) <= figure.bbox.width

@@ -37,7 +37,7 @@ HALF_A_DECIMAL = 5.01e-9  # scores are published to 8 decimals
 
 
 def rounding_bound(rows, coefficients):
-    """How far rounding moves a score at most: means and sds by half a unit of their eighth digit, itself by as much."""
+    """How far two ways to a score may differ: means and sds are rounded to 8 digits, both scores to 8 decimals."""
     mean, sd = rows.mean(axis=1), rows.std(axis=1)
     z = rows.sub(mean, axis=0).div(sd, axis=0)
     return 5.01e-8 * (z.abs().add(mean.abs() / sd, axis=0)).T @ coefficients.abs() + 2 * HALF_A_DECIMAL

@@ -1,4 +1,4 @@
-"""An archived file as text: plain or gzip, whole or damaged; errors of whoever reads it stay what they are."""
+"""An archived file as text: plain or gzip, whole or damaged; a reader's own errors pass unchanged."""
 
 from __future__ import annotations
 

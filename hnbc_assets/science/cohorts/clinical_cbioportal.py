@@ -62,7 +62,7 @@ def record(clinical: pd.DataFrame, vocabulary: Vocabulary) -> Recorded:
 
 
 def _died_of(vital: object) -> str | None:
-    """event for a death of the disease, censored for another death or one alive."""
+    """event for a death of the disease, censored for another cause of death or a living patient."""
     said = str(vital).lower()
     return {"died of disease": "event", "died of other causes": "censored"}.get(
         said, "censored" if _alive(said) == "alive" else None

@@ -39,7 +39,7 @@ def in_days(time: pd.Series, unit: str) -> pd.Series:
 
 
 def unreadable(time: pd.Series) -> pd.Series:
-    """Why a time cannot be used that is given but is not a number; missing elsewhere."""
+    """Why a time that is given, but is not a number, cannot be used; missing elsewhere."""
     said = time.map(text)
     strange = said.notna() & pd.to_numeric(said, errors="coerce").isna()
     return ("time is not a number (" + said.astype(str) + ")").where(strange, None)

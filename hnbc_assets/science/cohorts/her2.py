@@ -30,9 +30,9 @@ def decide(word: pd.Series, score: pd.Series, fish: pd.Series) -> pd.DataFrame:
 
     Returns
     -------
-    Indexed as the input, which is in her2_ihc, her2_fish and her2_ihc_score: her2_status (one of STATUSES), her2_rule
-    (what decided), her2_asco_cap (positive, negative, equivocal or indeterminate), her2_low (true, false, or missing
-    where it cannot be known).
+    Indexed as the input. her2_ihc, her2_fish and her2_ihc_score repeat the input; her2_status (one of STATUSES),
+    her2_rule (what decided), her2_asco_cap (positive, negative, equivocal or indeterminate), her2_low (true, false, or
+    missing where it cannot be known).
     """
     decided = [_decide(*tests) for tests in zip(word, score, fish, strict=True)]
     frame = pd.DataFrame(decided, columns=["her2_status", "her2_rule"], index=word.index, dtype=object)

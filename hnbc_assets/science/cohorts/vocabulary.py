@@ -129,22 +129,32 @@ class Vocabulary:
             If a value is not understood; the message names such values, how often they occur, and the setting.
         """
         understand = evident if mapping is None else _lookup(mapping)
-        spoken = values[values.map(words.text).notna()]
+        silent = values.map(words.text).isna() & ~_named(values, mapping or {})
+        spoken = values[~silent]
         meanings = spoken.map(understand).astype(object)
         if meanings.isna().any():
             raise StudyError(self._not_understood(column, spoken, meanings, setting, mapping))
         meanings = meanings.where(meanings != MISSING, None).reindex(values.index)
         meanings = meanings.where(meanings.notna(), None)
-        self._record(column, values, meanings, by or ("evident" if mapping is None else "study"))
+        self._record(column, values, meanings, by or ("evident" if mapping is None else "study"), silent=silent)
         return meanings
 
     def _record(
-        self, column: str, values: pd.Series, meanings: pd.Series, by: str, unknown: str = "taken as missing"
+        self,
+        column: str,
+        values: pd.Series,
+        meanings: pd.Series,
+        by: str,
+        unknown: str = "taken as missing",
+        silent: pd.Series | None = None,
     ) -> None:
-        """Keep how each value was understood, `unknown` where it has no meaning; empty records are left out."""
+        """Keep how each value was understood, `unknown` where it has no meaning; empty records are left out.
+
+        `silent` are the values that say nothing; by default those that evidently do (NA, unknown …).
+        """
         held = values.notna()
         table = pd.DataFrame({"value": values[held].map(_shown), "meaning": meanings[held]}).astype(object)
-        table["silent"] = values[held].map(words.text).isna()
+        table["silent"] = (values.map(words.text).isna() if silent is None else silent)[held]
         table = table[table["value"] != ""]
         if table.empty:
             return
@@ -183,6 +193,12 @@ class Vocabulary:
             f"file what each value means: cohorts.{self.cohort}.{setting}: {written} "
             f"(each {', '.join(MEANINGS[setting][:-1])} or {MEANINGS[setting][-1]})."
         )
+
+
+def _named(values: pd.Series, mapping: Mapping[str, str]) -> pd.Series:
+    """Which values the mapping names as they are written, in any case: also words that otherwise say nothing."""
+    keys = {key.strip().lower() for key in mapping}
+    return values.notna() & values.map(lambda value: str(value).strip().lower() in keys)
 
 
 def _lookup(mapping: Mapping[str, str]) -> Callable[[object], str | None]:
