@@ -32,7 +32,7 @@ def stopped_at(start, tmp_path):
         (tmp_path / "signalling" / "sitecustomize.py").write_text(SIGNALLING)
         variables = {"AT_MODULE": module, "SIGNAL": str(number), "PYTHONPATH": str(tmp_path / "signalling")}
         process = start(*arguments, **variables)
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=600)
         return process.returncode, said
 
     return stop

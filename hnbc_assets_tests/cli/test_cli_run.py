@@ -305,7 +305,7 @@ def test_a_run_of_the_ui_is_waited_for_by_name(hnbc, standin, own_lake, monkeypa
 
 def test_steps_in_processes_of_their_own_are_told_alike(start, lake_path):
     process = start("run", "--executor", "multiprocess", way="unreachable")
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 3
     assert "✗ raw/gdc/one failed" in said
     assert "no answer after 5 tries" in said

@@ -69,8 +69,8 @@ def followed(small_run: Evidence, _small_replica: Replica, webhook: Any, tmp_pat
     before, known = lake.run_ids(), ids(lake)
     with ui(lake):
         _small_replica.control(release="46.0")
-        wait_for(lambda: publications(lake) == 2, 900, "the second publication")
-        wait_for(lambda: len(looks(lake, known)) >= 2, 900, "a second look")
+        wait_for(lambda: publications(lake) == 2, "the second publication")
+        wait_for(lambda: len(looks(lake, known)) >= 2, "a second look")
         time.sleep(15)
     _small_replica.reset()
     assert webhook.received == []
@@ -113,7 +113,7 @@ def test_after_the_publication_nothing_runs_but_looks_which_observe_nothing(foll
     known, before = ids(lake), lake.hashes("tables") | {"database": lake.hashes()["hnbc.duckdb"]}
     small_replica.control(release="46.0")
     with ui(lake):
-        wait_for(lambda: len(looks(lake, known)) >= 2, 900, "two looks")
+        wait_for(lambda: len(looks(lake, known)) >= 2, "two looks")
         time.sleep(15)
     new = ids(lake) - known
     assert {run.job_name for run in lake.runs() if run.run_id in new} == {"look"}
@@ -129,10 +129,10 @@ def test_a_broken_release_is_tried_once_told_once_and_leaves_the_results_alone(d
     before = lake.hashes("tables") | {"database": lake.hashes()["hnbc.duckdb"]}
     with ui(lake):
         small_replica.control(release="46.0", poison="half_files")
-        wait_for(lambda: (lake.attempt(GDC) or {}).get("held"), 900, "the gate")
-        wait_for(lambda: webhook.received, 900, "the alert")
+        wait_for(lambda: (lake.attempt(GDC) or {}).get("held"), "the gate")
+        wait_for(lambda: webhook.received, "the alert")
         seen = {run.run_id for run in looks(lake, known)}
-        wait_for(lambda: len(looks(lake, known | seen)) >= 1, 900, "another look")
+        wait_for(lambda: len(looks(lake, known | seen)) >= 1, "another look")
         time.sleep(30)
     assert [run.status.value for run in making(lake, known)] == ["FAILURE"]
     assert lake.attempt(GDC)["tries"] == 1
@@ -152,15 +152,15 @@ def test_what_was_killed_is_completed_and_equals_what_never_was(what, followed, 
     lake, known = daemon_lake, ids(daemon_lake)
     with ui(lake):
         small_replica.control(release="46.0")
-        killed = wait_for(lambda: worker(lake, known), 900, "a run of cohorts")
+        killed = wait_for(lambda: worker(lake, known), "a run of cohorts")
         if what == "worker":
             os.kill(killed, signal.SIGKILL)
-            wait_for(lambda: publications(lake) == 2, 900, "the second publication")
+            wait_for(lambda: publications(lake) == 2, "the second publication")
         else:
             end_all(lake)
     if what == "everything":
         with ui(lake):
-            wait_for(lambda: publications(lake) == 2, 900, "the second publication")
+            wait_for(lambda: publications(lake) == 2, "the second publication")
     assert publications(lake) == 2
     failed = [run.run_id for run in making(lake, known) if run.status.value != "SUCCESS"]
     assert len(failed) == 1
