@@ -25,6 +25,7 @@ from hnbc_assets.defs import (
     signature,
 )
 from hnbc_assets.defs.stage import PACKAGE, STUDY_TAG, Stage
+from hnbc_assets.defs.step import LARGE
 from hnbc_assets.defs.upstreams import upstreams
 from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.study import Place, Study
@@ -50,24 +51,24 @@ def code_of(stage: str, *, simulated: bool) -> tuple[str, ...]:
             *(("sources",) if simulated else readers),
             *("tables/database.py", "tables/changes.py"),
         ),
-        "cohorts": ("defs/ingest_checks.py", "defs/checks.py", "science/cohorts", *readers),
+        "cohorts": ("defs/ingest_checks.py", "defs/checks.py", "defs/per_cohort.py", "science/cohorts", *readers),
         "genes": ("defs/checks.py", "science/genes", fdr, *symbols, *gene_sets, *figures),
         "signature": ("defs/checks.py", "defs/cohort_data.py", "science/signature", fdr, *figures),
         "promotion": (
             *("defs/checks.py", "defs/cohort_data.py", "science/signature", fdr, "lake/registry.py"),
-            *("tables/signature.py", "tables/changes.py"),
+            *("defs/per_cohort.py", "tables/signature.py", "tables/changes.py"),
         ),
         "scores": (
             *("defs/checks.py", "defs/cohort_data.py", "science/signature", fdr, "tables/signature.py"),
-            *figures,
+            *("defs/per_cohort.py", *figures),
         ),
         "changes": ("science/signature/comparison.py", *(f"report/{name}" for name in report), *figures),
         "microenvironment": (
-            *("defs/genes.py", "science/microenvironment", *groups, fdr),
+            *("defs/genes.py", "defs/per_cohort.py", "science/microenvironment", *groups, fdr),
             *(*symbols, *gene_sets, *figures),
         ),
         "drugs": (
-            *("defs/microenvironment.py", "defs/drug_checks.py", "science/drugs", *groups, fdr),
+            *("defs/microenvironment.py", "defs/drug_checks.py", "defs/per_cohort.py", "science/drugs", *groups, fdr),
             *("science/microenvironment/confounders.py", "science/microenvironment/mean_z.py"),
             *("science/cohorts/expression.py", *symbols),
             *(*gdsc, "sources/listing.py", "sources/archived.py", *figures),
@@ -142,10 +143,19 @@ def build_definitions(study: Study, place: Place | None = None) -> dg.Definition
 
 
 def _executor(study: Study) -> dg.ExecutorDefinition:
-    """In-process unless the study asks for processes: kernels are parallel inside, and processes start slowly."""
+    """In-process unless the study asks for processes: kernels are parallel inside, and processes start slowly.
+
+    Steps that need much memory are made one after the other.
+    """
     if study.execution.executor == "multiprocess":
         preload = {"forkserver": {"preload_modules": ["hnbc_assets.definitions"]}}
+        [(key, value)] = LARGE.items()
+        in_turn = [{"key": key, "value": value, "limit": 1}]
         return dg.multiprocess_executor.configured(
-            {"max_concurrent": study.execution.max_concurrent, "start_method": preload}
+            {
+                "max_concurrent": study.execution.max_concurrent,
+                "start_method": preload,
+                "tag_concurrency_limits": in_turn,
+            }
         )
     return dg.in_process_executor

@@ -5,7 +5,7 @@ Belongs here: small selections that more than one asset makes. Does not: assets,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -66,6 +66,12 @@ def apply_to_cohort(
     )
 
 
+def scored_by(study: Study, name: str) -> list[Any]:
+    """The settings that `apply_to_cohort` reads for a cohort."""
+    scale, ranked = study.cohorts[name].expression_scale, name in ranked_cohorts(study)
+    return [study.signature.min_coefficient_share, study.inclusion.min_patients, scale, ranked]
+
+
 def ranked_cohorts(study: Study) -> frozenset[str]:
     """Cohorts whose values become normal scores: those given gene-wise scaled, and all when the training cohort is."""
     scaled = {name for name, cohort in study.cohorts.items() if cohort.expression_scale in ("zscore", "probe_scaled")}
@@ -112,9 +118,3 @@ def independence(study: Study, name: str, shared: pd.DataFrame) -> tuple[bool, s
     ]
     together = study.cohorts[name].scaled_with
     return True, "; ".join([*screened, *([f"values scaled together with {together}"] if together else [])])
-
-
-def stacked(frames: list[pd.DataFrame], table: type) -> pd.DataFrame:
-    """Frames one below the other in the table's columns; without a row, the empty table."""
-    filled = [f for f in frames if len(f)]
-    return pd.concat([table.conform(f) for f in filled], ignore_index=True) if filled else table.empty()

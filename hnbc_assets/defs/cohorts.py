@@ -12,6 +12,7 @@ import dagster as dg
 import pandas as pd
 
 from hnbc_assets.defs import checks, ingest_checks
+from hnbc_assets.defs.per_cohort import over_all
 from hnbc_assets.defs.publishing import Check, Described, Publication
 from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import Stage
@@ -45,13 +46,8 @@ def patients_keys(study: Study) -> dict[str, str]:
     return {name: f"patients/{name}" for name in study.cohorts}
 
 
-def included_keys(study: Study) -> dict[str, str]:
-    """Cohort to the asset that says who is included: what reads no more is not behind when follow-up changes."""
-    return {name: f"included_patients/{name}" for name in study.cohorts}
-
-
 def of_included(expression: pd.DataFrame, included: pd.DataFrame) -> pd.DataFrame:
-    """genes × included patients."""
+    """genes × included patients. A step that reads only who is included is not behind when follow-up changes."""
     wanted = set(included.patient_id)
     return expression[[p for p in expression.columns if p in wanted]]
 
@@ -183,26 +179,14 @@ def _expression_checks(stage: Stage, name: str, archive: Archive) -> tuple[Check
 def _over_all(stage: Stage) -> list[dg.AssetsDefinition]:
     """The tables over all cohorts."""
     study = stage.study
-
-    @stage.asset(Patients, inputs={"each": patients_keys(study)})
-    def patients(each: Frames) -> pd.DataFrame:
-        """Every patient of every cohort: every clinical record, with or without expression."""
-        return pd.concat(each.values(), ignore_index=True)
-
-    @stage.asset(Samples, inputs={"each": {name: f"samples/{name}" for name in study.cohorts}})
-    def samples(each: Frames) -> pd.DataFrame:
-        """Every expression sample, whether it stands for its patient, by which rule, and the raw file it is in."""
-        return pd.concat(each.values(), ignore_index=True)
-
-    @stage.asset(GeneMappings, inputs={"each": {name: f"gene_mappings/{name}" for name in study.cohorts}})
-    def gene_mappings(each: Frames) -> pd.DataFrame:
-        """How each cohort's genes were made of the upstream's probes or rows, and what was dropped."""
-        return pd.concat(each.values(), ignore_index=True)
-
-    @stage.asset(ClinicalValues, inputs={"each": {name: f"clinical_values/{name}" for name in study.cohorts}})
-    def clinical_values(each: Frames) -> pd.DataFrame:
-        """What each value of the cohorts' clinical records was taken for, how often it occurs, and by what rule."""
-        return pd.concat(each.values(), ignore_index=True)
+    stacked = {
+        Patients: "Every patient of every cohort: every clinical record, with or without expression.",
+        Samples: "Every expression sample, whether it stands for its patient, by which rule, and the raw file it is "
+        "in.",
+        GeneMappings: "How each cohort's genes were made of the upstream's probes or rows, and what was dropped.",
+        ClinicalValues: "What each value of the cohorts' clinical records was taken for, how often it occurs, and by "
+        "what rule.",
+    }
 
     @stage.asset(
         Cohorts,
@@ -238,6 +222,7 @@ def _over_all(stage: Stage) -> list[dg.AssetsDefinition]:
     @stage.asset(
         SharedPatients,
         inputs={"patients": patients_keys(study), "expression": expression_keys(study)},
+        settings=[[name, c.role] for name, c in study.cohorts.items()],
         checks=(checks.cohorts_disjoint({name: c.role for name, c in study.cohorts.items()}),),
     )
     def shared_patients(patients: Frames, expression: Frames) -> pd.DataFrame:
@@ -246,4 +231,4 @@ def _over_all(stage: Stage) -> list[dg.AssetsDefinition]:
 
         return compare({name: (patients[name], expression[name]) for name in study.cohorts})
 
-    return [patients, samples, gene_mappings, clinical_values, cohorts, shared_patients]
+    return [*(over_all(stage, table, text) for table, text in stacked.items()), cohorts, shared_patients]

@@ -1,6 +1,7 @@
 """Drugs: predicted sensitivity of every patient, and how it differs with risk.
 
-Belongs here: the assets of this stage, in the order in which data flows. Does not: models (science/drugs).
+Belongs here: the assets of this stage: the screen, the models of each cohort, made by a factory, and the tables over
+all cohorts. Does not: models (science/drugs).
 """
 
 from __future__ import annotations
@@ -8,73 +9,23 @@ from __future__ import annotations
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets.defs.cohorts import expression_keys, included_keys, of_included
+from hnbc_assets.defs.cohorts import of_included
 from hnbc_assets.defs.drug_checks import lines_matched
 from hnbc_assets.defs.microenvironment import risk_groups
+from hnbc_assets.defs.per_cohort import over_all
 from hnbc_assets.defs.publishing import Described, Publication
 from hnbc_assets.defs.releases import GDSC
 from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import Stage
-from hnbc_assets.tables import CellLines, DrugAssociations, DrugModels, DrugSensitivity
+from hnbc_assets.tables import CellLines, DrugAssociations, DrugModels, DrugSensitivity, ScreenedDrugs
 
-Frames = dict[str, pd.DataFrame]
+EXPRESSION, RESPONSE, DRUGS = "drug_screen/expression", "drug_screen/ln_ic50", "drug_screen/drugs"
 
 
 def assets(stage: Stage) -> list[dg.AssetsDefinition]:
     """The drugs stage of the study."""
     study = stage.study
-    settings = study.drugs
     mark = "SIMULATED" if stage.place.simulated else None
-
-    @stage.assets(
-        [
-            Described(
-                "cell_lines",
-                CellLines,
-                "GDSC's cell lines: which ones the models are fitted on, and why the others are not used.",
-                checks=(lines_matched(),),
-            ),
-            Described("drug_models", DrugModels, "Ridge models of ln IC50 on cell lines, with cross-validated r."),
-            Described(
-                "drug_sensitivity", DrugSensitivity, "Predicted ln IC50 of every drug in every included patient."
-            ),
-        ],
-        name="predict_sensitivity",
-        inputs={"manifest": GDSC, "expression": expression_keys(study), "included": included_keys(study)},
-        settings=settings.model_dump(),
-    )
-    def predict_sensitivity(
-        manifest: pd.DataFrame, expression: Frames, included: Frames
-    ) -> dict[str, Publication | pd.DataFrame]:
-        """Ridge on GDSC in the manner of oncoPredict, one model a drug on the genes that lines and cohort share.
-
-        Lines of the screen and of the expression are matched by Sanger model id; cell_lines says of each whether it
-        is used.
-        GDSC data are for non-commercial use. Predictions are research estimates, not advice on treatment.
-        """
-        from hnbc_assets.science.cohorts.expression import current_genes
-        from hnbc_assets.science.drugs.prediction import predict_cohort, prepare
-        from hnbc_assets.sources import gdsc
-
-        archive = open_archive(stage.place)
-        found = gdsc.read(archive, manifest, settings.line_expression)
-        screen = prepare(found.dose_response, current_genes(found.expression), min_lines=settings.min_lines)
-        models, predictions = [], []
-        for name in study.cohorts:
-            made = predict_cohort(
-                screen,
-                of_included(expression[name], included[name]),
-                method=settings.homogenise,
-                drop_low_variance=settings.variance_quantile,
-                min_cv_pearson=settings.min_cv_pearson,
-            )
-            models.append(DrugModels.conform(made.models.assign(cohort_id=name, line_expression=found.kind)))
-            predictions.append(DrugSensitivity.conform(made.predictions.assign(cohort_id=name)))
-        return {
-            "cell_lines": found.lines,
-            "drug_models": pd.concat(models, ignore_index=True),
-            "drug_sensitivity": pd.concat(predictions, ignore_index=True),
-        }
 
     @stage.asset(DrugAssociations)
     def drug_associations(
@@ -105,4 +56,106 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
         )
         return Publication(table, figure)
 
-    return [predict_sensitivity, drug_associations]
+    return [
+        _screen(stage),
+        *(_sensitivity(stage, name) for name in study.cohorts),
+        over_all(stage, DrugModels, "Ridge models of ln IC50 on cell lines, with cross-validated r."),
+        over_all(stage, DrugSensitivity, "Predicted ln IC50 of every drug in every included patient."),
+        drug_associations,
+    ]
+
+
+def _screen(stage: Stage) -> dg.AssetsDefinition:
+    """The screen, read and arranged once for all cohorts."""
+    settings = stage.study.drugs
+
+    @stage.assets(
+        [
+            Described(
+                "cell_lines",
+                CellLines,
+                "GDSC's cell lines: which ones the models are fitted on, and why the others are not used.",
+                checks=(lines_matched(),),
+            ),
+            Described(EXPRESSION, None, "Expression of the cell lines that the models are fitted on.", exact=True),
+            Described(RESPONSE, None, "ln IC50 (ln µM): cell lines × drugs, missing where not screened.", exact=True),
+            Described(DRUGS, ScreenedDrugs, "The screen's drugs, and which of them get a model."),
+        ],
+        name="read_screen",
+        inputs={"manifest": GDSC},
+        settings=[settings.line_expression, settings.min_lines],
+    )
+    def read_screen(manifest: pd.DataFrame) -> dict[str, pd.DataFrame]:
+        """GDSC's dose response and its lines' expression, matched by Sanger model id; genes by current symbol.
+
+        GDSC data are for non-commercial use.
+        """
+        from hnbc_assets.science.cohorts.expression import current_genes
+        from hnbc_assets.science.drugs.prediction import prepare
+        from hnbc_assets.sources import gdsc
+
+        found = gdsc.read(open_archive(stage.place), manifest, settings.line_expression)
+        made = prepare(found.dose_response, current_genes(found.expression), min_lines=settings.min_lines)
+        return {
+            "cell_lines": found.lines,
+            EXPRESSION: made.expression,
+            RESPONSE: made.screen.ln_ic50,
+            DRUGS: made.screen.drugs.assign(line_expression=found.kind),
+        }
+
+    return read_screen
+
+
+def _sensitivity(stage: Stage, name: str) -> dg.AssetsDefinition:
+    """Models on the genes of one cohort, and what they predict for its patients."""
+    settings = stage.study.drugs
+
+    @stage.assets(
+        [
+            Described(
+                f"drug_models/{name}",
+                DrugModels,
+                f"Ridge models of ln IC50 on the genes that cell lines and cohort {name} share.",
+            ),
+            Described(
+                f"drug_sensitivity/{name}",
+                DrugSensitivity,
+                f"Predicted ln IC50 of every drug in every included patient of cohort {name}.",
+            ),
+        ],
+        name=f"predict_sensitivity_{name}",
+        inputs={
+            "lines": EXPRESSION,
+            "ln_ic50": RESPONSE,
+            "drugs": DRUGS,
+            "expression": f"cohorts/{name}",
+            "included": f"included_patients/{name}",
+        },
+        settings=settings.model_dump(include={"homogenise", "variance_quantile", "min_lines", "min_cv_pearson"}),
+        large=True,
+    )
+    def predict_sensitivity(
+        lines: pd.DataFrame,
+        ln_ic50: pd.DataFrame,
+        drugs: pd.DataFrame,
+        expression: pd.DataFrame,
+        included: pd.DataFrame,
+    ) -> dict[str, pd.DataFrame]:
+        """Ridge on GDSC in the manner of oncoPredict, one model a drug on the genes that lines and cohort share.
+
+        GDSC data are for non-commercial use. Predictions are research estimates, not advice on treatment.
+        """
+        from hnbc_assets.science.drugs.prediction import Training, predict_cohort
+        from hnbc_assets.science.drugs.screen import Screen
+
+        made = predict_cohort(
+            Training(Screen(ln_ic50, drugs), lines, settings.min_lines),
+            of_included(expression, included),
+            method=settings.homogenise,
+            drop_low_variance=settings.variance_quantile,
+            min_cv_pearson=settings.min_cv_pearson,
+        )
+        models = made.models.assign(cohort_id=name, line_expression=drugs.line_expression.iloc[0])
+        return {f"drug_models/{name}": models, f"drug_sensitivity/{name}": made.predictions.assign(cohort_id=name)}
+
+    return predict_sensitivity

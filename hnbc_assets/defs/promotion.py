@@ -13,8 +13,9 @@ import dagster as dg
 import pandas as pd
 
 from hnbc_assets.defs import checks
-from hnbc_assets.defs.cohort_data import apply_to_cohort, independence, scored, stacked, with_endpoint
-from hnbc_assets.defs.cohorts import expression_keys, patients_keys
+from hnbc_assets.defs.cohort_data import apply_to_cohort, independence, scored, scored_by, with_endpoint
+from hnbc_assets.defs.cohorts import patients_keys
+from hnbc_assets.defs.per_cohort import rows_keys, stacked
 from hnbc_assets.defs.publishing import Check, Described, Publication
 from hnbc_assets.defs.stage import Stage
 from hnbc_assets.defs.upstreams import raw_key
@@ -61,7 +62,8 @@ def choose(
 
 def assets(stage: Stage) -> list[dg.AssetsDefinition]:
     """The assets that publish a signature and keep the others."""
-    return [_publish_signature(stage), _archived_scores(stage), _challengers(stage)]
+    archived = [_archived_scores(stage, name) for name in stage.study.cohorts]
+    return [_publish_signature(stage), *archived, _all_archived_scores(stage), _challengers(stage)]
 
 
 def _publish_signature(stage: Stage) -> dg.AssetsDefinition:
@@ -190,27 +192,44 @@ def _archived(stage: Stage) -> pd.DataFrame:
     return pd.concat([f[columns] for f in frames], ignore_index=True) if frames else ArchivedSignatures.empty()
 
 
-def _archived_scores(stage: Stage) -> dg.AssetsDefinition:
-    study = stage.study
+def _archived_scores(stage: Stage, name: str) -> dg.AssetsDefinition:
+    """One cohort's scores by the signatures that are not published."""
+    study, key = stage.study, f"archived_risk_scores/{name}"
+    text = f"Every included patient of cohort {name} scored by the signatures that are not published."
 
-    @stage.asset(
-        ArchivedRiskScores,
-        inputs={"expression": expression_keys(study), "patients": patients_keys(study)},
-        settings=[study.signature.min_coefficient_share, study.inclusion.min_patients],
+    @stage.assets(
+        [Described(key, ArchivedRiskScores, text)],
+        name=f"score_archived_{name}",
+        inputs={"expression": f"cohorts/{name}", "patients": f"patients/{name}"},
+        settings=scored_by(study, name),
     )
-    def archived_risk_scores(signatures: pd.DataFrame, expression: Frames, patients: Frames) -> pd.DataFrame:
-        """Every included patient scored by the signatures that are not published."""
+    def score_archived(
+        signatures: pd.DataFrame, expression: pd.DataFrame, patients: pd.DataFrame
+    ) -> dict[str, pd.DataFrame]:
+        """As the published signature's scores, by each of the others."""
         known, rows = registry.registered(stage.lake), []
         for signature_id in signatures.loc[signatures.status != "published", "signature_id"]:
             if signature_id == NONE:
                 continue
             signature, single_sample, description = known[signature_id].frames()
-            for name in study.cohorts:
-                made = apply_to_cohort(
-                    study, name, patients[name], expression[name], signature, description.iloc[0], single_sample
-                ).scores
-                rows.append(made[["signature_id", "cohort_id", "patient_id", "risk_score", "risk_group"]])
-        return stacked(rows, ArchivedRiskScores)
+            made = apply_to_cohort(study, name, patients, expression, signature, description.iloc[0], single_sample)
+            rows.append(made.scores[["signature_id", "cohort_id", "patient_id", "risk_score", "risk_group"]])
+        return {key: stacked(rows, ArchivedRiskScores)}
+
+    return score_archived
+
+
+def _all_archived_scores(stage: Stage) -> dg.AssetsDefinition:
+    study = stage.study
+
+    @stage.asset(
+        ArchivedRiskScores, inputs={"each": rows_keys(study, ArchivedRiskScores)}, settings=list(study.cohorts)
+    )
+    def archived_risk_scores(signatures: pd.DataFrame, each: Frames) -> pd.DataFrame:
+        """Every included patient scored by the signatures that are not published."""
+        rows = stacked(list(each.values()), ArchivedRiskScores)
+        place = {signature_id: place for place, signature_id in enumerate(signatures.signature_id)}
+        return rows.sort_values("signature_id", key=lambda ids: ids.map(place), kind="stable", ignore_index=True)
 
     return archived_risk_scores
 

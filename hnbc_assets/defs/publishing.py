@@ -77,12 +77,17 @@ class Publication:
 
 @dataclass(frozen=True)
 class Described:
-    """What an asset publishes: its key, its table (None for an expression matrix), and the checks it must stand."""
+    """What an asset publishes: its key, its table (None for a matrix of numbers), and the checks it must stand.
+
+    A matrix is rounded, unless it is `exact`: numbers that are the same on every machine without it, and that a later
+    step reads as they were in their file.
+    """
 
     key: str
     table: type[Table] | None = None
     description: str = ""
     checks: tuple[Check, ...] = ()
+    exact: bool = False
 
     @property
     def asset_key(self) -> dg.AssetKey:
@@ -180,7 +185,7 @@ def figure_metadata(figure: bytes | Mapping[str, bytes] | None) -> dict[str, Any
 def _described_frame(frame: pd.DataFrame, described: Described) -> tuple[pd.DataFrame, list[str]]:
     """The frame in its table's form, and what is wrong with it in words."""
     if described.table is None:
-        frame = _rounded(frame)
+        frame = frame if described.exact else _rounded(frame)
         return frame, _expression_problems(frame)
     try:
         frame = described.table.conform(frame)

@@ -1,7 +1,8 @@
 """Scores: the trained signature in every cohort's patients, and what it is worth there.
 
-Belongs here: the signature stage's assets after a signature is published, in the order in which data flows. Does not:
-training (signature.py), statistics (science/signature), table definitions (tables/signature).
+Belongs here: the signature stage's assets after a signature is published: the scores of each cohort, made by a factory,
+and the tables over all cohorts. Does not: training (signature.py), statistics (science/signature), table definitions
+(tables/signature).
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import dagster as dg
 import pandas as pd
 
 from hnbc_assets.defs import checks
-from hnbc_assets.defs.cohort_data import apply_to_cohort, independence, ranked_cohorts, scored, stacked, with_endpoint
+from hnbc_assets.defs.cohort_data import apply_to_cohort, independence, ranked_cohorts, scored, scored_by, with_endpoint
 from hnbc_assets.defs.cohorts import expression_keys, patients_keys
+from hnbc_assets.defs.per_cohort import over_all, rows_keys, stacked
 from hnbc_assets.defs.promotion import DESCRIPTION
 from hnbc_assets.defs.publishing import Described, Publication
 from hnbc_assets.defs.stage import Stage
@@ -24,44 +26,7 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
     """The signature stage of the study, from scores on."""
     study = stage.study
     training = study.training
-    every = {"expression": expression_keys(study), "patients": patients_keys(study)}
     mark = "SIMULATED" if stage.place.simulated else None
-
-    @stage.assets(
-        [
-            Described(
-                "risk_scores",
-                RiskScores,
-                "Every included patient's score and risk group, in every cohort.",
-                (
-                    checks.scores_from_coefficients(ranked_cohorts(study), training),
-                    checks.cutoff_from_training(training, study.cohorts[training].endpoint),
-                ),
-            ),
-            Described("score_coverage", ScoreCoverage, "How much of the signature each cohort can measure."),
-        ],
-        name="score_patients",
-        inputs=every | {"description": DESCRIPTION},
-        settings=[study.signature.min_coefficient_share, study.inclusion.min_patients],
-    )
-    def score_patients(
-        signature: pd.DataFrame,
-        description: pd.DataFrame,
-        single_sample_signature: pd.DataFrame,
-        expression: Frames,
-        patients: Frames,
-    ) -> dict[str, pd.DataFrame]:
-        """Σ coefficient · z in every cohort that has the genes; groups by the training median."""
-        made = [
-            apply_to_cohort(
-                study, name, patients[name], expression[name], signature, description.iloc[0], single_sample_signature
-            )
-            for name in study.cohorts
-        ]
-        return {
-            "risk_scores": stacked([m.scores for m in made], RiskScores),
-            "score_coverage": stacked([m.coverage for m in made], ScoreCoverage),
-        }
 
     @stage.asset(SurvivalCurves, inputs={"patients": patients_keys(study)})
     def survival_curves(
@@ -132,4 +97,80 @@ def assets(stage: Stage) -> list[dg.AssetsDefinition]:
             )
         return stacked(rows, PrognosticPerformance)
 
-    return [score_patients, survival_curves, prognostic_performance]
+    return [
+        *(_scores(stage, name) for name in study.cohorts),
+        _risk_scores(stage),
+        over_all(stage, ScoreCoverage, "How much of the signature each cohort can measure."),
+        survival_curves,
+        prognostic_performance,
+    ]
+
+
+def _scores(stage: Stage, name: str) -> dg.AssetsDefinition:
+    """The signature in one cohort's patients."""
+    study = stage.study
+
+    @stage.assets(
+        [
+            Described(
+                f"risk_scores/{name}",
+                RiskScores,
+                f"The score and risk group of every included patient of cohort {name}.",
+            ),
+            Described(f"score_coverage/{name}", ScoreCoverage, f"How much of the signature cohort {name} can measure."),
+        ],
+        name=f"score_{name}",
+        inputs={"description": DESCRIPTION, "expression": f"cohorts/{name}", "patients": f"patients/{name}"},
+        settings=scored_by(study, name),
+    )
+    def score_patients(
+        signature: pd.DataFrame,
+        description: pd.DataFrame,
+        single_sample_signature: pd.DataFrame,
+        expression: pd.DataFrame,
+        patients: pd.DataFrame,
+    ) -> dict[str, pd.DataFrame]:
+        """Σ coefficient · z if the cohort has the genes; groups by the training median."""
+        made = apply_to_cohort(
+            study, name, patients, expression, signature, description.iloc[0], single_sample_signature
+        )
+        return {f"risk_scores/{name}": made.scores, f"score_coverage/{name}": made.coverage}
+
+    return score_patients
+
+
+def _risk_scores(stage: Stage) -> dg.AssetsDefinition:
+    """The scores of all cohorts, with the checks that compute them again from what was published."""
+    study, training = stage.study, stage.study.training
+    endpoint, ranked = study.cohorts[training].endpoint, ranked_cohorts(study)
+
+    @stage.assets(
+        [
+            Described(
+                "risk_scores",
+                RiskScores,
+                "Every included patient's score and risk group, in every cohort.",
+                (checks.scores_from_coefficients(ranked, training), checks.cutoff_from_training(training, endpoint)),
+            )
+        ],
+        name="risk_scores",
+        inputs={
+            "each": rows_keys(study, RiskScores),
+            "description": DESCRIPTION,
+            "expression": expression_keys(study),
+            "patients": patients_keys(study),
+        },
+        settings=[list(study.cohorts), training, endpoint, sorted(ranked)],
+    )
+    def risk_scores(
+        each: Frames,
+        signature: pd.DataFrame,  # this and what follows: for the checks
+        single_sample_signature: pd.DataFrame,
+        description: pd.DataFrame,
+        expression: Frames,
+        patients: Frames,
+    ) -> dict[str, pd.DataFrame]:
+        """The rows of every cohort, one cohort below the other."""
+        return {"risk_scores": stacked(list(each.values()), RiskScores)}
+
+    return risk_scores

@@ -45,7 +45,6 @@ from hnbc_assets.tables import Table
 PACKAGE = Path(__file__).resolve().parent.parent
 STUDY_TAG = "hnbc/study"
 OWNERS = ["team:hnbc"]
-FIRST = {"dagster/priority": "1"}  # of the steps that are ready, this one begins first
 NOT_STORED = "stopped, or its table could not be stored: the run's log says why"
 
 
@@ -134,10 +133,11 @@ class Stage:
         settings: Any = None,
         kinds: tuple[str, ...] = KINDS,
         decided: bool = False,
+        large: bool = False,
     ) -> Callable[[Callable[..., Mapping[str, Publication | pd.DataFrame]]], dg.AssetsDefinition]:
         """Make several assets of one function that returns a mapping of asset key to frame or `Publication`.
 
-        With `decided` they follow the promotions that people decide on.
+        With `decided` they follow the promotions that people decide on. A `large` step needs much memory.
         """
 
         def decorate(function: Callable[..., Mapping[str, Publication | pd.DataFrame]]) -> dg.AssetsDefinition:
@@ -150,6 +150,7 @@ class Stage:
                 kinds,
                 decided=decided,
                 optional=self._optional_stage,
+                large=large,
             )
             return self._definition(step, function)
 
@@ -180,7 +181,7 @@ class Stage:
                 *(dg.AssetKey(key.split("/")) for key in sorted(step.spared)),
             ],
             check_specs=[spec for d in step.described for spec in check_specs(d)],
-            op_tags=FIRST if step.fetches and step.fetches.first else {},
+            op_tags=step.tags,
         )
         def body(context: dg.AssetExecutionContext, **frames: pd.DataFrame) -> Iterator[Any]:
             guard(context, self.study, self.place)

@@ -20,6 +20,8 @@ from hnbc_assets.lake.plan import Node
 
 KINDS = ("pandas", "parquet")
 UPSTREAM, DECIDED, OPTIONAL = "hnbc/upstream", "hnbc/decided", "hnbc/optional"
+FIRST = {"dagster/priority": "1"}  # of the steps that are ready, this one begins first
+LARGE = {"hnbc/memory": "large"}  # of these, processes of one run take turns
 Wanted = dict[str, str | dict[str, str]]
 
 
@@ -40,7 +42,7 @@ class Step:
     """What a function makes in one step, of what, and by which code.
 
     `optional` names the optional stage that it belongs to; `spared` are inputs of such stages: if these failed, it is
-    made without them.
+    made without them. A `large` one needs so much memory that no other such step of its run is made beside it.
     """
 
     described: list[Described]
@@ -52,6 +54,12 @@ class Step:
     decided: bool = False
     optional: str = ""
     spared: frozenset[str] = frozenset()
+    large: bool = False
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What Dagster's executors are told by."""
+        return (FIRST if self.fetches and self.fetches.first else {}) | (LARGE if self.large else {})
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from hnbc_assets.tables.cohorts import (
     SharedPatients,
 )
 from hnbc_assets.tables.database import CheckResults, ColumnDictionary, Lineage, Manifest, RawFiles, Truth
-from hnbc_assets.tables.drugs import CellLines, DrugAssociations, DrugModels, DrugSensitivity
+from hnbc_assets.tables.drugs import CellLines, DrugAssociations, DrugModels, DrugSensitivity, ScreenedDrugs
 from hnbc_assets.tables.genes import (
     AnoikisGenes,
     CandidateEnrichment,
@@ -96,6 +96,7 @@ __all__ = [
     "RiskScores",
     "Samples",
     "ScoreCoverage",
+    "ScreenedDrugs",
     "SharedPatients",
     "Signature",
     "SignatureChallengers",

@@ -22,6 +22,19 @@ class CellLines(Table):
     reason: str = column("why it is not used", nullable=True)
 
 
+class ScreenedDrugs(Table):
+    """A drug of the screen, and whether enough cell lines with expression were screened for a model."""
+
+    key = ("drug_id",)
+    drug_id: str = column("GDSC drug identifier")
+    drug_name: str = column("drug")
+    putative_target: str = column("what the drug is thought to hit, as GDSC has it", nullable=True)
+    pathway_name: str = column("pathway of the target, as GDSC has it", nullable=True)
+    line_expression: str = column("how the cell lines' expression was measured", isin=("rma", "rnaseq_tpm"))
+    n_lines: int = column("cell lines with response and expression", unit="cell lines", ge=0)
+    usable: bool = column("screened in enough lines for a model")
+
+
 class DrugModels(Table):
     """A drug's ridge model on cell lines, made on the genes that lines and a cohort have in common."""
 
