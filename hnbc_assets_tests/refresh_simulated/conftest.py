@@ -95,6 +95,11 @@ def values(lake: Lake) -> dict[str, str]:
     return {asset: parquet.read_provenance(paths.table(asset)).content_hash for asset in told}
 
 
+def table_of(asset: str) -> str:
+    """The table that a cohort's asset is a part of: `risk_scores/one` is of risk_scores; raw assets are themselves."""
+    return asset if asset.startswith("raw/") else asset.partition("/")[0]
+
+
 def made_in(lake: Lake) -> dict[str, str]:
     """The run that made each asset."""
     paths = Paths(lake.path)

@@ -20,6 +20,7 @@ from hnbc_assets_tests.refresh_simulated.conftest import (
     counted,
     downloads,
     succeeded,
+    table_of,
     values,
     versions,
 )
@@ -31,7 +32,7 @@ PIN_45 = {"pin": {GDC: "45.0"}}
 
 def of_data(told):
     """Without the assets that tell a lake's history."""
-    return {asset: word for asset, word in told.items() if asset not in HISTORY}
+    return {asset: word for asset, word in told.items() if table_of(asset) not in HISTORY}
 
 
 def asked_gdc(requests):
