@@ -179,13 +179,16 @@ def test_models_that_fail_in_one_cohort_do_not_keep_the_rest_from_being_publishe
 
 
 def test_steps_that_need_much_memory_are_made_one_after_the_other(study, tmp_path):
-    at_once = study.execution.model_copy(update={"executor": "multiprocess"})
-    made = build_definitions(study.model_copy(update={"execution": at_once}), Place("simulated", tmp_path, PACKAGED))
-    large = {"hnbc/memory": "large"}
-    tagged = {
-        a.op.name for a in made.assets if isinstance(a, dg.AssetsDefinition) and large.items() <= a.op.tags.items()
+    """Fitting models of 286 drugs on 1,018 lines and 17,419 genes takes 2.8 GB."""
+    at_once = study.model_copy(update={"execution": study.execution.model_copy(update={"executor": "multiprocess"})})
+    made = build_definitions(at_once, Place("simulated", tmp_path, PACKAGED))
+    [limit] = made.executor.config_schema.resolve_config({}).value["config"]["tag_concurrency_limits"]
+    key, value = limit["key"], limit["value"]
+    steps = {asset.op for asset in made.assets if isinstance(asset, dg.AssetsDefinition)}
+    assert {step.name for step in steps if step.tags.get(key) == value} == {
+        f"predict_sensitivity_{name}" for name in study.cohorts
     }
-    assert tagged == {f"predict_sensitivity_{name}" for name in study.cohorts}
+    assert limit["limit"] == 1
 
 
 # --- what is stored ---------------------------------------------------------------------------------------------------
