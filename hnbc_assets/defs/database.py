@@ -12,6 +12,7 @@ from hnbc_assets import tables as tables_of_the_study
 from hnbc_assets.defs.graph import DATABASE, nodes
 from hnbc_assets.defs.publishing import Publication
 from hnbc_assets.defs.stage import OWNERS, Stage, attempting, guard
+from hnbc_assets.defs.versions import of_published
 from hnbc_assets.lake.decisions import decisions
 from hnbc_assets.lake.io_manager import asset_name
 from hnbc_assets.lake.lineage import ancestry
@@ -35,9 +36,14 @@ def assets(
 
 def optional_assets(known: Iterable[Node]) -> tuple[OptionalAsset, ...]:
     """The assets of optional stages, with the tables that are published empty if such a stage failed."""
+    tables = described()
+    return tuple(OptionalAsset(node.asset, node.optional, tables.get(node.asset)) for node in known if node.optional)
+
+
+def described() -> dict[str, type[Table]]:
+    """Every table of the study by its name."""
     every = (t for t in vars(tables_of_the_study).values() if isinstance(t, type) and issubclass(t, Table))
-    described = {table.table_name(): table for table in every}
-    return tuple(OptionalAsset(node.asset, node.optional, described.get(node.asset)) for node in known if node.optional)
+    return {table.table_name(): table for table in every}
 
 
 def _truth(stage: Stage) -> dg.AssetsDefinition:
@@ -58,7 +64,7 @@ def _database(
     stage: Stage, tables: dict[str, str], beneath: list[dg.AssetKey], optional: tuple[OptionalAsset, ...]
 ) -> dg.AssetsDefinition:
     label = "SIMULATED" if stage.place.simulated else ""
-    version = stage.code_version([tables, stage.study.database.model_dump()])
+    version = of_published(stage.code, _database, [tables, stage.study.database.model_dump()])
     inputs = tuple(asset_name(key) for key in beneath)
 
     @dg.asset(
@@ -90,6 +96,7 @@ def _database(
                 stage.lake,
                 tables,
                 {"accepted_releases": _accepted(stage)},
+                described=described(),
                 keep=stage.study.database.keep,
                 comment=label,
                 code_version=version,

@@ -109,7 +109,7 @@ class Prepared:
     def of(cls, described: Described, made: Publication | pd.DataFrame) -> Prepared:
         """What a function returned, brought into its table's form."""
         publication = made if isinstance(made, Publication) else Publication(made)
-        frame, problems = _described_frame(publication.frame, described)
+        frame, problems = formed(publication.frame, described)
         versioned = frame[list(publication.versioned_on)] if publication.versioned_on else frame
         return cls(described, publication, frame, problems, content_hash(versioned))
 
@@ -182,7 +182,7 @@ def figure_metadata(figure: bytes | Mapping[str, bytes] | None) -> dict[str, Any
     return {name: dg.MetadataValue.md(as_markdown(png, name)) for name, png in named.items()}
 
 
-def _described_frame(frame: pd.DataFrame, described: Described) -> tuple[pd.DataFrame, list[str]]:
+def formed(frame: pd.DataFrame, described: Described) -> tuple[pd.DataFrame, list[str]]:
     """The frame in its table's form, and what is wrong with it in words."""
     if described.table is None:
         frame = frame if described.exact else _rounded(frame)

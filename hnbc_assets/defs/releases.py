@@ -88,7 +88,7 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
         settings=[upstream.settings, pin],
         checks=_checks(stage, upstream),
         kinds=("file",),
-        fetches=Fetched(upstream.name, upstream.look, first=upstream.raw == GENE_SETS),
+        fetches=Fetched(upstream.name, upstream.look, first=upstream.raw == GENE_SETS, contract=upstream.contract),
         optional=upstream.optional,
     )(raw)
 

@@ -4,7 +4,6 @@ Belongs here: the `Stage` whose decorators turn a plain function into Dagster as
 inputs, checks, provenance. Does not: any particular asset, what is published of it (publishing.py).
 """
 
-import hashlib
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +16,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from hnbc_assets.defs import versions
+from hnbc_assets.defs.code import Code
 from hnbc_assets.defs.publishing import (
     Check,
     CheckFailed,
@@ -42,7 +43,7 @@ from hnbc_assets.lake.plan import Node, basis
 from hnbc_assets.study import Place, Study, digest
 from hnbc_assets.tables import Table
 
-PACKAGE = Path(__file__).resolve().parent.parent
+CODE = Code(Path(__file__).resolve().parent.parent.parent)
 STUDY_TAG = "hnbc/study"
 OWNERS = ["team:hnbc"]
 NOT_STORED = "stopped, or its table could not be stored: the run's log says why"
@@ -50,7 +51,7 @@ NOT_STORED = "stopped, or its table could not be stored: the run's log says why"
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of one study in one place. `modules` are the folders and files whose content is its code version.
+    """One stage of one study in one place, with the code that its assets' code versions are computed from.
 
     The rest does not wait for an `optional` stage: if it fails, the database is published without its tables.
     """
@@ -58,27 +59,13 @@ class Stage:
     name: str
     study: Study
     place: Place
-    modules: tuple[str, ...] = ()
     optional: bool = False
+    code: Code = CODE
 
     @cached_property
     def lake(self) -> Lake:
         """The lake that the stage publishes to."""
         return Lake(self.place.data_lake)
-
-    @cached_property
-    def _code(self) -> str:
-        content = hashlib.sha256()
-        for module in (*self.modules, "tables/schema.py", "arithmetic.py", "digits.py"):
-            path = PACKAGE / module
-            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-                if file.suffix in (".py", ".tsv", ".yaml"):
-                    content.update(file.read_bytes())
-        return content.hexdigest()[:8]
-
-    def code_version(self, settings: Any = None) -> str:
-        """Content hash of the stage's modules, and of the settings that the asset reads."""
-        return f"{self._code}-{digest(settings)[:8]}"
 
     def asset(
         self,
@@ -114,7 +101,9 @@ class Stage:
                 [described],
                 described.asset_key.to_python_identifier(),
                 wanted,
-                self.code_version(settings),
+                versions.of_fetched(self.code, fetches.contract, settings, simulated=self.place.simulated)
+                if fetches
+                else versions.of_made(self.code, function, [described], settings),
                 kinds,
                 fetches,
                 optional=optional or self._optional_stage,
@@ -146,7 +135,7 @@ class Stage:
                 described,
                 name,
                 wanted,
-                self.code_version(settings),
+                versions.of_made(self.code, function, described, settings),
                 kinds,
                 decided=decided,
                 optional=self._optional_stage,

@@ -29,12 +29,14 @@ Wanted = dict[str, str | dict[str, str]]
 class Fetched:
     """What a raw asset fetches: the upstream object, and the observed source that knows the object's release.
 
-    `first` says that it is small and shows mistakes in the study: it is fetched before larger objects.
+    `first` says that it is small and shows mistakes in the study: it is fetched before larger objects. `contract` is
+    the source's: what is fetched and said of it.
     """
 
     upstream: str
     look: str
     first: bool = False
+    contract: Any = 1
 
 
 @dataclass(frozen=True)

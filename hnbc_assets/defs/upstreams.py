@@ -43,7 +43,7 @@ class Upstream:
     files into the archive (client, archive, and by name progress and previous: the manifest of the release before).
     `asks` are the addresses that all this needs; `download` brings files of a release that the index no longer lists.
     `about` gives what else the upstream says of the object; nothing depends on it, and it never fails. `settings`
-    decide what is fetched. `source` is the first cohort's, where cohorts are read from it.
+    and the source's `contract` decide what is fetched. `source` is the first cohort's, where cohorts are read from it.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Upstream:
     listing: Callable[[Client, Archive], Listing]
     fetch: Callable[..., pd.DataFrame]
     asks: Callable[[Client], Iterable[Ask]]
+    contract: Any
     download: Callable[[Archive], Downloader] = lambda archive: download_all
     about: Callable[[Client], dict[str, str]] = lambda client: {}
     settings: Any = None
@@ -136,6 +137,7 @@ def _gdc(name: str, source: GdcSource, given: dict[str, Any]) -> Upstream:
             accept_lost_fields=previous is not None,
         ),
         asks=lambda client: probes.of_gdc(client, source.project, **wanted),
+        contract=gdc.CONTRACT,
         **given,
     )
 
@@ -150,6 +152,7 @@ def _geo(name: str, source: GeoSource, given: dict[str, Any]) -> Upstream:
             client, archive, source.series, source.platform, progress=progress
         ),
         asks=lambda client: probes.of_geo(client, source.series, source.platform),
+        contract=geo.CONTRACT,
         **given,
     )
 
@@ -165,6 +168,7 @@ def _cbioportal(name: str, source: CbioportalSource, given: dict[str, Any]) -> U
             client, archive, source.study, **wanted, progress=progress
         ),
         asks=lambda client: probes.of_cbioportal(client, source.study, **wanted),
+        contract=cbioportal.CONTRACT,
         download=lambda archive: cbioportal.downloader(archive, source.study),
         about=lambda client: cbioportal.about(client, source.study),
         **given,
@@ -182,6 +186,7 @@ def _table(name: str, cohort_id: str, source: TableSource, study: Study, given: 
             archive, cohort_id, *files, folder=study.folder
         ),
         asks=lambda client: (),
+        contract=user_table.CONTRACT,
         **given,
     )
 
@@ -198,6 +203,7 @@ def _gene_sets(study: Study, simulated: bool) -> Upstream:
             client, archive, locations, folder=study.folder, progress=progress
         ),
         asks=lambda client: probes.of_gene_sets(client, _purposes(study, simulated)),
+        contract=gene_sets.CONTRACT,
         settings={name: file.model_dump(mode="json") for name, file in files.items()},
     )
 
@@ -227,6 +233,7 @@ def _gdsc(study: Study, drugs: Drugs) -> Upstream:
             client, archive, release, expression, folder=folder, progress=progress
         ),
         asks=lambda client: probes.of_gdsc(client, release, expression, folder=folder),
+        contract=gdsc.CONTRACT,
         settings=[release, expression],
         optional="drugs",
     )

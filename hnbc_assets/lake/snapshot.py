@@ -64,6 +64,7 @@ def publish(
     tables: Mapping[str, str],
     extra: Mapping[str, tuple[pd.DataFrame, Provenance]] | None = None,
     *,
+    described: Mapping[str, type[Table]] | None = None,
     keep: int = 5,
     comment: str = "",
     code_version: str = "",
@@ -79,6 +80,8 @@ def publish(
     ----------
     tables : published table name to the asset that it is
     extra : further tables, given as frame and provenance (only its description and columns are used)
+    described : how tables are described now, by name. Without it, and for columns that it does not have, comments are
+        those that were stored with a table
     keep : how many publications stay in the lake's `releases`. A publication equal to the one before it, and made from
         the same versions, replaces that one there, so that no older one is lost
     comment : put before every table's comment, such as SIMULATED (DuckDB has no comment for a whole database)
@@ -119,7 +122,7 @@ def publish(
         twin = _twin(lake, version, inputs)
         record = publications.entry(lake, known, now, data_version=version, study_hash=study_hash)
         try:
-            contents = _contents(lake, tables, extra, known, outcomes, empty)
+            contents = _contents(lake, tables, extra, known, outcomes, empty, described or {})
             n_tables, n_rows = build(temporary, [*contents, _described(Publications, record)], comment=comment)
             sha256, release = _put_in_place(lake, temporary, keep, now, twin)
             publications.remember(lake, version, code_version, inputs, now)
@@ -230,13 +233,14 @@ def _contents(
     known: Mapping[str, Provenance],
     outcomes: pd.DataFrame,
     empty: Mapping[str, type[Table]],
+    described: Mapping[str, type[Table]],
 ) -> Iterator[Content]:
     for name, asset in tables.items():
         if asset in empty:
             table = empty[asset]
             yield Content(name, to_arrow(table.empty()), table.description(), table.dictionary())
         else:
-            yield _from_lake(lake, name, asset, known[asset])
+            yield _from_lake(lake, name, asset, known[asset], described.get(name))
     for name, (frame, said) in extra.items():
         yield Content(name, to_arrow(frame), said.table_description, said.columns)
     yield _described(Lineage, lineage.edges(known))
@@ -244,8 +248,10 @@ def _contents(
     yield _described(CheckResults, outcomes[list(CheckResults.columns)])
 
 
-def _from_lake(lake: Lake, name: str, asset: str, expected: Provenance) -> Content:
-    """A table of the lake: the version that was examined, with the values that were written."""
+def _from_lake(
+    lake: Lake, name: str, asset: str, expected: Provenance, described: type[Table] | None = None
+) -> Content:
+    """A table of the lake: the version that was examined, with the values that were written, as it is described now."""
     path = lake.table(asset)
     try:
         with parquet.open_parquet(path) as file:
@@ -255,7 +261,10 @@ def _from_lake(lake: Lake, name: str, asset: str, expected: Provenance) -> Conte
         raise PublicationRefused(f"The database was not replaced: {error}") from error
     if made != expected:
         raise PublicationRefused(f"{asset} was materialised again while it was being published. Publish again.")
-    return Content(name, table, made.table_description, made.columns)
+    if described is None:
+        return Content(name, table, made.table_description, made.columns)
+    columns = {column["name"]: column for column in [*made.columns, *described.dictionary()]}
+    return Content(name, table, summary(described), list(columns.values()))
 
 
 def _raw_files(lake: Lake, known: Mapping[str, Provenance]) -> pd.DataFrame:

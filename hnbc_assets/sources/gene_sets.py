@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from hnbc_assets.sources.progress import Progress
 
 
+# What is fetched, and what the manifest says of it. Raise it when other files are wanted, or the manifest is to say
+# other things of them: only then is everything fetched again.
+CONTRACT = 1
 FILE = "file:"
 SOURCE = "gene_sets"
 MARKER_COLUMNS = ("HUGO symbols", "Cell population")

@@ -40,7 +40,7 @@ class Daemon:
     def _definitions(self):
         from hnbc_assets.defs.publishing import Described, Publication
 
-        stage = Stage("genes", self.study, self.place, ("tables/genes.py",))
+        stage = Stage("genes", self.study, self.place)
 
         def raw():
             return Publication(matrix(self.values[RAW]), release=self.release)

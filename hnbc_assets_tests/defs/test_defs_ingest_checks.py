@@ -35,7 +35,7 @@ def stage(tmp_path):
     (tmp_path / "sets.gmt").write_text(GMT)
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(settings))
     place = Place("http://localhost:9", tmp_path / "lake", tmp_path / "study.yaml")
-    return Stage("releases", load_study(place.study_file), place, ("tables/database.py",))
+    return Stage("releases", load_study(place.study_file), place)
 
 
 def fetch_gene_sets(stage):

@@ -30,8 +30,8 @@ class WithDrugs(Daemon):
 
     def _definitions(self):
         self.values = dict.fromkeys((RAW, "models", "changes", "three"), 1)
-        science = Stage("genes", self.study, self.place, ("tables/genes.py",))
-        drugs = Stage("drugs", self.study, self.place, ("tables/drugs.py",), optional=True)
+        science = Stage("genes", self.study, self.place)
+        drugs = Stage("drugs", self.study, self.place, optional=True)
 
         def raw():
             if not self.answers:

@@ -25,7 +25,7 @@ def fetched(place, monkeypatch, portal=None):
 
     client = lambda *_: connect("simulated", transport=httpx.MockTransport(answer))  # noqa: E731
     monkeypatch.setattr(releases, "open_client", client)
-    stage = Stage("releases", load_study(place.study_file), place, ("tables/database.py",))
+    stage = Stage("releases", load_study(place.study_file), place)
     made = next(one for one in releases.assets(stage) if one.key.path[:2] == ["raw", "cbioportal"])
     io_manager = LakeIOManager(root=str(place.data_lake), study_hash=stage.study.hash, upstream=place.upstream)
     ended = dg.materialize([made], resources={"io_manager": io_manager})

@@ -16,7 +16,7 @@ from hnbc_assets.tables import AnoikisGenes, CandidateGenes
 @pytest.fixture
 def stage(tmp_path):
     place = Place("simulated", tmp_path / "lake", PACKAGED)
-    return Stage("genes", load_study(PACKAGED), place, ("tables/genes.py",))
+    return Stage("genes", load_study(PACKAGED), place)
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_a_step_of_another_study_stops(stage, materialise):
 def test_a_lake_holds_one_simulation(stage, materialise):
     assert materialise(anoikis(stage, genes("A"))).success
     simulation = stage.study.simulation.model_copy(update={"seed": 7})
-    other = Stage("genes", stage.study.model_copy(update={"simulation": simulation}), stage.place, stage.modules)
+    other = Stage("genes", stage.study.model_copy(update={"simulation": simulation}), stage.place)
     result = materialise(anoikis(other, genes("B")))
     assert not result.success
     assert list(read(stage.lake.table("anoikis_genes")).gene) == ["A"]
@@ -130,8 +130,23 @@ def test_asking_for_one_table_of_a_step_means_all_of_its_tables():
     assert "risk_scores" not in chosen
 
 
-def test_the_code_version_follows_code_and_settings(stage):
-    assert stage.code_version({"a": 1}) == stage.code_version({"a": 1})
-    assert stage.code_version({"a": 1}) != stage.code_version({"a": 2})
-    other = Stage("genes", stage.study, stage.place, ("tables/drugs.py",))
-    assert stage.code_version() != other.code_version()
+def test_the_code_version_follows_code_checks_and_settings(stage):
+    def version(*, settings=None, checks=()):
+        @stage.asset(AnoikisGenes, settings=settings, checks=checks)
+        def anoikis_genes():
+            return genes("A")
+
+        return next(iter(anoikis_genes.specs)).code_version
+
+    def no_gene_called_c(anoikis_genes):
+        return Verdict("C" not in set(anoikis_genes.gene), "", "no C", "names of genes")
+
+    assert version() == version()
+    assert version(settings={"a": 1}) != version(settings={"a": 2})
+    assert version() != version(checks=(Check(no_gene_called_c),))
+    assert version(checks=(Check(no_gene_called_c),)) != version(checks=(Check(no_gene_called_c, blocking=True),))
+
+
+def test_a_function_without_a_name_of_its_own_is_refused(stage):
+    with pytest.raises(ValueError, match="name it there"):
+        stage.asset(AnoikisGenes)(lambda: genes("A"))

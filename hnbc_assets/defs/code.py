@@ -1,0 +1,258 @@
+"""Code: the version of everything that decides what a function gives, and of nothing else.
+
+Belongs here: which pieces of the package a function reaches, their digest as one word. Does not: settings and inputs
+(stage.py), what a piece of syntax means (syntax.py).
+
+A function reaches the functions, classes and constants that its names stand for, and what those reach, not whole
+modules. Of a class it reaches the methods whose names occur after a dot somewhere in what is reached. Files of data
+count with their bytes where a string names them and they lie beside the module. Comments, docstrings, layout and
+annotations do not count, nor does anything in the rooms of `NOT_ENTERED`. What fetches is left out without a rule: a
+function gets the archive and the client from outside, and reads with functions that no fetching is part of.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hnbc_assets.defs.pieces import EFFECTS, Module, module_of
+from hnbc_assets.defs.scopes import Target
+from hnbc_assets.defs.syntax import Piece
+
+OWN = "hnbc_assets"
+NOT_ENTERED = {
+    "report": "draws and words: a figure is drawn again with its results",
+    "errors": "words",
+    "redaction": "words",
+    "addresses": "settings count by their values",
+    "study": "settings (and study_*) count by their values",
+    "defs.resources": "hands in the archive, whose bytes are verified, and the client",
+    "defs.upstreams": "hands in how an upstream is asked; contracts stand for what is fetched",
+    "defs.stage": "carries frames",
+    "defs.step": "carries frames",
+}
+TABLES = f"{OWN}.tables"
+WHOLE = "*"  # in the place of a name: everything in a module
+Place = tuple[str, tuple[str, ...]]  # a module, and the names that lead to a piece of it
+
+
+def is_own(module: str) -> bool:
+    """Whether a module is the project's."""
+    return module.split(".")[0].startswith(OWN)
+
+
+def is_entered(module: str) -> bool:
+    """Whether code of this module can decide a result."""
+    room = module.removeprefix(f"{OWN}.")
+    return not any(room == name or room.startswith((f"{name}.", f"{name}_")) for name in NOT_ENTERED)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of one place: its digest, the places that it leads to, what it names, and a class's methods."""
+
+    digest: str
+    leads: frozenset[Place]
+    attributes: frozenset[str] = frozenset()
+    other: frozenset[str] = frozenset()  # names that stand for something of another package
+    files: frozenset[tuple[str, str]] = frozenset()
+    methods: frozenset[str] = frozenset()
+    open: bool = False  # its methods may be called by another package
+
+
+class Code:
+    """The package's code in the folder `root`; each file is read once, and not before it is needed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._modules: dict[str, Module | None] = {}
+        self._beside: dict[str, frozenset[str]] = {}
+        self._entries: dict[tuple[Place, bool, bool], Entry] = {}
+
+    def version(self, roots: Iterable[Any], *, worded: bool = False) -> str:
+        """The version of all that functions and classes reach; with `worded`, with the words of tables."""
+        return _digest(self.reached(roots, worded=worded))
+
+    def version_of_package(self, package: str) -> str:
+        """The version of all modules of a package and of what they reach."""
+        folder = self.root.joinpath(*package.split("."))
+        names = (".".join((package, *p.relative_to(folder).with_suffix("").parts)) for p in folder.rglob("*.py"))
+        return _digest(self._follow([(name.removesuffix(".__init__"), (WHOLE,)) for name in names]))
+
+    def version_of_columns(self, table: type) -> str:
+        """The version of a table's columns, without their words; what makes frames fit them is not part of it."""
+        place = self._place_of(table)
+        return _digest({place: self._entry(place)})
+
+    def reached(self, roots: Iterable[Any], *, worded: bool = False) -> dict[Place, Entry]:
+        """All that functions and classes reach; decorators of the functions themselves do not count.
+
+        Raises
+        ------
+        ValueError
+            If one has no name by which it can be found, such as a lambda.
+        """
+        return self._follow([self._place_of(root) for root in roots], worded=worded, bare=True)
+
+    def forget(self) -> None:
+        """Let go of syntax trees; they are made again where they are needed."""
+        for module in filter(None, self._modules.values()):
+            module.forget()
+
+    def _place_of(self, root: Any) -> Place:
+        path = tuple(name for name in root.__qualname__.split(".") if name != "<locals>")
+        module = self._module(root.__module__, of=root)
+        if module is None or not module.at(path, bare=True).pieces:
+            raise ValueError(f"{root.__module__}.{root.__qualname__} cannot be found in its file: name it there.")
+        return module.name, path
+
+    def _module(self, name: str, of: Any = None) -> Module | None:
+        """A module of the project, or the one in which a function or class stands; None for others."""
+        if self._modules.get(name) is None and (name not in self._modules or of is not None):
+            base = self.root.joinpath(*name.split("."))
+            files = [base.with_suffix(".py"), base / "__init__.py"] if is_own(name) else []
+            files += [Path(sys.modules[name].__file__ or "")] if of is not None else []
+            file = next((one for one in files if one.is_file()), None)
+            is_package = file is not None and file.name == "__init__.py"
+            self._modules[name] = file and module_of(name, file.read_text(encoding="utf-8"), is_package)
+        return self._modules[name]
+
+    def _follow(self, roots: Sequence[Place], *, worded: bool = False, bare: bool = False) -> dict[Place, Entry]:
+        found: dict[Place, Entry] = {}
+        named, pending = set[str](), defaultdict[str, list[Place]](list)  # methods of reached classes, by name
+        waiting, bared = list(roots), frozenset(roots if bare else ())
+        with _collector_paused():
+            while waiting:
+                place = waiting.pop()
+                if place in found:
+                    continue
+                entry = found[place] = self._entry(place, worded, place in bared)
+                waiting += entry.leads
+                for method in entry.methods:
+                    inner = (place[0], (*place[1], method))
+                    if entry.open or method in named:
+                        waiting.append(inner)
+                    else:
+                        pending[method].append(inner)
+                for name in entry.attributes - named:
+                    waiting += pending.pop(name, ())
+                named |= entry.attributes
+        return found
+
+    def _entry(self, place: Place, worded: bool = False, bare: bool = False) -> Entry:
+        key = (place, worded, bare)
+        if key not in self._entries:
+            self._entries[key] = self._examined(place, worded, bare)
+        return self._entries[key]
+
+    def _examined(self, place: Place, worded: bool, bare: bool) -> Entry:
+        name, path = place
+        module, other = self._module(name), set[str]()
+        if path == (WHOLE,):
+            leads = {(name, (one,)) for one in (*module.names, EFFECTS)}
+            for one, target in module.imported.items():
+                leads.update(self._resolved(target, _noted(name, one, target), other))
+            return Entry("", frozenset(leads), other=frozenset(other))
+        here = module.at(path, worded=worded and name.startswith(TABLES), bare=bare)
+        leads = {(name, (EFFECTS,))}.union(*(self._named(module, piece, other) for piece in here.pieces))
+        return Entry(
+            " ".join(piece.digest for piece in here.pieces),
+            frozenset(leads),
+            frozenset().union(*map(_asked_for, here.pieces)),
+            frozenset(other),
+            frozenset(named for piece in here.pieces for named in self._files(module, piece)),
+            here.methods,
+            self._is_open(module, here.bases),
+        )
+
+    def _named(self, module: Module, piece: Piece, other: set[str]) -> Iterator[Place]:
+        """The places that a piece's names lead to; names from other packages are noted."""
+        for around, name in piece.around:
+            if module.at((*around, name)).pieces:  # else a parameter: handed in from outside
+                yield module.name, (*around, name)
+        for name, target, rest in piece.targets:
+            yield from self._resolved((*target, *rest), _noted(module.name, name, target), other)
+        for name, *rest in piece.names:
+            if name in module.names:
+                yield module.name, (name,)
+            if name in module.imported:
+                target = module.imported[name]
+                yield from self._resolved((*target, *rest), _noted(module.name, name, target), other)
+
+    def _resolved(self, target: Target, note: str, other: set[str]) -> Iterator[Place]:
+        """Where an imported dotted name stands in the package; for one of another package, `other` gets the note."""
+        source, *dotted = target
+        if not is_own(source):
+            other.add(note)
+            return
+        module = self._module(source) if is_entered(source) else None
+        if module is None:
+            return
+        if not dotted:
+            yield source, (WHOLE,)
+        elif dotted[0] in module.names:
+            yield source, (dotted[0],)
+        elif dotted[0] in module.imported:
+            yield from self._resolved((*module.imported[dotted[0]], *dotted[1:]), note, other)
+        elif self._module(f"{source}.{dotted[0]}") is not None:
+            yield from self._resolved((f"{source}.{dotted[0]}", *dotted[1:]), note, other)
+        else:
+            yield source, (WHOLE,)
+
+    def _is_open(self, module: Module, bases: Iterable[Target]) -> bool:
+        """Whether a class has a base from another package, which may call its methods by their names."""
+        for name, *rest in bases:
+            places = [(module.name, (name,))] if name in module.names else []
+            if name in module.imported:
+                places = list(self._resolved((*module.imported[name], *rest), "", set()))
+            if not places or any(self._entry(place).open for place in places):
+                return True
+        return False
+
+    def _files(self, module: Module, piece: Piece) -> Iterator[tuple[str, str]]:
+        """The files of data that lie beside a module and are named in it, each with its digest."""
+        package = module.home.package
+        folder = self.root.joinpath(*package.split("."))
+        if package not in self._beside:
+            kept = folder.iterdir() if folder.is_dir() else ()
+            self._beside[package] = frozenset(p.name for p in kept if p.is_file() and p.suffix != ".py")
+        for file in piece.texts & self._beside[package]:
+            yield f"{package}/{file}", hashlib.sha256((folder / file).read_bytes()).hexdigest()
+
+
+def _asked_for(piece: Piece) -> frozenset[str]:
+    """The names after a dot; where attributes are asked for by strings, these too."""
+    return piece.attributes | piece.texts if ("getattr",) in piece.names else piece.attributes
+
+
+def _noted(module: str, name: str, target: Target) -> str:
+    """What a name stands for that is of another package."""
+    return f"{module}: {name} = {'.'.join(target)}"
+
+
+def _digest(found: Mapping[Place, Entry]) -> str:
+    """What was reached, as one word."""
+    content = hashlib.sha256()
+    for (module, path), entry in sorted(found.items()):
+        files = (f"{name} {sha256}" for name, sha256 in sorted(entry.files))
+        content.update("\x1f".join([module, *path, entry.digest, *sorted(entry.other), *files, "\n"]).encode())
+    return content.hexdigest()[:8]
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No garbage collection while syntax trees are made: it would look at all of their nodes again and again."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()

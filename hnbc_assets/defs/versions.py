@@ -1,0 +1,40 @@
+"""Versions: an asset's code version, which says when it is behind although its inputs are the same.
+
+Belongs here: what a code version is made of: code, checks, columns, settings. Does not: which code counts (code.py),
+comparing versions (lake/plan.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hnbc_assets.defs.code import Code
+from hnbc_assets.defs.publishing import Described, formed
+from hnbc_assets.study import digest
+from hnbc_assets.tables import Manifest
+
+SIMULATED = "hnbc_assets.sources.simulated"
+
+
+def of_made(code: Code, function: Callable[..., Any], described: Sequence[Described], settings: Any = None) -> str:
+    """Of what a function makes: all code that decides its results, its checks and tables' columns, and its settings."""
+    checks = [check for one in described for check in one.checks]
+    tables = [one.table for one in described if one.table is not None]
+    reached = code.version([function, formed, *(check.function for check in checks), *tables])
+    return f"{reached}-{digest([settings, [(c.name, c.blocking, c.gate) for c in checks]])[:8]}"
+
+
+def of_fetched(code: Code, contract: Any, settings: Any = None, *, simulated: bool) -> str:
+    """Of what a raw asset fetches: its source's contract, the manifest's columns, and its settings.
+
+    Code that fetches does not count, nor do checks: the same bytes would come again. The simulator does, where it is
+    what answers.
+    """
+    made = [contract, code.version_of_columns(Manifest), code.version_of_package(SIMULATED) if simulated else ""]
+    return f"{digest(made)[:8]}-{digest(settings)[:8]}"
+
+
+def of_published(code: Code, function: Callable[..., Any], settings: Any) -> str:
+    """Of the database: all code that builds it and, as comments are part of it, the words of all tables."""
+    return f"{code.version([function], worded=True)}-{digest(settings)[:8]}"
