@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import inspect
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -118,8 +119,9 @@ class Code:
         if self._modules.get(name) is None and (name not in self._modules or of is not None):
             base = self.root.joinpath(*name.split("."))
             files = [base.with_suffix(".py"), base / "__init__.py"] if is_own(name) else []
-            files += [Path(sys.modules[name].__file__ or "")] if of is not None else []
             file = next((one for one in files if one.is_file()), None)
+            if file is None and of is not None:
+                file = Path(inspect.getfile(sys.modules[name]))
             is_package = file is not None and file.name == "__init__.py"
             self._modules[name] = file and module_of(name, file.read_text(encoding="utf-8"), is_package)
         return self._modules[name]
@@ -199,7 +201,7 @@ class Code:
             yield source, (WHOLE,)
         elif dotted[0] in module.names:
             yield source, (dotted[0],)
-        elif dotted[0] in module.imported:
+        elif module.imported.get(dotted[0], target[:2]) != target[:2]:  # a package may import its own modules
             yield from self._resolved((*module.imported[dotted[0]], *dotted[1:]), note, other)
         elif self._module(f"{source}.{dotted[0]}") is not None:
             yield from self._resolved((f"{source}.{dotted[0]}", *dotted[1:]), note, other)

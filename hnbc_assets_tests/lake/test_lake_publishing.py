@@ -21,6 +21,7 @@ from hnbc_assets.lake.checks import CheckOutcome
 from hnbc_assets.lake.lineage import WALK_BACK
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.snapshot import publish
+from hnbc_assets.tables import Table, column
 
 
 def query(lake, sql, *parameters):
@@ -60,6 +61,30 @@ def test_the_dictionary_has_every_column_of_every_table_with_its_type_in_the_dat
     assert query(filled_lake, sql.format("type", "column_dictionary")) == actual
     sql = "SELECT unit, description FROM column_dictionary WHERE table_name = 'risk_scores' AND column_name = ?"
     assert query(filled_lake, sql, "risk_score") == [("training sd", COLUMNS["risk_scores"][2]["description"])]
+
+
+class RiskScores(Table):
+    """Scores, in today's words."""
+
+    patient_id: str = column("the patient, in today's words")
+    risk_score: float = column("the score, in today's words", unit="sd")
+    not_yet_made: str = column("a column that the next run adds", nullable=True)
+
+
+def test_comments_are_those_of_today_and_the_stored_ones_where_there_are_none(filled_lake):
+    publish(filled_lake, TABLES, described={"risk_scores": RiskScores})
+    sql = "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = ? AND comment IS NOT NULL"
+    comments = dict(query(filled_lake, sql, "risk_scores"))
+    stored = {column["name"]: column["description"] for column in COLUMNS["risk_scores"]}
+    assert comments["risk_score"].startswith("the score, in today's words")
+    assert comments["patient_id"] == "the patient, in today's words"
+    assert comments["cohort_id"] == stored["cohort_id"]
+    assert "not_yet_made" not in comments
+    tables = dict(query(filled_lake, "SELECT table_name, comment FROM duckdb_tables()"))
+    assert tables["risk_scores"] == "Scores, in today's words."
+    assert tables["patients"] == "The patients of an invented study's patients."
+    sql = "SELECT unit FROM column_dictionary WHERE table_name = 'risk_scores' AND column_name = 'risk_score'"
+    assert query(filled_lake, sql) == [("sd",)]
 
 
 def test_the_dictionary_has_allowed_values_keys_and_nullability(filled_lake):

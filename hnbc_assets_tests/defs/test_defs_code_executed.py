@@ -1,0 +1,199 @@
+"""Code versions hold what really runs: every function that an asset's step calls is part of its code version.
+
+The steps of a small simulated study run again here on the tables of its lake, and Python reports each function that it
+calls. This does not use how code versions are computed: a call that reading the code misses (a function out of a
+dictionary, a method that a library calls) is found here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import shutil
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import hnbc_assets
+from hnbc_assets.defs import build_definitions, stage, versions
+from hnbc_assets.defs.code import Code
+from hnbc_assets.defs.publishing import Described, Prepared, formed
+from hnbc_assets.defs.stage import CODE
+from hnbc_assets.defs.step import Step, argument_names, call_arguments
+from hnbc_assets.lake import parquet
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.study import Place, load_study
+from hnbc_assets_tests.main_line.conftest import small_study
+
+pytestmark = pytest.mark.full
+
+ROOMS = ("science", "sources", "tables", "defs", "lake", "arithmetic", "digits", "user_files")
+GIVEN = (
+    *("sources.archive", "sources.intact", "sources.manifest"),  # verified bytes, whoever hands them over
+    *(
+        "lake.paths",
+        "lake.hashing",
+        "defs.publishing",
+        "defs.stage",
+        "defs.step",
+    ),  # frames, and words for their content
+    *("defs.resources", "defs.upstreams"),  # what assets get from outside
+)
+INNER = ("<locals>", "<lambda>", "<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
+BY_DATACLASSES = "__create_fn__"
+MINE = {"kind": "table", "simulated": True, "expression": "mine.csv", "clinical": "mine_patients.csv"}
+
+
+@dataclass
+class Traced:
+    """A step of the study, and the functions of the package that ran in it."""
+
+    step: Step
+    function: Callable[..., Any]
+    made: Callable[..., Any]
+    executed: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
+
+    def run(self, lake: Lake, **given: pd.DataFrame) -> dict[str, Any]:
+        """Call the step's function and its checks on the tables of a lake, or on others."""
+        frames = {a: given[a] if a in given else read(lake, key) for key, a in argument_names(self.step.wanted).items()}
+        arguments = call_arguments(self.step.wanted, frames)
+        with profiled(self.executed):
+            made = self.made(**arguments)
+            prepared = [Prepared.of(described, made[described.key]) for described in self.step.described]
+            known = arguments | {p.described.key.rsplit("/", 1)[-1]: p.frame for p in prepared}
+            for one in prepared:
+                assert all(verdict.passed or not blocks for verdict, blocks in one.verdicts(known).values())
+        return made
+
+    def missing(self) -> set[tuple[str, tuple[str, ...]]]:
+        """What ran and is not part of the code version."""
+        described = self.step.described
+        checks = [check.function for one in described for check in one.checks]
+        tables = [one.table for one in described if one.table]
+        reached = set(CODE.reached([self.function, formed, *checks, *tables]))
+        return {(module, path) for module, path in self.executed if not is_reached(module, path, reached)}
+
+
+def is_reached(module: str, path: tuple[str, ...], reached: set) -> bool:
+    """Whether a function counts: itself, with one around it, or with its class if Python calls it (`__init__`)."""
+    if isinstance(getattr(sys.modules[module], path[0], None), type):
+        return (module, path[:2]) in reached or (path[1].startswith("__") and (module, path[:1]) in reached)
+    return any((module, path[:depth]) in reached for depth in range(1, len(path) + 1))
+
+
+def read(lake: Lake, key: str) -> pd.DataFrame:
+    stored = parquet.read_stored(lake.table(key))
+    stored.frame.attrs |= {"asset": key, "data_version": stored.provenance.data_version}
+    return stored.frame
+
+
+@contextmanager
+def profiled(executed: set[tuple[str, tuple[str, ...]]]):
+    """Collect every function of the package that is called, in all threads."""
+    seen: set[CodeType] = set()
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        code = frame.f_code
+        if event == "call" and code not in seen:
+            seen.add(code)
+            module, names = frame.f_globals.get("__name__", ""), code.co_qualname.split(".")
+            if counts(module) and code.co_name != "<module>" and names[0] != BY_DATACLASSES:
+                executed.add((module, tuple(name for name in names if name not in INNER)))
+
+    sys.setprofile(note)
+    threading.setprofile(note)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+
+def counts(module: str) -> bool:
+    name = module.removeprefix("hnbc_assets.")
+    given = any(name == one or name.startswith(f"{one}.") for one in GIVEN)
+    return module != name and name.split(".")[0] in ROOMS and not given
+
+
+@pytest.fixture(scope="module")
+def traced(first, tmp_path_factory):
+    """Every step of the small study but those that fetch, run again; and a user's own cohort."""
+    folder = tmp_path_factory.mktemp("traced")
+    lake = Lake(shutil.copytree(first.path, folder / "lake"))
+    for module in pkgutil.walk_packages(hnbc_assets.__path__, "hnbc_assets."):
+        importlib.import_module(module.name)  # what runs when a module is imported is not the step's
+    steps = {name: one for name, one in steps_of(first.study, lake).items() if not one.step.fetches}
+    for one in steps.values():
+        one.run(lake)
+    return steps | {"cohort_mine": cohort_of_a_user(folder, lake)}
+
+
+def cohort_of_a_user(folder: Path, lake: Lake) -> Traced:
+    """The step of a cohort from a user's tables: values and patients of another cohort."""
+    values, patients = (read(lake, f"{room}/brca_metabric") for room in ("cohorts", "patients"))
+    (np.exp2(values.astype(float)) - 1).to_csv(folder / MINE["expression"])
+    clinical = pd.DataFrame({
+        "patient_id": patients.patient_id,
+        "her2_status": np.where(patients.her2_status == "positive", "positive", "negative"),
+        "os_days": patients.os_days,
+        "os_event": patients.os_event.astype("Int64"),
+    })  # fmt: skip
+    clinical.to_csv(folder / MINE["clinical"], index=False)
+    own = {"role": "validation", "endpoint": "os", "expression_scale": "log2_tpm", "source": MINE}
+    steps = steps_of(small_study(folder, cohorts={"mine": own}), lake)
+    fetched = steps["raw__table__mine"].made()["raw/table/mine"]
+    steps["cohort_mine"].run(lake, manifest=fetched.frame)
+    return steps["cohort_mine"]
+
+
+def steps_of(file: Path, lake: Lake) -> dict[str, Traced]:
+    """The steps of a study, each with the function that its author wrote."""
+    found: dict[str, Traced] = {}
+    written: list[Callable[..., Any]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        version, definition = versions.of_made, stage.Stage._definition
+
+        def of_made(code: Code, function: Callable[..., Any], described: list[Described], settings: Any = None) -> str:
+            written.append(function)
+            return version(code, function, described, settings)
+
+        def defined(self, step: Step, made: Callable[..., Any]):
+            found[step.name] = Traced(step, made if step.fetches else written[-1], made)
+            return definition(self, step, made)
+
+        patch.setattr(versions, "of_made", of_made)
+        patch.setattr(stage.Stage, "_definition", defined)
+        build_definitions(load_study(file), Place("simulated", lake.root, file))
+    return found
+
+
+def test_every_function_that_ran_is_part_of_its_assets_code_version(traced):
+    assert {"train_signature", "estimate_infiltration", "predict_sensitivity"} <= set(traced)
+    assert {"cohort_gse25055", "cohort_tcga_brca", "cohort_brca_metabric", "cohort_mine"} <= set(traced)
+    missing = {name: sorted(one.missing()) for name, one in traced.items()}
+    assert {name: found for name, found in missing.items() if found} == {}
+
+
+@pytest.mark.parametrize(
+    ("step", "module", "function"),
+    [
+        ("train_signature", "hnbc_assets.science.signature.lasso", "fit_lasso"),
+        ("estimate_infiltration", "hnbc_assets.science.microenvironment.ssgsea", "ssgsea"),
+        ("predict_sensitivity", "hnbc_assets.science.drugs.ridge", "fit"),
+        ("cohort_gse25055", "hnbc_assets.sources.geo_matrix", "read_matrix"),
+        ("cohort_tcga_brca", "hnbc_assets.sources.gdc_star", "read_expression"),
+        ("cohort_brca_metabric", "hnbc_assets.sources.cbioportal_profile", "read_expression"),
+        ("cohort_mine", "hnbc_assets.sources.user_table", "read_expression"),
+    ],
+)
+def test_what_the_steps_are_known_to_run_was_seen(traced, step, module, function):
+    assert (module, (function,)) in traced[step].executed
