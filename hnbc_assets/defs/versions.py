@@ -22,7 +22,8 @@ def of_made(code: Code, function: Callable[..., Any], described: Sequence[Descri
     checks = [check for one in described for check in one.checks]
     tables = [one.table for one in described if one.table is not None]
     reached = code.version([function, formed, *(check.function for check in checks), *tables])
-    return f"{reached}-{digest([settings, [(c.name, c.blocking, c.gate) for c in checks]])[:8]}"
+    ways = [[one.exact for one in described], [(c.name, c.blocking, c.gate) for c in checks]]
+    return f"{reached}-{digest([settings, ways])[:8]}"
 
 
 def of_fetched(code: Code, contract: Any, settings: Any = None, *, simulated: bool) -> str:

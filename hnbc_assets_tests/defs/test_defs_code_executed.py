@@ -177,7 +177,7 @@ def steps_of(file: Path, lake: Lake) -> dict[str, Traced]:
 
 
 def test_every_function_that_ran_is_part_of_its_assets_code_version(traced):
-    assert {"train_signature", "estimate_infiltration", "predict_sensitivity"} <= set(traced)
+    assert {"train_signature", "estimate_infiltration_tcga_brca", "predict_sensitivity_tcga_brca"} <= set(traced)
     assert {"cohort_gse25055", "cohort_tcga_brca", "cohort_brca_metabric", "cohort_mine"} <= set(traced)
     missing = {name: sorted(one.missing()) for name, one in traced.items()}
     assert {name: found for name, found in missing.items() if found} == {}
@@ -187,8 +187,8 @@ def test_every_function_that_ran_is_part_of_its_assets_code_version(traced):
     ("step", "module", "function"),
     [
         ("train_signature", "hnbc_assets.science.signature.lasso", "fit_lasso"),
-        ("estimate_infiltration", "hnbc_assets.science.microenvironment.ssgsea", "ssgsea"),
-        ("predict_sensitivity", "hnbc_assets.science.drugs.ridge", "fit"),
+        ("estimate_infiltration_tcga_brca", "hnbc_assets.science.microenvironment.ssgsea", "ssgsea"),
+        ("predict_sensitivity_tcga_brca", "hnbc_assets.science.drugs.ridge", "fit"),
         ("cohort_gse25055", "hnbc_assets.sources.geo_matrix", "read_matrix"),
         ("cohort_tcga_brca", "hnbc_assets.sources.gdc_star", "read_expression"),
         ("cohort_brca_metabric", "hnbc_assets.sources.cbioportal_profile", "read_expression"),

@@ -23,10 +23,11 @@ from hnbc_assets.study import PACKAGED, Place, load_study
 REPOSITORY = PACKAGED.parent.parent
 DATABASE = {"hnbc_database"}
 COHORT = ("cohorts", "samples", "patients", "included_patients", "gene_mappings", "clinical_values")
-INFILTRATION = {"immune_infiltration", "immune_method_use"}
+INFILTRATION = ("immune_infiltration", "immune_method_use")
+MODELS = ("drug_models", "drug_sensitivity")
 TRAINING = {f"refit/{name}" for name in ("signature", "description", "single_sample_signature")}
 TRAINING |= {"lasso_path", "lasso_coefficients"}
-DRUGS = {"cell_lines", "drug_models", "drug_sensitivity"}
+SCREEN = {"cell_lines", "drug_screen/expression", "drug_screen/ln_ic50", "drug_screen/drugs"}
 USER_TABLE = """
   mine:
     role: validation
@@ -99,8 +100,13 @@ def live(copy):
     return copy.versions("live")
 
 
+def each(versions: dict[str, str], *tables: str) -> set[str]:
+    """The assets of every cohort that hold rows of these tables."""
+    return {name for name in versions if name.split("/")[0] in tables and "/" in name}
+
+
 def of_cohorts(versions: dict[str, str]) -> set[str]:
-    return {name for name in versions if "/" in name and name.split("/")[0] in COHORT}
+    return each(versions, *COHORT)
 
 
 def of_raw(versions: dict[str, str]) -> set[str]:
@@ -151,17 +157,17 @@ def test_training_makes_the_trained_signature_stale_alone(copy, simulated):
 
 def test_a_method_of_infiltration_makes_infiltration_stale_alone(copy, simulated):
     with copy.edited(**copy.with_code("science/microenvironment/ssgsea.py", "ssgsea")):
-        assert differ(simulated, copy.versions()) == INFILTRATION
+        assert differ(simulated, copy.versions()) == each(simulated, *INFILTRATION)
 
 
 def test_a_method_of_drugs_makes_predictions_stale_alone(copy, simulated):
     with copy.edited(**copy.with_code("science/drugs/ridge.py", "fit")):
-        assert differ(simulated, copy.versions()) == DRUGS
+        assert differ(simulated, copy.versions()) == each(simulated, *MODELS)
 
 
 def test_a_reader_makes_stale_what_reads_with_it_and_fetches_nothing_again(copy, live):
     with copy.edited(**copy.with_code("sources/gdsc_response.py")):
-        assert differ(live, copy.versions("live")) == DRUGS
+        assert differ(live, copy.versions("live")) == SCREEN
     with copy.edited(**copy.with_code("sources/geo_matrix.py")):
         assert differ(live, copy.versions("live")) == of_cohorts(live)
 
@@ -200,7 +206,8 @@ def test_the_simulator_counts_where_it_answers_and_nowhere_else(copy, simulated,
 def test_digits_of_a_column_make_its_assets_stale(copy, simulated):
     line = re.search(r"(?m)^class ImmuneInfiltration(.|\n)*?    score: float = column\(.*", copy.text(MICRO))[0]
     with copy.edited(**copy.with_text(MICRO, line, line.replace("column(", "column(digits=4, description="))):
-        assert differ(simulated, copy.versions()) == INFILTRATION | DATABASE
+        stacked = {"immune_infiltration"}
+        assert differ(simulated, copy.versions()) == each(simulated, *INFILTRATION) | stacked | DATABASE
 
 
 MICRO = "tables/microenvironment.py"
@@ -227,15 +234,15 @@ def test_how_frames_are_formed_counts_for_all_that_is_made_and_fetches_nothing(c
 def test_data_beside_a_module_make_stale_what_reads_them(copy, simulated):
     path = "science/cohorts/symbol_aliases.tsv"
     with copy.edited(**{path: copy.text(path) + "OLD1\tNEW1\n"}):
-        named = {"anoikis_genes", "candidate_enrichment", "confounders"}
-        assert differ(simulated, copy.versions()) == of_cohorts(simulated) | named | INFILTRATION | DRUGS
+        named = {"anoikis_genes", "candidate_enrichment"} | each(simulated, "confounders", *INFILTRATION)
+        assert differ(simulated, copy.versions()) == of_cohorts(simulated) | named | SCREEN
 
 
 def test_a_check_makes_stale_the_asset_that_it_judges(copy, simulated):
     with copy.edited(**copy.with_code("defs/checks.py", "fdr_beside_p")):
         assert differ(simulated, copy.versions()) == {"univariate_cox"}
     with copy.edited(**copy.with_code("defs/checks.py", "_by_hand")):
-        assert differ(simulated, copy.versions()) == {"risk_scores", "score_coverage"}
+        assert differ(simulated, copy.versions()) == {"risk_scores"}
 
 
 def test_a_gate_fetches_nothing_again(copy, live):
@@ -252,4 +259,4 @@ def test_an_assets_own_function_counts_and_its_neighbours_do_not(copy, simulated
     with copy.edited(**copy.with_code("defs/signature.py", "refit_signature")):
         assert differ(simulated, copy.versions()) == {"multivariable_cox", "proportional_hazards"}
     with copy.edited(**copy.with_code("defs/cohorts.py", "of_included")):
-        assert differ(simulated, copy.versions()) == INFILTRATION | DRUGS
+        assert differ(simulated, copy.versions()) == each(simulated, *INFILTRATION, *MODELS)
