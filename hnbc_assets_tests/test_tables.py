@@ -25,7 +25,7 @@ class Example(Table):
 
 @pytest.mark.parametrize("table", EVERY, ids=lambda t: t.table_name())
 def test_every_table_and_column_is_described(table):
-    assert table.description()
+    assert table.comment()
     assert table.columns
     assert all(c.description for c in table.columns.values())
     assert table.problems(table.empty()).empty
@@ -86,5 +86,5 @@ def test_values_that_break_the_description_are_named():
 
 
 def test_the_comment_is_the_first_paragraph_on_one_line():
-    assert Example.description() == "An example. Of one line."
+    assert Example.comment() == "An example. Of one line."
     assert Example.table_name() == "example"

@@ -135,7 +135,7 @@ def _accepted(stage: Stage) -> tuple[pd.DataFrame, Provenance]:
     described = Provenance(
         "accepted_releases",
         "",
-        table_description=AcceptedReleases.description(),
+        table_description=AcceptedReleases.comment(),
         columns=AcceptedReleases.dictionary(),
     )
     return AcceptedReleases.conform(pd.DataFrame(rows)) if rows else AcceptedReleases.empty(), described

@@ -255,7 +255,7 @@ class Stage:
             observed={step.fetches.look: p.publication.release} if step.fetches else {},
             replaces=p.publication.replaces,
             stage=self.name,
-            table_description=p.described.table.description() if p.described.table else p.described.description,
+            table_description=p.described.table.comment() if p.described.table else p.described.description,
             columns=p.described.table.dictionary() if p.described.table else [],
         )
         return dg.MaterializeResult(

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from hnbc_assets.tables.database import ColumnDictionary
-from hnbc_assets.tables.schema import Table
 
 if TYPE_CHECKING:
     import duckdb
@@ -122,12 +121,7 @@ def _dictionary_content(entries: list[dict[str, Any]]) -> Content:
     own = [_entry(name, c["name"], c["type"], c) for c in columns]
     types = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "BOOLEAN": pa.bool_()}
     schema = pa.schema([(column["name"], types[column["type"]]) for column in columns])
-    return Content(name, pa.Table.from_pylist(entries + own, schema=schema), summary(ColumnDictionary), columns)
-
-
-def summary(table: type[Table]) -> str:
-    """The first paragraph of a table's docstring (its `description` may be a column of that name)."""
-    return " ".join((table.__doc__ or "").strip().split("\n\n")[0].split())
+    return Content(name, pa.Table.from_pylist(entries + own, schema=schema), ColumnDictionary.comment(), columns)
 
 
 def _identifier(name: str) -> str:

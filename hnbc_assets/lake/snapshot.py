@@ -25,7 +25,7 @@ import pandas as pd
 from hnbc_assets.errors import FormatError, NotInLake, PublicationRefused
 from hnbc_assets.lake import atomic, checks, lineage, parquet, publications
 from hnbc_assets.lake.checks import CheckOutcome
-from hnbc_assets.lake.database import DICTIONARY, SPILL_SUFFIX, Content, build, summary
+from hnbc_assets.lake.database import DICTIONARY, SPILL_SUFFIX, Content, build
 from hnbc_assets.lake.hashing import content_hash, to_arrow
 from hnbc_assets.lake.optional import OptionalAsset, failures, unfit
 from hnbc_assets.lake.optional import outcomes as complete
@@ -238,7 +238,7 @@ def _contents(
     for name, asset in tables.items():
         if asset in empty:
             table = empty[asset]
-            yield Content(name, to_arrow(table.empty()), table.description(), table.dictionary())
+            yield Content(name, to_arrow(table.empty()), table.comment(), table.dictionary())
         else:
             yield _from_lake(lake, name, asset, known[asset], described.get(name))
     for name, (frame, said) in extra.items():
@@ -264,7 +264,7 @@ def _from_lake(
     if described is None:
         return Content(name, table, made.table_description, made.columns)
     columns = {column["name"]: column for column in [*made.columns, *described.dictionary()]}
-    return Content(name, table, summary(described), list(columns.values()))
+    return Content(name, table, described.comment(), list(columns.values()))
 
 
 def _raw_files(lake: Lake, known: Mapping[str, Provenance]) -> pd.DataFrame:
@@ -275,7 +275,7 @@ def _raw_files(lake: Lake, known: Mapping[str, Provenance]) -> pd.DataFrame:
 
 
 def _described(table: type[Table], frame: pd.DataFrame) -> Content:
-    return Content(table.table_name(), to_arrow(table.conform(frame)), summary(table), table.dictionary())
+    return Content(table.table_name(), to_arrow(table.conform(frame)), table.comment(), table.dictionary())
 
 
 def _twin(lake: Lake, version: str, inputs: Mapping[str, str]) -> Path | None:

@@ -116,7 +116,7 @@ class Table:
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
 
     @classmethod
-    def description(cls) -> str:
+    def comment(cls) -> str:
         """The first paragraph of the docstring, on one line."""
         return " ".join((cls.__doc__ or "").strip().split("\n\n")[0].split())
 

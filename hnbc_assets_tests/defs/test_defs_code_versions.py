@@ -224,6 +224,11 @@ def test_words_of_a_table_make_the_database_stale_alone(copy, simulated):
 CLASS = 'class ImmuneInfiltration(Table):\n    """'
 
 
+def test_how_tables_are_worded_makes_the_database_stale_alone(copy, simulated):
+    with copy.edited(**copy.with_code("tables/schema.py", "comment", "dictionary", "full_description", "precision")):
+        assert differ(simulated, copy.versions()) == DATABASE
+
+
 def test_how_frames_are_formed_counts_for_all_that_is_made_and_fetches_nothing(copy, simulated):
     for edit in (copy.with_code("tables/schema.py", "conform"), copy.with_code("digits.py", "rounded")):
         with copy.edited(**edit):
