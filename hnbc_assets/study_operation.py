@@ -12,9 +12,6 @@ from pydantic import Field, field_validator, model_validator
 
 from hnbc_assets.study_sources import Section
 
-Stage = Literal["releases", "cohorts", "genes", "signature", "microenvironment", "drugs", "database"]
-
-
 # What each field of a cron schedule may contain: minute, hour, day, month, weekday.
 CRON = (
     (0, 59, ""),
@@ -94,23 +91,26 @@ class Releases(Section):
 
 
 class Freshness(Section):
-    """Days after which a stage's assets count as stale when nothing has made them anew, whatever upstream does.
+    """Days after which a stage's assets are overdue if nothing has made them, whatever upstream does.
 
-    `looked` is for looks at the upstreams: after so many days without a successful one, `hnbc status` says so.
+    `default` is for every stage without days of its own. `looked` is for looks at the upstreams: after so many days
+    without a successful one, `hnbc status` says so.
     """
 
     looked: float = Field(2, gt=0)
-    releases: float = Field(365, gt=0)
-    cohorts: float = Field(365, gt=0)
-    genes: float = Field(365, gt=0)
-    signature: float = Field(365, gt=0)
-    microenvironment: float = Field(365, gt=0)
-    drugs: float = Field(365, gt=0)
-    database: float = Field(365, gt=0)
+    default: float = Field(365, gt=0)
+    releases: float | None = Field(None, gt=0)
+    cohorts: float | None = Field(None, gt=0)
+    genes: float | None = Field(None, gt=0)
+    signature: float | None = Field(None, gt=0)
+    microenvironment: float | None = Field(None, gt=0)
+    drugs: float | None = Field(None, gt=0)
+    database: float | None = Field(None, gt=0)
 
-    def days(self, stage: Stage) -> float:
-        """The days of one stage."""
-        return float(getattr(self, stage))
+    def days(self, stage: str) -> float:
+        """The days of one stage: its own, otherwise the default."""
+        own = getattr(self, stage, None)
+        return float(self.default if own is None else own)
 
 
 class Email(Section):

@@ -60,13 +60,11 @@ def said(lake: Lake, study: Study | None, seen: Observation) -> str:
 
 def aged(study: Study | None, made: Provenance) -> str:
     """Whether an asset is older than its stage's freshness allows; empty if it is not."""
-    from hnbc_assets.study_operation import Freshness
-
-    if study is None or made.stage not in Freshness.model_fields:
+    if study is None or not made.stage:
         return ""
     allowed = study.freshness.days(made.stage)
     days = (datetime.now(UTC) - moment(made.written_at)).total_seconds() / 86_400
-    return f"stale: older than {allowed:g} days" if days > allowed else ""
+    return f"not made for more than {allowed:g} days (freshness of {made.stage})" if days > allowed else ""
 
 
 def _tell_attempts(lake: Lake) -> None:

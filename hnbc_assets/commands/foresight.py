@@ -37,11 +37,6 @@ class Foreseen:
     unsized: int = 0
     problem: str = ""
 
-    @property
-    def news(self) -> bool:
-        """Whether the raw asset would be made."""
-        return not self.problem and self.upstream != self.in_use
-
 
 def tell(home: Home) -> int:
     """Print it; the exit status: 0, or 3 when an upstream could not be asked.
@@ -59,14 +54,14 @@ def tell(home: Home) -> int:
     belongs = home.lake.upstream()
     if belongs not in (None, home.place.upstream):
         raise LakeBelongsElsewhere(f"{home.lake.root} holds results of {belongs!r}: set HNBC_UPSTREAM={belongs}.")
-    chosen_study = study()
-    plan = examine(home.lake, graph())
+    chosen_study, nodes = study(), graph()
+    plan = examine(home.lake, nodes)
     archive = open_archive(home.place)
     with open_client(home.place, chosen_study) as client:
         known = upstreams(chosen_study, simulated=home.place.simulated).values()
         found = [foresee(chosen_study, upstream, plan, client, archive) for upstream in known]
     _print(found)
-    _print_assets(plan, [f"raw/{one.name}" for one in found if one.news])
+    _print_assets(examine(home.lake, nodes, {one.name: one.upstream for one in found if not one.problem}))
     return 3 if any(one.problem for one in found) else 0
 
 
@@ -107,13 +102,13 @@ def _print(found: Sequence[Foreseen]) -> None:
     print_table(("object", "in use", "upstream", "files to fetch", "MB", ""), rows, right={3, 4})
 
 
-def _print_assets(plan: Plan, news: Sequence[str]) -> None:
+def _print_assets(plan: Plan) -> None:
     """What would be made for certain, and what would follow where contents really change."""
-    certain = sorted(set(plan.ready()) | set(news))
-    following = sorted((set(plan.descendants(certain)) | set(plan.reasons)) - set(certain))
-    if not certain and not following:
+    if not plan.reasons:
         click.echo("\nEverything is current: nothing would be fetched, nothing made.")
         return
+    certain = plan.with_steps(plan.reasons)
+    following = sorted(set(plan.with_steps(plan.descendants(certain))) - set(certain))
     click.echo(f"\nwould be made: {', '.join(certain)}")
     if following:
         click.echo(

@@ -1,7 +1,7 @@
 """`hnbc status`: what the lake holds, how fresh it is, what its checks found.
 
 Belongs here: gathering that from the lake's own files, and printing it. Does not: upstreams and what failed (currency),
-changing anything, asking Dagster or an upstream.
+changing anything, asking Dagster's records or an upstream.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
     from hnbc_assets.lake.parquet import Provenance
     from hnbc_assets.lake.paths import Lake
+    from hnbc_assets.lake.plan import Plan
     from hnbc_assets.study import Study
 
 
@@ -67,7 +68,7 @@ def status(verify: bool) -> None:
     _say_releases(releases(home.lake))
     currency.tell(home.lake, study)
     if assets:
-        _say_assets(assets, study)
+        _say_assets(assets, study, planned(home, study))
         _say_checks(home.lake)
     whole = not verify or _verified(home.lake)
     sys.exit(_state(home.lake, study, whole))
@@ -140,19 +141,19 @@ def releases(lake: Lake) -> list[Release]:
     ]
 
 
-def outdated(assets: dict[str, Asset], name: str, study: Study | None) -> str:
-    """Why an asset no longer is what a run would make of what is in the lake now; empty if it is."""
-    provenance = assets[name].provenance
-    if study is not None and provenance.study_hash not in ("", study.hash):
-        return f"made with another study ({provenance.study_hash})"
-    changed = [
-        upstream
-        for upstream, version in provenance.inputs.items()
-        if upstream in assets and assets[upstream].provenance.data_version != version
-    ]
-    if not changed:
-        return currency.aged(study, provenance)
-    return f"older than {', '.join(changed[:2])}" + (f" and {len(changed) - 2} more" if len(changed) > 2 else "")
+def planned(home: Home, study: Study | None) -> Plan | str:
+    """What a refresh would find stale, as refresh itself finds it; or why that is not known."""
+    from hnbc_assets.commands.job import graph
+    from hnbc_assets.lake.plan import examine
+
+    if study is None:
+        return "the study cannot be used"
+    if home.lake.upstream() not in (None, home.place.upstream):
+        return f"HNBC_UPSTREAM is {home.place.upstream}"
+    try:
+        return examine(home.lake, graph())
+    except HnbcError as error:
+        return str(error)
 
 
 def _say_place(home: Home) -> Study | None:
@@ -211,18 +212,35 @@ def _say_releases(found: list[Release]) -> None:
         print_table(("source", "release", "files", "MB", "retrieved"), rows, right={2, 3})
 
 
-def _say_assets(assets: dict[str, Asset], study: Study | None) -> None:
+def _say_assets(assets: dict[str, Asset], study: Study | None, plan: Plan | str) -> None:
+    """Print every asset in the lake with the reason why it is stale, and what has not been made."""
+    notes = {name: currency.aged(study, asset.provenance) for name, asset in assets.items()}
+    if not isinstance(plan, str):
+        notes |= {name: "not part of this study" for name in assets if name not in plan.nodes}
+        notes |= {name: f"stale: {reason}" for name, reason in plan.reasons.items()}
     rows = [
         (
             name,
             f"{asset.rows:,}",
             age(moment(asset.provenance.written_at)),
             asset.provenance.data_version[:12],
-            outdated(assets, name, study),
+            notes[name],
         )
         for name, asset in assets.items()
     ]
     print_table(("asset", "rows", "made", "data version", ""), rows, right={1})
+    click.echo(f"\nstale: {_stale(plan, assets)}")
+
+
+def _stale(plan: Plan | str, assets: dict[str, Asset]) -> str:
+    """How many assets a refresh would find stale, in words."""
+    if isinstance(plan, str):
+        return f"not known: {plan}"
+    if not plan.reasons:
+        return f"none of {len(plan.nodes)} assets"
+    rest = [name for name in plan.reasons if name not in assets]
+    unmade = f"; not in the table above: {', '.join(rest[:3])}{' …' * (len(rest) > 3)}" if rest else ""
+    return f"{len(plan.reasons)} of {len(plan.nodes)} assets, and what depends on them: hnbc refresh makes them{unmade}"
 
 
 def _say_checks(lake: Lake) -> None:

@@ -142,7 +142,7 @@ def automated(assets: Sequence[dg.AssetsDefinition], study: Study, place: Place)
     condition = ~dg.AutomationCondition.in_progress() & Behind(due)
 
     def with_policies(spec: dg.AssetSpec) -> dg.AssetSpec:
-        policy = freshness(study.freshness, spec.group_name)
+        policy = freshness(study.freshness, spec.group_name or "")
         return spec.replace_attributes(automation_condition=condition, freshness_policy=policy)
 
     found = list(dg.map_asset_specs(with_policies, assets))
@@ -150,10 +150,8 @@ def automated(assets: Sequence[dg.AssetsDefinition], study: Study, place: Place)
     return found
 
 
-def freshness(settings: Freshness, stage: str | None) -> dg.FreshnessPolicy | None:
-    """Stale when nothing has made the asset anew for the stage's days; a warning from four fifths of them on."""
-    if stage is None or stage not in Freshness.model_fields:
-        return None
+def freshness(settings: Freshness, stage: str) -> dg.FreshnessPolicy:
+    """Overdue when nothing has made the asset for the stage's days; a warning from four fifths of them on."""
     days = timedelta(days=settings.days(stage))
     return dg.FreshnessPolicy.time_window(fail_window=days, warn_window=days * 0.8)
 

@@ -107,7 +107,7 @@ def _cohort(stage: Stage, name: str) -> dg.AssetsDefinition:
 
         archive.forget()
         files = CohortFiles(archive, manifest, cohort.source, gene_manifest)
-        samples = choose_samples(files.samples())
+        samples = choose_samples(files.samples)
         chosen = samples[samples.selected].set_index("sample_id").patient_id
         values, features = files.expression(list(chosen.index))
         genes, mapping = gene_matrix(
@@ -141,7 +141,7 @@ def harmonised(stage: Stage, name: str, files: CohortFiles) -> Harmonised:
     cohort, inclusion = stage.study.cohorts[name], stage.study.inclusion
     return harmonise_clinical(
         cohort.source.kind,
-        files.clinical(),
+        files.clinical,
         cohort_id=name,
         mappings=Mappings(**{setting: getattr(cohort, setting) for setting in MEANINGS}),
         columns=cohort.columns,

@@ -103,6 +103,7 @@ class Prepared:
     publication: Publication
     frame: pd.DataFrame
     problems: list[str]
+    content_hash: str
     data_version: str
 
     @classmethod
@@ -110,8 +111,9 @@ class Prepared:
         """What a function returned, brought into its table's form."""
         publication = made if isinstance(made, Publication) else Publication(made)
         frame, problems = formed(publication.frame, described)
-        versioned = frame[list(publication.versioned_on)] if publication.versioned_on else frame
-        return cls(described, publication, frame, problems, content_hash(versioned))
+        content = content_hash(frame)
+        versioned = content_hash(frame[list(publication.versioned_on)]) if publication.versioned_on else content
+        return cls(described, publication, frame, problems, content, versioned)
 
     def verdicts(self, known: Mapping[str, Any]) -> dict[str, tuple[Verdict, bool]]:
         """By name of the check: its verdict, and whether it blocks. With a broken schema nothing else is judged."""

@@ -260,7 +260,7 @@ class Stage:
         )
         return dg.MaterializeResult(
             asset_key=p.described.asset_key,
-            value=Stored(p.frame, provenance),
+            value=Stored(p.frame, provenance, p.content_hash),
             data_version=dg.DataVersion(p.data_version),
             check_results=p.check_results(verdicts),
             metadata={

@@ -53,6 +53,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
                 upstream=given.upstream or self.upstream,
                 written_at=given.written_at or datetime.now(UTC).isoformat(timespec="seconds"),
             ),
+            obj.content_hash,
         )
         context.add_output_metadata({"path": dg.MetadataValue.path(str(path)), "bytes": path.stat().st_size})
 

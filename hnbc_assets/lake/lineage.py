@@ -8,7 +8,7 @@ Walking back is a recursive query over `lineage`, joined to `raw_files` on the a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import pandas as pd
 
@@ -19,6 +19,7 @@ from hnbc_assets.lake.paths import Lake
 EDGE_COLUMNS = ["asset", "upstream_asset", "data_version", "upstream_data_version", "run_id", "code_version"]
 RAW_COLUMNS = ["source", "release", "file_id", "url", "path", "size_bytes", "md5", "sha256", "retrieved_at", "asset"]
 RAW_PREFIX = "raw/"
+MISSING = "not made"  # no data version
 
 WALK_BACK = """
 WITH RECURSIVE made_from AS (
@@ -62,12 +63,15 @@ def edges(known: Mapping[str, Provenance | None]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=EDGE_COLUMNS)
 
 
-def outdated(known: Mapping[str, Provenance | None]) -> pd.DataFrame:
-    """The edges whose upstream asset has another data version by now: what was made from it is behind."""
-    current = {asset: made.data_version for asset, made in known.items() if made is not None}
-    found = edges(known)
-    now = found.upstream_asset.map(current)
-    return found[now.notna() & (now != found.upstream_data_version)].reset_index(drop=True)
+def changed_inputs(names: Iterable[str], recorded: Mapping[str, str], current: Mapping[str, str | None]) -> list[str]:
+    """The inputs, of these names, of which the lake now has another version than was read.
+
+    Parameters
+    ----------
+    recorded : data version by input, as the asset was made from them; an input that it was made without has none
+    current : data version by asset now; None for one that is to be left out, no entry for one that has not been made
+    """
+    return [name for name in names if current.get(name, MISSING) != recorded.get(name)]
 
 
 def raw_files(lake: Lake, of: Collection[str] | None = None) -> pd.DataFrame:

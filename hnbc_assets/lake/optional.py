@@ -16,6 +16,7 @@ from functools import cache
 from hnbc_assets.lake import checks, parquet
 from hnbc_assets.lake.attempts import unsuccessful
 from hnbc_assets.lake.checks import CheckOutcome
+from hnbc_assets.lake.lineage import changed_inputs
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.tables.schema import Table
 
@@ -41,12 +42,11 @@ def unfit(lake: Lake, optional: Iterable[str]) -> dict[str, str]:
         own = made(asset)
         if own is None:
             return f"{asset} has not been made"
-        for above, version in own.inputs.items():
-            if above in names and (reason := why(above)):
-                return reason
-            current = made(above)
-            if current is None or current.data_version != version:
-                return f"{asset} was made from another version of {above} than is now in the lake"
+        if reason := next((reason for above in own.inputs if above in names and (reason := why(above))), ""):
+            return reason
+        current = {above: found.data_version for above in own.inputs if (found := made(above)) is not None}
+        for above in changed_inputs(own.inputs, own.inputs, current):
+            return f"{asset} was made from another version of {above} than is now in the lake"
         blocking = (outcome for outcome in checks.of_asset(lake, asset).values() if outcome.blocking)
         return next(filter(None, (checks.objection(outcome, own.data_version) for outcome in blocking)), "")
 

@@ -72,16 +72,18 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Stored:
-    """A table and its provenance."""
+    """A table and its provenance; `content_hash` is the frame's, if it is known already."""
 
     frame: pd.DataFrame
     provenance: Provenance
+    content_hash: str = ""
 
 
-def write(path: Path, frame: pd.DataFrame, provenance: Provenance) -> Provenance:
+def write(path: Path, frame: pd.DataFrame, provenance: Provenance, content_hash: str = "") -> Provenance:
     """Write a table and its provenance in one atomic step; returns the provenance as it was written.
 
-    A named index is kept and restored on reading; an unnamed one is not.
+    A named index is kept and restored on reading; an unnamed one is not. `content_hash` is the frame's; it is computed
+    if it is not given.
 
     Raises
     ------
@@ -89,7 +91,7 @@ def write(path: Path, frame: pd.DataFrame, provenance: Provenance) -> Provenance
         If the frame cannot be a table (see `hashing.to_arrow`); nothing is written then.
     """
     table = to_arrow(frame)
-    provenance = dataclasses.replace(provenance, content_hash=table_hash(table))
+    provenance = dataclasses.replace(provenance, content_hash=content_hash or table_hash(table))
     footer = {
         "provenance": dataclasses.asdict(provenance),
         "index_name": frame.index.name,

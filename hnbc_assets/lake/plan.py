@@ -17,11 +17,11 @@ from functools import cached_property
 
 from hnbc_assets.lake import attempts, damage, observations, parquet, publications
 from hnbc_assets.lake.decisions import decisions
+from hnbc_assets.lake.lineage import changed_inputs
 from hnbc_assets.lake.optional import unfit
 from hnbc_assets.lake.paths import Lake
 
 KILLED_TRIES = 3
-MISSING = "not made"  # no data version
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,11 @@ class Plan:
             above(asset)
         return found
 
+    def with_steps(self, assets: Iterable[str]) -> list[str]:
+        """These assets and all that the same steps make, sorted."""
+        steps = {self.nodes[asset].step for asset in assets}
+        return sorted(node.asset for node in self.nodes.values() if node.step in steps)
+
     def descendants(self, of: Iterable[str]) -> list[str]:
         """Everything that is made from any of these assets, sorted."""
         wanted = set(of)
@@ -156,11 +161,18 @@ def basis(lake: Lake, node: Node, versions: Mapping[str, str]) -> str:
     return hashlib.sha256(word.encode()).hexdigest()[:16]
 
 
-def examine(lake: Lake, nodes: Mapping[str, Node]) -> Plan:
-    """Compare every asset of the graph with what is in the lake."""
+def examine(lake: Lake, nodes: Mapping[str, Node], releases: Mapping[str, str] | None = None) -> Plan:
+    """Compare every asset of the graph with what is in the lake.
+
+    Parameters
+    ----------
+    releases : the releases that upstream objects are at, by name; for any other, what the latest look found
+    """
     made = {node.asset: found for node in nodes.values() if (found := _made(lake, node)) is not None}
     present = _present(lake, nodes, made)
-    reasons = {asset: reason for asset, node in nodes.items() if (reason := _reason(lake, node, made, present))}
+    reasons = {
+        asset: reason for asset, node in nodes.items() if (reason := _reason(lake, node, made, present, releases or {}))
+    }
     return Plan(lake, nodes, made, reasons)
 
 
@@ -170,7 +182,7 @@ def still_behind(lake: Lake, nodes: Mapping[str, Node], asset: str) -> bool:
     needed = {name for node in step for name in (node.asset, *node.inputs) if name in nodes}
     made = {name: found for name in needed if (found := _made(lake, nodes[name])) is not None}
     present = _present(lake, nodes, made)
-    return any(_reason(lake, node, made, present) for node in step)
+    return any(_reason(lake, node, made, present, {}) for node in step)
 
 
 def _present(lake: Lake, nodes: Mapping[str, Node], made: Mapping[str, Made]) -> dict[str, str | None]:
@@ -182,24 +194,27 @@ def _present(lake: Lake, nodes: Mapping[str, Node], made: Mapping[str, Made]) ->
     return versions | dict.fromkeys(unfit(lake, optional))
 
 
-def _reason(lake: Lake, node: Node, made: Mapping[str, Made], present: Mapping[str, str | None]) -> str:
+def _reason(
+    lake: Lake,
+    node: Node,
+    made: Mapping[str, Made],
+    present: Mapping[str, str | None],
+    releases: Mapping[str, str],
+) -> str:
     """Why an asset is behind; empty if it is not."""
     own = made.get(node.asset)
     if own is None:
         return "not made yet"
     if node.upstream:
-        seen = observations.observed(lake, node.upstream).release
+        seen = releases.get(node.upstream) or observations.observed(lake, node.upstream).release
         if seen and seen != own.release:
             return f"upstream is at {seen}, this is {own.release or 'of an unknown release'}"
     if own.code_version != node.code_version:
         return "code or settings have changed"
     if node.upstream and damage.known(lake, node.asset, own.data_version):
         return "archived files are gone or changed"
-    if node.optional:
-        other = [i for i in node.inputs if i not in made or made[i].data_version != own.inputs.get(i)]
-    else:
-        other = [i for i in node.inputs if present.get(i, MISSING) != own.inputs.get(i)]
-    if other:
+    versions = {asset: one.data_version for asset, one in made.items()} if node.optional else present
+    if other := changed_inputs(node.inputs, own.inputs, versions):
         return f"{', '.join(other[:2])}{' and others' * (len(other) > 2)} changed"
     if node.decided and any(decision.at > own.written_at for decision in decisions(lake, "promote")):
         return "a promotion was decided"

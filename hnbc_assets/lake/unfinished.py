@@ -40,8 +40,7 @@ def left(lake: Lake, plan: Plan) -> list[str]:
     begun = _written(lake.unfinished_run) or 0
     wanted = {asset for asset in plan.nodes if asset in plan.reasons or _made(lake, plan, asset) < begun}
     while True:
-        steps = {plan.nodes[asset].step for asset in wanted.union(plan.descendants(wanted))}
-        wider = {node.asset for node in plan.nodes.values() if node.step in steps}
+        wider = set(plan.with_steps(wanted.union(plan.descendants(wanted))))
         if wider == wanted:
             return sorted(wanted)
         wanted = wider

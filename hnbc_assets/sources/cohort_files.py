@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -37,12 +38,14 @@ class CohortFiles:
     source: Any
     gene_manifest: pd.DataFrame | None = None
 
+    @cached_property
     def clinical(self) -> pd.DataFrame:
         """Clinical records in the upstream's own fields, index patient_id."""
         if self.source.kind == "geo":
             return geo.read_clinical(self.archive, self.manifest, subset=self.source.subset or None)
         return CLINICAL[self.source.kind](self.archive, self.manifest)
 
+    @cached_property
     def samples(self) -> pd.DataFrame:
         """Samples that have expression: sample_id, patient_id, sample_type, file_id."""
         if self.source.kind == "gdc":
@@ -51,7 +54,7 @@ class CohortFiles:
             kept = cbioportal.expression_samples(self.archive, self.manifest)
             return kept.assign(file_id=self._file(r"/data_(?!clinical|mutations)"))
         if self.source.kind == "geo":
-            patients, file_id = self.clinical().index, self._file(r"series_matrix")
+            patients, file_id = self.clinical.index, self._file(r"series_matrix")
         else:
             patients = user_table.profiled_samples(self.archive, self.manifest)
             file_id = self._file(r"/expression$")
@@ -62,7 +65,9 @@ class CohortFiles:
     def expression(self, sample_ids: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """features × samples in the upstream's values, and features (feature_id, symbol)."""
         if self.source.kind == "gdc":
-            return gdc.read_expression(self.archive, self.manifest, value=self.source.value, sample_ids=sample_ids)
+            return gdc.read_expression(
+                self.archive, self.manifest, value=self.source.value, sample_ids=sample_ids, samples=self.samples
+            )
         if self.source.kind == "table":
             names = None if self.gene_manifest is None else gene_names(self.archive, self.gene_manifest)
             return user_table.read_expression(self.archive, self.manifest, gene_ids=names, sample_ids=sample_ids)

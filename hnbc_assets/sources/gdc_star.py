@@ -38,6 +38,7 @@ def read_expression(
     *,
     value: Literal["tpm", "counts"] = "tpm",
     sample_ids: Sequence[str],
+    samples: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Expression of these aliquots, as the files have it (no logarithm), and the features that it is of.
 
@@ -45,6 +46,7 @@ def read_expression(
     ----------
     value : "tpm" (transcripts per million) or "counts" (unstranded reads)
     sample_ids : aliquot barcodes, as `read_samples` names them; they are the columns, in this order
+    samples : what `read_samples` gives, if that has been read already
 
     Returns
     -------
@@ -57,7 +59,7 @@ def read_expression(
     UpstreamChanged
         A file follows another gene model than the first, or lacks a column; names the file.
     """
-    files = read_samples(archive, manifest).set_index("sample_id")["file_id"]
+    files = (read_samples(archive, manifest) if samples is None else samples).set_index("sample_id")["file_id"]
     rows = manifest.set_index("file_id")
     unknown = [sample for sample in sample_ids if sample not in files.index]
     if unknown:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
 from hnbc_assets.lake import attempts
 from hnbc_assets.lake.observations import record_problem, record_release
-from hnbc_assets.lake.parquet import Provenance, write
+from hnbc_assets.lake.parquet import read_provenance, write
 
 NO_ANSWER = "https://api.gdc.cancer.gov/status: no answer after 5 tries."
 
@@ -80,14 +81,12 @@ def test_status_tells_of_a_pinned_upstream(hnbc, published, settings):
 
 
 def test_status_tells_what_is_older_than_its_stage_allows(hnbc, published, settings):
-    from hnbc_assets.study import load_study
-
-    settings(freshness={"genes": 10, "drugs": 12})
-    for asset, stage in (("candidate_genes", "genes"), ("drug_models", "drugs")):
-        provenance = Provenance(
-            asset, "v1", study_hash=load_study().hash, stage=stage, written_at=ago(days=11), code_version="1"
-        )
-        write(published.table(asset), pd.DataFrame({"value": [1]}), provenance)
+    """By the stage's own days, otherwise by the default."""
+    settings(freshness={"default": 10, "signature": 12})
+    for asset, stage in (("cohorts/one", "cohorts"), ("signature", "signature")):
+        made = read_provenance(published.table(asset))
+        old = dataclasses.replace(made, stage=stage, written_at=ago(days=11))
+        write(published.table(asset), pd.DataFrame({"value": [1]}), old)
     said = hnbc("status").out
-    assert "stale: older than 10 days" in line_of(said, "candidate_genes")
-    assert "stale" not in line_of(said, "drug_models")
+    assert line_of(said, "cohorts/one").endswith("not made for more than 10 days (freshness of cohorts)")
+    assert "not made" not in line_of(said, "signature")

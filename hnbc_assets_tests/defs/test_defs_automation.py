@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from hnbc_assets.defs import automation, build_definitions
+from hnbc_assets.defs.automation import freshness
 from hnbc_assets.lake.atomic import locked
 from hnbc_assets.lake.attempts import begin
 from hnbc_assets.lake.io_manager import LakeIOManager
@@ -254,7 +255,7 @@ def definitions(tmp_path_factory):
     return study, build_definitions(study, Place("simulated", tmp_path_factory.mktemp("lake"), PACKAGED))
 
 
-def test_every_asset_is_stale_after_its_stage_s_days_and_warns_from_four_fifths_on(definitions):
+def test_every_asset_is_overdue_after_its_stage_s_days_and_warns_from_four_fifths_on(definitions):
     study, made = definitions
     stages = set()
     for asset in made.assets:
@@ -263,7 +264,13 @@ def test_every_asset_is_stale_after_its_stage_s_days_and_warns_from_four_fifths_
             policy, days = spec.freshness_policy, study.freshness.days(spec.group_name)
             assert policy.fail_window.to_timedelta().days == days, spec.key
             assert policy.warn_window.to_timedelta().total_seconds() == pytest.approx(days * 0.8 * 86_400), spec.key
-    assert stages == set(Freshness.model_fields) - {"looked"}
+    assert stages == set(Freshness.model_fields) - {"looked", "default"}
+
+
+def test_a_stage_without_days_of_its_own_has_the_default():
+    settings = Freshness(default=30, genes=10)
+    assert [settings.days(stage) for stage in ("genes", "drugs", "a_new_stage")] == [10, 30, 30]
+    assert freshness(settings, "a_new_stage").fail_window.to_timedelta().days == 30
 
 
 def test_every_asset_that_is_made_is_automated_and_looks_are_not(definitions):

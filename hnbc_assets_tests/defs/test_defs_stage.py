@@ -6,9 +6,10 @@ import pytest
 
 from hnbc_assets.defs.publishing import Check, Described, Publication, Verdict
 from hnbc_assets.defs.stage import STUDY_TAG, Stage
+from hnbc_assets.lake import hashing
 from hnbc_assets.lake.checks import of_asset
 from hnbc_assets.lake.io_manager import LakeIOManager
-from hnbc_assets.lake.parquet import read, read_provenance
+from hnbc_assets.lake.parquet import read, read_provenance, verify
 from hnbc_assets.study import PACKAGED, Place, load_study
 from hnbc_assets.tables import AnoikisGenes, CandidateGenes
 
@@ -102,6 +103,15 @@ def test_the_data_version_is_that_of_the_columns_named(stage, materialise):
         return read_provenance(stage.lake.table("anoikis_genes")).data_version
 
     assert versioned("first") == versioned("second")
+
+
+def test_a_table_is_hashed_once(stage, materialise, monkeypatch):
+    hashed = []
+    digest = hashing._column_digest
+    monkeypatch.setattr(hashing, "_column_digest", lambda column: hashed.append(column) or digest(column))
+    assert materialise(anoikis(stage, genes("A", "B"))).success
+    assert len(hashed) == len(AnoikisGenes.columns)
+    assert verify(stage.lake.table("anoikis_genes")).content_hash, "the hash is that of the stored values"
 
 
 def test_a_step_of_another_study_stops(stage, materialise):

@@ -8,7 +8,7 @@ import pytest
 
 from hnbc_assets.errors import NotInLake
 from hnbc_assets.lake.io_manager import LakeIOManager
-from hnbc_assets.lake.lineage import ancestry, lineage, outdated, raw_files
+from hnbc_assets.lake.lineage import ancestry, lineage, raw_files
 from hnbc_assets.lake.parquet import Provenance, Stored, read, read_provenance
 
 
@@ -74,10 +74,6 @@ def test_a_missing_ancestor_is_known_to_be_missing(filled_lake):
     filled_lake.table("raw/gdc/all").unlink()
     assert ancestry(filled_lake, ["patients"])["raw/gdc/all"] is None
     assert raw_files(filled_lake, ["patients"]).empty
-
-
-def test_a_lake_in_one_piece_has_nothing_outdated(filled_lake):
-    assert outdated(ancestry(filled_lake)).empty
 
 
 def test_reading_from_an_empty_lake_names_the_asset(lake):

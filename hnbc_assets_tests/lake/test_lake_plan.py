@@ -95,6 +95,15 @@ def test_another_release_seen_upstream_makes_the_raw_asset_behind(made):
     assert set(behind(made)) == {"cohorts/one"}
 
 
+def test_a_release_that_is_given_counts_in_place_of_the_one_seen_last(made):
+    record_release(made, "gdc/one", "r2", NOW)
+    assert examine(made, GRAPH, {"gdc/one": "r1"}).reasons == {}
+    assert examine(made, GRAPH, {"geo/two": "r3"}).reasons == {
+        "raw/gdc/one": "upstream is at r2, this is r1",
+        "raw/geo/two": "upstream is at r3, this is r1",
+    }
+
+
 def test_an_object_that_was_never_looked_at_or_whose_look_failed_is_not_behind(lake):
     make_all(lake)
     assert behind(lake) == {}

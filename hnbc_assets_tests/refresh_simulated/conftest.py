@@ -149,12 +149,15 @@ def differing(one: Path, other: Path) -> dict[str, int]:
 
 @pytest.fixture(scope="session")
 def second(tmp_path_factory: pytest.TempPathFactory, first: Lake) -> Lake:
-    """The same after one refresh to release 46.0; what it printed is in said.txt."""
+    """The same after one refresh to release 46.0; what it printed is in said.txt, its dry run's forecast in
+    foreseen.txt.
+    """
 
     def make(folder: Path) -> None:
         shutil.copytree(first.path.parent, folder, dirs_exist_ok=True)
         (folder / "made").unlink()
         succeeded(at(folder).hnbc("simulate-release", "46.0"))
+        (folder / "foreseen.txt").write_text(succeeded(at(folder).hnbc("refresh", "--dry-run")))
         ended, requests = counted(at(folder), "refresh")
         (folder / "said.txt").write_text(succeeded(ended))
         (folder / "asked.txt").write_text("\n".join(requests))

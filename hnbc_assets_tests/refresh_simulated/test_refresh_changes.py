@@ -4,6 +4,7 @@ and to a comparison of the two published databases that is made here."""
 from __future__ import annotations
 
 import itertools
+import re
 
 import dagster as dg
 import pandas as pd
@@ -78,6 +79,27 @@ def test_only_what_is_new_was_fetched(second, planned):
     new += planned[planned.field == "file_id"].new_value.tolist()
     new += planned[planned.field == "md5"].entity.tolist()
     assert sorted(one.rpartition("/")[2] for one in asked) == sorted(new)
+
+
+def test_the_dry_run_forecast_what_the_refresh_then_made(first, second):
+    """All that it calls certain was made, and nothing that it does not name."""
+    foreseen = (second.path.parent / "foreseen.txt").read_text()
+    certain, possible = (
+        set(re.search(f"{begins}(.*)", foreseen)[1].split(", "))
+        for begins in ("would be made: ", "those whose inputs then have another content: ")
+    )
+    before, after = made_in(first), made_in(second)
+    made = {asset for asset in after if after[asset] != before.get(asset)}
+    assert certain == {RAW}
+    assert certain <= made <= certain | possible
+    assert "hnbc_database" in possible, "which is no table of the lake"
+
+
+def test_status_and_refresh_agree_that_a_new_title_makes_nothing_stale(second, copy):
+    lake = copy(second, title="Another title")
+    asset_lines = re.findall(r"stale: .*", succeeded(lake.hnbc("status")))
+    assert asset_lines == [f"stale: none of {len(made_in(lake)) + 1} assets"], "and the database"
+    assert "Everything is current" in succeeded(lake.hnbc("refresh"))
 
 
 def test_the_patients_whose_follow_up_changed_or_who_came_are_those_planned(first, second, planned):

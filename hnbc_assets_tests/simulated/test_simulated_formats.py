@@ -13,11 +13,13 @@ import pytest
 from hnbc_assets.addresses import Addresses
 from hnbc_assets.science.cohorts.clinical import harmonise_clinical
 from hnbc_assets.science.cohorts.vocabulary import Mappings
-from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, http
+from hnbc_assets.sources import cbioportal, gdc, gdc_index, gdsc, gene_sets, geo, http
 from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.cohort_files import CohortFiles
 from hnbc_assets.sources.gdsc_response import read_responses
 from hnbc_assets.sources.simulated import Simulation, draw, transport
 from hnbc_assets.sources.simulated.transport import GEO_FTP, GEO_PROBE, MARKERS, MSIGDB, OWN_HOST
+from hnbc_assets.study_sources import GdcSource, GeoSource
 
 SMALL = Simulation(n_genes=2000, n_tcga=300, n_discovery=120, n_validation=80, n_metabric=60, n_lines=60, n_drugs=20)
 HER2_VALUES = {"N": "negative", "P": "positive", "I": "indeterminate"}
@@ -269,3 +271,23 @@ def test_markers_and_cell_types_name_the_populations_of_the_truth(world, tmp_pat
 
 def test_the_probe_gives_the_same_date_as_the_series(client, archive, series):
     assert geo.release(client, "GSE25055") == series["release"].iloc[0] == "2022-11-02"
+
+
+def test_a_cohorts_index_and_clinical_records_are_read_once(archive, tcga, series, monkeypatch):
+    """Samples, expression and clinical records of a cohort come from one reading."""
+    read = []
+    for module, name in ((gdc_index, "read_pages"), (geo, "read_clinical")):
+        original = getattr(module, name)
+
+        def counted(*arguments, name=name, original=original, **more):
+            read.append((name, *arguments[2:]))
+            return original(*arguments, **more)
+
+        monkeypatch.setattr(module, name, counted)
+    files = CohortFiles(archive, tcga, GdcSource(kind="gdc", project="TCGA-BRCA", value="tpm"))
+    chosen = files.samples["sample_id"].iloc[:2]
+    assert list(files.expression(list(chosen))[0].columns) == list(chosen)
+    assert read.count(("read_pages", "star")) == 1
+    files = CohortFiles(archive, series, GeoSource(kind="geo", series="GSE25055", platform="GPL96"))
+    assert set(files.samples["patient_id"]) == set(files.clinical.index)
+    assert read.count(("read_clinical",)) == 1
