@@ -10,7 +10,7 @@ import pandas as pd
 
 from hnbc_assets import tables as tables_of_the_study
 from hnbc_assets.defs.graph import DATABASE, nodes
-from hnbc_assets.defs.publishing import Publication
+from hnbc_assets.defs.publishing import Publication, source_link
 from hnbc_assets.defs.stage import OWNERS, Stage, attempting, guard
 from hnbc_assets.defs.versions import of_published
 from hnbc_assets.lake.decisions import decisions
@@ -74,6 +74,7 @@ def _database(
         kinds={"duckdb"},
         owners=OWNERS,
         code_version=version,
+        metadata=source_link(_database),
         check_specs=[
             dg.AssetCheckSpec(
                 f"{name}{COMPLETE}", asset=DATABASE, description=f"All tables of the stage {name} are in the database."

@@ -174,6 +174,15 @@ def definition_metadata(described: Described) -> dict[str, Any]:
     return {"dagster/column_schema": dg.TableSchema(columns), "dagster/table_name": described.table.table_name()}
 
 
+def source_link(function: Callable[..., Any]) -> dict[str, Any]:
+    """Where the link to an asset's code leads in the UI: to the asset's own function, not to what wraps it."""
+    own = inspect.unwrap(function)
+    reference = dg.LocalFileCodeReference(
+        file_path=own.__code__.co_filename, line_number=own.__code__.co_firstlineno, label=own.__name__
+    )
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
+
+
 def figure_metadata(figure: bytes | Mapping[str, bytes] | None) -> dict[str, Any]:
     """Figures as the UI shows them: one, or several by name."""
     if not figure:

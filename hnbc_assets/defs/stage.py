@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from hnbc_assets.defs.publishing import (
     check_specs,
     definition_metadata,
     figure_metadata,
+    source_link,
 )
 from hnbc_assets.defs.step import KINDS, Fetched, Step, argument_names, asset_ins, call_arguments, wanted_inputs
 from hnbc_assets.errors import ArchiveDamaged, GateHeld, StudyError
@@ -93,6 +94,7 @@ class Stage:
             name = key or (table.table_name() if table else function.__name__)
             described = Described(name, table, inspect.getdoc(function) or "", checks)
 
+            @wraps(function)
             def made(**arguments: Any) -> dict[str, Publication | pd.DataFrame]:
                 return {name: function(**arguments)}
 
@@ -160,7 +162,7 @@ class Stage:
                     kinds=set(step.kinds),
                     owners=OWNERS,
                     is_required=False,
-                    metadata=definition_metadata(d) | step.metadata,
+                    metadata=definition_metadata(d) | source_link(function) | step.metadata,
                 )
                 for d in step.described
             },

@@ -5,8 +5,10 @@ raw/gene_sets -> one -> two; three beside them; left and right, made by one step
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -271,6 +273,17 @@ def test_a_stage_without_days_of_its_own_has_the_default():
     settings = Freshness(default=30, genes=10)
     assert [settings.days(stage) for stage in ("genes", "drugs", "a_new_stage")] == [10, 30, 30]
     assert freshness(settings, "a_new_stage").fail_window.to_timedelta().days == 30
+
+
+def test_the_link_to_an_assets_code_leads_to_its_own_function(definitions):
+    _, made = definitions
+    for asset in made.assets:
+        for spec in asset.specs if asset.is_materializable else ():
+            [link] = spec.metadata["dagster/code_references"].code_references
+            following = Path(link.file_path).read_text().splitlines()[link.line_number - 1 :]
+            beginning = itertools.takewhile(lambda line: not line.lstrip().startswith("def "), following)
+            assert following[len(list(beginning))].lstrip().startswith(f"def {link.label}("), spec.key
+            assert Path(link.file_path).stem not in ("stage", "publishing"), spec.key
 
 
 def test_every_asset_that_is_made_is_automated_and_looks_are_not(definitions):
