@@ -74,6 +74,17 @@ def changed_inputs(names: Iterable[str], recorded: Mapping[str, str], current: M
     return [name for name in names if current.get(name, MISSING) != recorded.get(name)]
 
 
+def outdated(known: Mapping[str, Provenance | None]) -> list[tuple[str, str]]:
+    """The assets made from another version of an input than is in the lake, each with that input."""
+    made = {asset: one for asset, one in known.items() if one is not None}
+    current = {asset: one.data_version for asset, one in made.items()}
+    return [
+        (asset, upstream)
+        for asset, one in made.items()
+        for upstream in changed_inputs([i for i in one.inputs if i in made], one.inputs, current)
+    ]
+
+
 def raw_files(lake: Lake, of: Collection[str] | None = None) -> pd.DataFrame:
     """One row an archived file that an asset `raw/…` fetched: its manifest row and the `asset`."""
     manifests = [

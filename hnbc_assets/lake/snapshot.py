@@ -187,14 +187,11 @@ def _objections(
         for asset, made in known.items()
         if made is None
     ]
-    current = {asset: made.data_version for asset, made in known.items() if made is not None}
-    for asset, made in known.items():
-        inputs = made.inputs if made is not None else {}
-        for upstream in lineage.changed_inputs([i for i in inputs if i in current], inputs, current):
-            objections.append(
-                f"{asset} was made from another version of {upstream} than is now in the lake. "
-                f"Materialise it again: hnbc run --select {asset}"
-            )
+    objections += [
+        f"{asset} was made from another version of {upstream} than is now in the lake. "
+        f"Materialise it again: hnbc run --select {asset}"
+        for asset, upstream in lineage.outdated(known)
+    ]
     latest = {(o.asset, o.check_name): o for o in outcomes.itertuples()}
     for asset, name in _blocking(known, outcomes, required_checks):
         objection = _check_objection(asset, name, latest.get((asset, name)), known[asset])
