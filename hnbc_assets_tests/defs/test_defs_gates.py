@@ -83,7 +83,8 @@ class Gate:
     def upstream(self, manifest):
         upstream = upstreams(self.study, simulated=False)[METABRIC]
         if len(manifest) and manifest.source.iloc[0] == "gdc":  # files alone: no clinical records are read
-            upstream = Upstream("gdc/TCGA-BRCA", "", upstream.release, upstream.listing, upstream.fetch, upstream.asks)
+            asked = (upstream.release, upstream.listing, upstream.fetch, upstream.asks)
+            upstream = Upstream("gdc/TCGA-BRCA", "", *asked, upstream.contract)
         return upstream
 
 

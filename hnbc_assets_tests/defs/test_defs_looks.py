@@ -35,7 +35,7 @@ class Hosts:
 
     def upstreams(self, *names):
         return {
-            name: Upstream(name, "", lambda client, name=name: self._release(name), None, None, None)
+            name: Upstream(name, "", lambda client, name=name: self._release(name), None, None, None, 1)
             for name in names or self.releases
         }
 
@@ -163,7 +163,7 @@ def test_a_pinned_object_is_not_asked(hosts, instance, pinned):
 
 
 def test_a_kind_of_upstream_is_one_source_and_kinds_that_the_study_lacks_are_none(hosts):
-    known = hosts.upstreams() | {"gdsc": Upstream("gdsc", "", None, None, None, None)}
+    known = hosts.upstreams() | {"gdsc": Upstream("gdsc", "", None, None, None, None, 1)}
     made = looks.assets(hosts.study, hosts.place, known)
     assert [asset.key.to_user_string() for asset in made] == ["geo_releases", "gdsc_release"]
     assert not any(asset.is_materializable for asset in made)
