@@ -41,31 +41,12 @@ def build_definitions(study: Study, place: Place | None = None, code: Code = COD
     """
     place = place or Place.from_environment()
     study.require_fit(place.upstream)
-
-    def stage(name: str, optional: bool = False) -> Stage:
-        return Stage(name, study, place, optional, code)
-
-    results = [
-        *cohorts.assets(stage("cohorts")),
-        *genes.assets(stage("genes")),
-        *signature.assets(stage("signature")),
-        *promotion.assets(stage("signature")),
-        *scores.assets(stage("signature")),
-        *changes.assets(stage("signature")),
-        *microenvironment.assets(stage("microenvironment")),
-    ]
-    if study.drugs:
-        results += drugs.assets(stage("drugs", optional=True))
-    raw = releases.assets(stage("releases"))
-    # What changed between releases is published with the results; manifests are, as raw_files.
-    results += [a for a in raw if all(len(key.path) == 1 for key in a.keys)]
-    published = database.assets(stage("database"), raw, results)
-    code.forget()
+    with code.in_memory():
+        made = _made(study, place, code)
     known = upstreams(study, simulated=place.simulated)
     observed = looks.assets(study, place, known)
     tags = {STUDY_TAG: study.hash}
     look = looks.job(observed, tags)
-    made = {asset.op.name: asset for asset in [*raw, *results, *published]}
     assets = [*observed, *automation.automated(list(made.values()), study, place)]
     house, weekly = retention.housekeeping(study, place, assets)
     return dg.Definitions(
@@ -93,6 +74,30 @@ def build_definitions(study: Study, place: Place | None = None, code: Code = COD
             "io_manager": LakeIOManager(root=str(place.data_lake), study_hash=study.hash, upstream=place.upstream)
         },
     )
+
+
+def _made(study: Study, place: Place, code: Code) -> dict[str, dg.AssetsDefinition]:
+    """The steps that make assets, by name."""
+
+    def stage(name: str, optional: bool = False) -> Stage:
+        return Stage(name, study, place, optional, code)
+
+    results = [
+        *cohorts.assets(stage("cohorts")),
+        *genes.assets(stage("genes")),
+        *signature.assets(stage("signature")),
+        *promotion.assets(stage("signature")),
+        *scores.assets(stage("signature")),
+        *changes.assets(stage("signature")),
+        *microenvironment.assets(stage("microenvironment")),
+    ]
+    if study.drugs:
+        results += drugs.assets(stage("drugs", optional=True))
+    raw = releases.assets(stage("releases"))
+    # What changed between releases is published with the results; manifests are, as raw_files.
+    results += [a for a in raw if all(len(key.path) == 1 for key in a.keys)]
+    published = database.assets(stage("database"), raw, results)
+    return {asset.op.name: asset for asset in [*raw, *results, *published]}
 
 
 def _executor(study: Study) -> dg.ExecutorDefinition:

@@ -102,10 +102,21 @@ class Code:
         """
         return self._follow([self._place_of(root) for root in roots], worded=worded, bare=True)
 
-    def forget(self) -> None:
-        """Let go of syntax trees; they are made again where they are needed."""
-        for module in filter(None, self._modules.values()):
-            module.forget()
+    @contextmanager
+    def in_memory(self) -> Iterator[None]:
+        """Keep syntax trees until the end, and let go of them there: all of them take 60 MB.
+
+        Garbage is not collected meanwhile: the collector would look at all of their nodes again and again.
+        """
+        running = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            for module in filter(None, self._modules.values()):
+                module.forget()
+            if running:
+                gc.enable()
 
     def _place_of(self, root: Any) -> Place:
         path = tuple(name for name in root.__qualname__.split(".") if name != "<locals>")
@@ -130,22 +141,21 @@ class Code:
         found: dict[Place, Entry] = {}
         named, pending = set[str](), defaultdict[str, list[Place]](list)  # methods of reached classes, by name
         waiting, bared = list(roots), frozenset(roots if bare else ())
-        with _collector_paused():
-            while waiting:
-                place = waiting.pop()
-                if place in found:
-                    continue
-                entry = found[place] = self._entry(place, worded, place in bared)
-                waiting += entry.leads
-                for method in entry.methods:
-                    inner = (place[0], (*place[1], method))
-                    if entry.open or method in named:
-                        waiting.append(inner)
-                    else:
-                        pending[method].append(inner)
-                for name in entry.attributes - named:
-                    waiting += pending.pop(name, ())
-                named |= entry.attributes
+        while waiting:
+            place = waiting.pop()
+            if place in found:
+                continue
+            entry = found[place] = self._entry(place, worded, place in bared)
+            waiting += entry.leads
+            for method in entry.methods:
+                inner = (place[0], (*place[1], method))
+                if entry.open or method in named:
+                    waiting.append(inner)
+                else:
+                    pending[method].append(inner)
+            for name in entry.attributes - named:
+                waiting += pending.pop(name, ())
+            named |= entry.attributes
         return found
 
     def _entry(self, place: Place, worded: bool = False, bare: bool = False) -> Entry:
@@ -246,15 +256,3 @@ def _digest(found: Mapping[Place, Entry]) -> str:
         files = (f"{name} {sha256}" for name, sha256 in sorted(entry.files))
         content.update("\x1f".join([module, *path, entry.digest, *sorted(entry.other), *files, "\n"]).encode())
     return content.hexdigest()[:8]
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """No garbage collection while syntax trees are made: it would look at all of their nodes again and again."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
