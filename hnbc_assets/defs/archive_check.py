@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from hnbc_assets.errors import FormatError
-from hnbc_assets.lake import damage, parquet, registry
+from hnbc_assets.lake import damage, origins, parquet, registry
 from hnbc_assets.lake.lineage import RAW_PREFIX
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.lake.publications import as_releases, read_tables
@@ -56,7 +56,7 @@ def verify(lake: Lake, *, note: bool = False) -> Verified:
     sizes: dict[str, int] = {}
     of_databases, unread = _of_databases(lake)
     for who, rows in (*_named(lake, archive, present), *of_databases):
-        for path, sha256, size in rows[ROW].itertuples(index=False):
+        for path, sha256, size in rows[ROW].drop_duplicates().itertuples(index=False):
             named.setdefault(str(path), {}).setdefault(str(sha256), []).append(who)
             sizes[str(path)] = int(size)
     pairs = [(path, sha256) for path, by_sha256 in named.items() for sha256 in by_sha256]
@@ -71,7 +71,7 @@ def verify(lake: Lake, *, note: bool = False) -> Verified:
 
 
 def needed(lake: Lake) -> tuple[set[tuple[str, str]], set[str]]:
-    """What the archive must keep: object and release of signatures and databases, and paths of databases and tables.
+    """What the archive must keep: object and release of signatures and databases; paths of these and of tables.
 
     Raises
     ------
@@ -81,6 +81,8 @@ def needed(lake: Lake) -> tuple[set[tuple[str, str]], set[str]]:
     releases, paths = set(), set()
     for one in registry.registered(lake).values():
         releases |= set(as_releases(one.trained_on).items())
+    for files in origins.files_of_signatures(lake).values():
+        paths |= set(files.path)
     for path in databases(lake):
         tables = _tables(path, ["publications", "raw_files"])
         if len(made := tables.get("publications", pd.DataFrame())):
@@ -98,6 +100,8 @@ def _named(lake: Lake, archive: Archive, present: dict[str, pd.DataFrame]) -> It
         yield f"{asset} and {n} tables made from it", manifest
     for name, release, rows in all_views(archive):
         yield f"release {release} of {name}", rows
+    for signature_id, files in origins.files_of_signatures(lake).items():
+        yield f"signature {signature_id}", files
 
 
 def _of_databases(lake: Lake) -> tuple[list[tuple[str, pd.DataFrame]], tuple[str, ...]]:

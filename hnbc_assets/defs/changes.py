@@ -20,7 +20,7 @@ from hnbc_assets.defs.stage import Stage
 from hnbc_assets.defs.upstreams import upstreams
 from hnbc_assets.lake import parquet, publications
 from hnbc_assets.lake.atomic import write_bytes
-from hnbc_assets.lake.decisions import decisions
+from hnbc_assets.lake.decisions import Decision, as_read, decisions
 from hnbc_assets.tables import PerformanceChanges, ReleaseReports, RiskChanges, SignatureChanges, Table
 
 HISTORIES: dict[str, type[Table]] = {
@@ -33,11 +33,15 @@ COMPARED = ("signature", "risk_scores", "prognostic_performance")
 
 @dataclass(frozen=True)
 class Baseline:
-    """The publication that is compared with: its time, its tables, and the releases that differ from the present."""
+    """The publication that is compared with: its time, its tables, and the releases that differ from the present.
+
+    `read` is what was read for this, with versions, as lineage names it.
+    """
 
     published_at: str
     tables: dict[str, pd.DataFrame]
     moved: dict[str, tuple[str, str]]
+    read: dict[str, str]
 
     @property
     def releases(self) -> str | None:
@@ -58,7 +62,8 @@ def baseline(stage: Stage) -> Baseline | None:
     old, new = publications.as_releases(last["releases"] or ""), publications.releases(raw)
     moved = {name: (old[name], new[name]) for name in old.keys() & new.keys() if old[name] != new[name]}
     tables = publications.read_published(stage.lake, [*COMPARED, *HISTORIES, "release_reports"])
-    return Baseline(str(last["published_at"]), tables, moved)
+    read = publications.as_read(last) | {u.raw: raw[u.raw].data_version for u in _upstreams(stage) if u.name in moved}
+    return Baseline(str(last["published_at"]), tables, moved, read)
 
 
 def assets(stage: Stage) -> list[dg.AssetsDefinition]:
@@ -85,7 +90,8 @@ def _moved(stage: Stage) -> dg.AssetsDefinition:
 
         before = baseline(stage)
         if before is None or not set(COMPARED) <= set(before.tables):
-            return {name: table.empty() for name, table in HISTORIES.items()}
+            read = before.read if before else {}
+            return {name: Publication(table.empty(), read=read) for name, table in HISTORIES.items()}
         old = before.tables
         found = {
             "signature_changes": comparison.signature_changes(old["signature"], signature),
@@ -96,7 +102,9 @@ def _moved(stage: Stage) -> dg.AssetsDefinition:
         }
         return {
             name: Publication(
-                _history(old.get(name), before.mark(rows), HISTORIES[name]), metadata={"changes": len(rows)}
+                _history(old.get(name), before.mark(rows), HISTORIES[name]),
+                metadata={"changes": len(rows)},
+                read=before.read,
             )
             for name, rows in found.items()
         }
@@ -138,7 +146,8 @@ def _reports(stage: Stage) -> dg.AssetsDefinition:
         brought = _brought(release_changes, before)
         known = before.tables.get("release_reports")
         if not before.moved and not any(map(len, now.values())):
-            return Publication(_history(known, pd.DataFrame(), ReleaseReports))
+            return Publication(_history(known, pd.DataFrame(), ReleaseReports), read=before.read)
+        accepted = _accepted(stage, before)
         report = release_report(
             {
                 **now,
@@ -146,7 +155,7 @@ def _reports(stage: Stage) -> dg.AssetsDefinition:
                 "signature_challengers": signature_challengers,
                 "signature": signature,
                 "prognostic_performance": prognostic_performance,
-                "accepted_releases": _accepted(stage, before),
+                "accepted_releases": _as_frame(accepted),
             },
             title=f"{stage.study.title}: {before.releases or 'the same releases, other code or settings'}",
             watermark=mark,
@@ -156,7 +165,8 @@ def _reports(stage: Stage) -> dg.AssetsDefinition:
         write_bytes(path, report.html.encode())
         row = _summary(brought, now) | {"path": path.relative_to(stage.lake.root).as_posix()}
         table = _history(known, before.mark(pd.DataFrame([row])), ReleaseReports)
-        return Publication(table, metadata={"report": dg.MetadataValue.md(report.markdown), "html": str(path)})
+        metadata = {"report": dg.MetadataValue.md(report.markdown), "html": str(path)}
+        return Publication(table, metadata=metadata, read=before.read | as_read(accepted))
 
     return release_reports
 
@@ -183,14 +193,17 @@ def _summary(brought: pd.DataFrame, now: dict[str, pd.DataFrame]) -> dict[str, o
     }
 
 
-def _accepted(stage: Stage, before: Baseline) -> pd.DataFrame:
-    """The releases among these that a gate held and a person let through."""
+def _accepted(stage: Stage, before: Baseline) -> list[Decision]:
+    """The decisions that let releases among these through, which a gate held."""
     new = {(name, release) for name, (_, release) in before.moved.items()}
     new |= {(name.split("/")[0], release) for name, release in new}
+    return [d for d in decisions(stage.lake, "accept") if (d.subject, d.choice) in new]
+
+
+def _as_frame(accepted: list[Decision]) -> pd.DataFrame:
     rows = [
         {"source": d.subject, "release": d.choice, "accepted_by": d.by, "accepted_at": d.at, "evidence": d.evidence}
-        for d in decisions(stage.lake, "accept")
-        if (d.subject, d.choice) in new
+        for d in accepted
     ]
     return pd.DataFrame(rows, columns=["source", "release", "accepted_by", "accepted_at", "evidence"])
 

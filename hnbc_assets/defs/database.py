@@ -13,7 +13,8 @@ from hnbc_assets.defs.graph import DATABASE, nodes
 from hnbc_assets.defs.publishing import Publication, source_link
 from hnbc_assets.defs.stage import OWNERS, Stage, attempting, guard
 from hnbc_assets.defs.versions import of_published
-from hnbc_assets.lake.decisions import decisions
+from hnbc_assets.lake.decisions import as_read, decisions
+from hnbc_assets.lake.hashing import content_hash
 from hnbc_assets.lake.io_manager import asset_name
 from hnbc_assets.lake.lineage import ancestry
 from hnbc_assets.lake.optional import COMPLETE, OptionalAsset
@@ -96,7 +97,7 @@ def _database(
             published = publish(
                 stage.lake,
                 tables,
-                {"accepted_releases": _accepted(stage)},
+                {"accepted_releases": _accepted(stage, version, context.run_id)},
                 described=described(),
                 keep=stage.study.database.keep,
                 comment=label,
@@ -127,16 +128,21 @@ def _database(
     return hnbc_database
 
 
-def _accepted(stage: Stage) -> tuple[pd.DataFrame, Provenance]:
+def _accepted(stage: Stage, code_version: str, run_id: str) -> tuple[pd.DataFrame, Provenance]:
     """The releases that people let through."""
+    made = decisions(stage.lake, "accept")
     rows = [
         {"source": d.subject, "release": d.choice, "accepted_by": d.by, "accepted_at": d.at, "evidence": d.evidence}
-        for d in decisions(stage.lake, "accept")
+        for d in made
     ]
+    frame = AcceptedReleases.conform(pd.DataFrame(rows)) if rows else AcceptedReleases.empty()
     described = Provenance(
         "accepted_releases",
-        "",
+        content_hash(frame),
+        code_version,
+        run_id,
+        read=as_read(made),
         table_description=AcceptedReleases.comment(),
         columns=AcceptedReleases.dictionary(),
     )
-    return AcceptedReleases.conform(pd.DataFrame(rows)) if rows else AcceptedReleases.empty(), described
+    return frame, described

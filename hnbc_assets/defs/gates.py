@@ -18,7 +18,7 @@ from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.stage import Stage
 from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import ArchiveDamaged
-from hnbc_assets.lake.decisions import decisions
+from hnbc_assets.lake.decisions import Decision, as_read, decisions
 
 GUARDED = ("gdc", "geo", "cbioportal")
 KEPT, NONE_YET = "The release in use is kept.", "Nothing is made from it until then."
@@ -54,9 +54,10 @@ def plausible_release(stage: Stage, upstream: Upstream, in_use: InUse) -> Check:
         summary = f"{upstream.kind} {release} ({upstream.name}){beside}: {'; '.join(found)}."
         if stage.study.releases.pinned(upstream.name):
             return Verdict(True, "; ".join(found), allowed, f"{summary} The study pins {upstream.name} to {release}.")
-        who = _accepted_by(stage, upstream, release)
-        if who:
-            return Verdict(True, "; ".join(found), allowed, f"{summary} Accepted by {who}.")
+        decided = _acceptance(stage, upstream, release)
+        if decided:
+            who = f"Accepted by {decided.by} at {decided.at}."
+            return Verdict(True, "; ".join(found), allowed, f"{summary} {who}", as_read([decided]))
         if in_use.is_this(manifest):  # it passed under wider limits: a release in use is not held
             return Verdict(True, "; ".join(found), allowed, f"{summary} It is in use.")
         way_out = f"To let it through: hnbc refresh --accept {upstream.kind} {release}"
@@ -71,11 +72,11 @@ def evidence(reason: str) -> str:
     return reason.partition(KEPT)[0].partition(NONE_YET)[0].strip()
 
 
-def _accepted_by(stage: Stage, upstream: Upstream, release: str) -> str:
-    """Who accepted a release, and when; empty when no one did."""
+def _acceptance(stage: Stage, upstream: Upstream, release: str) -> Decision | None:
+    """The last decision that let a release through; None when no one made one."""
     names = (upstream.kind, upstream.name)
     made = [d for d in decisions(stage.lake, "accept") if d.subject in names and d.choice == release]
-    return f"{made[-1].by} at {made[-1].at}" if made else ""
+    return made[-1] if made else None
 
 
 def _allowed(stage: Stage, upstream: Upstream) -> str:

@@ -37,7 +37,7 @@ class InUse:
     def is_this(self, fetched: pd.DataFrame) -> bool:
         """Whether the fetched release is already in use: a run after a stopped one fetches it again."""
         held = self.manifest()
-        return held is not None and _version(held) == _version(fetched)
+        return held is not None and version_of(held) == version_of(fetched)
 
     def replaced_by(self, fetched: pd.DataFrame) -> str:
         """The release that the fetched one replaces; empty for the first one."""
@@ -67,5 +67,6 @@ class InUse:
         return self.stage.lake.table(self.upstream.raw)
 
 
-def _version(manifest: pd.DataFrame) -> str:
+def version_of(manifest: pd.DataFrame) -> str:
+    """The data version of a raw asset that holds these files."""
     return content_hash(manifest[VERSIONED_ON])

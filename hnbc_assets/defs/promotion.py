@@ -20,8 +20,8 @@ from hnbc_assets.defs.publishing import Check, Described, Publication
 from hnbc_assets.defs.stage import Stage
 from hnbc_assets.defs.upstreams import raw_key
 from hnbc_assets.errors import NotInLake
-from hnbc_assets.lake import parquet, registry
-from hnbc_assets.lake.decisions import Decision, decisions
+from hnbc_assets.lake import origins, parquet, registry
+from hnbc_assets.lake.decisions import Decision, as_read, decisions
 from hnbc_assets.lake.registry import Adoption, Registered
 from hnbc_assets.tables import (
     ArchivedRiskScores,
@@ -37,6 +37,7 @@ Frames = dict[str, pd.DataFrame]
 NONE = "none"
 DESCRIPTION = "published/description"
 TIMES = ("trained_at", "adopted_at", "run_id")
+REFIT = ("refit/signature", "refit/single_sample_signature", "refit/description")
 
 
 def choose(
@@ -84,11 +85,7 @@ def _publish_signature(stage: Stage) -> dg.AssetsDefinition:
             Described("archived_signatures", ArchivedSignatures, "The genes of every signature trained here."),
         ],
         name="publish_signature",
-        inputs={
-            "refit_signature": "refit/signature",
-            "refit_single_sample": "refit/single_sample_signature",
-            "refit_description": "refit/description",
-        },
+        inputs=dict(zip(("refit_signature", "refit_single_sample", "refit_description"), REFIT, strict=True)),
         settings=study.challengers.model_dump(),
         decided=True,
     )
@@ -102,23 +99,33 @@ def _publish_signature(stage: Stage) -> dg.AssetsDefinition:
         now = datetime.now(UTC).isoformat(timespec="microseconds")
         refit = str(refit_description.signature_id.iloc[0])
         if refit != NONE:
-            registry.register(lake, _registered(stage, refit_signature, refit_single_sample, refit_description, now))
+            made = _registered(stage, refit_signature, refit_single_sample, refit_description, now)
+            origins.keep(lake, made, REFIT)
+            registry.register(lake, made)
         promoted = decisions(lake, "promote")
         chosen = choose(study.challengers.promotion, refit, _before(stage), registry.adoptions(lake), promoted)
+        by = [d for d in promoted if d.choice == chosen][-1:] if study.challengers.promotion == "approval" else []
+        read, unused = as_read(by), ()
         if chosen == refit:
             rows, alone, described = refit_signature, refit_single_sample, refit_description
-        else:
-            rows, alone, described = registry.signature_of(lake, chosen).frames()
+        else:  # frozen: what was trained now is only compared with it
+            frozen = registry.signature_of(lake, chosen)
+            (rows, alone, described), unused = frozen.frames(), REFIT
+            read |= origins.as_read([frozen])
         if chosen != NONE:
-            by = next((d.by for d in reversed(promoted) if d.choice == chosen), "")
-            registry.adopt(lake, Adoption(chosen, now, by if study.challengers.promotion == "approval" else ""))
-        table = _all_signatures(stage, chosen, refit, refit_description)
+            registry.adopt(lake, Adoption(chosen, now, by[0].by if by else ""))
+        table, archived = _all_signatures(stage, chosen, refit, refit_description), _archived(stage)
+        earlier = _earlier(stage, refit)
         return {
-            "signature": rows,
-            "signatures": Publication(table, versioned_on=tuple(c for c in Signatures.columns if c not in TIMES)),
-            "single_sample_signature": alone,
-            DESCRIPTION: described[columns].assign(current=chosen == refit),
-            "archived_signatures": _archived(stage),
+            "signature": Publication(rows, read=read, unused=unused),
+            "signatures": Publication(
+                table,
+                versioned_on=tuple(c for c in Signatures.columns if c not in TIMES),
+                read=earlier | registry.adoptions_as_read(lake),
+            ),
+            "single_sample_signature": Publication(alone, read=read, unused=unused),
+            DESCRIPTION: Publication(described[columns].assign(current=chosen == refit), read=read, unused=unused),
+            "archived_signatures": Publication(archived, read=earlier),
         }
 
     return publish_signature
@@ -130,6 +137,15 @@ def _before(stage: Stage) -> str | None:
         return str(parquet.read(stage.lake.table(DESCRIPTION)).signature_id.iloc[0])
     except NotInLake:
         return None
+
+
+def _earlier(stage: Stage, refit: str) -> dict[str, str]:
+    """The registered signatures as lineage names them; the refit is one if it was first made from other files."""
+    lake = stage.lake
+    known = registry.registered(lake).values()
+    return origins.as_read(
+        one for one in known if one.signature_id != refit or not origins.same_files(lake, refit, REFIT)
+    )
 
 
 def _registered(
@@ -205,16 +221,16 @@ def _archived_scores(stage: Stage, name: str) -> dg.AssetsDefinition:
     )
     def score_archived(
         signatures: pd.DataFrame, expression: pd.DataFrame, patients: pd.DataFrame
-    ) -> dict[str, pd.DataFrame]:
+    ) -> dict[str, Publication]:
         """As the published signature's scores, by each of the others."""
         known, rows = registry.registered(stage.lake), []
-        for signature_id in signatures.loc[signatures.status != "published", "signature_id"]:
-            if signature_id == NONE:
-                continue
-            signature, single_sample, description = known[signature_id].frames()
+        others = signatures.loc[signatures.status != "published", "signature_id"]
+        used = [known[signature_id] for signature_id in others if signature_id != NONE]
+        for one in used:
+            signature, single_sample, description = one.frames()
             made = apply_to_cohort(study, name, patients, expression, signature, description.iloc[0], single_sample)
             rows.append(made.scores[["signature_id", "cohort_id", "patient_id", "risk_score", "risk_group"]])
-        return {key: stacked(rows, ArchivedRiskScores)}
+        return {key: Publication(stacked(rows, ArchivedRiskScores), read=origins.as_read(used))}
 
     return score_archived
 

@@ -28,12 +28,16 @@ class CheckFailed(HnbcError):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A check's outcome in words: what was found, what was allowed, and what that means."""
+    """A check's outcome in words: what was found, what was allowed, and what that means.
+
+    `read` is what the outcome rests on besides the tables, with versions, as lineage names it.
+    """
 
     passed: bool
     value: str
     threshold: str
     description: str
+    read: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class Publication:
     """What an asset's function returns: a frame, and what to show beside it in the UI.
 
     `versioned_on` names the columns whose content makes the data version; all of them when empty. For a raw asset,
-    `release` is that of the upstream, and `replaces` the release that it replaces.
+    `release` is that of the upstream, and `replaces` the release that it replaces. For the lineage, `read` is what was
+    read besides the inputs, with versions, and `unused` the inputs that were only compared.
     """
 
     frame: pd.DataFrame
@@ -73,6 +78,8 @@ class Publication:
     versioned_on: tuple[str, ...] = ()
     release: str = ""
     replaces: str = ""
+    read: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import dagster as dg
 import pandas as pd
 
 from hnbc_assets.defs import gates, ingest_checks, preflight
-from hnbc_assets.defs.in_use import VERSIONED_ON, InUse
+from hnbc_assets.defs.in_use import VERSIONED_ON, InUse, version_of
 from hnbc_assets.defs.publishing import Check, Publication
 from hnbc_assets.defs.resources import open_archive, open_archive_to_fetch, open_client
 from hnbc_assets.defs.stage import Stage
@@ -79,6 +79,7 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
             release=release,
             replaces=in_use.replaced_by(manifest),
             metadata=metadata,
+            read=_view(upstream.name, release, manifest) if pin else {},
         )
 
     raw.__doc__ = upstream.description
@@ -91,6 +92,11 @@ def _raw(stage: Stage, upstream: Upstream) -> dg.AssetsDefinition:
         fetches=Fetched(upstream.name, upstream.look, first=upstream.raw == GENE_SETS, contract=upstream.contract),
         optional=upstream.optional,
     )(raw)
+
+
+def _view(name: str, release: str, manifest: pd.DataFrame) -> dict[str, str]:
+    """An archived release as lineage names it, with its content's version."""
+    return {f"views/{name}/{release}": version_of(manifest)}
 
 
 def _mend(stage: Stage, upstream: Upstream, archive: Archive, manifest: pd.DataFrame | None) -> None:
@@ -154,6 +160,7 @@ def _release_changes(stage: Stage, known: dict[str, Upstream]) -> dg.AssetsDefin
 
         archive, found = open_archive(stage.place), []
         counted: dict[str, int | str] = {}
+        read: dict[str, str] = {}
         for name, manifest in manifests.items():
             release = fetched_release(known[name].kind, manifest)
             keep_view(archive, name, release, manifest)
@@ -169,10 +176,13 @@ def _release_changes(stage: Stage, known: dict[str, Upstream]) -> dg.AssetsDefin
                         raise
                     counted[step] = f"cannot be compared any more: {damage}"  # in an earlier release only
                     continue
+                for earlier, manifest_then in zip((before, after), both, strict=True):
+                    if earlier != release:  # that one is among the inputs
+                        read |= _view(name, earlier, manifest_then)
                 rows = rows.assign(asset=known[name].raw, from_release=before, to_release=after)
                 found.append(ReleaseChanges.conform(rows))
                 counted[step] = len(rows)
         table = pd.concat(found, ignore_index=True) if found else ReleaseChanges.empty()
-        return Publication(table, metadata=counted)
+        return Publication(table, metadata=counted, read=read)
 
     return release_changes

@@ -255,6 +255,8 @@ class Stage:
             written_at=datetime.now(UTC).isoformat(timespec="seconds"),
             inputs=dict(read),
             observed={step.fetches.look: p.publication.release} if step.fetches else {},
+            read=dict(p.publication.read) | {name: at for v, _ in verdicts.values() for name, at in v.read.items()},
+            unused=list(p.publication.unused),
             replaces=p.publication.replaces,
             stage=self.name,
             table_description=p.described.table.comment() if p.described.table else p.described.description,

@@ -10,6 +10,7 @@ import getpass
 import json
 import os
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,6 +50,11 @@ def decide(lake: Lake, decision: Decision) -> None:
     with locked(lake.root / ".decisions.lock", wait_seconds=60):
         lines = [json.dumps(dataclasses.asdict(one), ensure_ascii=False) for one in [*decisions(lake), decision]]
         write_bytes(lake.decisions, ("\n".join(lines) + "\n").encode())
+
+
+def as_read(made: Iterable[Decision]) -> dict[str, str]:
+    """Decisions as lineage names them, each with its time: of several that are equal, the last one's."""
+    return {f"decision/{one.kind}/{one.subject}/{one.choice}": one.at for one in made}
 
 
 def accepted(lake: Lake, source: str, release: str) -> bool:

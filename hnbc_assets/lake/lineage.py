@@ -1,7 +1,8 @@
 """Lineage: what the footers of many tables add up to, from a result back to the bytes that were downloaded.
 
 Belongs here: reading the provenance of everything that a table rests on, as edges and as raw files. Does not: how one
-file carries its provenance (parquet), Dagster's own event log (it is not asked).
+file carries its provenance (parquet), what registered signatures were made from (origins), Dagster's own event log (it
+is not asked).
 
 Walking back is a recursive query over `lineage`, joined to `raw_files` on the asset that fetched them: `WALK_BACK`.
 """
@@ -53,14 +54,22 @@ def lineage(lake: Lake, of: Collection[str] | None = None) -> pd.DataFrame:
 
 
 def edges(known: Mapping[str, Provenance | None]) -> pd.DataFrame:
-    """The edges of assets whose provenance is known, up to the observed releases of the upstreams."""
+    """The edges of assets whose provenance is known: to what is in each table, and to all else that was read for it.
+
+    They lead up to the observed releases of the upstreams. Inputs that were only compared have none.
+    """
     rows = [
         (made.asset, upstream, made.data_version, version, made.run_id, made.code_version)
         for made in known.values()
         if made is not None
-        for upstream, version in sorted({**made.inputs, **made.observed}.items())
+        for upstream, version in sorted(_contained(made).items())
     ]
     return pd.DataFrame(rows, columns=EDGE_COLUMNS)
+
+
+def _contained(made: Provenance) -> dict[str, str]:
+    inputs = {asset: version for asset, version in made.inputs.items() if asset not in made.unused}
+    return {**inputs, **made.observed, **made.read}
 
 
 def changed_inputs(names: Iterable[str], recorded: Mapping[str, str], current: Mapping[str, str | None]) -> list[str]:

@@ -43,10 +43,12 @@ _WIDE = 200  # columns; statistics of a wide matrix are never asked for and cost
 class Provenance:
     """Where a table comes from and what it says, kept in the table's own file.
 
-    `inputs` maps each upstream asset to the data version that was read of it. `columns` lists, for each documented
-    column, its `name`, `type`, `unit` and `description`. `content_hash` is filled in on writing. `observed` maps the
-    observed source of a raw asset (`gdc_release`) to the release that was fetched, and `replaces` is the release that
-    it replaced (empty for the first one). `stage` is the asset's group.
+    `inputs` maps each upstream asset to the data version that was read of it; the table is behind when one of them has
+    another. `unused` names those inputs of which nothing is in the table: they were only compared. `read` maps
+    everything else that was read to its version: a registered signature, a decision, the database before. `columns`
+    lists, for each documented column, its `name`, `type`, `unit` and `description`. `content_hash` is filled in on
+    writing. `observed` maps the observed source of a raw asset (`gdc_release`) to the release that was fetched, and
+    `replaces` is the release that it replaced (empty for the first one). `stage` is the asset's group.
     """
 
     asset: str
@@ -58,6 +60,8 @@ class Provenance:
     written_at: str = ""
     inputs: Mapping[str, str] = field(default_factory=dict)
     observed: Mapping[str, str] = field(default_factory=dict)
+    read: Mapping[str, str] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
     table_description: str = ""
     columns: list[dict[str, str]] = field(default_factory=list)
     stage: str = ""

@@ -23,6 +23,7 @@ from hnbc_assets.lake.paths import Lake
 from hnbc_assets.tables.changes import Publications
 
 SIGNATURE = "signature"
+DATABASE = "hnbc_database"
 LOCK_HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<process>\d+)\)")
 
 
@@ -78,6 +79,11 @@ def latest(lake: Lake) -> dict[str, Any] | None:
         return dict(known.sort_values("published_at").iloc[-1])
     moment = datetime.fromtimestamp(lake.database.stat().st_mtime, UTC).isoformat(timespec="milliseconds")
     return {"published_at": moment, "releases": "", "signature_id": None}
+
+
+def as_read(row: Mapping[str, Any]) -> dict[str, str]:
+    """A publication as lineage names it, by its time, with its data version; `row` is what `latest` gives."""
+    return {f"{DATABASE}@{row['published_at']}": str(row.get("data_version") or "unknown")}
 
 
 def releases(known: Mapping[str, Provenance | None]) -> dict[str, str]:

@@ -1,18 +1,21 @@
 """The registry of signatures: every signature that was trained here, kept for ever under its content's hash.
 
 Belongs here: keeping a signature with its provenance, reading it back; which were published and when. Does not: which
-one is published (defs/promotion.py), how one scores (science).
+one is published (defs/promotion.py), what it was made from (lake/origins.py), how one scores (science).
 
-    ROOT/signatures/<signature_id>.json     one trained signature; never changed once written
-    ROOT/signatures/adopted.jsonl           which became the published one, and when
+    ROOT/signatures/<signature_id>.json             one trained signature; never changed once written
+    ROOT/signatures/<signature_id>.lineage.json     what it was made from (origins.py)
+    ROOT/signatures/adopted.jsonl                   which became the published one, and when
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,6 +26,7 @@ from hnbc_assets.lake.paths import Lake
 from hnbc_assets.tables.signature import Signature, SignatureDescription, SingleSampleSignature
 
 SIGNATURE_ID = re.compile(r"[0-9a-f]{6,64}")
+ADOPTED = "registry/adopted"  # the list of adoptions, in the lineage
 Rows = list[dict[str, Any]]
 
 
@@ -40,6 +44,12 @@ class Registered:
     trained_at: str
     code_version: str
     run_id: str
+
+    @property
+    def data_version(self) -> str:
+        """Content hash of the signature and of what it was trained on; when and in which run does not count."""
+        told = [self.signature_id, self.signature, self.single_sample, self.description, self.trained_on]
+        return _hash(told)
 
     def frames(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """Signature, single-sample form and description as frames of their tables, missing numbers being NaN."""
@@ -70,11 +80,16 @@ def records(frame: pd.DataFrame) -> Rows:
 
 def register(lake: Lake, signature: Registered) -> bool:
     """Keep a signature unless it is known; returns whether it is new."""
-    path = lake.signatures / f"{_checked(signature.signature_id)}.json"
+    path = file(lake, signature.signature_id)
     if path.exists():
         return False
     write_bytes(path, json.dumps(dataclasses.asdict(signature), indent=1, ensure_ascii=False).encode())
     return True
+
+
+def file(lake: Lake, signature_id: str) -> Path:
+    """Where a signature is kept."""
+    return lake.signatures / f"{_checked(signature_id)}.json"
 
 
 def registered(lake: Lake) -> dict[str, Registered]:
@@ -116,6 +131,15 @@ def adopt(lake: Lake, adoption: Adoption) -> None:
         return
     lines = [json.dumps(dataclasses.asdict(one), ensure_ascii=False) for one in [*before, adoption]]
     write_bytes(lake.signatures / "adopted.jsonl", ("\n".join(lines) + "\n").encode())
+
+
+def adoptions_as_read(lake: Lake) -> dict[str, str]:
+    """The list of adoptions as lineage names it, with a hash of which signatures they were and who promoted them."""
+    return {ADOPTED: _hash([[one.signature_id, one.by] for one in adoptions(lake)])}
+
+
+def _hash(told: object) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _checked(signature_id: str) -> str:

@@ -23,7 +23,7 @@ from pathlib import Path
 import pandas as pd
 
 from hnbc_assets.errors import FormatError, NotInLake, PublicationRefused
-from hnbc_assets.lake import atomic, checks, lineage, parquet, publications
+from hnbc_assets.lake import atomic, checks, lineage, origins, parquet, publications
 from hnbc_assets.lake.checks import CheckOutcome
 from hnbc_assets.lake.database import DICTIONARY, SPILL_SUFFIX, Content, build
 from hnbc_assets.lake.hashing import content_hash, to_arrow
@@ -79,7 +79,7 @@ def publish(
     Parameters
     ----------
     tables : published table name to the asset that it is
-    extra : further tables, given as frame and provenance (only its description and columns are used)
+    extra : further tables, given as frame and provenance (of which the description, the columns and the edges are used)
     described : how tables are described now, by name. Without it, and for columns that it does not have, comments are
         those that were stored with a table
     keep : how many publications stay in the lake's `releases`. A publication equal to the one before it, and made from
@@ -243,7 +243,7 @@ def _contents(
             yield _from_lake(lake, name, asset, known[asset], described.get(name))
     for name, (frame, said) in extra.items():
         yield Content(name, to_arrow(frame), said.table_description, said.columns)
-    yield _described(Lineage, lineage.edges(known))
+    yield _described(Lineage, origins.edges(lake, {**known, **{name: said for name, (_, said) in extra.items()}}))
     yield _described(RawFiles, _raw_files(lake, known))
     yield _described(CheckResults, outcomes[list(CheckResults.columns)])
 
@@ -269,7 +269,7 @@ def _from_lake(
 
 def _raw_files(lake: Lake, known: Mapping[str, Provenance]) -> pd.DataFrame:
     try:
-        return lineage.raw_files(lake, known)
+        return origins.raw_files(lake, known)
     except (FormatError, NotInLake) as error:
         raise PublicationRefused(f"The database was not replaced: {error}") from error
 

@@ -26,17 +26,24 @@ class RawFiles(Manifest):
     """An archived file, as it came from upstream, and the asset that fetched it."""
 
     key = ("asset", "file_id")
-    asset: str = column("asset that fetched it (lineage.upstream_asset)")
+    asset: str = column("asset that fetched it (lineage.upstream_asset); with @ID, as signature ID was trained on it")
 
 
 class Lineage(Table):
-    """An edge: an asset was made from an upstream asset, each at a version."""
+    """An edge: an asset was made from an upstream asset, or from what else was read for it, each at a version."""
 
     key = ("asset", "upstream_asset")
-    asset: str = column("asset made")
-    upstream_asset: str = column("asset it was made from")
+    asset: str = column(
+        "asset made; registry/ID is a signature that was trained earlier, asset@ID what it was made from"
+    )
+    upstream_asset: str = column(
+        "asset it was made from, or a signature (registry/), a decision (decision/), an archived release (views/), the "
+        "database before (hnbc_database@TIME), an observed release; unknown where that was not kept"
+    )
     data_version: str = column("content hash of the asset")
-    upstream_data_version: str = column("content hash of the upstream as it was read")
+    upstream_data_version: str = column(
+        "content hash of the upstream as it was read; an observed release itself; the time of a decision"
+    )
     run_id: str = column("Dagster run that made the asset")
     code_version: str = column("version of code and settings that made it")
 

@@ -10,9 +10,9 @@ import duckdb
 import pandas as pd
 import pytest
 
-from hnbc_assets.defs.archive_check import needed
+from hnbc_assets.defs.archive_check import needed, verify
 from hnbc_assets.defs.retention import housekeeping, keep_house, releases_in_use
-from hnbc_assets.lake import parquet, registry
+from hnbc_assets.lake import origins, parquet, registry
 from hnbc_assets.lake.atomic import locked
 from hnbc_assets.lake.checks import of_asset
 from hnbc_assets.lake.io_manager import LakeIOManager
@@ -181,6 +181,42 @@ def test_releases_that_signatures_and_kept_databases_need_stay_with_their_files(
     releases, paths = needed(lake)
     assert releases == {("gdc/TCGA-BRCA", "45.0"), ("geo/GSE25055", "2019-03-25"), ("gdc/TCGA-BRCA", "44.0")}
     assert paths == {"gdc/44.0/old.tsv", "gdc/46.0/f.txt", "geo/2019-03-25/f.txt"}
+
+
+@pytest.fixture
+def trained(lake):
+    """A signature trained on gene sets of which the upstream has had two other releases since."""
+    archive, old = Archive(lake.raw), "2024-01-01"
+    for release in (old, "2025-01-01", "2026-01-01"):
+        file = {"file_id": "sets", "url": "https://x.org/sets", "path": "sets.gmt", "content": release.encode()}
+        row = archive.store("gene_sets", release, **file)
+        archive_views.keep_view(archive, "gene_sets", release, row.to_frame().T)
+        put_manifest(lake, "gene_sets", dict(row))
+        if release == old:
+            made = Provenance("refit/signature", "1", inputs={"raw/gene_sets": "1"})
+            parquet.write(lake.table("refit/signature"), pd.DataFrame({"gene": ["A"]}), made)
+            told = {"trained_on": "gdc/TCGA-BRCA 46.0", "trained_at": "2024", "run_id": "r", "code_version": "1"}
+            empty = {"signature": [], "single_sample": [], "description": {}}
+            signature = registry.Registered("abcdef012345", **told, **empty)
+            origins.keep(lake, signature, ["refit/signature"])
+            registry.register(lake, signature)
+    return lake.raw / "gene_sets" / old / "sets.gmt"
+
+
+def test_the_files_of_a_registered_signature_stay_when_their_release_goes(instance, study, place, lake, trained):
+    """`trained_on` has the cohorts' releases; nothing but the signature's own record names its gene sets."""
+    kept = study.model_copy(update={"releases": Releases(keep=2)})
+    swept = keep_house(instance, kept, place, ASSETS)
+    assert swept.archive.releases == ("gene_sets 2024-01-01",)
+    assert swept.metadata["archived files removed"] == 0
+    assert trained.read_bytes() == b"2024-01-01"
+    assert keep_house(instance, kept, place, ASSETS).verified.lost == {}
+
+
+def test_damage_to_the_files_of_a_registered_signature_is_found_and_names_it(instance, study, place, lake, trained):
+    keep_house(instance, study.model_copy(update={"releases": Releases(keep=2)}), place, ASSETS)
+    trained.write_bytes(b"2024-01-02")
+    assert verify(lake).lost == {"gene_sets/2024-01-01/sets.gmt": ["signature abcdef012345"]}
 
 
 def test_the_archive_is_left_alone_while_a_database_cannot_be_opened(instance, study, place, lake, pruning):

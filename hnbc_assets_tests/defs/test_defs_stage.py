@@ -9,6 +9,7 @@ from hnbc_assets.defs.stage import STUDY_TAG, Stage
 from hnbc_assets.lake import hashing
 from hnbc_assets.lake.checks import of_asset
 from hnbc_assets.lake.io_manager import LakeIOManager
+from hnbc_assets.lake.lineage import lineage
 from hnbc_assets.lake.parquet import read, read_provenance, verify
 from hnbc_assets.study import PACKAGED, Place, load_study
 from hnbc_assets.tables import AnoikisGenes, CandidateGenes
@@ -112,6 +113,25 @@ def test_a_table_is_hashed_once(stage, materialise, monkeypatch):
     assert materialise(anoikis(stage, genes("A", "B"))).success
     assert len(hashed) == len(AnoikisGenes.columns)
     assert verify(stage.lake.table("anoikis_genes")).content_hash, "the hash is that of the stored values"
+
+
+def test_what_was_read_besides_the_inputs_and_what_was_only_compared_stands_in_the_lineage(stage, materialise):
+    def judged(candidate_genes: pd.DataFrame) -> Verdict:
+        """A person let it through."""
+        return Verdict(True, "", "", "as a person decided", read={"decision/accept/gdc/46.0": "2026-03-01"})
+
+    @stage.asset(CandidateGenes, checks=(Check(judged),))
+    def candidate_genes(anoikis_genes):
+        return Publication(CandidateGenes.empty(), read={"registry/0a1b2c": "v1"}, unused=("anoikis_genes",))
+
+    assert materialise(anoikis(stage, genes("A")), candidate_genes).success
+    edges = lineage(stage.lake, ["candidate_genes"])
+    assert dict(zip(edges.upstream_asset, edges.upstream_data_version, strict=True)) == {
+        "registry/0a1b2c": "v1",
+        "decision/accept/gdc/46.0": "2026-03-01",
+    }
+    made = read_provenance(stage.lake.table("candidate_genes"))
+    assert list(made.inputs) == ["anoikis_genes"], "it is behind when this changes"
 
 
 def test_a_step_of_another_study_stops(stage, materialise):

@@ -10,6 +10,7 @@ import hashlib
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -58,8 +59,13 @@ def manifest(source: str, release: str = "45.0") -> pd.DataFrame:
     )
 
 
-def put(lake: Lake, asset: str, frame: pd.DataFrame, inputs: tuple[str, ...] = (), *, passed: bool = True) -> str:
-    """Store one asset as if it had just been materialised, with the outcome of its blocking check."""
+def put(
+    lake: Lake, asset: str, frame: pd.DataFrame, inputs: tuple[str, ...] = (), *, passed: bool = True, **more: Any
+) -> str:
+    """Store one asset as if it had just been materialised, with the outcome of its blocking check.
+
+    `more` is added to its provenance.
+    """
     version = content_hash(frame)
     provenance = Provenance(
         asset=asset,
@@ -69,6 +75,7 @@ def put(lake: Lake, asset: str, frame: pd.DataFrame, inputs: tuple[str, ...] = (
         inputs={name: parquet.read_provenance(lake.table(name)).data_version for name in inputs},
         table_description=f"The {asset} of an invented study's patients.",
         columns=COLUMNS.get(asset, []),
+        **more,
     )
     parquet.write(lake.table(asset), frame, provenance)
     checks.record(lake, CheckOutcome(asset, "schema", passed, blocking=True, value=0.5, data_version=version))

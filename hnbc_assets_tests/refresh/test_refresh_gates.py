@@ -114,6 +114,9 @@ def test_other_news_is_published_while_a_release_is_held_and_a_person_lets_it_th
     assert "gdc/TCGA-BRCA 46.0" in published.releases[2]
     removed = lake.ask("SELECT count(*) AS n FROM release_changes WHERE kind = 'file_removed'")
     assert removed.n[0] > 1
+    decided = lake.ask("SELECT asset, upstream_data_version FROM lineage WHERE upstream_asset LIKE 'decision/%'")
+    assert set(decided.asset) == {GDC, "accepted_releases", "release_reports"}
+    assert set(decided.upstream_data_version) == {accepted.accepted_at[0]}
 
 
 def test_an_upstream_that_does_not_answer_is_no_unchanged_upstream(small, small_replica, webhook):

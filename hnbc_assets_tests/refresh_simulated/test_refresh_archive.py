@@ -54,6 +54,8 @@ def test_a_pinned_release_is_derived_again_without_asking_the_gdc_and_let_go_of_
     for table in ("patients", "signature", "risk_scores", "prognostic_performance", "drug_associations"):
         assert lake.ask(f"SELECT * FROM {table} ORDER BY ALL").equals(first.ask(f"SELECT * FROM {table} ORDER BY ALL"))
     assert f"{GDC} 45.0" in lake.ask("SELECT arg_max(releases, published_at) AS r FROM publications").r[0]
+    edges = lake.ask("SELECT upstream_asset FROM lineage WHERE asset = ?", RAW)
+    assert f"views/{GDC}/45.0" in set(edges.upstream_asset), "it was made from the archive"
     gate = lake.ask("SELECT * FROM check_results WHERE asset = ? AND check_name = 'plausible_release'", RAW).iloc[0]
     assert gate.passed
     assert f"The study pins {GDC} to 45.0" in gate.description, "it loses files, and a person wanted that"

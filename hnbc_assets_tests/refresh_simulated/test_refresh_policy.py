@@ -4,14 +4,16 @@ or the one that was there for good."""
 from __future__ import annotations
 
 import getpass
+import hashlib
 import socket
 
 import pandas as pd
 import pytest
 from sksurv.metrics import concordance_index_censored
 
+from hnbc_assets.lake.lineage import WALK_BACK
 from hnbc_assets_tests.main_line.conftest import small_study
-from hnbc_assets_tests.refresh_simulated.conftest import at, succeeded, versions
+from hnbc_assets_tests.refresh_simulated.conftest import GDC, RAW, at, succeeded, versions
 
 ENDPOINTS = {"gse25055": "drfs", "tcga_brca": "pfi", "gse25065": "drfs", "brca_metabric": "os"}
 LAST_DIGIT = 1e-8  # of a figure below 1, published to 8 significant digits
@@ -51,6 +53,25 @@ def cutoff_holds(lake, current):
         followed = lake.ask("SELECT patient_id FROM patients WHERE cohort_id = 'tcga_brca' AND pfi_days IS NOT NULL")
         own = within[(within.cohort_id == "tcga_brca") & within.patient_id.isin(followed.patient_id)]
         assert own.risk_score.median() == pytest.approx(made.cutoff, abs=1e-9)
+
+
+def walks_back_to_its_training(lake, first):
+    """What the frozen signature of 45.0 walks back to: the very files that it walked back to when it was the refit.
+
+    They lie in the archive as they were; the scores also walk back to the patients of 46.0, who are scored now.
+    """
+    frozen = ids(first)
+    assert f"{GDC} 45.0" in published(lake).trained_on
+    then, now = (where.ask(WALK_BACK, "signature") for where in (first, lake))
+    assert set(now.release[now.source == "gdc"]) == {"45.0"}
+    assert list(now.asset) == [f"{asset}@{frozen}" for asset in then.asset]
+    assert now.drop(columns="asset").equals(then.drop(columns="asset"))
+    for row in now.itertuples():
+        assert hashlib.sha256((lake.path / "raw" / row.path).read_bytes()).hexdigest() == row.sha256
+    scores = lake.ask(WALK_BACK, "risk_scores")
+    releases = scores[scores.source == "gdc"].groupby("asset").release.unique().map(list).to_dict()
+    assert releases == {RAW: ["46.0"], f"{RAW}@{frozen}": ["45.0"]}
+    assert scores[scores.asset.str.endswith(f"@{frozen}")].reset_index(drop=True).equals(now)
 
 
 def scored_by_hand(lake):
@@ -119,6 +140,10 @@ def test_under_approval_the_published_signature_is_frozen_while_new_patients_are
     assert set(entered) == set(new)
 
 
+def test_a_frozen_signature_walks_back_to_the_release_that_it_was_trained_on(first, approval):
+    walks_back_to_its_training(approval, first)
+
+
 def test_the_challenger_is_the_refit_that_would_have_been_published(approval, challenger, second):
     assert challenger == ids(second)
     archived = approval.ask(
@@ -176,6 +201,10 @@ def test_a_promotion_publishes_the_challenger_and_tells_who_did_it(approval, cha
     moved = lake.ask("SELECT * FROM signature_changes")
     assert {"entered", "left"} <= set(moved.change)
     assert moved.releases.isna().all(), "no release came with it"
+    gdc = lake.ask(f"SELECT DISTINCT asset, release FROM ({WALK_BACK}) WHERE source = 'gdc'", "signature")
+    assert gdc.to_dict("records") == [{"asset": RAW, "release": "46.0"}], "it is the refit"
+    edges = lake.ask("SELECT upstream_asset FROM lineage WHERE asset = 'signature'")
+    assert f"decision/promote/signature/{challenger}" in set(edges.upstream_asset)
 
     again = versions(lake)
     assert "nothing was fetched, nothing made" in succeeded(lake.hnbc("refresh"))
@@ -211,6 +240,7 @@ def test_the_policy_never_keeps_the_signature_and_so_does_a_change_to_approval(f
     assert ids(lake) == ids(first)
     assert lake.ask(GENES).equals(first.ask(GENES))
     assert sorted(status(lake).values()) == ["challenger", "published"]
+    walks_back_to_its_training(lake, first)
     cutoff_holds(lake, current=False)
 
     scores = lake.ask("SELECT * FROM risk_scores ORDER BY ALL")
