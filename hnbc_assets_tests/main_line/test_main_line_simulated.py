@@ -19,7 +19,8 @@ NOT_PUBLISHED = {
         "included_patients",
         "signature_description",
         "published_description",
-    ),  # steps read them; patients, signatures show them
+        "screened_drugs",
+    ),  # steps read them; patients, signatures, drug_models show them
 }
 
 
