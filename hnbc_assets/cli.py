@@ -88,7 +88,7 @@ def _status() -> int:
         if full_disk.message(error):
             message = full_disk.once()
         else:
-            message = redacted_text(f"{type(error).__name__}: {error}\nThis error was not foreseen. {_keep()}")
+            message = redacted_text(f"{type(error).__name__}: {error}\nUnexpected error; {_keep()}")
         if message:
             click.echo(f"hnbc: {message}", err=True)
         return 1
@@ -98,8 +98,8 @@ def _keep() -> str:
     """Put the traceback of an error where a developer finds it, and say where."""
     logs = Path(os.environ.get("DAGSTER_HOME", "")) / "hnbc_logs"
     if not os.environ.get("DAGSTER_HOME") or not logs.is_dir():
-        return f"All of it:\n{traceback.format_exc()}"
+        return f"traceback:\n{traceback.format_exc()}"
     kept = logs / "errors.log"
     with kept.open("a", encoding="utf-8") as file:
         file.write(redacted_text(f"{' '.join(sys.argv)}\n{traceback.format_exc()}\n"))
-    return f"All of it is in {kept}"
+    return f"traceback in {kept}"

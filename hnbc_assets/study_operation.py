@@ -37,7 +37,7 @@ class Execution(Section):
 
 
 class Refresh(Section):
-    """When upstreams are looked at (cron, in UTC), and whether what is behind is then made again without being asked.
+    """When upstreams are looked at (cron, in UTC), and whether stale assets are then made without being asked.
 
     What failed is tried again when its inputs change, and after `retry_hours` otherwise.
     """

@@ -236,7 +236,7 @@ class Narrator:
             return STOPPED, 1
         if any(said in innermost.message for said in full_disk.TEXTS):
             return full_disk.sentence(), 1
-        return f"{innermost.message.strip()}\nThis error was not foreseen. All of it is in {log}", 1
+        return f"{innermost.message.strip()}\nUnexpected error; traceback in {log}", 1
 
 
 def _found(evaluation: Any) -> str:

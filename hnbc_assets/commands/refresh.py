@@ -1,6 +1,6 @@
-"""`hnbc refresh`: looks at the upstreams once, and makes just what is behind.
+"""`hnbc refresh`: looks at the upstreams once, and makes only stale assets.
 
-Belongs here: the command, its rounds, what is said of them. Does not: what is behind (lake/plan.py), what a release
+Belongs here: the command, its rounds, what is said of them. Does not: what is stale (lake/plan.py), what a release
 would bring (foresight), what people decide (verdicts).
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MOST_ROUNDS = 60
 
 
-@click.command(short_help="Look at the upstreams and make just what is behind.")
+@click.command(short_help="Look at the upstreams and make only stale assets.")
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched and made, with sizes; change nothing.")
 @click.option(
     "--accept",
@@ -102,7 +102,7 @@ def _refresh(
 
 
 def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: Any) -> list[RunOutcome]:
-    """A look, then what is behind level by level, until nothing is that can be made."""
+    """A look, then stale assets level by level, until none that can be made is left."""
     from hnbc_assets.commands.execution import execute
     from hnbc_assets.commands.job import LOOK, REFRESH, as_keys, graph
     from hnbc_assets.commands.turn import command_line
@@ -125,9 +125,7 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
         if not wave:
             break
         if len(outcomes) > MOST_ROUNDS:
-            raise RuntimeError(
-                f"{', '.join(wave[:3])} stay behind however often they are made: {plan.reasons[wave[0]]}"
-            )
+            raise RuntimeError(f"{', '.join(wave[:3])} stay stale however often they are made: {plan.reasons[wave[0]]}")
         say(_why(plan, wave))
         outcome = execute(home, instance, REFRESH, as_keys(wave), None, verbose, interruption)
         outcomes.append(outcome)

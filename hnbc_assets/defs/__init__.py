@@ -61,7 +61,7 @@ def build_definitions(study: Study, place: Place | None = None, code: Code = COD
             dg.define_asset_job(
                 REFRESH,
                 selection=dg.AssetSelection.all(),
-                description="What a refresh makes: only what is behind.",
+                description="What a refresh makes: only stale assets.",
                 tags=tags,
             ),
             look,

@@ -1,11 +1,11 @@
 """Automation: what the daemon does by itself, without being asked.
 
 Belongs here: the daily look, the condition under which an asset is made again, freshness policies. Does not: what is
-behind (lake/plan.py), looking (looks.py), who is told of failures (alerts.py).
+stale (lake/plan.py), looking (looks.py), who is told of failures (alerts.py).
 
 The condition is level-triggered: it compares what is in the lake with what it was made from. Dagster's own
 `data_version_changed().since_last_handled()` counts a request as handled, so that a run killed half-way would leave its
-assets behind until the next change.
+assets stale until the next change.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hnbc_assets.lake.atomic import is_locked
 from hnbc_assets.lake.attempts import latest
 from hnbc_assets.lake.io_manager import asset_name
 from hnbc_assets.lake.paths import Lake
-from hnbc_assets.lake.plan import Node, Plan, examine, still_behind
+from hnbc_assets.lake.plan import Node, Plan, examine, still_stale
 from hnbc_assets.study import Place, Study, load_study
 from hnbc_assets.study_operation import Freshness
 
@@ -50,10 +50,11 @@ class Due:
         self._checked = self._stamp()
 
     def assets(self) -> frozenset[str]:
-        """The assets that are behind while nothing that they rest on is, and whose last attempt does not stand against
-        it. Before the first publication, which a person must ask for, only what waits for an optional stage that
+        """Stale assets whose ancestors are current and that are not backing off.
+
+        Before the first publication, which a person must ask for, only those that wait for an optional stage that
         failed. None while a command in a terminal makes assets, or while the study file is not the study of these
-        definitions: they wait to be reloaded.
+        definitions, which must then be reloaded.
         """
         now = time.monotonic()
         if now - self._at > SECONDS_OF_AN_EVALUATION:
@@ -71,8 +72,8 @@ class Due:
         return any((run := instance.get_run_by_id(name)) is not None and not run.is_finished for name in runs)
 
     def still(self, asset: str) -> bool:
-        """Whether an asset that was found due is still behind."""
-        return still_behind(Lake(self.place.data_lake), self.nodes, asset)
+        """Whether an asset that was found due is still stale."""
+        return still_stale(Lake(self.place.data_lake), self.nodes, asset)
 
     def _evaluate(self) -> frozenset[str]:
         lake = Lake(self.place.data_lake)
@@ -111,7 +112,7 @@ def settled_raw(plan: Plan, stopped: set[str]) -> set[str]:
     return {asset for asset in stopped if plan.nodes[asset].upstream and asset in plan.made}
 
 
-class Behind(dg.AutomationCondition):
+class Stale(dg.AutomationCondition):
     """True for an asset that no longer is what would be made of what is in the lake now."""
 
     def __init__(self, due: Due) -> None:
@@ -120,12 +121,12 @@ class Behind(dg.AutomationCondition):
     @property
     def name(self) -> str:
         """As the UI shows it."""
-        return "behind, with everything that it rests on made"
+        return "stale, with current ancestors"
 
     def evaluate(self, context: Any) -> dg.AutomationResult:
         """The asset, if it can be made now."""
         asset = asset_name(context.key)
-        # Order matters here too: a step that is being made by no one, and is then found behind, is not being stored.
+        # Order matters here too: a step that is being made by no one, and is then found stale, is not being stored.
         due = (
             asset in self._due.assets()
             and not self._due.being_made(asset, context.asset_graph_view.instance)
@@ -137,9 +138,9 @@ class Behind(dg.AutomationCondition):
 def automated(assets: Sequence[dg.AssetsDefinition], study: Study, place: Place) -> list[dg.AssetsDefinition]:
     """The assets with their condition and their stage's freshness policy."""
     due = Due(study, place)
-    # The order matters. An asset that is not in progress, and is found behind after that, is not being made by anyone.
-    # In the other order, an asset made by a run that ends in between counts as behind and not in progress.
-    condition = ~dg.AutomationCondition.in_progress() & Behind(due)
+    # The order matters. An asset that is not in progress, and is found stale after that, is not being made by anyone.
+    # In the other order, an asset made by a run that ends in between counts as stale and not in progress.
+    condition = ~dg.AutomationCondition.in_progress() & Stale(due)
 
     def with_policies(spec: dg.AssetSpec) -> dg.AssetSpec:
         policy = freshness(study.freshness, spec.group_name or "")
@@ -168,7 +169,7 @@ def sensor(study: Study) -> dg.SensorDefinition:
             default_status=dg.DefaultSensorStatus.RUNNING
             if study.refresh.automatic
             else dg.DefaultSensorStatus.STOPPED,
-            description="Makes again what is behind, level by level, and publishes the database when all is made.",
+            description="Makes stale assets, level by level, and publishes the database when all are current.",
         )
 
 
@@ -180,5 +181,5 @@ def schedule(study: Study, look: Any) -> dg.ScheduleDefinition:
         cron_schedule=study.refresh.schedule,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Looks at every upstream's release; what is new makes the raw assets behind.",
+        description="Looks at every upstream's release; a new release makes its raw asset stale.",
     )

@@ -47,7 +47,7 @@ def patients_keys(study: Study) -> dict[str, str]:
 
 
 def of_included(expression: pd.DataFrame, included: pd.DataFrame) -> pd.DataFrame:
-    """genes × included patients. A step that reads only who is included is not behind when follow-up changes."""
+    """genes × included patients. A step that reads only who is included is not stale when follow-up changes."""
     wanted = set(included.patient_id)
     return expression[[p for p in expression.columns if p in wanted]]
 

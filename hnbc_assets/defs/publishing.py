@@ -7,6 +7,7 @@ become assets (stage.py), particular checks (checks.py), where bytes go (lake).
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -184,10 +185,11 @@ def definition_metadata(described: Described) -> dict[str, Any]:
 def source_link(function: Callable[..., Any]) -> dict[str, Any]:
     """Where the link to an asset's code leads in the UI: to the asset's own function, not to what wraps it."""
     own = inspect.unwrap(function)
-    reference = dg.LocalFileCodeReference(
-        file_path=own.__code__.co_filename, line_number=own.__code__.co_firstlineno, label=own.__name__
-    )
-    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
+    with warnings.catch_warnings(action="ignore", category=dg.BetaWarning):
+        reference = dg.LocalFileCodeReference(
+            file_path=own.__code__.co_filename, line_number=own.__code__.co_firstlineno, label=own.__name__
+        )
+        return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
 
 
 def figure_metadata(figure: bytes | Mapping[str, bytes] | None) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""What is behind: which assets no longer are what would be made of the lake, and which of them can be made now.
+"""The plan: which assets are stale, why, and which of them can be made now.
 
 Belongs here: comparing what each table was made from with what there is now. Does not: the graph (defs), running.
 
-The comparison is of states, not of events: what a killed process left half done is behind until it is made, and an
-asset whose inputs were made again with the same content is not behind.
+States are compared, not events: what a killed process left half done is stale until it is made, and an asset whose
+inputs were made again with the same content is not stale.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Plan:
-    """The assets of a graph beside what is in the lake. `reasons` says of each asset that is behind why it is."""
+    """The assets of a graph beside what is in the lake. `reasons` has the stale assets, each with the reason."""
 
     lake: Lake
     nodes: Mapping[str, Node]
@@ -64,12 +64,12 @@ class Plan:
     reasons: Mapping[str, str]
 
     def ready(self, settled: Collection[str] = (), stopped: Collection[str] = ()) -> list[str]:
-        """The assets that are behind while nothing that they rest on is, whole steps together, sorted.
+        """Stale assets whose ancestors are current, whole steps together, sorted.
 
         Parameters
         ----------
-        settled : raw assets that could not be brought to the present release. They count as what they are: what rests
-            on them is made from the release that is there. They are not among the answer.
+        settled : raw assets that could not be brought to the present release. They count as current: what depends on
+            them is made from the release in the lake. They are not among the answer.
         stopped : assets that could not be made. The rest does not wait for those of optional stages among them or
             for what depends on them in these stages.
         """
@@ -84,13 +84,13 @@ class Plan:
         return sorted(node.asset for node in self.nodes.values() if node.step in steps - blocked)
 
     def given_up(self, stopped: Collection[str]) -> frozenset[str]:
-        """The assets of optional stages that could not be made, and those that depend on them and are behind."""
+        """The assets of optional stages that could not be made, and the stale ones that depend on them."""
         failed = {asset for asset in stopped if self.nodes[asset].optional}
         dependent = {asset for asset in self.reasons if self.nodes[asset].optional and self.ancestors(asset) & failed}
         return frozenset(failed | dependent)
 
     def _outside(self, node: Node) -> frozenset[str]:
-        """What an asset rests on, without what its own step makes."""
+        """The ancestors of an asset that another step makes."""
         return frozenset(above for above in self.ancestors(node.asset) if self.nodes[above].step != node.step)
 
     def ancestors(self, asset: str) -> frozenset[str]:
@@ -138,7 +138,7 @@ class Plan:
         return not any(damage.known(self.lake, above, self.made[above].data_version) for above in raw)
 
     def resting(self, asset: str, retry_hours: float, now: datetime | None = None) -> str:
-        """Why the automation leaves an asset that is behind alone for now; empty when it does not.
+        """Why the automation does not make a stale asset now; empty if it would.
 
         What failed is tried again on another basis, or after `retry_hours`; what was killed three times likewise.
         """
@@ -176,8 +176,8 @@ def examine(lake: Lake, nodes: Mapping[str, Node], releases: Mapping[str, str] |
     return Plan(lake, nodes, made, reasons)
 
 
-def still_behind(lake: Lake, nodes: Mapping[str, Node], asset: str) -> bool:
-    """Whether any asset of the step that makes this one is behind now: reads only its own tables and inputs."""
+def still_stale(lake: Lake, nodes: Mapping[str, Node], asset: str) -> bool:
+    """Whether any asset of the step that makes this one is stale now; reads only that step's tables and inputs."""
     step = [node for node in nodes.values() if node.step == nodes[asset].step]
     needed = {name for node in step for name in (node.asset, *node.inputs) if name in nodes}
     made = {name: found for name in needed if (found := _made(lake, nodes[name])) is not None}
@@ -201,7 +201,7 @@ def _reason(
     present: Mapping[str, str | None],
     releases: Mapping[str, str],
 ) -> str:
-    """Why an asset is behind; empty if it is not."""
+    """Why an asset is stale; empty if it is not."""
     own = made.get(node.asset)
     if own is None:
         return "not made yet"

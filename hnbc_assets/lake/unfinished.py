@@ -34,7 +34,7 @@ def begun_at(lake: Lake) -> datetime | None:
 
 
 def left(lake: Lake, plan: Plan) -> list[str]:
-    """The assets that this run has left to make, sorted: those that it has not written or that are behind again by now,
+    """The assets that this run has left to make, sorted: those that it has not written or that are stale again by now,
     and all that depend on them, whole steps together.
     """
     begun = _written(lake.unfinished_run) or 0

@@ -136,22 +136,22 @@ def prune(
     needed: Collection[tuple[str, str]] = (),
     protected: Collection[str] = (),
 ) -> Pruned:
-    """Let go of what only old releases need.
+    """Delete what only old releases need.
 
-    Of each object the last `keep` views, the one in use and those needed stay. Manifest rows that no such view names go
-    when a dropped view named them, or when they belong to a release that only dropped views were of and came before the
-    oldest view that stays; rows of a release without any view (held up, half fetched) stay. Files go when no row names
-    them.
+    Keep the last `keep` views of each object, the view in use and the views needed. Delete a manifest row if no kept
+    view references it and a deleted view did; also if only deleted views had its release and it is older than the
+    oldest kept view. Keep the rows of a release without a view (held, or fetched in part). Delete a file if no row
+    names it.
 
-    A process killed here loses nothing needed: manifests forget before files go, and the views that were dropped go
-    last, so that the next call finishes the work.
+    A process that is killed here loses nothing needed: rows are deleted before files, and views last, so that the next
+    call finishes the work.
 
     Parameters
     ----------
     keep : views of each object, at least 1
     in_use : release in use by object
     needed : object and release of views that something else uses: a kept database, a signature
-    protected : paths that stay whatever no longer names them here
+    protected : paths that are kept even if no row names them
     """
     if keep < 1:
         raise ValueError("at least one view of each object is kept")

@@ -16,7 +16,7 @@ KINDS = (
     "value_changed",
     "field_renamed",
 )
-PUBLISHED_BEFORE = "when the database was published that this is compared with"
+PUBLISHED_BEFORE = "publication time of the database compared against"
 RELEASES = (
     "upstream releases that differ between the two, as 'gdc/TCGA-BRCA 45.0 → 46.0'; null when only code or settings do"
 )
@@ -26,11 +26,11 @@ class ReleaseChanges(Table):
     """A change between two releases of an upstream: a file, a patient, or a value of a patient's clinical record."""
 
     key = ("asset", "from_release", "to_release", "kind", "entity", "field")
-    source: str = column("whom the files came from")
+    source: str = column("upstream of the files")
     asset: str = column("raw asset that holds the files")
     from_release: str = column("release before")
     to_release: str = column("release after")
-    kind: str = column("what kind of change", isin=KINDS)
+    kind: str = column("kind of change", isin=KINDS)
     entity: str = column(
         "the file's id (of a superseded file the old one; of a renamed field the archived reply's), or the patient's id"
     )

@@ -43,7 +43,7 @@ class Cohorts(Table):
     n_responders: int = column("included patients with pathological complete response", unit="patients", ge=0)
     n_non_responders: int = column("included patients with residual disease", unit="patients", ge=0)
     scaled_with: str = column("cohorts whose values were scaled together with this one's", nullable=True)
-    caution: str = column("what to mind when reading this cohort's results", nullable=True)
+    caution: str = column("caveat for this cohort's results", nullable=True)
 
 
 class Patients(Table):
@@ -116,7 +116,7 @@ class Samples(Table):
 
 
 class GeneMappings(Table):
-    """How a gene of a cohort was made of the upstream's features: one row a gene made of several, or a feature lost."""
+    """How a cohort's gene was made from the upstream's features: a gene made from several, or a lost feature."""
 
     key = ("cohort_id", "gene", "rule")
     cohort_id: str = column("the cohort's name in the study")

@@ -11,11 +11,11 @@ from hnbc_assets.tables.schema import Table, column
 class Manifest(Table):
     """The archived files that one asset fetched."""
 
-    source: str = column("whom it came from")
+    source: str = column("upstream of the file")
     release: str = column("the upstream's release or date")
     file_id: str = column("the upstream's identifier, or our name for a request")
     url: str = column("address asked")
-    path: str = column("where it lies, relative to the lake's raw folder")
+    path: str = column("path relative to the lake's raw folder")
     size_bytes: int = column("size", unit="bytes", ge=0)
     md5: str = column("md5 as the upstream gives it; null where it gives none", nullable=True)
     sha256: str = column("sha256 of the bytes")
@@ -84,10 +84,10 @@ class Truth(Table):
     key = ("entity_type", "entity", "question")
     entity_type: str = column("gene, cell_type (sets of cell types), population (marker table) or drug")
     entity: str = column("its name")
-    entity_class: str = column("class of planted effect, or module of a gene that is no anoikis gene")
+    entity_class: str = column("class of planted effect, or module of a gene that is not an anoikis gene")
     anoikis_gene: bool = column("whether a gene is an anoikis gene")
     question: str = column("resistance_plain, resistance_er_adjusted, survival, risk or risk_adjusted")
-    holds: bool = column("whether the effect is other than zero; null where that depends on the score", nullable=True)
+    holds: bool = column("whether the effect differs from zero; null where that depends on the score", nullable=True)
     effect: float = column("size of the effect", unit="see unit", nullable=True)
     unit: str = column("unit of the effect")
     adjusted_for: str = column("what is held fixed; empty when nothing is", nullable=True)

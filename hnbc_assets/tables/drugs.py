@@ -28,7 +28,7 @@ class ScreenedDrugs(Table):
     key = ("drug_id",)
     drug_id: str = column("GDSC drug identifier")
     drug_name: str = column("drug")
-    putative_target: str = column("what the drug is thought to hit, as GDSC has it", nullable=True)
+    putative_target: str = column("putative target, as GDSC has it", nullable=True)
     pathway_name: str = column("pathway of the target, as GDSC has it", nullable=True)
     line_expression: str = column("how the cell lines' expression was measured", isin=("rma", "rnaseq_tpm"))
     n_lines: int = column("cell lines with response and expression", unit="cell lines", ge=0)
@@ -42,7 +42,7 @@ class DrugModels(Table):
     cohort_id: str = column("cohort whose genes the model uses")
     drug_id: str = column("GDSC drug identifier")
     drug_name: str = column("drug")
-    putative_target: str = column("what the drug is thought to hit, as GDSC has it", nullable=True)
+    putative_target: str = column("putative target, as GDSC has it", nullable=True)
     pathway_name: str = column("pathway of the target, as GDSC has it", nullable=True)
     line_expression: str = column("how the cell lines' expression was measured", isin=("rma", "rnaseq_tpm"))
     n_lines: int = column("cell lines with response and expression", unit="cell lines", ge=0)
@@ -53,12 +53,12 @@ class DrugModels(Table):
         "correlation of left-out predictions with the measured ln IC50", nullable=True, ge=-1, le=1
     )
     cv_r2: float = column("1 − prediction error over variance, left out", nullable=True, le=1)
-    ln_ic50_min: float = column("least ln IC50 measured in the cell lines", unit="ln µM", nullable=True)
-    ln_ic50_max: float = column("greatest ln IC50 measured in the cell lines", unit="ln µM", nullable=True)
-    min_cv_pearson: float = column("the study's least cv_pearson of a drug that is compared", ge=-1, le=1)
+    ln_ic50_min: float = column("smallest ln IC50 measured in the cell lines", unit="ln µM", nullable=True)
+    ln_ic50_max: float = column("largest ln IC50 measured in the cell lines", unit="ln µM", nullable=True)
+    min_cv_pearson: float = column("smallest cv_pearson with which the study compares a drug", ge=-1, le=1)
     compared: bool = column("good enough to be compared between risk groups in drug_associations")
     reason: str = column("why there is no model", nullable=True)
-    note: str = column("why a model's predictions are not compared, and what else to mind about it", nullable=True)
+    note: str = column("why a model's predictions are not compared, and other caveats", nullable=True)
 
 
 class DrugSensitivity(Table):

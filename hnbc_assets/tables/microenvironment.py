@@ -28,7 +28,7 @@ class ImmuneMethodUse(Table):
     method: str = column("method")
     cell_type: str = column("cell population or gene set")
     n_genes: int = column("genes of the set", unit="genes", ge=0)
-    n_found: int = column("of which measured", unit="genes", ge=0)
+    n_found: int = column("genes of the set that were measured", unit="genes", ge=0)
     usable: bool = column("the method ran")
     reason: str = column("why it was refused", nullable=True)
 

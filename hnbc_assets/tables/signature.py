@@ -75,10 +75,10 @@ class Signature(Table):
 
 
 class SingleSampleSignature(Table):
-    """A gene of the rank-based form of the score: one with a coefficient, or one that ranks are taken among."""
+    """A gene of the rank-based form of the score: one with a coefficient, or one of the genes ranked."""
 
     key = ("gene",)
-    single_sample_id: str = column("content hash of this form; another than the signature's")
+    single_sample_id: str = column("content hash of this form; it differs from the signature's")
     gene: str = column("HGNC symbol")
     coefficient: float = column("LASSO coefficient; null for a gene that only serves as reference", nullable=True)
     mean: float = column("mean rank score in the training cohort", unit="normal deviates", nullable=True)
@@ -105,7 +105,7 @@ class SignatureDescription(Table):
     score_sd: float = column("standard deviation of the score in training", nullable=True)
     single_sample_score_sd: float = column("standard deviation of the single-sample score in training", nullable=True)
     events_per_candidate: float = column("events for each gene that entered", nullable=True)
-    note: str = column("what to mind, or why there is no signature", nullable=True)
+    note: str = column("caveats, or why there is no signature", nullable=True)
 
 
 class PublishedDescription(SignatureDescription):
@@ -117,7 +117,9 @@ class PublishedDescription(SignatureDescription):
 class Signatures(SignatureDescription):
     """A signature that was trained here: published (the first row), challenging it, retired, or passed over."""
 
-    status: str = column("what became of it", isin=("published", "challenger", "retired", "passed_over"))
+    status: str = column(
+        "published, challenger, retired or passed_over", isin=("published", "challenger", "retired", "passed_over")
+    )
     trained_on: str = column("upstream releases that it was trained on")
     trained_at: str = column("when it was trained first", unit="UTC, ISO 8601")
     adopted_at: str = column("when it was published first; null if it never was", unit="UTC, ISO 8601", nullable=True)
@@ -212,6 +214,6 @@ class PrognosticPerformance(Table):
     ci_upper: float = column("95 % limit", nullable=True)
     method: str = column("how figure and interval were made")
     independent: bool = column("no patient of this cohort helped choose the genes or fit the score")
-    independence_basis: str = column("on what independence rests, or why there is none")
+    independence_basis: str = column("how independence is known, or why there is none")
     apparent: bool = column("measured on the patients trained on")
     reason: str = column("why there is no figure", nullable=True)

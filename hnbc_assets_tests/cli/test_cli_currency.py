@@ -29,7 +29,7 @@ def test_status_tells_the_release_in_use_and_the_one_seen(hnbc, published):
     record_release(published, "gdc/one", "46.0", ago(hours=5))
     found = line_of(hnbc("status").out, "gdc/one").split()
     assert found[:6] == ["gdc/one", "45.0", "46.0", "5", "hours", "ago"]
-    assert " ".join(found[6:]) == "behind: hnbc refresh fetches it"
+    assert " ".join(found[6:]) == "stale: hnbc refresh fetches it"
 
 
 def test_status_tells_what_a_gate_holds_and_why(hnbc, standin, published):

@@ -115,7 +115,7 @@ def test_what_a_failed_refresh_made_is_kept_and_the_next_goes_on_from_there(hnbc
 @pytest.mark.parametrize(
     ("way", "status", "said"),
     [
-        ("bug", 1, "KeyError: 'hazard_ratio'\n      This error was not foreseen."),
+        ("bug", 1, "KeyError: 'hazard_ratio'\n      Unexpected error; traceback in "),
         ("own", 1, "Of a type that lives elsewhere."),
         ("study", 2, "cohorts.one.endpoint is 'xyz': use os, dss, pfi or drfs."),
         ("silent", 3, NO_ANSWER),

@@ -30,7 +30,7 @@ def made(said):
         ("", 0, "4 assets made"),
         ("warning", 0, "! signature: check failed: stability: 2 of 5 genes below 50 %"),
         ("blocking", 1, "✗ signature: blocking check failed: schema: column gene: null in 2 values"),
-        ("bug", 1, "KeyError: 'hazard_ratio'\n      This error was not foreseen."),
+        ("bug", 1, "KeyError: 'hazard_ratio'\n      Unexpected error; traceback in "),
         ("own", 1, "Of a type that lives elsewhere."),
         ("study", 2, "cohorts.one.endpoint is 'xyz': use os, dss, pfi or drfs."),
         ("unreachable", 3, "https://api.gdc.cancer.gov/status: no answer after 5 tries."),
@@ -61,7 +61,7 @@ def test_a_run_ends_with_the_headline_and_says_where_the_database_is(hnbc, stand
 
 def test_the_traceback_of_an_unforeseen_error_is_kept_in_a_log(hnbc, standin, lake_path):
     standin("bug")
-    log = hnbc("run").err.split("All of it is in ")[1].split()[0]
+    log = hnbc("run").err.split("traceback in ")[1].split()[0]
     assert log.startswith(str(lake_path))
     with open(log) as kept:
         assert 'raise KeyError("hazard_ratio")' in kept.read()
@@ -204,7 +204,7 @@ def test_a_failed_run_is_completed_by_the_next(hnbc, standin):
 
 
 def test_a_run_of_a_lake_that_was_made_before_is_completed_as_well(hnbc, standin, published):
-    """Although nothing is behind: the failed run had to make all of it again."""
+    """Although nothing is stale: the failed run had to make all of it again."""
     standin("bug")
     hnbc("run")
     standin()

@@ -17,7 +17,7 @@ mount -t tmpfs -o size="$1"m none "$2"
 "$3" run > "$4/stdout" 2> "$4/stderr"
 echo $? > "$4/status"
 """
-OTHERS_WORDS = ("sqlalche", "Traceback", "[SQL", "OperationalError", "not foreseen")
+OTHERS_WORDS = ("sqlalche", "Traceback", "[SQL", "OperationalError", "Unexpected error")
 
 
 @pytest.mark.parametrize(
