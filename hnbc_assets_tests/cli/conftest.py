@@ -76,6 +76,7 @@ def standin(monkeypatch):
     forget()
 
     def install(way="", release="45.0"):
+        forget()  # also those that a command of this test has loaded
         monkeypatch.setenv("STANDIN", way)
         monkeypatch.setenv("STANDIN_RELEASE", release)
         for name, file in (
