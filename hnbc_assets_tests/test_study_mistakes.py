@@ -52,7 +52,7 @@ MISTAKES = {
     "a misspelt setting": ("folds: 10", "fold: 10", "signature.fold", "Write folds"),
     "a hyphen for an underscore": ("expression_scale: log2_intensity", "expression-scale: log2_intensity",
                                    "cohorts.finds.expression-scale", "Write expression_scale"),
-    "an endpoint that there is not": ("    endpoint: os", "    event_values: {rfs: {1: event}} #!\n    endpoint: os",
+    "an endpoint without a column": ("    endpoint: os", "    event_values: {rfs: {1: event}} #!\n    endpoint: os",
                                       "cohorts.ours.event_values.rfs", "there are os, dss, pfi, drfs"),
     "a capital letter": ("role: training", "Role: training", "cohorts.trains.Role", "Write role"),
     "a setting at another level": ("gates:", "fdr: 0.1 #!\ngates:", "fdr", "resistance.fdr is one"),

@@ -195,15 +195,15 @@ class Narrator:
         message, status = self._explain(name, error)
         outcome.failures.append(Failure(name, message, status))
         seconds = at - outcome.started.get(step, at)
-        # A check that stopped the step has said why already.
+        # A check that stopped the step has already given its reason.
         repeated = any("AssetCheck" in message or message in c.description for c in stopping)
-        said = f"stopped by {', '.join(c.name for c in stopping)}" if repeated else message
-        if said == full_disk.sentence():
-            said = full_disk.once()
-        if said == STOPPED:
+        reported = f"stopped by {', '.join(c.name for c in stopping)}" if repeated else message
+        if reported == full_disk.sentence():
+            reported = full_disk.once()
+        if reported == STOPPED:
             say(f"  ✗ {name} stopped after {seconds:.1f} s")
         else:
-            say("\n      ".join([f"  ✗ {name} failed after {seconds:.1f} s", *said.splitlines()]))
+            say("\n      ".join([f"  ✗ {name} failed after {seconds:.1f} s", *reported.splitlines()]))
 
     def _name(self, step: str) -> str:
         assets = self.outcome.planned.get(step, [])

@@ -1,6 +1,6 @@
 """`hnbc refresh`: looks at the upstreams once, and makes only stale assets.
 
-Belongs here: the command, its rounds, what is said of them. Does not: what is stale (lake/plan.py), what a release
+Belongs here: the command, its rounds, what it prints of them. Does not: what is stale (lake/plan.py), what a release
 would bring (foresight), what people decide (verdicts).
 """
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hnbc_assets.commands.printing import say
+from hnbc_assets.lake.paths import DATABASE
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -70,7 +71,7 @@ def _refresh(
     from hnbc_assets.commands.execution import exit_status, release_abandoned, share_cores
     from hnbc_assets.commands.home import prepare
     from hnbc_assets.commands.job import definitions, study
-    from hnbc_assets.commands.run import DATABASE_ASSET, opening
+    from hnbc_assets.commands.run import opening
     from hnbc_assets.commands.turn import turn, wait_for_runs
     from hnbc_assets.lake.optional import lacking
 
@@ -96,7 +97,7 @@ def _refresh(
     if interruption.received:
         return 128 + interruption.received
     _close(home, outcomes)
-    without = lacking(home.lake, DATABASE_ASSET)
+    without = lacking(home.lake, DATABASE)
     say(published_without(without))
     return 1 if without else exit_status(outcomes)
 
@@ -158,7 +159,7 @@ def _alert(home: Home, instance: DagsterInstance, chosen_study: Study, outcomes:
 
 def _close(home: Home, outcomes: list[RunOutcome]) -> None:
     """What came of it, in a few lines."""
-    from hnbc_assets.commands.run import DATABASE_ASSET, published_headline, where
+    from hnbc_assets.commands.run import published_headline, where
 
     made = {asset for outcome in outcomes for asset in outcome.rows}
     failures = [failure for outcome in outcomes for failure in outcome.failures]
@@ -169,7 +170,7 @@ def _close(home: Home, outcomes: list[RunOutcome]) -> None:
     words = [f"{len(made)} assets made"] + ([f"up to date with: {', '.join(raw)}"] if raw else [])
     words += [f"{len(failures)} step{'s' * (len(failures) != 1)} failed"] if failures else []
     click.echo("\n" + " · ".join(words))
-    if DATABASE_ASSET in made:
+    if DATABASE in made:
         click.echo("\n".join(_moved(home) or [published_headline(home)]))
         say(where(home))
     elif failures:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hnbc_assets.commands.printing import say
+from hnbc_assets.lake.paths import DATABASE
 
 if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from hnbc_assets.commands.narration import RunOutcome
     from hnbc_assets.study import Study
 
-DATABASE_ASSET = "hnbc_database"
 # Tables that the headline never reads and that grow with patients × features.
 LONG_TABLES = {
     "immune_infiltration",
@@ -107,13 +107,13 @@ def _run(
     if interruption.received:
         return 128 + interruption.received
     say(_summary(outcome))
-    without = lacking(home.lake, DATABASE_ASSET) if DATABASE_ASSET in outcome.rows else {}
-    if DATABASE_ASSET in outcome.rows:
+    without = lacking(home.lake, DATABASE) if DATABASE in outcome.rows else {}
+    if DATABASE in outcome.rows:
         click.echo("\n" + published_headline(home))
         say(published_without(without))
         say(where(home))
     elif keys is not None and not outcome.failures:
-        say(f"The database was not published anew: hnbc run --select {DATABASE_ASSET} does it.")
+        say(f"The database was not published anew: hnbc run --select {DATABASE} does it.")
     return 1 if without else exit_status([outcome])
 
 

@@ -16,6 +16,7 @@ import click
 from hnbc_assets.commands import currency
 from hnbc_assets.commands.printing import age, moment, print_table
 from hnbc_assets.errors import HnbcError
+from hnbc_assets.lake.paths import DATABASE
 
 if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
@@ -185,7 +186,7 @@ def _say_database(lake: Lake, assets: dict[str, Asset]) -> None:
     published = datetime.fromtimestamp(found.st_mtime, UTC)
     later = [n for n, a in assets.items() if moment(a.provenance.written_at) > published]
     click.echo(f"\ndatabase  {lake.database} · {found.st_size / 1e6:.1f} MB · published {age(published)}")
-    for stage, why in lacking(lake, "hnbc_database").items():
+    for stage, why in lacking(lake, DATABASE).items():
         click.echo(f"          ✗ without the stage {stage}: {why}")
     if later:
         click.echo(f"          {len(later)} assets are newer than it: {', '.join(later[:3])}{' …' * (len(later) > 3)}")

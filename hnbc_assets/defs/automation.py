@@ -1,7 +1,7 @@
 """Automation: what the daemon does by itself, without being asked.
 
 Belongs here: the daily look, the condition under which an asset is made again, freshness policies. Does not: what is
-stale (lake/plan.py), looking (looks.py), who is told of failures (alerts.py).
+stale (lake/plan.py), looking (looks.py), alerts on failures (alerts.py).
 
 The condition is level-triggered: it compares what is in the lake with what it was made from. Dagster's own
 `data_version_changed().since_last_handled()` counts a request as handled, so that a run killed half-way would leave its

@@ -20,7 +20,7 @@ from hnbc_assets.defs.stage import Stage
 from hnbc_assets.defs.upstreams import upstreams
 from hnbc_assets.lake import parquet, publications
 from hnbc_assets.lake.atomic import write_bytes
-from hnbc_assets.lake.decisions import Decision, as_read, decisions
+from hnbc_assets.lake.decisions import Decision, accepted_releases, as_read, decisions
 from hnbc_assets.tables import PerformanceChanges, ReleaseReports, RiskChanges, SignatureChanges, Table
 
 HISTORIES: dict[str, type[Table]] = {
@@ -155,7 +155,7 @@ def _reports(stage: Stage) -> dg.AssetsDefinition:
                 "signature_challengers": signature_challengers,
                 "signature": signature,
                 "prognostic_performance": prognostic_performance,
-                "accepted_releases": _as_frame(accepted),
+                "accepted_releases": accepted_releases(accepted),
             },
             title=f"{stage.study.title}: {before.releases or 'the same releases, other code or settings'}",
             watermark=mark,
@@ -198,14 +198,6 @@ def _accepted(stage: Stage, before: Baseline) -> list[Decision]:
     new = {(name, release) for name, (_, release) in before.moved.items()}
     new |= {(name.split("/")[0], release) for name, release in new}
     return [d for d in decisions(stage.lake, "accept") if (d.subject, d.choice) in new]
-
-
-def _as_frame(accepted: list[Decision]) -> pd.DataFrame:
-    rows = [
-        {"source": d.subject, "release": d.choice, "accepted_by": d.by, "accepted_at": d.at, "evidence": d.evidence}
-        for d in accepted
-    ]
-    return pd.DataFrame(rows, columns=["source", "release", "accepted_by", "accepted_at", "evidence"])
 
 
 def _slug(before: Baseline) -> str:

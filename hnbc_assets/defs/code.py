@@ -3,11 +3,11 @@
 Belongs here: which pieces of the package a function reaches, their digest as one word. Does not: settings and inputs
 (stage.py), what a piece of syntax means (syntax.py).
 
-A function reaches the functions, classes and constants that its names stand for, and what those reach, not whole
-modules. Of a class it reaches the methods whose names occur after a dot somewhere in what is reached. Files of data
-count with their bytes where a string names them and they lie beside the module. Comments, docstrings, layout and
-annotations do not count, nor does anything in the rooms of `NOT_ENTERED`. What fetches is left out without a rule: a
-function gets the archive and the client from outside, and reads with functions that no fetching is part of.
+A function reaches the functions, classes and constants that its names refer to, and what those reach, not whole
+modules. Of a class it reaches the methods whose names occur after a dot somewhere in what is reached. Data files count
+with their bytes where a string names them and they are in the module's folder. Comments, docstrings, layout and
+annotations do not count, and neither does any module of `NOT_ENTERED`. Code that fetches needs no rule: a function gets
+the archive and the client as arguments, and the readers that it calls do not fetch.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from hnbc_assets.defs.syntax import Piece
 
 OWN = "hnbc_assets"
 NOT_ENTERED = {
-    "report": "draws and words: a figure is drawn again with its results",
-    "errors": "words",
-    "redaction": "words",
+    "report": "figures and sentences, which no result depends on; a figure is drawn again with its results",
+    "errors": "messages",
+    "redaction": "messages",
     "addresses": "settings count by their values",
     "study": "settings (and study_*) count by their values",
-    "defs.resources": "hands in the archive, whose bytes are verified, and the client",
-    "defs.upstreams": "hands in how an upstream is asked; contracts stand for what is fetched",
+    "defs.resources": "provides the archive, whose bytes are verified, and the client",
+    "defs.upstreams": "provides the requests; a source's CONTRACT is the version of what it fetches",
     "defs.stage": "carries frames",
     "defs.step": "carries frames",
 }
@@ -57,12 +57,12 @@ def is_entered(module: str) -> bool:
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of one place: its digest, the places that it leads to, what it names, and a class's methods."""
+    """One place: its digest, the places that it leads to, the names in it, and a class's methods."""
 
     digest: str
     leads: frozenset[Place]
     attributes: frozenset[str] = frozenset()
-    other: frozenset[str] = frozenset()  # names that stand for something of another package
+    other: frozenset[str] = frozenset()  # names imported from other packages
     files: frozenset[tuple[str, str]] = frozenset()
     methods: frozenset[str] = frozenset()
     open: bool = False  # its methods may be called by another package
@@ -104,7 +104,7 @@ class Code:
 
     @contextmanager
     def in_memory(self) -> Iterator[None]:
-        """Keep syntax trees until the end, and let go of them there: all of them take 60 MB.
+        """Keep syntax trees until the end of the block, then free them: all of them take 60 MB.
 
         Garbage is not collected meanwhile: the collector would look at all of their nodes again and again.
         """
@@ -126,7 +126,7 @@ class Code:
         return module.name, path
 
     def _module(self, name: str, of: Any = None) -> Module | None:
-        """A module of the project, or the one in which a function or class stands; None for others."""
+        """A module of the project, or the one that defines a function or class; None for others."""
         if self._modules.get(name) is None and (name not in self._modules or of is not None):
             base = self.root.joinpath(*name.split("."))
             files = [base.with_suffix(".py"), base / "__init__.py"] if is_own(name) else []
@@ -199,7 +199,7 @@ class Code:
                 yield from self._resolved((*target, *rest), _noted(module.name, name, target), other)
 
     def _resolved(self, target: Target, note: str, other: set[str]) -> Iterator[Place]:
-        """Where an imported dotted name stands in the package; for one of another package, `other` gets the note."""
+        """The places that an imported dotted name refers to; for one of another package, the note goes to `other`."""
         source, *dotted = target
         if not is_own(source):
             other.add(note)
@@ -229,7 +229,7 @@ class Code:
         return False
 
     def _files(self, module: Module, piece: Piece) -> Iterator[tuple[str, str]]:
-        """The files of data that lie beside a module and are named in it, each with its digest."""
+        """The data files in a module's folder that the piece names, each with its digest."""
         package = module.home.package
         folder = self.root.joinpath(*package.split("."))
         if package not in self._beside:
@@ -245,7 +245,7 @@ def _asked_for(piece: Piece) -> frozenset[str]:
 
 
 def _noted(module: str, name: str, target: Target) -> str:
-    """What a name stands for that is of another package."""
+    """What a name of another package refers to, as text."""
     return f"{module}: {name} = {'.'.join(target)}"
 
 

@@ -9,16 +9,17 @@ import dagster as dg
 import pandas as pd
 
 from hnbc_assets import tables as tables_of_the_study
-from hnbc_assets.defs.graph import DATABASE, nodes
+from hnbc_assets.defs.graph import nodes
 from hnbc_assets.defs.publishing import Publication, source_link
 from hnbc_assets.defs.stage import OWNERS, Stage, attempting, guard
 from hnbc_assets.defs.versions import of_published
-from hnbc_assets.lake.decisions import as_read, decisions
+from hnbc_assets.lake.decisions import accepted_releases, as_read, decisions
 from hnbc_assets.lake.hashing import content_hash
 from hnbc_assets.lake.io_manager import asset_name
 from hnbc_assets.lake.lineage import ancestry
 from hnbc_assets.lake.optional import COMPLETE, OptionalAsset
 from hnbc_assets.lake.parquet import Provenance
+from hnbc_assets.lake.paths import DATABASE
 from hnbc_assets.lake.plan import Node
 from hnbc_assets.lake.snapshot import publish
 from hnbc_assets.tables import AcceptedReleases, Table, Truth
@@ -131,11 +132,7 @@ def _database(
 def _accepted(stage: Stage, code_version: str, run_id: str) -> tuple[pd.DataFrame, Provenance]:
     """The releases that people let through."""
     made = decisions(stage.lake, "accept")
-    rows = [
-        {"source": d.subject, "release": d.choice, "accepted_by": d.by, "accepted_at": d.at, "evidence": d.evidence}
-        for d in made
-    ]
-    frame = AcceptedReleases.conform(pd.DataFrame(rows)) if rows else AcceptedReleases.empty()
+    frame = AcceptedReleases.conform(accepted_releases(made))
     described = Provenance(
         "accepted_releases",
         content_hash(frame),

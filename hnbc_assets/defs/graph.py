@@ -11,9 +11,8 @@ import dagster as dg
 
 from hnbc_assets.defs.step import DECIDED, OPTIONAL, UPSTREAM
 from hnbc_assets.lake.io_manager import asset_name
+from hnbc_assets.lake.paths import DATABASE
 from hnbc_assets.lake.plan import Node
-
-DATABASE = "hnbc_database"
 
 
 def nodes(assets: Iterable[object]) -> dict[str, Node]:

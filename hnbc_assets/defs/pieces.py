@@ -1,6 +1,6 @@
 """Pieces: one module taken apart by its names, without importing it.
 
-Belongs here: finding what stands at a name, and reading it. Does not: where names of other modules lead (code.py).
+Belongs here: finding and reading the definition of a name. Does not: resolving names of other modules (code.py).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ Path = tuple[str, ...]  # the names that lead to a piece: `assets`, `train_signa
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What stands at a path: its pieces; of classes the methods that only users call, and the names of their bases."""
+class Definition:
+    """What a path names: its pieces; of classes the methods that only users call, and the names of their bases."""
 
     pieces: tuple[Piece, ...]
     methods: frozenset[str] = frozenset()
@@ -38,18 +38,18 @@ class Standing:
 
 
 class Module:
-    """One module. Its syntax tree is made when it is needed, and let go of by `forget`; what was read of it stays."""
+    """One module. Its syntax tree is made when it is needed, and freed by `forget`; what was read of it stays."""
 
     def __init__(self, name: str, text: str, is_package: bool) -> None:
         self.name = name
         self.home = Home(name if is_package else name.rpartition(".")[0], ":=" in text)
         self._text = text
-        self._known: dict[tuple[Path, bool, bool], Standing] = {}
+        self._known: dict[tuple[Path, bool, bool], Definition] = {}
         self._inner: dict[int, dict[str, list[ast.stmt]]] = {}
         self._scopes: dict[int, Scope] = {}
 
     def forget(self) -> None:
-        """Let go of the syntax tree: of all modules together it takes far more memory than what was read of it."""
+        """Free the syntax tree, which takes far more memory than what was read of it."""
         self.__dict__.pop("_body", None)
         self.__dict__.pop("_bindings", None)
         self._inner.clear()
@@ -62,11 +62,11 @@ class Module:
 
     @cached_property
     def imported(self) -> dict[str, Target]:
-        """The names that imports bind, each with what it stands for."""
+        """The names that imports bind, each with its target."""
         return self._bindings.imported
 
-    def at(self, path: Path, *, worded: bool = False, bare: bool = False) -> Standing:
-        """What stands at a path. A class is given without its methods, but for those that the language calls.
+    def at(self, path: Path, *, worded: bool = False, bare: bool = False) -> Definition:
+        """The definition at a path. A class comes without its methods, except those that Python itself calls.
 
         With `worded`, the words of a table's class count too; `bare` leaves out a function's decorators.
         """
@@ -75,7 +75,7 @@ class Module:
             found = self._found(path)
             classes = [node for node, _ in found if isinstance(node, ast.ClassDef)]
             methods = {s.name for node in classes for s in node.body if isinstance(s, FUNCTIONS)}
-            self._known[key] = Standing(
+            self._known[key] = Definition(
                 tuple(self._piece(node, scopes, worded, bare) for node, scopes in found),
                 frozenset(name for name in methods if not _is_called_by_python(name)),
                 tuple(tuple(ast.unparse(b).split("[")[0].split(".")) for node in classes for b in node.bases),

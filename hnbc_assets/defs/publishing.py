@@ -1,4 +1,4 @@
-"""Publishing: what a stage's functions return, what it must stand, and how Dagster is told.
+"""Publishing: what a stage's functions return, the checks it must pass, and the results that Dagster gets.
 
 Belongs here: frames on their way to the lake: their description, their checks and verdicts. Does not: how functions
 become assets (stage.py), particular checks (checks.py), where bytes go (lake).
@@ -31,7 +31,7 @@ class CheckFailed(HnbcError):
 class Verdict:
     """A check's outcome in words: what was found, what was allowed, and what that means.
 
-    `read` is what the outcome rests on besides the tables, with versions, as lineage names it.
+    `read` has what the outcome depends on besides the tables, as lineage names it, with versions.
     """
 
     passed: bool
@@ -85,7 +85,7 @@ class Publication:
 
 @dataclass(frozen=True)
 class Described:
-    """What an asset publishes: its key, its table (None for a matrix of numbers), and the checks it must stand.
+    """What an asset publishes: its key, its table (None for a matrix of numbers), and the checks it must pass.
 
     A matrix is rounded, unless it is `exact`: numbers that are the same on every machine without it, and that a later
     step reads as they were in their file.

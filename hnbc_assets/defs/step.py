@@ -30,7 +30,7 @@ class Fetched:
     """What a raw asset fetches: the upstream object, and the observed source that knows the object's release.
 
     `first` says that it is small and shows mistakes in the study: it is fetched before larger objects. `contract` is
-    the source's: what is fetched and said of it.
+    the source's CONTRACT, the version of what it fetches and records.
     """
 
     upstream: str
@@ -44,7 +44,7 @@ class Step:
     """What a function makes in one step, of what, and by which code.
 
     `optional` names the optional stage that it belongs to; `spared` are inputs of such stages: if these failed, it is
-    made without them. A `large` one needs so much memory that no other such step of its run is made beside it.
+    made without them. A `large` one needs so much memory that a run executes no two of them at the same time.
     """
 
     described: list[Described]
@@ -60,7 +60,7 @@ class Step:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What Dagster's executors are told by."""
+        """The op tags that Dagster's executors read."""
         return (FIRST if self.fetches and self.fetches.first else {}) | (LARGE if self.large else {})
 
     @property

@@ -18,7 +18,8 @@ from hnbc_assets.defs.scopes import FUNCTIONS, FunctionNode, Home, Scope, Target
 
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 SILENT = {"ctx", "kind", "type_comment", "lineno", "col_offset", "end_lineno", "end_col_offset"}
-COLUMNS, WORDS = ("column", "score"), ("description", "unit")  # who makes a table's column, and what only says things
+COLUMNS = ("column", "score")  # functions that make a table's column
+WORDS = ("description", "unit")  # those of their arguments that only describe it
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Piece:
 
     `names` are dotted names that begin with a name of the module; `around` those that begin with one of a function
     around the piece: that function's path, then the name. `targets` are names bound by an import in a function: the
-    name, what it stands for, and the attributes that follow. `attributes` are all names after a dot. `texts` are its
+    name, its target, and the attributes that follow. `attributes` are all names after a dot. `texts` are its
     strings.
     """
 
@@ -42,8 +43,8 @@ class Piece:
 class Reader:
     """Reads nodes into one canonical text, and collects what they refer to.
 
-    Annotations of parameters, results and local names are skipped, and so are imports: what a name stands for counts
-    where it is used. Of a class body annotations count, as text: dataclasses and tables are made of them.
+    Annotations of parameters, results and local names are skipped, and so are imports: their targets count where
+    the names are used. Of a class body annotations count, as text: dataclasses and tables are made of them.
     """
 
     def __init__(self, home: Home, around: Sequence[Scope] = ()) -> None:
@@ -275,5 +276,5 @@ def _without_words(statement: ast.stmt) -> ast.stmt:
     made = statement.value if isinstance(statement, ast.AnnAssign) else None
     if not (isinstance(made, ast.Call) and isinstance(made.func, ast.Name) and made.func.id in COLUMNS):
         return statement
-    told = [one for one in made.keywords if one.arg not in WORDS]
-    return ast.AnnAssign(statement.target, statement.annotation, ast.Call(made.func, made.args[1:], told), 1)
+    keywords = [one for one in made.keywords if one.arg not in WORDS]
+    return ast.AnnAssign(statement.target, statement.annotation, ast.Call(made.func, made.args[1:], keywords), 1)

@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+import pandas as pd
+
 from hnbc_assets.lake.atomic import locked, write_bytes
 from hnbc_assets.lake.paths import Lake
 
@@ -50,6 +52,12 @@ def decide(lake: Lake, decision: Decision) -> None:
     with locked(lake.root / ".decisions.lock", wait_seconds=60):
         lines = [json.dumps(dataclasses.asdict(one), ensure_ascii=False) for one in [*decisions(lake), decision]]
         write_bytes(lake.decisions, ("\n".join(lines) + "\n").encode())
+
+
+def accepted_releases(accepted: Iterable[Decision]) -> pd.DataFrame:
+    """Decisions of kind accept as rows of the table accepted_releases."""
+    rows = [(one.subject, one.choice, one.by, one.at, one.evidence) for one in accepted]
+    return pd.DataFrame(rows, columns=["source", "release", "accepted_by", "accepted_at", "evidence"])
 
 
 def as_read(made: Iterable[Decision]) -> dict[str, str]:

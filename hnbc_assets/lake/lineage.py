@@ -1,6 +1,6 @@
 """Lineage: what the footers of many tables add up to, from a result back to the bytes that were downloaded.
 
-Belongs here: reading the provenance of everything that a table rests on, as edges and as raw files. Does not: how one
+Belongs here: reading the provenance of everything that a table depends on, as edges and as raw files. Does not: how one
 file carries its provenance (parquet), what registered signatures were made from (origins), Dagster's own event log (it
 is not asked).
 
@@ -29,7 +29,7 @@ WITH RECURSIVE made_from AS (
     SELECT lineage.upstream_asset FROM lineage JOIN made_from USING (asset)
 )
 SELECT raw_files.* FROM made_from JOIN raw_files USING (asset) ORDER BY asset, path
-"""  # the raw files that an asset rests on, by the asset's name
+"""  # the raw files that an asset depends on, by the asset's name
 
 
 def ancestry(lake: Lake, of: Collection[str] | None = None) -> dict[str, Provenance | None]:
@@ -73,12 +73,12 @@ def _contained(made: Provenance) -> dict[str, str]:
 
 
 def changed_inputs(names: Iterable[str], recorded: Mapping[str, str], current: Mapping[str, str | None]) -> list[str]:
-    """The inputs, of these names, of which the lake now has another version than was read.
+    """The inputs, of these names, whose version in the lake differs from the one that was read.
 
     Parameters
     ----------
     recorded : data version by input, as the asset was made from them; an input that it was made without has none
-    current : data version by asset now; None for one that is to be left out, no entry for one that has not been made
+    current : data version by asset now; None for one that the asset must be made without, no entry for one not yet made
     """
     return [name for name in names if current.get(name, MISSING) != recorded.get(name)]
 

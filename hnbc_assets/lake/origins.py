@@ -1,11 +1,11 @@
-"""Origins: what each registered signature was made from, kept beside it for ever.
+"""Origins: what each registered signature was made from, kept as long as the signature.
 
 Belongs here: keeping the edges and raw files of a signature when it is registered, adding them to the lineage of what
 reads it later. Does not: the signature itself (registry), the lineage of what is in the lake now (lineage).
 
 A registered signature is `registry/<signature_id>` in the lineage. What it was made from has names of its own that end
-in `@<signature_id>`: `raw/gdc/TCGA-BRCA@0a1b2c` are the files that 0a1b2c was trained on, whatever `raw/gdc/TCGA-BRCA`
-holds by now.
+in `@<signature_id>`: `raw/gdc/TCGA-BRCA@0a1b2c` are the files that 0a1b2c was trained on, whatever release is in
+`raw/gdc/TCGA-BRCA` today.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def keep(lake: Lake, signature: Registered, tables: Collection[str]) -> bool:
     """Keep what these tables were made from as the origin of the signature that they hold; returns whether it is known.
 
     To be called before the signature is registered: from then on its origin is never changed. One that is registered
-    without an origin, by an older version, gets it if it was trained on the same releases. While some table of the lake
-    is missing or behind, its files are not those that the signature was made from, and nothing is kept.
+    without an origin, by an older version, gets it if it was trained on the same releases. While a table is missing
+    or stale, the files in the lake are not those that the signature was made from, and nothing is kept.
     """
     path, registered = _path(lake, signature.signature_id), registry.file(lake, signature.signature_id).exists()
     if registered and path.exists():
@@ -62,22 +62,26 @@ def keep(lake: Lake, signature: Registered, tables: Collection[str]) -> bool:
         path.unlink(missing_ok=True)
         return False
     made_from = {table: known[table].data_version for table in tables}
-    told = {"made_from": made_from, "edges": _plain(lineage.edges(known))}
-    write_bytes(path, json.dumps(told | {"raw_files": _plain(lineage.raw_files(lake, tables))}).encode())
+    record = {
+        "made_from": made_from,
+        "edges": _plain(lineage.edges(known)),
+        "raw_files": _plain(lineage.raw_files(lake, tables)),
+    }
+    write_bytes(path, json.dumps(record).encode())
     return True
 
 
 def origin(lake: Lake, signature_id: str) -> Origin | None:
     """What a signature was made from; None where an older version registered it, which did not keep that."""
     try:
-        told = json.loads(_path(lake, signature_id).read_bytes())
+        record = json.loads(_path(lake, signature_id).read_bytes())
     except FileNotFoundError:
         return None
-    edges, files = (
-        pd.DataFrame(told["edges"], columns=EDGE_COLUMNS),
-        pd.DataFrame(told["raw_files"], columns=RAW_COLUMNS),
+    return Origin(
+        record["made_from"],
+        pd.DataFrame(record["edges"], columns=EDGE_COLUMNS),
+        pd.DataFrame(record["raw_files"], columns=RAW_COLUMNS),
     )
-    return Origin(told["made_from"], edges, files)
 
 
 def same_files(lake: Lake, signature_id: str, tables: Collection[str]) -> bool:

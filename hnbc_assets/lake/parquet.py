@@ -43,9 +43,9 @@ _WIDE = 200  # columns; statistics of a wide matrix are never asked for and cost
 class Provenance:
     """Where a table comes from and what it says, kept in the table's own file.
 
-    `inputs` maps each upstream asset to the data version that was read of it; the table is behind when one of them has
-    another. `unused` names those inputs of which nothing is in the table: they were only compared. `read` maps
-    everything else that was read to its version: a registered signature, a decision, the database before. `columns`
+    `inputs` maps each upstream asset to the data version that was read; when one of them changes, the table is stale.
+    `unused` names the inputs that left nothing in the table: they were only compared. `read` maps everything else that
+    was read to its version: a registered signature, a decision, the previous database. `columns`
     lists, for each documented column, its `name`, `type`, `unit` and `description`. `content_hash` is filled in on
     writing. `observed` maps the observed source of a raw asset (`gdc_release`) to the release that was fetched, and
     `replaces` is the release that it replaced (empty for the first one). `stage` is the asset's group.

@@ -16,6 +16,7 @@ from hnbc_assets.errors import LakeBelongsElsewhere, StudyError
 from hnbc_assets.lake.atomic import locked, write_bytes
 from hnbc_assets.redaction import redacted
 
+DATABASE = "hnbc_database"  # the asset that publishes
 ASSET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 _CHECKS_SUFFIX = ".checks.json"
 

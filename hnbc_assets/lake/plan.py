@@ -56,7 +56,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Plan:
-    """The assets of a graph beside what is in the lake. `reasons` has the stale assets, each with the reason."""
+    """The assets of a graph compared with the lake. `reasons` has the stale assets, each with the reason."""
 
     lake: Lake
     nodes: Mapping[str, Node]

@@ -19,11 +19,10 @@ from hnbc_assets.errors import FormatError
 from hnbc_assets.lake.atomic import write_bytes
 from hnbc_assets.lake.lineage import RAW_PREFIX
 from hnbc_assets.lake.parquet import Provenance, read
-from hnbc_assets.lake.paths import Lake
+from hnbc_assets.lake.paths import DATABASE, Lake
 from hnbc_assets.tables.changes import Publications
 
 SIGNATURE = "signature"
-DATABASE = "hnbc_database"
 LOCK_HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<process>\d+)\)")
 
 

@@ -48,8 +48,7 @@ class Registered:
     @property
     def data_version(self) -> str:
         """Content hash of the signature and of what it was trained on; when and in which run does not count."""
-        told = [self.signature_id, self.signature, self.single_sample, self.description, self.trained_on]
-        return _hash(told)
+        return _hash([self.signature_id, self.signature, self.single_sample, self.description, self.trained_on])
 
     def frames(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """Signature, single-sample form and description as frames of their tables, missing numbers being NaN."""
@@ -138,8 +137,8 @@ def adoptions_as_read(lake: Lake) -> dict[str, str]:
     return {ADOPTED: _hash([[one.signature_id, one.by] for one in adoptions(lake)])}
 
 
-def _hash(told: object) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+def _hash(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _checked(signature_id: str) -> str:

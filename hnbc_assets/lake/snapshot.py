@@ -30,7 +30,7 @@ from hnbc_assets.lake.hashing import content_hash, to_arrow
 from hnbc_assets.lake.optional import OptionalAsset, failures, unfit
 from hnbc_assets.lake.optional import outcomes as complete
 from hnbc_assets.lake.parquet import Provenance
-from hnbc_assets.lake.paths import Lake
+from hnbc_assets.lake.paths import DATABASE, Lake
 from hnbc_assets.tables.changes import Publications
 from hnbc_assets.tables.database import CheckResults, Lineage, RawFiles
 from hnbc_assets.tables.schema import Table
@@ -71,7 +71,7 @@ def publish(
     study_hash: str = "",
     required_checks: Mapping[str, Collection[str]] | None = None,
     optional: Collection[OptionalAsset] = (),
-    publisher: str = "hnbc_database",
+    publisher: str = DATABASE,
     wait_seconds: float = 600.0,
 ) -> Published:
     """Build the database from the lake and put it in the place of the old one in one step.
@@ -79,7 +79,7 @@ def publish(
     Parameters
     ----------
     tables : published table name to the asset that it is
-    extra : further tables, given as frame and provenance (of which the description, the columns and the edges are used)
+    extra : further tables, given as frame and provenance (its description, columns and edges are used)
     described : how tables are described now, by name. Without it, and for columns that it does not have, comments are
         those that were stored with a table
     keep : how many publications stay in the lake's `releases`. A publication equal to the one before it, and made from
@@ -241,9 +241,9 @@ def _contents(
             yield Content(name, to_arrow(table.empty()), table.comment(), table.dictionary())
         else:
             yield _from_lake(lake, name, asset, known[asset], described.get(name))
-    for name, (frame, said) in extra.items():
-        yield Content(name, to_arrow(frame), said.table_description, said.columns)
-    yield _described(Lineage, origins.edges(lake, {**known, **{name: said for name, (_, said) in extra.items()}}))
+    for name, (frame, made) in extra.items():
+        yield Content(name, to_arrow(frame), made.table_description, made.columns)
+    yield _described(Lineage, origins.edges(lake, {**known, **{name: made for name, (_, made) in extra.items()}}))
     yield _described(RawFiles, _raw_files(lake, known))
     yield _described(CheckResults, outcomes[list(CheckResults.columns)])
 

@@ -34,8 +34,9 @@ def begun_at(lake: Lake) -> datetime | None:
 
 
 def left(lake: Lake, plan: Plan) -> list[str]:
-    """The assets that this run has left to make, sorted: those that it has not written or that are stale again by now,
-    and all that depend on them, whole steps together.
+    """The assets that this run has left to make, sorted and in whole steps.
+
+    These are the assets that it has not written or that have become stale since, and all that depend on them.
     """
     begun = _written(lake.unfinished_run) or 0
     wanted = {asset for asset in plan.nodes if asset in plan.reasons or _made(lake, plan, asset) < begun}

@@ -73,13 +73,13 @@ def _basis(judged: pd.DataFrame) -> Iterator[str]:
     """How independence is known, cohorts of the same basis together."""
     if "independence_basis" not in judged:
         return
-    told = judged.dropna(subset=["independence_basis"])
-    said = [
+    known_basis = judged.dropna(subset=["independence_basis"])
+    clauses = [
         f"{listed(list(of_basis['cohort_id']))} {'is' if len(of_basis) == 1 else 'are'} {basis}"
-        for basis, of_basis in told.groupby(told["independence_basis"].map(independent_by), sort=False)
+        for basis, of_basis in known_basis.groupby(known_basis["independence_basis"].map(independent_by), sort=False)
     ]
-    if said:
-        yield "; ".join(said) + "."
+    if clauses:
+        yield "; ".join(clauses) + "."
 
 
 def _notes(tables: Tables) -> Iterator[str]:

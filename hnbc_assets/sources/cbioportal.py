@@ -41,8 +41,8 @@ __all__ = [
     "release",
 ]
 
-# What is fetched, and what the manifest says of it. Raise it when other files are wanted, or the manifest is to say
-# other things of them: only then is everything fetched again.
+# The version of what is fetched and recorded in the manifest. Raise it when either changes: only then is everything
+# fetched again.
 CONTRACT = 1
 LARGEST_RECORD_BYTES = 2**20
 

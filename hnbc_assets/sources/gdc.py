@@ -91,8 +91,8 @@ CASE_FIELDS_OPTIONAL = [
     "updated_datetime",
 ]
 
-# What is fetched, and what the manifest says of it. Raise the number when other files are wanted, or the manifest is to
-# say other things of them: only then, or when other fields are asked for, is a project fetched again.
+# The version of what is fetched and recorded in the manifest. Raise the number when either changes: only then, or when
+# other fields are requested, is a project fetched again.
 CONTRACT = (
     *(1, BIOTAB_FILE_IDS, CDR_STATED),
     *(FILE_FIELDS_REQUIRED, FILE_FIELDS_OPTIONAL, CASE_FIELDS_REQUIRED, CASE_FIELDS_OPTIONAL),

@@ -48,8 +48,8 @@ KNOWN_BYTES: dict[str, tuple[tuple[int, str | None], ...]] = {
     GENES: ((3_873_087, None),),
     EXPRESSION_FILES[RNASEQ]: ((1_291_769_946, None),),
 }
-# What is fetched, and what the manifest says of it. Raise the number when other files are wanted, or the manifest is to
-# say other things of them: only then, or when a file has another name, is everything fetched again.
+# The version of what is fetched and recorded in the manifest. Raise the number when either changes: only then, or when
+# a file is renamed, is everything fetched again.
 CONTRACT = (1, RESPONSE_FILES, EXPRESSION_FILES)
 Content = Literal["gzip", "text", "json", "xlsx", "zip"]
 CONTENTS: dict[str, Content] = {".gz": "gzip", ".zip": "zip", ".xlsx": "xlsx"}

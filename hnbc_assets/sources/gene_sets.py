@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from hnbc_assets.sources.progress import Progress
 
 
-# What is fetched, and what the manifest says of it. Raise it when other files are wanted, or the manifest is to say
-# other things of them: only then is everything fetched again.
+# The version of what is fetched and recorded in the manifest. Raise it when either changes: only then is everything
+# fetched again.
 CONTRACT = 1
 FILE = "file:"
 SOURCE = "gene_sets"

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from hnbc_assets.sources.http import Client
     from hnbc_assets.sources.progress import Progress
 
-# What is fetched, and what the manifest says of it. Raise it when other files are wanted, or the manifest is to say
-# other things of them: only then is everything fetched again.
+# The version of what is fetched and recorded in the manifest. Raise it when either changes: only then is everything
+# fetched again.
 CONTRACT = 1
 KEPT = ("title", "relation", "platform_id", "source_name_ch1")  # of the rows that describe samples
 MATRIX = r"GSE\d+(-GPL\d+)?_series_matrix\.txt\.gz"

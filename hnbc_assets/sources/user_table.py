@@ -27,8 +27,8 @@ from hnbc_assets.user_files import TABLE_BYTES, read_bytes
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive
 
-# What is fetched, and what the manifest says of it. Raise it when other files are wanted, or the manifest is to say
-# other things of them: only then is everything fetched again.
+# The version of what is fetched and recorded in the manifest. Raise it when either changes: only then is everything
+# fetched again.
 CONTRACT = 1
 ENSEMBL = r"^ENSG\d{11}(?:\.\d+)?(?:_PAR_Y)?$"
 ID_NAMES = ("patient_id", "patient", "sample_id", "sample", "id")

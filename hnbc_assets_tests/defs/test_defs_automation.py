@@ -1,6 +1,6 @@
 """Automation: what the daemon asks for, tick by tick, over a small graph and a real lake.
 
-raw/gene_sets -> one -> two; three beside them; left and right, made by one step: matrices, whose contents a test sets.
+raw/gene_sets -> one -> two; three, unconnected; left and right, made by one step: matrices, whose contents a test sets.
 """
 
 from __future__ import annotations

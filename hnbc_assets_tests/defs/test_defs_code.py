@@ -224,7 +224,7 @@ def test_the_version_does_not_depend_on_the_order_of_sets(package):
         "print(Code(Path(sys.argv[1])).version([N(__module__='hnbc_assets_small.start', __qualname__='start')]))"
     )
     command = [sys.executable, "-c", asked, str(small.code.root)]
-    told = subprocess.run(
+    printed = subprocess.run(
         command, env=os.environ | {"PYTHONHASHSEED": "5"}, capture_output=True, text=True, check=True, timeout=300
     )
-    assert told.stdout.strip() == small.version
+    assert printed.stdout.strip() == small.version

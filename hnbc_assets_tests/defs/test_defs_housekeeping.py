@@ -185,7 +185,7 @@ def test_releases_that_signatures_and_kept_databases_need_stay_with_their_files(
 
 @pytest.fixture
 def trained(lake):
-    """A signature trained on gene sets of which the upstream has had two other releases since."""
+    """A signature trained on gene sets that the upstream has replaced twice since."""
     archive, old = Archive(lake.raw), "2024-01-01"
     for release in (old, "2025-01-01", "2026-01-01"):
         file = {"file_id": "sets", "url": "https://x.org/sets", "path": "sets.gmt", "content": release.encode()}

@@ -1,4 +1,4 @@
-"""Per-cohort work over the real graph: what is behind when one cohort or one setting changes, and what is not."""
+"""Per-cohort work over the real graph: what is stale when one cohort or one setting changes, and what is not."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def made(everything, tmp_path):
     return Lake(tmp_path / "lake")
 
 
-def behind(lake, graph):
+def stale(lake, graph):
     return set(examine(lake, graph).reasons)
 
 
@@ -92,7 +92,7 @@ def test_a_changed_cohort_makes_its_own_work_behind_and_no_other_cohorts(made, g
     for table in ("cohorts", "patients", "included_patients"):
         make(made, f"{table}/{ONE}", "2", nodes=graph)
     own = of(ONE, OF_INCLUDED | OF_PATIENTS)
-    assert behind(made, graph) == own | OVER_ALL
+    assert stale(made, graph) == own | OVER_ALL
     assert set(examine(made, graph).ready()) == own | {"patients", "cohorts", "shared_patients"}
 
 
@@ -113,13 +113,13 @@ def test_a_cohort_made_again_reaches_the_tables_over_all_and_still_no_other_coho
 
 def test_follow_up_alone_makes_nothing_behind_that_reads_only_who_is_included(made, graph):
     make(made, f"patients/{ONE}", "2", nodes=graph)
-    assert behind(made, graph) == of(ONE, OF_PATIENTS) | OVER_ALL
+    assert stale(made, graph) == of(ONE, OF_PATIENTS) | OVER_ALL
 
 
 def test_another_signature_makes_the_scores_of_every_cohort_behind(made, graph):
     make(made, "signature", "2", nodes=graph)
     scores = {f"{table}/{cohort}" for table in ("risk_scores", "score_coverage") for cohort in (ONE, *OTHERS)}
-    assert {asset for asset in behind(made, graph) if asset.endswith((ONE, *OTHERS))} == scores
+    assert {asset for asset in stale(made, graph) if asset.endswith((ONE, *OTHERS))} == scores
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_a_setting_of_the_models_does_not_count_for_the_screen(study, graph, tmp
 
 def test_a_cohort_that_the_study_no_longer_has_leaves_the_tables_over_all(made, study, tmp_path):
     fewer = study.model_copy(update={"cohorts": {n: c for n, c in study.cohorts.items() if n != ONE}})
-    found = behind(made, graph_of(fewer, tmp_path))
+    found = stale(made, graph_of(fewer, tmp_path))
     assert STACKED | {"cohorts", "shared_patients"} <= found
     assert not {asset for asset in found if asset.endswith(OTHERS)}
 

@@ -131,7 +131,7 @@ def test_what_was_read_besides_the_inputs_and_what_was_only_compared_stands_in_t
         "decision/accept/gdc/46.0": "2026-03-01",
     }
     made = read_provenance(stage.lake.table("candidate_genes"))
-    assert list(made.inputs) == ["anoikis_genes"], "it is behind when this changes"
+    assert list(made.inputs) == ["anoikis_genes"], "it is stale when this changes"
 
 
 def test_a_step_of_another_study_stops(stage, materialise):

@@ -1,4 +1,4 @@
-"""Origins: what a frozen signature was made from stays in the lineage, whatever the lake holds by now."""
+"""Origins: what a frozen signature was made from stays in the lineage, whatever the lake holds later."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_same_files_tells_the_present_training_from_an_earlier_one(frozen):
 
 
 def test_a_signature_of_an_older_registry_has_an_origin_that_is_unknown(frozen):
-    """As the version before kept it: without a file beside it. Its walk ends there, and names no file of another."""
+    """As the previous version kept it, without an origin. Its walk ends there, without a file of another signature."""
     (frozen.signatures / f"{OLD}.lineage.json").unlink()
     publish(frozen, TABLES)
     assert walked(frozen, "signature") == []
@@ -135,7 +135,7 @@ def test_a_signature_of_an_older_registry_gets_the_origin_of_a_refit_that_is_the
 
 
 def test_no_origin_is_kept_of_tables_that_are_behind_the_files_of_the_lake(lake):
-    """The manifest is that of 46.0 by now; the signature was made from 45.0's."""
+    """The manifest is now that of 46.0; the signature was made from 45.0's."""
     release(lake, "45.0", OLD, published=OLD)
     (lake.signatures / f"{OLD}.lineage.json").unlink()
     genes = pd.DataFrame({"generation": [2]})

@@ -58,7 +58,7 @@ def cutoff_holds(lake, current):
 def walks_back_to_its_training(lake, first):
     """What the frozen signature of 45.0 walks back to: the very files that it walked back to when it was the refit.
 
-    They lie in the archive as they were; the scores also walk back to the patients of 46.0, who are scored now.
+    They are unchanged in the archive; the scores also walk back to the patients of 46.0, who are scored now.
     """
     frozen = ids(first)
     assert f"{GDC} 45.0" in published(lake).trained_on

@@ -150,7 +150,7 @@ class Vocabulary:
     ) -> None:
         """Keep how each value was understood, `unknown` where it has no meaning; empty records are left out.
 
-        `silent` are the values that say nothing; by default those that evidently do (NA, unknown …).
+        `silent` are the values without a meaning; by default those that evidently have none (NA, unknown …).
         """
         held = values.notna()
         table = pd.DataFrame({"value": values[held].map(_shown), "meaning": meanings[held]}).astype(object)
@@ -196,7 +196,7 @@ class Vocabulary:
 
 
 def _named(values: pd.Series, mapping: Mapping[str, str]) -> pd.Series:
-    """Which values the mapping names as they are written, in any case: also words that otherwise say nothing."""
+    """Which values the mapping names as written, in any case; these may include words such as NA or unknown."""
     keys = {key.strip().lower() for key in mapping}
     return values.notna() & values.map(lambda value: str(value).strip().lower() in keys)
 
