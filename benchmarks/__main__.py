@@ -1,6 +1,6 @@
 """All benchmarks, or those named: `python -m benchmarks [kernel …] [--size small|full]`.
 
-Belongs here: finding the benchmark files and running them in turn. Does not: measuring (harness.py).
+In scope: finding the benchmark files and running them in turn. Out of scope: measuring (harness.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One tick of the daemon's automation over the whole graph with ten cohorts: our condition beside Dagster's eager().
 
-Belongs here: the study of ten cohorts, its lake and instance, a tick through the sensor. Does not: measuring
+In scope: the study of ten cohorts, its lake and instance, a tick through the sensor. Out of scope: measuring
 (harness.py).
 
 Nothing is behind, as in nearly every tick. Each asset has a small parquet file with the footer that a run leaves, and a

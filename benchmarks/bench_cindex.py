@@ -1,6 +1,6 @@
 """Bootstrapped concordance: ours beside R survival, lifelines and scikit-survival.
 
-Belongs here: the inputs and the peers of this kernel. Does not: measuring (harness.py).
+In scope: the inputs and the peers of this kernel. Out of scope: measuring (harness.py).
 """
 
 from __future__ import annotations

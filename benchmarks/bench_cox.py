@@ -1,6 +1,6 @@
 """Univariate Cox screen: ours beside R survival, lifelines and statsmodels.
 
-Belongs here: the inputs and the peers of this kernel. Does not: measuring (harness.py).
+In scope: the inputs and the peers of this kernel. Out of scope: measuring (harness.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Drug response: all drugs from one decomposition, against one ridge a drug as calcPhenotype does it.
 
-Belongs here: the inputs and the peers of this kernel. Does not: how they are measured (harness.py).
+In scope: the inputs and the peers of this kernel. Out of scope: how they are measured (harness.py).
 
 The peers are written from the methods' descriptions (oncoPredict's calcPhenotype, Maeser 2021, 10.1093/bib/bbab260, on
 linearRidge, Cule & De Iorio 2012, arXiv:1205.0686): a singular value decomposition of the genes for every drug. One

@@ -1,6 +1,6 @@
 """The whole main line: `hnbc run` on an empty lake, from the simulated upstream to the published database.
 
-Belongs here: the study of this size, the run as a process, what it took as a whole and asset by asset. Does not: any
+In scope: the study of this size, the run as a process, what it took as a whole and asset by asset. Out of scope: any
 kernel beside its peers (bench_<kernel>.py).
 
 The simulated upstream lives in the process that asks it, and making its bytes is no part of the platform's work. So the

@@ -1,6 +1,6 @@
 """Moderated t-test: ours beside limma.
 
-Belongs here: the inputs and the peers of this kernel. Does not: measuring (harness.py).
+In scope: the inputs and the peers of this kernel. Out of scope: measuring (harness.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """GEO series matrix: ours beside pandas.
 
-Belongs here: the inputs and the peers of this kernel. Does not: measuring (harness.py).
+In scope: the inputs and the peers of this kernel. Out of scope: measuring (harness.py).
 """
 
 from __future__ import annotations

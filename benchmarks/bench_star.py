@@ -1,6 +1,6 @@
 """STAR gene counts: one column of many files, ours beside pandas, pyarrow, duckdb and polars.
 
-Belongs here: the inputs and the peers of this kernel. Does not: measuring (harness.py).
+In scope: the inputs and the peers of this kernel. Out of scope: measuring (harness.py).
 
 Each peer gives the TPM of every file as one matrix. Ours also compares every file's gene ids with the first file's;
 the others do not. Files are read once before the clock starts, so all are in memory.

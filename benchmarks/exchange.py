@@ -1,6 +1,6 @@
 """What the peers of a benchmark exchange: inputs and outputs as files that Python and R read, and how far they differ.
 
-Belongs here: files between processes, the R program around an R peer. Does not: timing and reporting (harness.py).
+In scope: files between processes, the R program around an R peer. Out of scope: timing and reporting (harness.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The stopwatch: runs every peer of a kernel in a process of its own; prints what it took and how far it is from ours.
 
-Belongs here: how time, memory and agreement are measured. Does not: any kernel or its inputs (bench_<kernel>.py).
+In scope: how time, memory and agreement are measured. Out of scope: any kernel or its inputs (bench_<kernel>.py).
 
 A benchmark file defines `benchmarks(size) -> list[Benchmark]` (size is "small" or "full") and ends with
 `if __name__ == "__main__": main(benchmarks)`. The first peer of a benchmark is ours. A Python peer is a function at

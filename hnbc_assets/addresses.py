@@ -1,6 +1,6 @@
 """Addresses: where each upstream's files and answers are requested, in the order to try; all of them in one place.
 
-Belongs here: the addresses by name, the parts that each takes, and a study's own addresses that replace them. Does not:
+In scope: the addresses by name, the parts that each takes, and a study's own addresses that replace them. Out of scope:
 the requests (sources/), addresses that a study gives for its own gene sets.
 
 Hosts move (three did within a year), so a study may give other addresses under `addresses`, without a new version of

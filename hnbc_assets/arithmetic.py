@@ -1,7 +1,7 @@
 """Arithmetic that gives the same bits on every machine.
 
-Belongs here: exponentials, logarithms and matrix products made of single additions, multiplications and divisions, each
-of which IEEE 754 defines to the last bit. Does not: rounding of numbers that cannot be computed identically everywhere
+In scope: exponentials, logarithms and matrix products made of single additions, multiplications and divisions, each of
+which IEEE 754 defines to the last bit. Out of scope: rounding of numbers that cannot be computed identically everywhere
 (digits).
 
 A matrix product adds in an order that depends on the processor, the library and its threads; exponentials and

@@ -1,6 +1,6 @@
 """The command line: `hnbc`.
 
-Belongs here: the group of commands, and what every command has in common: how errors and signals end it. Does not:
+In scope: the group of commands, and what every command has in common: how errors and signals end it. Out of scope:
 what a command does (commands/).
 """
 

@@ -1,6 +1,6 @@
 """The code location: what Dagster loads.
 
-Belongs here: the one function that Dagster calls. Does not: any definition (defs).
+In scope: the one function that Dagster calls. Out of scope: any definition (defs).
 """
 
 import dagster as dg

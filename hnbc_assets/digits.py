@@ -1,6 +1,6 @@
 """The digits with which numbers are published: those on which every machine agrees.
 
-Belongs here: rounding. Does not: which column keeps how many digits (tables), arithmetic that needs no rounding
+In scope: rounding. Out of scope: which column keeps how many digits (tables), arithmetic that needs no rounding
 (arithmetic).
 
 Processors, linear-algebra libraries and the C library differ in a number's last digits. What is stored, compared with a

@@ -1,7 +1,7 @@
 """Errors, one type a cause. Their messages name the file, field or gene and say how to mend it.
 
-Belongs here: exception types that more than one floor of the house raises or catches, each with the exit status
-that `hnbc` gives for it. Does not: anything that handles them.
+In scope: exception types that more than one floor of the house raises or catches, each with the exit status
+that `hnbc` gives for it. Out of scope: anything that handles them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Redaction: addresses without what may be secret in them, for messages, logs and everything that is kept.
 
-Belongs here: what of an address may be shown. Does not: requests with the secrets (sources/http.py).
+In scope: what of an address may be shown. Out of scope: requests with the secrets (sources/http.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The study: its cohorts, gene lists, thresholds and seeds, read from one YAML file and validated.
 
-Belongs here: what a researcher may set, with its defaults and its checks. Does not: where a process finds the file
+In scope: what a researcher may set, with its defaults and its checks. Out of scope: where a process finds the file
 (study_place.py), how its text is read (study_reading.py), how a setting is used (defs, science).
 """
 

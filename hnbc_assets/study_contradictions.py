@@ -1,7 +1,7 @@
 """Settings of a study that are each valid but do not fit together.
 
-Belongs here: what one setting says of another: names of cohorts, upstreams and lists; sets that a list does not have.
-Does not: a setting by itself (study.py, study_sources.py, study_operation.py), reading files (defs/preflight.py).
+In scope: what one setting says of another: names of cohorts, upstreams and lists; sets that a list does not have.
+Out of scope: a setting by itself (study.py, study_sources.py, study_operation.py), reading files (defs/preflight.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Mistakes in a study file: each with its line, its setting, the nearest existing one, and what to write.
 
-Belongs here: turning what validation found into sentences. Does not: validation itself (study.py, study_sources.py,
+In scope: turning what validation found into sentences. Out of scope: validation itself (study.py, study_sources.py,
 study_operation.py), YAML (study_reading.py).
 """
 

@@ -1,7 +1,7 @@
 """Operation of a study: how it is kept running and current, as an operator writes it in the study file.
 
-Belongs here: settings that no result depends on: when upstreams are looked at, which changes are held up, what is kept
-for how long, who is told. Does not: settings of the science (study.py), of sources (study_sources.py).
+In scope: settings that no result depends on: when upstreams are looked at, which changes are held up, what is kept
+for how long, who is told. Out of scope: settings of the science (study.py), of sources (study_sources.py).
 """
 
 from __future__ import annotations

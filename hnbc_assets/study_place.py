@@ -1,6 +1,6 @@
 """Where a process works: which study, which upstream, which lake, from the environment.
 
-Belongs here: HNBC_STUDY, HNBC_UPSTREAM and HNBC_DATA_LAKE, and their defaults. Does not: what is in
+In scope: HNBC_STUDY, HNBC_UPSTREAM and HNBC_DATA_LAKE, and their defaults. Out of scope: what is in
 the study (study.py), what is in the lake (lake/).
 """
 

@@ -1,6 +1,6 @@
 """A study file's text, read into settings that remember their lines.
 
-Belongs here: YAML as far as a study uses it, its limits, what is wrong with the text itself. Does not: which settings
+In scope: YAML as far as a study uses it, its limits, what is wrong with the text itself. Out of scope: which settings
 there are (study.py, study_sources.py, study_operation.py), how a wrong one is explained (study_mistakes.py).
 """
 

@@ -1,6 +1,6 @@
 """Sources of a study: where files and cohorts come from, as a researcher writes it in the study file.
 
-Belongs here: the settings of a source and of a cohort, with their checks. Does not: the other settings (study.py), how
+In scope: the settings of a source and of a cohort, with their checks. Out of scope: the other settings (study.py), how
 a source is asked (sources/).
 """
 

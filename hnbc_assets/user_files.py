@@ -1,6 +1,6 @@
 """Files that a user names: a study, tables, gene lists. Each is read as a whole, if it is a regular file.
 
-Belongs here: which files are read, how large they may be, in which encoding their text is. Does not: formats (study,
+In scope: which files are read, how large they may be, in which encoding their text is. Out of scope: formats (study,
 sources), files from upstreams (sources/archive).
 """
 

@@ -1,6 +1,6 @@
 """What tests of every stage share: where the real data is, and a replica of the upstream hosts over real sockets.
 
-Belongs here: fixtures that more than one stage uses. Does not: anything that a single test file could hold itself.
+In scope: fixtures that more than one stage uses. Out of scope: anything that a single test file could hold itself.
 """
 
 from __future__ import annotations

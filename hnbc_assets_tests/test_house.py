@@ -182,7 +182,7 @@ def test_every_module_says_what_belongs_there_and_what_does_not():
         if module == "hnbc_assets" or (path.name == "__init__.py" and not text.strip()):
             continue
         said = ast.get_docstring(ast.parse(text)) or ""
-        missing = [words for words in ("Belongs here", "Does not") if words not in said]
+        missing = [words for words in ("In scope:", "Out of scope:") if words not in said]
         if missing:
             found[path] = f"its docstring lacks {' and '.join(missing)}"
     assert not found, breaches(found)

@@ -1,6 +1,6 @@
 """One request to every address that a study needs: the rows of `hnbc doctor`, and the warning before a long run.
 
-Belongs here: asking all objects at the same time, what would fail, saving the answers. Does not: what is asked of an
+In scope: asking all objects at the same time, what would fail, saving the answers. Out of scope: what is asked of an
 upstream (sources/probes.py), the verdict on an answer (sources/probing.py).
 """
 

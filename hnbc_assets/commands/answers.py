@@ -1,6 +1,6 @@
 """How an answer of the database looks: a table to read, or csv, json, parquet to go on with.
 
-Belongs here: one function a format, from a result to a stream. Does not: where the stream leads (sql).
+In scope: one function a format, from a result to a stream. Out of scope: where the stream leads (sql).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Carrying on without an optional stage: what a run still makes after such a stage failed, and its message.
 
-Belongs here: choosing what is left, making it, the message. Does not: which stages are optional (defs), what is
+In scope: choosing what is left, making it, the message. Out of scope: which stages are optional (defs), what is
 published then (lake/optional.py). Dagster skips everything that depends on a failed step, so the rest needs a run of
 its own.
 """

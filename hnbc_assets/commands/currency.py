@@ -1,6 +1,6 @@
 """Currency in `hnbc status`: what the upstreams were seen to have, what is held up, what failed, what is old.
 
-Belongs here: reading that from the lake's own records, and printing it. Does not: looking or making anything.
+In scope: reading that from the lake's own records, and printing it. Out of scope: looking or making anything.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Asking the published database: opened read-only, closed to files and network.
 
-Belongs here: opening it, running a statement, saying what is wrong with one. Does not: publishing it (lake), how an
+In scope: opening it, running a statement, saying what is wrong with one. Out of scope: publishing it (lake), how an
 answer looks (answers).
 """
 

@@ -1,6 +1,6 @@
 """`hnbc doctor`: checks machine, study and upstream hosts in seconds, before anything large is fetched.
 
-Belongs here: the command and its messages. Does not: the machine (machine.py), the hosts (addresses_asked.py).
+In scope: the command and its messages. Out of scope: the machine (machine.py), the hosts (addresses_asked.py).
 """
 
 from __future__ import annotations

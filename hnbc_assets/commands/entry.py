@@ -1,6 +1,6 @@
 """The entry point of `hnbc`: a signal that arrives while its modules are loaded ends it with a one-line message.
 
-Belongs here: what must be in place before anything else is imported. Does not: the commands (cli).
+In scope: what must be in place before anything else is imported. Out of scope: the commands (cli).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Executing a job of the study against the lake's Dagster instance.
 
-Belongs here: running a job in this terminal, the exit status that belongs to what happened, runs whose process is gone.
-Does not: the jobs themselves (job), the lines while one runs (narration).
+In scope: running a job in this terminal, the exit status that belongs to what happened, runs whose process is gone.
+Out of scope: the jobs themselves (job), the lines while one runs (narration).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`hnbc refresh --dry-run`: what a refresh would fetch and make, with sizes, from the upstreams' indexes alone.
 
-Belongs here: asking, comparing with the archive, printing. Does not: fetching or keeping anything.
+In scope: asking, comparing with the archive, printing. Out of scope: fetching or keeping anything.
 """
 
 from __future__ import annotations

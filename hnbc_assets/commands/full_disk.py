@@ -1,6 +1,6 @@
 """A full disk, reported in one line: which errors mean it, and which lines of Dagster are left out then.
 
-Belongs here: distinguishing a full disk from other errors. Does not: what a command does then (cli, narration).
+In scope: distinguishing a full disk from other errors. Out of scope: what a command does then (cli, narration).
 
 SQLite, in which Dagster keeps its events, usually reports a full disk as an I/O error: then the free space at that
 moment decides.

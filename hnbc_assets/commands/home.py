@@ -1,6 +1,6 @@
 """Dagster's home inside the lake: its settings, and the variables that children are given.
 
-Belongs here: resolving where everything is, once, to absolute values; writing Dagster's settings. Does not: starting
+In scope: resolving where everything is, once, to absolute values; writing Dagster's settings. Out of scope: starting
 anything.
 """
 

@@ -1,6 +1,6 @@
 """Signals that end a command, told apart.
 
-Belongs here: noticing SIGINT and SIGTERM whoever handles them, and the exit status of what they stop. Does not: what
+In scope: noticing SIGINT and SIGTERM whoever handles them, and the exit status of what they stop. Out of scope: what
 is done about them.
 """
 

@@ -1,6 +1,6 @@
 """The job that `hnbc run` executes, in a form that other processes can make again by themselves.
 
-Belongs here: making the job from study and definitions, choosing assets by Dagster's selection syntax. Does not:
+In scope: making the job from study and definitions, choosing assets by Dagster's selection syntax. Out of scope:
 executing it (run), the definitions (defs).
 """
 

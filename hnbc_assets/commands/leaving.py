@@ -1,6 +1,6 @@
 """Ending a command that has begun nothing.
 
-Belongs here: what a signal does before anything is begun. Imports nothing that takes time. Does not: stopping what has
+In scope: what a signal does before anything is begun. Imports nothing that takes time. Out of scope: stopping what has
 been begun (interruption).
 """
 

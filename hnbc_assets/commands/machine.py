@@ -1,6 +1,6 @@
 """The machine that a study would run on: Python, memory, disk, write access, clock.
 
-Belongs here: looking at each, and the verdict. Does not: the upstream hosts (addresses_asked.py), printing (doctor.py).
+In scope: looking at each, and the verdict. Out of scope: the upstream hosts (addresses_asked.py), printing (doctor.py).
 """
 
 from __future__ import annotations

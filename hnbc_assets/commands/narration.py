@@ -1,6 +1,6 @@
 """A run reported in the terminal while it happens, from the events that Dagster keeps of it.
 
-Belongs here: following a run's events, one line per asset, checks that failed, errors in their own words. Does not:
+In scope: following a run's events, one line per asset, checks that failed, errors in their own words. Out of scope:
 executing (run). Reading the event log serves every executor alike: steps may run in this process or in others.
 """
 

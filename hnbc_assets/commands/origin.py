@@ -1,7 +1,7 @@
 """The origin of a terminal's runs: the code location, as for runs that the UI and the daemon start.
 
-Belongs here: giving a run the origin by which the UI's start page, jobs and automation find it, and the tags with its
-command. Does not: executing it (execution).
+In scope: giving a run the origin by which the UI's start page, jobs and automation find it, and the tags with its
+command. Out of scope: executing it (execution).
 
 Dagster assigns a job that is executed in this process to no code location, and its start page leaves such runs out. Its
 public calls take no origin. So the origin is read from the form in which Dagster keeps it in its database, which newer

@@ -1,6 +1,6 @@
 """How times, tables and this command's own name look in the terminal.
 
-Belongs here: ages in words, plain tables, lines beside an answer, the path to call `hnbc` by. Does not: answers of the
+In scope: ages in words, plain tables, lines beside an answer, the path to call `hnbc` by. Out of scope: answers of the
 database (answers).
 """
 

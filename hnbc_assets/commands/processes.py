@@ -1,6 +1,6 @@
 """Programs that run beside a command, and end with it: all of them, grandchildren too.
 
-Belongs here: starting a program in a process group of its own, ending the group, collecting orphans. Does not: which
+In scope: starting a program in a process group of its own, ending the group, collecting orphans. Out of scope: which
 programs (ui).
 """
 

@@ -1,6 +1,6 @@
 """`hnbc refresh`: looks at the upstreams once, and makes only stale assets.
 
-Belongs here: the command, its rounds, what it prints of them. Does not: what is stale (lake/plan.py), what a release
+In scope: the command, its rounds, what it prints of them. Out of scope: what is stale (lake/plan.py), what a release
 would bring (foresight), what people decide (verdicts).
 """
 

@@ -1,6 +1,6 @@
 """`hnbc run`: makes the study's assets, tells what happens, ends with the headline.
 
-Belongs here: the command, its opening and closing words. Does not: the job itself (job), executing it (execution), the
+In scope: the command, its opening and closing words. Out of scope: the job itself (job), executing it (execution), the
 lines while it runs (narration), the headline's text (report).
 """
 

@@ -1,6 +1,6 @@
 """The SQL shell of `hnbc sql` on a terminal.
 
-Belongs here: reading statements over several lines, the few commands that begin with a dot, history. Does not: running
+In scope: reading statements over several lines, the few commands that begin with a dot, history. Out of scope: running
 SQL (database), how an answer looks (answers).
 """
 

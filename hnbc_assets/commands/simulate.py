@@ -1,6 +1,6 @@
 """`hnbc simulate-release`: moves the simulated upstream to another GDC release, to watch what a release does.
 
-Belongs here: that one step, and its conditions. Does not: what changes between releases (sources/simulated).
+In scope: that one step, and its conditions. Out of scope: what changes between releases (sources/simulated).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`hnbc sql`: questions to the published database, read-only.
 
-Belongs here: the command's arguments: a query, a script or a shell, and where the answer goes. Does not: asking
+In scope: the command's arguments: a query, a script or a shell, and where the answer goes. Out of scope: asking
 (database), how an answer looks (answers), the shell (shell).
 """
 

@@ -1,6 +1,6 @@
 """`hnbc status`: what the lake holds, how fresh it is, what its checks found.
 
-Belongs here: gathering that from the lake's own files, and printing it. Does not: upstreams and what failed (currency),
+In scope: gathering that from the lake's own files, and printing it. Out of scope: upstreams and what failed (currency),
 changing anything, asking Dagster's records or an upstream.
 """
 

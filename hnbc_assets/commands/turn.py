@@ -1,6 +1,6 @@
 """One command at a time: while a command in a terminal makes assets, no other does in its lake.
 
-Belongs here: holding the lake's lock, saying who holds it, waiting for runs of the UI and the daemon. Does not: runs
+In scope: holding the lake's lock, saying who holds it, waiting for runs of the UI and the daemon. Out of scope: runs
 whose process is gone (execution).
 """
 

@@ -1,6 +1,6 @@
 """`hnbc ui`: Dagster's webserver and daemon on this machine, until Ctrl-C.
 
-Belongs here: starting both, waiting until they answer, ending both. Does not: what they show (defs).
+In scope: starting both, waiting until they answer, ending both. Out of scope: what they show (defs).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a person decides by `hnbc refresh`: a release is let through, a signature is promoted.
 
-Belongs here: making sure that the decision means something, and recording it. Does not: what follows (defs).
+In scope: making sure that the decision means something, and recording it. Out of scope: what follows (defs).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Defs: thin orchestration. A file a stage, in the order in which data flows.
 
-Belongs here: assets, checks, jobs and what they need to run. Does not: statistics (science), formats (sources),
+In scope: assets, checks, jobs and what they need to run. Out of scope: statistics (science), formats (sources),
 files (lake), figures (report).
 """
 

@@ -1,7 +1,7 @@
 """Ways by which people are told of a failure: a webhook and e-mail.
 
-Belongs here: sending one message within a few seconds, and saying without any secret why it could not be sent.
-Does not: what the message says, or when it is sent (alerts.py).
+In scope: sending one message within a few seconds, and saying without any secret why it could not be sent.
+Out of scope: what the message says, or when it is sent (alerts.py).
 """
 
 from __future__ import annotations

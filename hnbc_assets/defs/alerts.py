@@ -1,7 +1,7 @@
 """Alerts: a run that failed is told to the people whom the study names.
 
-Belongs here: what failed and why, read from a run's events; the sensor that watches for failed runs; the message.
-Does not: how a message travels (alert_ways.py), what a terminal shows (commands).
+In scope: what failed and why, read from a run's events; the sensor that watches for failed runs; the message.
+Out of scope: how a message travels (alert_ways.py), what a terminal shows (commands).
 """
 
 from __future__ import annotations

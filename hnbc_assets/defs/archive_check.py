@@ -1,7 +1,7 @@
 """What depends on the archive, and whether its files still match what was recorded.
 
-Belongs here: all rows that name archived files (tables, views, the published and kept databases, signatures), hashing
-the files. Does not: reading one step's files (sources/intact.py), fetching them again (releases.py).
+In scope: all rows that name archived files (tables, views, the published and kept databases, signatures), hashing
+the files. Out of scope: reading one step's files (sources/intact.py), fetching them again (releases.py).
 """
 
 from __future__ import annotations

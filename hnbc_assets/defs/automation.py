@@ -1,6 +1,6 @@
 """Automation: what the daemon does by itself, without being asked.
 
-Belongs here: the daily look, the condition under which an asset is made again, freshness policies. Does not: what is
+In scope: the daily look, the condition under which an asset is made again, freshness policies. Out of scope: what is
 stale (lake/plan.py), looking (looks.py), alerts on failures (alerts.py).
 
 The condition is level-triggered: it compares what is in the lake with what it was made from. Dagster's own

@@ -1,6 +1,6 @@
 """Changes: what the present results are beside those of the published database, and a report of each release.
 
-Belongs here: comparing with the last publication, keeping what earlier comparisons found. Does not: how two tables
+In scope: comparing with the last publication, keeping what earlier comparisons found. Out of scope: how two tables
 are compared (science/signature/comparison.py), how a report looks (report/release.py), what a release brought
 (releases.py).
 

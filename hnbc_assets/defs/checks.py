@@ -1,6 +1,6 @@
 """Checks: what an asset must stand before it replaces the one before, and what people should be told about it.
 
-Belongs here: the scientific checks, each a function that gives a verdict in words. Does not: checks of what was
+In scope: the scientific checks, each a function that gives a verdict in words. Out of scope: checks of what was
 fetched (ingest_checks), schema checks (tables, stage), statistics (science).
 """
 

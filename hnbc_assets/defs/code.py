@@ -1,6 +1,6 @@
 """Code: the version of everything that decides what a function gives, and of nothing else.
 
-Belongs here: which pieces of the package a function reaches, their digest as one word. Does not: settings and inputs
+In scope: which pieces of the package a function reaches, their digest as one word. Out of scope: settings and inputs
 (stage.py), what a piece of syntax means (syntax.py).
 
 A function reaches the functions, classes and constants that its names refer to, and what those reach, not whole

@@ -1,6 +1,6 @@
 """What stages take of cohorts: analysis sets, scored survival, who is independent of whom.
 
-Belongs here: small selections that more than one asset makes. Does not: assets, statistics (science).
+In scope: small selections that more than one asset makes. Out of scope: assets, statistics (science).
 """
 
 from __future__ import annotations

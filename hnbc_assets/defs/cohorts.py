@@ -1,6 +1,6 @@
 """Cohorts: from archived files to patients, samples and a harmonised expression matrix of every cohort.
 
-Belongs here: the assets of this stage, one set a cohort made by a factory, then the tables over all of them. Does not:
+In scope: the assets of this stage, one set a cohort made by a factory, then the tables over all of them. Out of scope:
 formats (sources), rules (science/cohorts).
 """
 

@@ -1,6 +1,6 @@
 """Database: the published DuckDB, and what the simulation planted.
 
-Belongs here: which tables are published under which name. Does not: how a database is built and replaced (lake).
+In scope: which tables are published under which name. Out of scope: how a database is built and replaced (lake).
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """Checks of the drugs stage: whether the screen and the expression are of the same cell lines.
 
-Belongs here: checks of the joined cell lines. Does not: checks of the files as they were fetched
+In scope: checks of the joined cell lines. Out of scope: checks of the files as they were fetched
 (ingest_checks.py), joining them (sources/gdsc.py).
 """
 

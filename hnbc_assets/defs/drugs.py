@@ -1,7 +1,7 @@
 """Drugs: predicted sensitivity of every patient, and how it differs with risk.
 
-Belongs here: the assets of this stage: the screen, the models of each cohort, made by a factory, and the tables over
-all cohorts. Does not: models (science/drugs).
+In scope: the assets of this stage: the screen, the models of each cohort, made by a factory, and the tables over
+all cohorts. Out of scope: models (science/drugs).
 """
 
 from __future__ import annotations

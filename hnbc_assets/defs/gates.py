@@ -1,6 +1,6 @@
 """Gates: changes that are too large to be true stop before what is there is replaced, until a person accepts them.
 
-Belongs here: comparing a release that was fetched with the one in use, against what the study allows. Does not: the
+In scope: comparing a release that was fetched with the one in use, against what the study allows. Out of scope: the
 comparison of files and records (sources), of patients (science), who accepted what (lake/decisions.py).
 """
 

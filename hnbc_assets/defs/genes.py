@@ -1,6 +1,6 @@
 """Genes: which genes go with drug resistance, which are anoikis genes, and which are both.
 
-Belongs here: the assets of this stage, in the order in which data flows. Does not: statistics (science/genes).
+In scope: the assets of this stage, in the order in which data flows. Out of scope: statistics (science/genes).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The graph: every asset as the plan of the lake knows it.
 
-Belongs here: reading nodes from Dagster's definitions. Does not: comparing them with the lake (lake/plan.py).
+In scope: reading nodes from Dagster's definitions. Out of scope: comparing them with the lake (lake/plan.py).
 """
 
 from __future__ import annotations

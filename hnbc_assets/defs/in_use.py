@@ -1,6 +1,6 @@
 """The release in use of an upstream object: the one that its raw asset holds, and the one that it replaced.
 
-Belongs here: which release a fetched one is compared with. Does not: the comparison (gates.py, ingest_checks.py).
+In scope: which release a fetched one is compared with. Out of scope: the comparison (gates.py, ingest_checks.py).
 """
 
 from __future__ import annotations

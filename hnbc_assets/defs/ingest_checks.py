@@ -1,6 +1,6 @@
 """Ingest checks: whether what was fetched is whole, and like what was fetched before.
 
-Belongs here: checks of raw files, and of what reading them shows. Does not: checks of patients and results (checks).
+In scope: checks of raw files, and of what reading them shows. Out of scope: checks of patients and results (checks).
 """
 
 from __future__ import annotations

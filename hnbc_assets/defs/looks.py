@@ -1,6 +1,6 @@
 """Looks: observed sources, whose data version is the release that an upstream is at.
 
-Belongs here: `gdc_release` and its siblings, and the job that looks at them all. Does not: when that is done
+In scope: `gdc_release` and its siblings, and the job that looks at them all. Out of scope: when that is done
 (automation.py), how an upstream is asked (sources).
 
 An observation is emitted only when a release changed, so that a daily look does not fill the event log. A look that

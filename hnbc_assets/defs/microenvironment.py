@@ -1,7 +1,7 @@
 """Microenvironment: immune infiltration of every patient, and how it differs with risk.
 
-Belongs here: the assets of this stage: those of each cohort, made by factories, and the tables over all cohorts.
-Does not: methods (science/microenvironment).
+In scope: the assets of this stage: those of each cohort, made by factories, and the tables over all cohorts.
+Out of scope: methods (science/microenvironment).
 """
 
 from __future__ import annotations

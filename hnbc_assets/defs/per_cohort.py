@@ -1,7 +1,7 @@
 """Per-cohort work: a cohort's rows of a table are an asset of their own, made again only when that cohort changes.
 
-Belongs here: the names of these assets, putting their rows together again, the step that publishes them as one table.
-Does not: what is made for a cohort (the stages' files).
+In scope: the names of these assets, putting their rows together again, the step that publishes them as one table.
+Out of scope: what is made for a cohort (the stages' files).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Pieces: one module taken apart by its names, without importing it.
 
-Belongs here: finding and reading the definition of a name. Does not: resolving names of other modules (code.py).
+In scope: finding and reading the definition of a name. Out of scope: resolving names of other modules (code.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What a study says about its own files, compared with them before anything is downloaded.
 
-Belongs here: whether the files exist and can be read, gene lists have the named sets, and tables the named columns.
-Does not: settings by themselves (study.py), addresses (sources/addresses_probed), reading the files for an analysis.
+In scope: whether the files exist and can be read, gene lists have the named sets, and tables the named columns.
+Out of scope: settings by themselves (study.py), addresses (sources/addresses_probed), reading the files for an
+analysis.
 """
 
 from __future__ import annotations

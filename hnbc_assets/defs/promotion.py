@@ -1,7 +1,7 @@
 """Promotion: which signature is published, and what becomes of the others.
 
-Belongs here: the rule that chooses, the published signature's tables, the table of all signatures, scores of those that
-are not published and how they compare. Does not: training (signature.py), keeping signatures (lake/registry.py).
+In scope: the rule that chooses, the published signature's tables, the table of all signatures, scores of those that
+are not published and how they compare. Out of scope: training (signature.py), keeping signatures (lake/registry.py).
 """
 
 from __future__ import annotations

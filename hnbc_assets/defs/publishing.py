@@ -1,6 +1,6 @@
 """Publishing: what a stage's functions return, the checks it must pass, and the results that Dagster gets.
 
-Belongs here: frames on their way to the lake: their description, their checks and verdicts. Does not: how functions
+In scope: frames on their way to the lake: their description, their checks and verdicts. Out of scope: how functions
 become assets (stage.py), particular checks (checks.py), where bytes go (lake).
 """
 

@@ -1,7 +1,7 @@
 """Releases: the files of every upstream that the study names, fetched into the archive; one asset an upstream object.
 
-Belongs here: the `raw/…` assets, whose table is the manifest of what was fetched, and what changed between releases.
-Does not: formats and network (sources), which objects there are (upstreams.py), what holds a release up (gates.py).
+In scope: the `raw/…` assets, whose table is the manifest of what was fetched, and what changed between releases.
+Out of scope: formats and network (sources), which objects there are (upstreams.py), what holds a release up (gates.py).
 """
 
 from __future__ import annotations

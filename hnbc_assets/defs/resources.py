@@ -1,6 +1,6 @@
 """What assets need from outside themselves: the archive and a client of the study's upstream.
 
-Belongs here: making them from the place and the study. Does not: what is asked of them (releases.py).
+In scope: making them from the place and the study. Out of scope: what is asked of them (releases.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Retention: what is thrown away after a while, and the weekly job that does it.
 
-Belongs here: which runs, archived releases, damaged files and leftovers may go. Does not: removing files of a release
+In scope: which runs, archived releases, damaged files and leftovers may go. Out of scope: removing files of a release
 (sources/archive_views.py), publications of the database (lake/snapshot.py), ticks (Dagster's own retention).
 """
 

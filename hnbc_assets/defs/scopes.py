@@ -1,6 +1,6 @@
 """Scopes: which names a body of code binds, and by which of its statements.
 
-Belongs here: Python's rules of scopes, over syntax trees. Does not: what code means (syntax.py), which code counts
+In scope: Python's rules of scopes, over syntax trees. Out of scope: what code means (syntax.py), which code counts
 (code.py).
 """
 

@@ -1,7 +1,7 @@
 """Scores: the trained signature in every cohort's patients, and what it is worth there.
 
-Belongs here: the signature stage's assets after a signature is published: the scores of each cohort, made by a factory,
-and the tables over all cohorts. Does not: training (signature.py), statistics (science/signature), table definitions
+In scope: the signature stage's assets after a signature is published: the scores of each cohort, made by a factory, and
+the tables over all cohorts. Out of scope: training (signature.py), statistics (science/signature), table definitions
 (tables/signature).
 """
 

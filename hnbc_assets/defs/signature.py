@@ -1,6 +1,6 @@
 """Signature: from candidate genes to trained coefficients.
 
-Belongs here: this stage's assets up to the trained signature, in the order in which data flows. Does not: which one is
+In scope: this stage's assets up to the trained signature, in the order in which data flows. Out of scope: which one is
 published (promotion.py), what is made with it (scores.py), statistics (science/signature), table definitions
 (tables/signature), where bytes go (lake).
 """

@@ -1,7 +1,7 @@
 """A stage: what all its assets have in common, said once.
 
-Belongs here: the `Stage` whose decorators turn a plain function into Dagster assets: group, owners, code version,
-inputs, checks, provenance. Does not: any particular asset, what is published of it (publishing.py).
+In scope: the `Stage` whose decorators turn a plain function into Dagster assets: group, owners, code version,
+inputs, checks, provenance. Out of scope: any particular asset, what is published of it (publishing.py).
 """
 
 import inspect

@@ -1,6 +1,6 @@
 """A step: what a function makes, of what, and by which code; and how its parameters become Dagster's inputs.
 
-Belongs here: the description of one step, its assets as the plan's nodes. Does not: how a step is run (stage.py), what
+In scope: the description of one step, its assets as the plan's nodes. Out of scope: how a step is run (stage.py), what
 is published of it (publishing.py).
 """
 

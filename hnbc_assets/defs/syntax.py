@@ -1,6 +1,6 @@
 """Syntax: what a piece of code means, without its comments, docstrings and layout, and which names it refers to.
 
-Belongs here: one canonical form of syntax trees, equal on all Python versions. Does not: which names a scope binds
+In scope: one canonical form of syntax trees, equal on all Python versions. Out of scope: which names a scope binds
 (scopes.py), which pieces count for an asset (code.py).
 
 `ast.dump` and `ast.unparse` are not that form: their text differs between Python versions.

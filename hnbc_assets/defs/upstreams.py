@@ -1,6 +1,6 @@
 """Upstreams: the objects that a study fetches, one a raw asset, and how each is asked.
 
-Belongs here: which object a cohort's files are part of, how its release, its index and its files are fetched. Does not:
+In scope: which object a cohort's files are part of, how its release, its index and its files are fetched. Out of scope:
 formats and network (sources), the assets (releases.py, looks.py).
 """
 

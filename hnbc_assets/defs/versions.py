@@ -1,6 +1,6 @@
 """Versions: an asset's code version, which says when it is stale although its inputs are the same.
 
-Belongs here: what a code version is made of: code, checks, columns, settings. Does not: which code counts (code.py),
+In scope: what a code version is made of: code, checks, columns, settings. Out of scope: which code counts (code.py),
 comparing versions (lake/plan.py).
 """
 

@@ -1,7 +1,7 @@
 """Files that are there whole or not at all, and locks that die with their owner.
 
-Belongs here: replacing one file by another in one step, waiting for one's turn, sweeping what a killed process left.
-Does not: what the files hold.
+In scope: replacing one file by another in one step, waiting for one's turn, sweeping what a killed process left.
+Out of scope: what the files hold.
 """
 
 from __future__ import annotations

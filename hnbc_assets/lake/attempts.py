@@ -1,6 +1,6 @@
 """Attempts to make an asset that did not end well: what stopped them, and on what they were based.
 
-Belongs here: keeping the latest attempt of an asset until one succeeds. Does not: deciding whether to try again (plan).
+In scope: keeping the latest attempt of an asset until one succeeds. Out of scope: deciding whether to try again (plan).
 
 An attempt that was begun and neither succeeded nor failed belongs to a process that was killed.
 """

@@ -1,6 +1,6 @@
 """What each asset's checks last found, kept beside its table.
 
-Belongs here: recording outcomes, reading them back as the table `check_results`. Does not: what is checked (defs,
+In scope: recording outcomes, reading them back as the table `check_results`. Out of scope: what is checked (defs,
 tables), whether an outcome holds up a publication (snapshot).
 """
 

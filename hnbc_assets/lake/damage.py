@@ -1,6 +1,6 @@
 """Damage in the archive: which raw assets have files that differ from what was recorded, and what depends on them.
 
-Belongs here: remembering what was found until the files are whole again. Does not: reading the files (sources),
+In scope: remembering what was found until the files are whole again. Out of scope: reading the files (sources),
 fetching them again (defs/releases.py).
 
 Damage is remembered as a failed check of the raw asset. While it fails, the database is not published again, and the

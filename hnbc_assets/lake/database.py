@@ -1,6 +1,6 @@
 """A DuckDB file made from tables: real tables with comments, in one transaction, and their column dictionary.
 
-Belongs here: SQL that creates and comments. Does not: which tables (snapshot), replacing the published file (snapshot),
+In scope: SQL that creates and comments. Out of scope: which tables (snapshot), replacing the published file (snapshot),
 querying (the command line).
 """
 

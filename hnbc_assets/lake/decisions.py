@@ -1,6 +1,6 @@
 """Decisions of people: releases that they accepted though a gate held, signatures that they promoted.
 
-Belongs here: keeping who decided what and when, for ever. Does not: what follows from it (defs).
+In scope: keeping who decided what and when, for ever. Out of scope: what follows from it (defs).
 """
 
 from __future__ import annotations

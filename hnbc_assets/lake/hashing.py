@@ -1,6 +1,6 @@
 """A frame's content as one short word: equal values, equal word, on every machine and in every process.
 
-Belongs here: turning frames into Arrow tables in one canonical way, and hashing those. Does not: files.
+In scope: turning frames into Arrow tables in one canonical way, and hashing those. Out of scope: files.
 
 Two frames have the same hash when they have the same columns in the same order, of the same types, with the same
 values in the same row order, whether they were just computed or read back from disk. Missing is missing (NaN, None and

@@ -1,6 +1,6 @@
 """The door between Dagster and the lake: assets hand over tables here and get them back here, nowhere else.
 
-Belongs here: Dagster's IO manager. Does not: file formats (parquet), file names (paths).
+In scope: Dagster's IO manager. Out of scope: file formats (parquet), file names (paths).
 """
 
 from __future__ import annotations

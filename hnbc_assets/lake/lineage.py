@@ -1,6 +1,6 @@
 """Lineage: what the footers of many tables add up to, from a result back to the bytes that were downloaded.
 
-Belongs here: reading the provenance of everything that a table depends on, as edges and as raw files. Does not: how one
+In scope: reading the provenance of everything that a table depends on, as edges and as raw files. Out of scope: how one
 file carries its provenance (parquet), what registered signatures were made from (origins), Dagster's own event log (it
 is not asked).
 

@@ -1,6 +1,6 @@
 """What was seen at the upstreams: the release that each object is at, and looks that failed.
 
-Belongs here: keeping the latest look at an object, reading it back. Does not: asking an upstream (sources), when that
+In scope: keeping the latest look at an object, reading it back. Out of scope: asking an upstream (sources), when that
 is done (defs).
 
 An object is what one raw asset fetches: `gdc/TCGA-BRCA`, `geo/GSE25055`, `gdsc`.

@@ -1,7 +1,7 @@
 """Optional stages: if one fails, the rest is made and published without it.
 
-Belongs here: which of their assets fit what is in the lake now, why the others do not, why their last attempts
-failed. Does not: which stages are optional (defs), publishing (snapshot), what is made next (plan).
+In scope: which of their assets fit what is in the lake now, why the others do not, why their last attempts
+failed. Out of scope: which stages are optional (defs), publishing (snapshot), what is made next (plan).
 
 An asset of an optional stage is published only while it fits: made from what is in the lake now, with its blocking
 checks passed. Otherwise its table is published empty: an older table beside a newer signature would be a mix.

@@ -1,7 +1,7 @@
 """Origins: what each registered signature was made from, kept as long as the signature.
 
-Belongs here: keeping the edges and raw files of a signature when it is registered, adding them to the lineage of what
-reads it later. Does not: the signature itself (registry), the lineage of what is in the lake now (lineage).
+In scope: keeping the edges and raw files of a signature when it is registered, adding them to the lineage of what
+reads it later. Out of scope: the signature itself (registry), the lineage of what is in the lake now (lineage).
 
 A registered signature is `registry/<signature_id>` in the lineage. What it was made from has names of its own that end
 in `@<signature_id>`: `raw/gdc/TCGA-BRCA@0a1b2c` are the files that 0a1b2c was trained on, whatever release is in

@@ -1,6 +1,6 @@
 """Tables on disk: parquet files that are whole or absent, each carrying its own provenance in its footer.
 
-Belongs here: writing a frame with its provenance, reading either back. Does not: where the file is (paths), what the
+In scope: writing a frame with its provenance, reading either back. Out of scope: where the file is (paths), what the
 provenance of many files adds up to (lineage).
 """
 

@@ -1,7 +1,7 @@
 """Where everything in the lake is, and whose lake it is.
 
-Belongs here: the folders and file names of the lake, and the rule that a lake belongs to one upstream.
-Does not: reading or writing what is in those files.
+In scope: the folders and file names of the lake, and the rule that a lake belongs to one upstream.
+Out of scope: reading or writing what is in those files.
 """
 
 from __future__ import annotations

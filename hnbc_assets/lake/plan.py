@@ -1,6 +1,6 @@
 """The plan: which assets are stale, why, and which of them can be made now.
 
-Belongs here: comparing what each table was made from with what there is now. Does not: the graph (defs), running.
+In scope: comparing what each table was made from with what there is now. Out of scope: the graph (defs), running.
 
 States are compared, not events: what a killed process left half done is stale until it is made, and an asset whose
 inputs were made again with the same content is not stale.

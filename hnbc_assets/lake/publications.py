@@ -1,6 +1,6 @@
 """Publications: what was published before, to go on from and to compare with.
 
-Belongs here: reading tables back from the published database, the record of each publication. Does not: building and
+In scope: reading tables back from the published database, the record of each publication. Out of scope: building and
 replacing the database (snapshot), what is compared (defs).
 """
 

@@ -1,6 +1,6 @@
 """The registry of signatures: every signature that was trained here, kept for ever under its content's hash.
 
-Belongs here: keeping a signature with its provenance, reading it back; which were published and when. Does not: which
+In scope: keeping a signature with its provenance, reading it back; which were published and when. Out of scope: which
 one is published (defs/promotion.py), what it was made from (lake/origins.py), how one scores (science).
 
     ROOT/signatures/<signature_id>.json             one trained signature; never changed once written

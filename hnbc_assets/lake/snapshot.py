@@ -1,7 +1,7 @@
 """Publishing: the tables of the lake as one DuckDB file that is replaced whole, and never in part.
 
-Belongs here: the gate in front of a publication, building the database beside the old one, replacing it, keeping the
-last ones. Does not: which tables are published (defs), what lineage and check results are (lineage, checks).
+In scope: the gate in front of a publication, building the database beside the old one, replacing it, keeping the
+last ones. Out of scope: which tables are published (defs), what lineage and check results are (lineage, checks).
 
 DuckDB allows one writer or many readers; so nobody ever writes to the published file. It is built under another name
 in one transaction, brought to the disk, and renamed over the old one: whoever has that open reads on undisturbed.

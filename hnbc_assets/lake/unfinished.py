@@ -1,6 +1,6 @@
 """Unfinished runs: a run of everything was begun and has not made everything yet; what it has left to make.
 
-Belongs here: remembering that such a run was begun, finding out what it has left to make. Does not: running.
+In scope: remembering that such a run was begun, finding out what it has left to make. Out of scope: running.
 
 A file marks the run from its beginning until everything is made, so a killed run leaves it behind. Tables written
 after that file were made by the run.

@@ -1,4 +1,4 @@
 """Report: what people look at. Figures and the printed headline, from published tables.
 
-Belongs here: drawing and wording. Does not: statistics (science), files, dagster.
+In scope: drawing and wording. Out of scope: statistics (science), files, dagster.
 """

@@ -1,6 +1,6 @@
 """The sheet that every figure is drawn on: size, colours, heading, watermark, PNG.
 
-Belongs here: what all figures share. Does not: what any one of them shows (genes, signature, comparisons).
+In scope: what all figures share. Out of scope: what any one of them shows (genes, signature, comparisons).
 
 Colours are Okabe & Ito's, which stay apart under the common colour-vision deficiencies and in grey. matplotlib is
 imported when a figure is drawn; its global state (pyplot, rcParams) is never touched, so threads may draw.

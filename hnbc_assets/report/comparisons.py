@@ -1,6 +1,6 @@
 """Figures that compare the risk groups: cell populations and drugs.
 
-Belongs here: paired boxes with their tests. Does not: the tests (science/group_comparison).
+In scope: paired boxes with their tests. Out of scope: the tests (science/group_comparison).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The headline's passages on what differs between the risk groups: cell populations and drugs.
 
-Belongs here: wording of the published comparisons. Does not: the tests (science/group_comparison), other passages.
+In scope: wording of the published comparisons. Out of scope: the tests (science/group_comparison), other passages.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Figures of the genes stage.
 
-Belongs here: drawing resistance genes and candidates. Does not: testing them (science/genes).
+In scope: drawing resistance genes and candidates. Out of scope: testing them (science/genes).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The headline: what the study found, in a few printed lines.
 
-Belongs here: the order of its passages, and those on genes, signature and score. Does not: what differs between risk
+In scope: the order of its passages, and those on genes, signature and score. Out of scope: what differs between risk
 groups (differences), what may be said of it all (reading), computing anything that is not in a published table.
 """
 

@@ -1,6 +1,6 @@
 """The headline's last passage: what may be said from the figures above it, and what may not.
 
-Belongs here: validation, how its independence is known, what scores depend on, direction, treatment. Does not: the
+In scope: validation, how its independence is known, what scores depend on, direction, treatment. Out of scope: the
 figures themselves (headline, differences).
 """
 

@@ -1,6 +1,6 @@
 """The report of a release: what came, what changed, and what it did to signature, patients and figures of merit.
 
-Belongs here: its sections in their order, what it says in short, what may be read from it. Does not: the sections
+In scope: its sections in their order, what it says in short, what may be read from it. Out of scope: the sections
 (release_data, release_results), how they are rendered (release_document), where a report is kept (defs).
 """
 

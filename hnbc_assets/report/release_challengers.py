@@ -1,6 +1,6 @@
 """A release's report: the signatures that stand beside the published one, judged on the same patients.
 
-Belongs here: wording of signature_challengers. Does not: the comparison (science/signature/challenge), what became of
+In scope: wording of signature_challengers. Out of scope: the comparison (science/signature/challenge), what became of
 the published signature itself (release_results).
 """
 

@@ -1,6 +1,6 @@
 """A release's report, first half: what came from upstream, and what it changed in the records.
 
-Belongs here: files, patients and fields, from release_changes. Does not: what that did to results (release_results).
+In scope: files, patients and fields, from release_changes. Out of scope: what that did to results (release_results).
 """
 
 from __future__ import annotations

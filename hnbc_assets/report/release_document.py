@@ -1,6 +1,6 @@
 """A small document of headings, paragraphs, lists, tables and a figure, rendered to Markdown and to one HTML file.
 
-Belongs here: both renderings, and their escaping: whatever a text holds, it is shown and never obeyed. Does not: what
+In scope: both renderings, and their escaping: whatever a text holds, it is shown and never obeyed. Out of scope: what
 a report says (release, release_data, release_results).
 """
 

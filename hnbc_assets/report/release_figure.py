@@ -1,6 +1,6 @@
 """Scores before and after: the figure of what a release did to patients.
 
-Belongs here: drawing it. Does not: which patients changed (science/signature/comparison), the report
+In scope: drawing it. Out of scope: which patients changed (science/signature/comparison), the report
 around it (release).
 """
 

@@ -1,6 +1,6 @@
 """A release's report, second half: what it did to the signature, to patients and to figures of merit.
 
-Belongs here: wording of the comparisons, accepted gates. Does not: what came (release_data), signatures beside the
+In scope: wording of the comparisons, accepted gates. Out of scope: what came (release_data), signatures beside the
 published one (release_challengers), comparing anything (science/signature).
 """
 

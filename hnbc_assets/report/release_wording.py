@@ -1,6 +1,6 @@
 """How the frames of a release's report are read and put in words, wherever the report does so.
 
-Belongs here: frames that may be absent, counted nouns, an estimate with its interval. Does not: any one section
+In scope: frames that may be absent, counted nouns, an estimate with its interval. Out of scope: any one section
 (release_data, release_results), the headline's words (wording).
 """
 

@@ -1,6 +1,6 @@
 """Figures of the signature stage.
 
-Belongs here: drawing the LASSO path, coefficients and hazard ratios. Does not: estimating them (science/signature),
+In scope: drawing the LASSO path, coefficients and hazard ratios. Out of scope: estimating them (science/signature),
 survival curves (survival).
 """
 

@@ -1,6 +1,6 @@
 """Standing: whether a cohort's figures are apparent, not independent or independent, in the same words everywhere.
 
-Belongs here: reading that from published rows and putting it in words. Does not: deciding it (defs/cohort_data,
+In scope: reading that from published rows and putting it in words. Out of scope: deciding it (defs/cohort_data,
 science/cohorts/independence).
 """
 

@@ -1,6 +1,6 @@
 """Survival curves of the risk groups, drawn with the numbers at risk.
 
-Belongs here: Kaplan–Meier figures. Does not: estimating the curves (science/signature/survival).
+In scope: Kaplan–Meier figures. Out of scope: estimating the curves (science/signature/survival).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How published tables are read and put in words, wherever the headline does so.
 
-Belongs here: rows of a table that may be absent, figures of merit, p values, whose values were scaled with whose.
-Does not: any one passage of the headline (headline, differences, reading).
+In scope: rows of a table that may be absent, figures of merit, p values, whose values were scaled with whose.
+Out of scope: any one passage of the headline (headline, differences, reading).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
 """Science: pure functions, arrays and frames in, frames out; a folder a stage.
 
-Belongs here: computation. Does not: dagster, files, network, settings.
+In scope: computation. Out of scope: dagster, files, network, settings.
 """

@@ -1,6 +1,6 @@
 """Two groups of patients compared by rank, many features at once: shared by the microenvironment and drug stages.
 
-Belongs here: the Mann–Whitney test, its effect size and the covariate-adjusted form. Does not: where scores and groups
+In scope: the Mann–Whitney test, its effect size and the covariate-adjusted form. Out of scope: where scores and groups
 come from.
 """
 

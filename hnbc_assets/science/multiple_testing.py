@@ -1,6 +1,6 @@
 """Multiple testing: the false-discovery rate used by every stage.
 
-Belongs here: adjustments of p values. Does not: the tests that make them.
+In scope: adjustments of p values. Out of scope: the tests that make them.
 """
 
 from __future__ import annotations

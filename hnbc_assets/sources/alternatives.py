@@ -1,6 +1,6 @@
 """Alternatives: several addresses of the same file, asked in order until one answers.
 
-Belongs here: trying the next address, and one error for all of them. Does not: what is asked of an address (http.py,
+In scope: trying the next address, and one error for all of them. Out of scope: what is asked of an address (http.py,
 download.py), which addresses there are (addresses.py).
 """
 

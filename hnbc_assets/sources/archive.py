@@ -1,6 +1,6 @@
 """The raw archive: every byte that came from upstream, kept by source and release, each file with its checksum.
 
-Belongs here: fetching files, replies worth keeping, and what is kept already. Does not: downloads (download.py, several
+In scope: fetching files, replies worth keeping, and what is kept already. Out of scope: downloads (download.py, several
 at once: batch.py), what a file holds (the source's module).
 
     ROOT/SOURCE/RELEASE/manifest.jsonl      one line per verified file

@@ -1,6 +1,6 @@
 """Views: which archived files an upstream object consisted of at each release, and what of the past may go.
 
-Belongs here: keeping, recalling and pruning views. Does not: fetching (archive.py), which release a study uses.
+In scope: keeping, recalling and pruning views. Out of scope: fetching (archive.py), which release a study uses.
 
     ROOT/views/OBJECT/RELEASE.json      first line: release, position, when kept; then one line a manifest row
 

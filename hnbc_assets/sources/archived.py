@@ -1,6 +1,6 @@
 """Finding one archived file among the manifest rows that a reader was given, and opening it whether packed or not.
 
-Belongs here: the step from manifest rows to a path and its text. Does not: formats, the manifest itself (archive).
+In scope: the step from manifest rows to a path and its text. Out of scope: formats, the manifest itself (archive).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A batch of downloads: several at the same time, all tried, and one error that names what could not be fetched.
 
-Belongs here: threads, progress, giving up when upstream is out of reach. Does not: a single download (download.py),
+In scope: threads, progress, giving up when upstream is out of reach. Out of scope: a single download (download.py),
 which files are missing and how they are recorded (archive.py).
 """
 

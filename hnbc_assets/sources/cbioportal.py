@@ -1,6 +1,6 @@
 """cBioPortal: a study's release, its files, and their readers.
 
-Belongs here: which files of a study's folder are wanted, and the word for their state. Does not: how the hub delivers
+In scope: which files of a study's folder are wanted, and the word for their state. Out of scope: how the hub delivers
 them (cbioportal_hub), what is in them (cbioportal_tables, cbioportal_profile), which profile to take (the study file).
 """
 

@@ -1,7 +1,7 @@
 """cBioPortal's hub: what it states of a study's files, and how these are fetched.
 
-Belongs here: the pointers in the hub's repository, the study's tar, the repository's large files as the second way.
-Does not: which files a study needs and what they hold (cbioportal.py, cbioportal_tables.py).
+In scope: the pointers in the hub's repository, the study's tar, the repository's large files as the second way.
+Out of scope: which files a study needs and what they hold (cbioportal.py, cbioportal_tables.py).
 
 The hub publishes a study twice, apart from each other: as a tar, made on every push, and as files of a git repository
 whose data files are LFS objects. The repository's pointers say which bytes a file has now, so they are the release and

@@ -1,6 +1,6 @@
 """cBioPortal's expression profile: a table of up to 700 MB, read in pieces.
 
-Belongs here: features and values of a profile, the samples that it has. Does not: clinical tables (cbioportal_tables),
+In scope: features and values of a profile, the samples that it has. Out of scope: clinical tables (cbioportal_tables),
 scales and genes (science/cohorts).
 """
 

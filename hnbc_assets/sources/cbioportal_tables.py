@@ -1,6 +1,6 @@
 """cBioPortal's clinical and mutation tables, in the portal's own words, every row whole and every id known.
 
-Belongs here: the layout that all of the portal's tables share, patients, samples, mutations. Does not: the expression
+In scope: the layout that all of the portal's tables share, patients, samples, mutations. Out of scope: the expression
 profile, which is too large for this way (cbioportal_profile); what a status means for the study (science/cohorts).
 """
 

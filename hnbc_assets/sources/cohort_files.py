@@ -1,6 +1,6 @@
 """One way to read a cohort's archived files, whatever upstream they came from.
 
-Belongs here: which reader serves which kind of source. Does not: the formats (gdc, geo, cbioportal, user_table), what
+In scope: which reader serves which kind of source. Out of scope: the formats (gdc, geo, cbioportal, user_table), what
 a value means (science/cohorts).
 """
 

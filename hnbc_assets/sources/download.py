@@ -1,6 +1,6 @@
 """One file from upstream to disk: resumed, examined, and put in place only when whole.
 
-Belongs here: a single download and the proof that it is the file asked for. Does not: batches and what is kept
+In scope: a single download and the proof that it is the file asked for. Out of scope: batches and what is kept
 already (archive.py), requests as such (http.py).
 
 A file is received beside its place under a hidden name, `.NAME.part`. Only a part that passed every examination is

@@ -1,6 +1,6 @@
 """GDC: a project's expression files, clinical records and mutations, by release.
 
-Belongs here: which files and fields of GDC the project wants; the public functions of this source. Does not: the query
+In scope: which files and fields of GDC the project wants; the public functions of this source. Out of scope: the query
 language (gdc_api.py), the index (gdc_index.py), clinical records (gdc_clinical.py), STAR and MAF files (gdc_star.py,
 gdc_maf.py), what a value means for the study.
 

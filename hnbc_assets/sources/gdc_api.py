@@ -1,6 +1,6 @@
 """How GDC is asked: releases, fields that it knows, pages of hits.
 
-Belongs here: GDC's query language and the shape of its replies. Does not: which files and fields the project wants
+In scope: GDC's query language and the shape of its replies. Out of scope: which files and fields the project wants
 (gdc.py), what records hold (gdc_clinical.py).
 
 GDC moves: fields were renamed three times in 18 months, and an unknown field is answered with HTTP 200 and a warning.

@@ -1,6 +1,6 @@
 """GDC's clinical records: API cases, the biotab of receptors, TCGA's curated survival; one row a patient.
 
-Belongs here: from nested records and odd table formats to one frame, values as upstream has them. Does not: what a
+In scope: from nested records and odd table formats to one frame, values as upstream has them. Out of scope: what a
 value means for the study (HER2, endpoints: science/cohorts).
 """
 

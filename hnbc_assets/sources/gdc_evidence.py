@@ -1,6 +1,6 @@
 """What the archived GDC files say about themselves: warnings in replies, gene models, names of genes.
 
-Belongs here: reading that back from the archive, for checks and for users' tables. Does not: asking the GDC (gdc_api),
+In scope: reading that back from the archive, for checks and for users' tables. Out of scope: asking the GDC (gdc_api),
 reading values (gdc_star).
 """
 

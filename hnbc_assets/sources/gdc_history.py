@@ -1,6 +1,6 @@
 """GDC's word on files that its index no longer has: which id took their place, and since when.
 
-Belongs here: asking it, and reading the archived answers. Does not: the index (gdc_index.py), what a release changed
+In scope: asking it, and reading the archived answers. Out of scope: the index (gdc_index.py), what a release changed
 (release_changes.py).
 """
 

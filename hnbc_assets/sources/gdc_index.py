@@ -1,6 +1,6 @@
 """GDC's index as it was fetched: which file is of which aliquot and patient.
 
-Belongs here: reading the stored pages. Does not: asking GDC (gdc.py), choosing an aliquot (science/cohorts).
+In scope: reading the stored pages. Out of scope: asking GDC (gdc.py), choosing an aliquot (science/cohorts).
 """
 
 from __future__ import annotations

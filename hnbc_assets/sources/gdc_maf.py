@@ -1,6 +1,6 @@
 """GDC's masked somatic mutations: MAF files, one a tumour.
 
-Belongs here: reading them into one frame, with their own field names. Does not: what a mutation does.
+In scope: reading them into one frame, with their own field names. Out of scope: what a mutation does.
 """
 
 from __future__ import annotations

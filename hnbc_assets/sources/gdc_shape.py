@@ -1,6 +1,6 @@
 """The shape of GDC's replies: JSON that is read back, and a check that its records have the expected types.
 
-Belongs here: parsing a stored reply, and a check of types that names file, record and field. Does not: which fields are
+In scope: parsing a stored reply, and a check of types that names file, record and field. Out of scope: which fields are
 asked for (gdc), what they mean (gdc_clinical, gdc_index).
 """
 

@@ -1,6 +1,6 @@
 """GDC's expression files: STAR counts and TPM, one file an aliquot.
 
-Belongs here: reading them fast into one matrix, and proving that all follow one gene model. Does not: genes by symbol,
+In scope: reading them fast into one matrix, and proving that all follow one gene model. Out of scope: genes by symbol,
 logarithms (science/cohorts/expression.py).
 
 A project has a thousand files of 60,660 genes, 5 GB of text of which one column is wanted. `scan_values` walks a

@@ -1,6 +1,6 @@
 """GDSC (Sanger): drug response and expression of cancer cell lines. For non-commercial use; say so with the results.
 
-Belongs here: which files a release consists of, fetching them, and both tables joined by cell line. Does not: reading
+In scope: which files a release consists of, fetching them, and both tables joined by cell line. Out of scope: reading
 their formats (gdsc_response, gdsc_expression, gdsc_models), models (science/drugs).
 
 Lines are identified by the Sanger model id (SIDM…); the passports' model list maps COSMIC ids to it. A line whose

@@ -1,6 +1,6 @@
 """Expression of GDSC's cell lines, in any of the layouts in which it was published.
 
-Belongs here: recognising the layouts and reading them, block by block, never a whole file in memory. Does not: which
+In scope: recognising the layouts and reading them, block by block, never a whole file in memory. Out of scope: which
 file the study names and how lines are matched with the screen (gdsc).
 
     ensembl_gene <tab> COSMIC ids            Sanger's RMA of the arrays, log2, by Ensembl gene (releases 6.0 and 7.0)

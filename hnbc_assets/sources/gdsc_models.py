@@ -1,6 +1,6 @@
 """GDSC's cell lines and genes by their other names: the passports' model list and gene identifiers.
 
-Belongs here: reading these two tables of cellmodelpassports.sanger.ac.uk. Does not: the joins that use them (gdsc).
+In scope: reading these two tables of cellmodelpassports.sanger.ac.uk. Out of scope: the joins that use them (gdsc).
 """
 
 from __future__ import annotations

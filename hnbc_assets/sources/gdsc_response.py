@@ -1,6 +1,6 @@
 """GDSC's fitted dose responses: a workbook of one sheet, in the official layout (16 columns) or the legacy one (19).
 
-Belongs here: reading either, one fit per line and drug. Does not: which address gave it (gdsc), expression
+In scope: reading either, one fit per line and drug. Out of scope: which address gave it (gdsc), expression
 (gdsc_expression).
 
 The official copy identifies a line by SANGER_MODEL_ID and has its CANCER_TYPE; the legacy one has COSMIC_ID and

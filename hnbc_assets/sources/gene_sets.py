@@ -1,6 +1,6 @@
 """Gene sets: GMT collections, GeneCards exports, marker tables; from an address or from a file of the user's.
 
-Belongs here: keeping the files and reading their formats. Does not: which sets the study uses, symbols' currency
+In scope: keeping the files and reading their formats. Out of scope: which sets the study uses, symbols' currency
 (science/cohorts/symbols).
 """
 

@@ -1,7 +1,7 @@
 """GEO: series matrices and platform annotations.
 
-Belongs here: asking GEO for a series' release, fetching its files, reading the two formats with GEO's own words.
-Does not: what a characteristic means for the study (science/cohorts), probes to genes (science/cohorts/expression).
+In scope: asking GEO for a series' release, fetching its files, reading the two formats with GEO's own words.
+Out of scope: what a characteristic means for the study (science/cohorts), probes to genes (science/cohorts/expression).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """GEO's matrix: the table of a series matrix file, parsed while the file is still being unpacked.
 
-Belongs here: the numbers of a series matrix, fast. Does not: its header rows, annotations, fetching (geo).
+In scope: the numbers of a series matrix, fast. Out of scope: its header rows, annotations, fetching (geo).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Git LFS: what a pointer says of a large file, and where a repository's LFS server has the file itself.
 
-Belongs here: pointers, `.lfsconfig`, the batch API (github.com/git-lfs/git-lfs, docs/spec.md and docs/api/batch.md).
-Does not: which files are wanted (the source's module), downloads (download.py).
+In scope: pointers, `.lfsconfig`, the batch API (github.com/git-lfs/git-lfs, docs/spec.md and docs/api/batch.md).
+Out of scope: which files are wanted (the source's module), downloads (download.py).
 """
 
 from __future__ import annotations

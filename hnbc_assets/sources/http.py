@@ -1,6 +1,6 @@
 """One HTTP client for every upstream: timeouts, retries, and where an address is really asked.
 
-Belongs here: how a request is sent, repeated and given up. Does not: what an upstream's answer means (its own
+In scope: how a request is sent, repeated and given up. Out of scope: what an upstream's answer means (its own
 module), and files that are kept (archive.py).
 
 Addresses in the code are always the real ones, `https://HOST/PATH`. The client asks them as they are (`live`), at

@@ -1,6 +1,6 @@
 """What an exchange over HTTP says, in the reader's words: addresses, web pages, waits, broken connections.
 
-Belongs here: reading one answer or one failure. Does not: sending and repeating requests (http.py).
+In scope: reading one answer or one failure. Out of scope: sending and repeating requests (http.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Archived files compared with their records: hashed several at a time, and set aside where they differ.
 
-Belongs here: whether files are what their rows say, where other content goes, setting damaged files aside. Does not:
+In scope: whether files are what their rows say, where other content goes, setting damaged files aside. Out of scope:
 which files there are (archive.py), fetching them again (download.py).
 
     ROOT/damaged/SOURCE/RELEASE/<path>      files that no longer held what was recorded, as they were found

@@ -1,7 +1,7 @@
 """Listings: what an upstream has now, by its index alone, and the word that names its state.
 
-Belongs here: what every source's `listing` returns, fetching a listing into the archive, sizes, the release of what was
-fetched. Does not: how an index is asked (the source's module), downloads and what is kept (archive.py).
+In scope: what every source's `listing` returns, fetching a listing into the archive, sizes, the release of what was
+fetched. Out of scope: how an index is asked (the source's module), downloads and what is kept (archive.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The archive's memory: one line of JSON per file that was verified, per source and release.
 
-Belongs here: writing and reading those lines so that a killed process loses nothing that landed. Does not: the files.
+In scope: writing and reading those lines so that a killed process loses nothing that landed. Out of scope: the files.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Pace: hosts that allow few requests a second are asked no faster, however many threads ask.
 
-Belongs here: which hosts those are, and the wait before a request. Does not: waits after a failure (http.py).
+In scope: which hosts those are, and the wait before a request. Out of scope: waits after a failure (http.py).
 """
 
 from __future__ import annotations

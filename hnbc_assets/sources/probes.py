@@ -1,6 +1,6 @@
 """Probes: which addresses each source asks, and what each answer must begin with.
 
-Belongs here: one function per source. Does not: asking and judging (probing.py), reading files whole (the sources).
+In scope: one function per source. Out of scope: asking and judging (probing.py), reading files whole (the sources).
 
 An answer is checked for the names that the reader of that file needs; they are taken from the reader where it has
 them.

@@ -1,6 +1,6 @@
 """Probing: one small request per address, and whether the reader could use the answer.
 
-Belongs here: what is asked, the verdict on an answer, lines and cells at the beginning of a file. Does not: which
+In scope: what is asked, the verdict on an answer, lines and cells at the beginning of a file. Out of scope: which
 addresses an upstream has (probes.py), how the verdicts are shown (commands/doctor.py).
 """
 

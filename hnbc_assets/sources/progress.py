@@ -1,6 +1,6 @@
 """Progress of downloads: what a caller may watch, and a console that shows it.
 
-Belongs here: the protocol that the archive reports to, and its console form. Does not: downloading.
+In scope: the protocol that the archive reports to, and its console form. Out of scope: downloading.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What changed between two releases of one upstream object: files, patients, clinical values, names of fields.
 
-Belongs here: comparing two archived manifests, offline. Does not: fetching them, which changes are held up, what they
+In scope: comparing two archived manifests, offline. Out of scope: fetching them, which changes are held up, what they
 do to results.
 """
 

@@ -1,6 +1,6 @@
 """A user's table in memory: header, labels of rows, and cells as text or numbers; of csv, tsv or parquet.
 
-Belongs here: which of these a file is, and the same view of each. Does not: lines and cells of text (table_text.py),
+In scope: which of these a file is, and the same view of each. Out of scope: lines and cells of text (table_text.py),
 what a table is about (user_table.py).
 """
 

@@ -1,6 +1,6 @@
 """Delimited text of a user's table, read strictly: every line counted, every cell in its column, every number a number.
 
-Belongs here: lines and cells of csv and tsv, what is wrong with them and where. Does not: what a table is about
+In scope: lines and cells of csv and tsv, what is wrong with them and where. Out of scope: what a table is about
 (user_table.py), files of upstreams, whose readers know their formats.
 """
 

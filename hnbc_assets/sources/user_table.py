@@ -1,7 +1,7 @@
 """A user's own cohort: an expression table and a clinical table (csv, tsv or parquet).
 
-Belongs here: archiving a copy, how the tables are oriented and which rows belong together, reading them with the
-user's own words. Does not: lines and cells (table_text.py), what a clinical column means
+In scope: archiving a copy, how the tables are oriented and which rows belong together, reading them with the
+user's own words. Out of scope: lines and cells (table_text.py), what a clinical column means
 (science/cohorts/clinical_named), symbols' currency (science/cohorts/symbols).
 """
 

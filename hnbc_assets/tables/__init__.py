@@ -1,6 +1,6 @@
 """Tables: what is published, one documented schema a table, a file a stage.
 
-Belongs here: names, types, units and meaning of columns. Does not: how a table is filled or stored.
+In scope: names, types, units and meaning of columns. Out of scope: how a table is filled or stored.
 """
 
 from __future__ import annotations

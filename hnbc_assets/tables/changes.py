@@ -1,6 +1,6 @@
 """Tables about change: what a release brought, and what that did to signature, patients and figures of merit.
 
-Belongs here: descriptions of columns. Does not: how changes are found (science, sources), when they are (defs).
+In scope: descriptions of columns. Out of scope: how changes are found (science, sources), when they are (defs).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Tables of the cohorts stage: which cohorts, which patients, which of their samples.
 
-Belongs here: descriptions of columns. Does not: how they are filled (science/cohorts).
+In scope: descriptions of columns. Out of scope: how they are filled (science/cohorts).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Tables that the database says about itself: raw files, lineage, checks, dictionary, and the simulation's truth.
 
-Belongs here: descriptions of columns. Does not: how they are gathered (lake).
+In scope: descriptions of columns. Out of scope: how they are gathered (lake).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Tables of the drugs stage: models of drug response, predictions and their association with risk.
 
-Belongs here: descriptions of columns. Does not: how they are filled (science/drugs).
+In scope: descriptions of columns. Out of scope: how they are filled (science/drugs).
 """
 
 from __future__ import annotations

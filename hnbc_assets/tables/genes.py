@@ -1,6 +1,6 @@
 """Tables of the genes stage: resistance genes, anoikis genes, their intersection.
 
-Belongs here: descriptions of columns. Does not: how they are filled (science/genes).
+In scope: descriptions of columns. Out of scope: how they are filled (science/genes).
 """
 
 from __future__ import annotations

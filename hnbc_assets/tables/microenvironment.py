@@ -1,6 +1,6 @@
 """Tables of the microenvironment stage: immune infiltration and its association with risk.
 
-Belongs here: descriptions of columns. Does not: how they are filled (science/microenvironment).
+In scope: descriptions of columns. Out of scope: how they are filled (science/microenvironment).
 """
 
 from __future__ import annotations

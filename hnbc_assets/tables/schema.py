@@ -1,6 +1,6 @@
 """How a table is described: once, as a class, for checks, the UI, DuckDB's comments and the dictionary.
 
-Belongs here: the `Table` base class and `column()`. Does not: any particular table (a file a stage beside this one),
+In scope: the `Table` base class and `column()`. Out of scope: any particular table (a file a stage beside this one),
 where tables are stored (lake), what fills them (science).
 """
 

@@ -1,6 +1,6 @@
 """Tables of the signature stage: from univariate Cox to scores and their performance.
 
-Belongs here: descriptions of columns. Does not: how they are filled (science/signature).
+In scope: descriptions of columns. Out of scope: how they are filled (science/signature).
 """
 
 from __future__ import annotations

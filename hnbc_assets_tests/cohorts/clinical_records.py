@@ -1,6 +1,6 @@
 """Clinical records, invented: a source's columns as its `read_clinical` gives them.
 
-Belongs here: the frame. Does not: tests, values.
+In scope: the frame. Out of scope: tests, values.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Recorded bytes and answers of the real hosts, which no file of this project was derived from; skipped without them.
 
-Belongs here: where they are, and an archive that holds them. Does not: what the readers make of them.
+In scope: where they are, and an archive that holds them. Out of scope: what the readers make of them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A small study with a lake and an instance, over which the automation is evaluated tick by tick.
 
-Belongs here: what makes and asks. Does not: tests.
+In scope: what makes and asks. Out of scope: tests.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Runs of invented assets in an instance of their own, to be old later.
 
-Belongs here: the assets, running them. Does not: tests.
+In scope: the assets, running them. Out of scope: tests.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,6 +1,6 @@
 """Other machines, as far as one machine can stand in for them: processors, linear-algebra kernels, threads.
 
-Belongs here: environments in which a process computes as another machine would. Does not: what must be equal there.
+In scope: environments in which a process computes as another machine would. Out of scope: what must be equal there.
 
 `OPENBLAS_CORETYPE` chooses the kernels of numpy's and scipy's OpenBLAS, `NPY_DISABLE_CPU_FEATURES` numpy's own loops
 (exponentials and logarithms differ by a last digit), `GLIBC_TUNABLES` the C library's functions.

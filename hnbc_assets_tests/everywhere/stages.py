@@ -1,7 +1,7 @@
 """The study's stages on a small simulation, and the version of every table and file that they make, as JSON.
 
-Run as a program, on one machine or another: `python -m hnbc_assets_tests.everywhere.stages`. Belongs here: what is
-computed. Does not: where, and that it is the same (test_everywhere).
+Run as a program, on one machine or another: `python -m hnbc_assets_tests.everywhere.stages`. In scope: what is
+computed. Out of scope: where, and that it is the same (test_everywhere).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A small simulated GDC and GEO, fetched once: the files that readers are given, before they are damaged.
 
-Belongs here: the files to begin with, and an archive in which one of them is another. Does not: the damage (mutations).
+In scope: the files to begin with, and an archive in which one of them is another. Out of scope: the damage (mutations).
 """
 
 from __future__ import annotations

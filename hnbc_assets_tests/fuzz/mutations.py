@@ -6,7 +6,7 @@ unchanged file, where the change carries no meaning; or a result that differs wh
 library's error, never a hang, never a patient, gene or value lost without a message. `make test` runs a few mutations
 of each file, `make test-full` thousands; a number in a failing test's name is the seed of its mutation.
 
-Belongs here: the mutations, by kind of file, and the oracle that all fuzzers share. Does not: a format's own file to
+In scope: the mutations, by kind of file, and the oracle that all fuzzers share. Out of scope: a format's own file to
 begin with, and what its result must hold (the test files).
 """
 

@@ -1,6 +1,6 @@
 """Mutations of JSON: keys lost, nulls, other types, nesting, as in the answers of a host that changed its format.
 
-Belongs here: changes of parsed replies. Does not: damage to their bytes (mutations).
+In scope: changes of parsed replies. Out of scope: damage to their bytes (mutations).
 """
 
 from __future__ import annotations

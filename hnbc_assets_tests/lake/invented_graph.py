@@ -1,6 +1,6 @@
 """An invented graph of assets, and making them in a real lake as their steps would.
 
-Belongs here: what tests of the plan share. Does not: tests.
+In scope: what tests of the plan share. Out of scope: tests.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A small invented lake: two raw files, two cohorts, a signature and risk scores, all of one generation.
 
-Belongs here: filling a lake without Dagster, and what other processes do to it in tests (write, publish, read).
-Does not: tests.
+In scope: filling a lake without Dagster, and what other processes do to it in tests (write, publish, read).
+Out of scope: tests.
 """
 
 from __future__ import annotations

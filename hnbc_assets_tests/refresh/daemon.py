@@ -1,6 +1,6 @@
 """`hnbc ui` on a lake, and what can be seen of its processes and runs from outside.
 
-Belongs here: starting, waiting, ending. Does not: tests.
+In scope: starting, waiting, ending. Out of scope: tests.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Refreshes of the small simulated study: the lake at release 46.0, made once, and the content of lakes.
 
-Belongs here: lakes to start from, processes of `hnbc` with something changed in them, the content of a lake as plain
-values. Does not: what a refresh must give (the tests).
+In scope: lakes to start from, processes of `hnbc` with something changed in them, the content of a lake as plain
+values. Out of scope: what a refresh must give (the tests).
 
 The lakes `first` and `second` are shared by the tests, and by the processes that run them side by side: tests work on
 copies.

@@ -1,6 +1,6 @@
 """What a release brought and did, invented: frames of every table that its report reads.
 
-Belongs here: rows and frames. Does not: tests.
+In scope: rows and frames. Out of scope: tests.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Operating characteristics: over many simulated worlds, planted effects are found and unplanted ones are not.
 
-Belongs here: the kernels in the order of the study, on the simulation's arrays, judged by its truth. Does not: formats,
+In scope: the kernels in the order of the study, on the simulation's arrays, judged by its truth. Out of scope: formats,
 assets.
 
     python hnbc_assets_tests/seeds/test_seeds_operating_characteristics.py 50 [variant]      prints the figures

@@ -1,6 +1,6 @@
 """Both releases of one simulated GDC, fetched one after the other into one archive.
 
-Belongs here: fixtures of the tests of releases. Does not: what is true of them.
+In scope: fixtures of the tests of releases. Out of scope: what is true of them.
 """
 
 from __future__ import annotations

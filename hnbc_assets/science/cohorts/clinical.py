@@ -1,6 +1,6 @@
 """Patients: the clinical records of any source, harmonised into the columns of the table `patients`.
 
-Belongs here: the order of the steps, which are the same for every source. Does not: a source's own fields
+In scope: the order of the steps, which are the same for every source. Out of scope: a source's own fields
 (clinical_gdc, clinical_cbioportal, clinical_named), the rules (her2, endpoints), who enters (inclusion).
 """
 

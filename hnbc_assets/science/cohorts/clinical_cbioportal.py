@@ -1,6 +1,6 @@
 """Clinical records of cBioPortal studies, put into the study's slots.
 
-Belongs here: which of the portal's columns answers which question. Does not: spellings (clinical_words), which
+In scope: which of the portal's columns answers which question. Out of scope: spellings (clinical_words), which
 endpoints are impossible (endpoints), fetching (sources/cbioportal).
 
 Immunohistochemistry decides oestrogen receptor status where the study has it (METABRIC's ER_IHC before its ER_STATUS).

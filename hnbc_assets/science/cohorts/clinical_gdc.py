@@ -1,6 +1,6 @@
 """Clinical records of GDC's TCGA projects, put into the study's slots.
 
-Belongs here: which GDC field, biotab field or curated endpoint answers which question. Does not: spellings
+In scope: which GDC field, biotab field or curated endpoint answers which question. Out of scope: spellings
 (clinical_words), which endpoints are impossible (endpoints), fetching (sources/gdc).
 
 Survival is the API's, which moves with the releases; disease-specific survival and the progression-free interval are

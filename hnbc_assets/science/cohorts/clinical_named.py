@@ -1,6 +1,6 @@
 """Clinical records whose columns are named freely (GEO characteristics, a user's table), put into the study's slots.
 
-Belongs here: the names by which a slot is known. Does not: spellings of values (clinical_words), which endpoints are
+In scope: the names by which a slot is known. Out of scope: spellings of values (clinical_words), which endpoints are
 impossible (endpoints), fetching (sources/geo, sources/user_table). A series with other names says so in the study.
 """
 

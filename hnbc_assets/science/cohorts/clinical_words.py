@@ -1,6 +1,6 @@
 """Clinical words: the many spellings of stage, receptors, menopause, subtype, sex and events, in one spelling each.
 
-Belongs here: values only, a function a column of `patients`. Does not: which upstream column holds them
+In scope: values only, a function a column of `patients`. Out of scope: which upstream column holds them
 (clinical_*.py).
 """
 

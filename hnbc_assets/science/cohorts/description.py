@@ -1,6 +1,6 @@
 """Description: one row of `cohorts`.
 
-Belongs here: counts, follow-up and time origin of a cohort. Does not: anything that changes it.
+In scope: counts, follow-up and time origin of a cohort. Out of scope: anything that changes it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Endpoints: time and event in days, impossible ones set aside with a reason.
 
-Belongs here: units, what makes an endpoint impossible or implausible, the exclusion of stage IV from progression,
-follow-up. Does not: where times come from (clinical_*.py), models of survival (science/signature).
+In scope: units, what makes an endpoint impossible or implausible, the exclusion of stage IV from progression,
+follow-up. Out of scope: where times come from (clinical_*.py), models of survival (science/signature).
 
 A plausible time is between half a day (which rounds to a day, the shortest time that hosts give) and a hundred years
 (nobody is followed from adulthood for longer). All times of a column together show whether its unit is right: if the

@@ -1,6 +1,6 @@
 """Expression: from features as upstream names them to a genes × samples matrix on a stated scale.
 
-Belongs here: the logarithm, current symbols, the collapse of features to genes. Does not: which sample stands for a
+In scope: the logarithm, current symbols, the collapse of features to genes. Out of scope: which sample stands for a
 patient (samples), scaling of genes (the analyses that need it).
 """
 

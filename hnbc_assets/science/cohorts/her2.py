@@ -1,6 +1,6 @@
 """HER2: from receptor tests to a status that carries its reason.
 
-Belongs here: the study's conservative rule, the plain ASCO/CAP call beside it, HER2-low. Does not: where the test
+In scope: the study's conservative rule, the plain ASCO/CAP call beside it, HER2-low. Out of scope: where the test
 results come from (clinical_*.py), who enters the study (inclusion).
 
 The study rule. The IHC category is the score's (0 and 1+ negative, 2+ equivocal, 3+ positive); the reported word

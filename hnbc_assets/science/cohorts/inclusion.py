@@ -1,6 +1,6 @@
 """Inclusion: who enters the study, why the others do not, and whether a cohort can play its role.
 
-Belongs here: the reasons of exclusion and the least that a role needs. Does not: HER2 and endpoints themselves.
+In scope: the reasons of exclusion and the least that a role needs. Out of scope: HER2 and endpoints themselves.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Independence: whether two cohorts share patients, by their ids or by their expression profiles.
 
-Belongs here: finding patients that two cohorts have in common. Does not: what follows for a claim (defs/cohort_data).
+In scope: finding patients that two cohorts have in common. Out of scope: what follows for a claim (defs/cohort_data).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Losses: what a cohort would lose if one state of its clinical records took the place of another.
 
-Belongs here: counting patients, follow-up and events that are lost or were never there. Does not: how much loss is
+In scope: counting patients, follow-up and events that are lost or were never there. Out of scope: how much loss is
 allowed (the study).
 """
 

@@ -1,6 +1,6 @@
 """Samples: one primary-tumour aliquot a patient, by a fixed rule that is recorded.
 
-Belongs here: the choice among samples of a patient. Does not: which samples a source has (sources).
+In scope: the choice among samples of a patient. Out of scope: which samples a source has (sources).
 
 The rule: primary tumours only; sample type 01 before others; RNA analyte (R) before others; the higher plate; then the
 barcode's order. It reads TCGA barcodes (TCGA-TSS-PPPP-SSV-NNA-PLATE-CC); other ids are chosen by their order.

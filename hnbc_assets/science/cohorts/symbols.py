@@ -1,6 +1,6 @@
 """Symbols: upstream gene symbols in HGNC's current spelling, damaged ones repaired where only one gene can be meant.
 
-Belongs here: renaming of symbols, the same for expression and gene lists. Does not: probes, collapsing (expression).
+In scope: renaming of symbols, the same for expression and gene lists. Out of scope: probes, collapsing (expression).
 
 The renamings are in symbol_aliases.tsv: facts from HGNC's `previous symbols` (genenames.org, CC0), not all of them but
 those that occur in breast-cancer expression data and gene lists of the last fifteen years. Spreadsheets turn MARCH3

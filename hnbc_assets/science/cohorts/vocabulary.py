@@ -1,7 +1,7 @@
 """Vocabulary: what the values in a cohort's records mean, and what happens to those that are not understood.
 
-Belongs here: the order in which a value is understood (the study's own mapping, R's convention for events, the evident
-words), the error for values that are not understood, and the record of all values. Does not: the evident words
+In scope: the order in which a value is understood (the study's own mapping, R's convention for events, the evident
+words), the error for values that are not understood, and the record of all values. Out of scope: the evident words
 themselves (clinical_words), which upstream column holds them (clinical_*.py).
 
 A mapping of the study replaces the evident words: every value that occurs must then be in it, except those that

@@ -1,7 +1,7 @@
 """Predicted drug sensitivity between risk groups, with and without a patient's general sensitivity.
 
-Belongs here: the covariate that stands for sensitivity to drugs at large, and the comparison by group.
-Does not: the test (science/group_comparison), the predictions (ridge).
+In scope: the covariate that stands for sensitivity to drugs at large, and the comparison by group.
+Out of scope: the test (science/group_comparison), the predictions (ridge).
 """
 
 from __future__ import annotations

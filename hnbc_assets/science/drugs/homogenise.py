@@ -1,6 +1,6 @@
 """Cell lines and patients on one footing, so that a model of the first may be applied to the second.
 
-Belongs here: which genes enter, and how their values are made comparable. Does not: fitting (ridge).
+In scope: which genes enter, and how their values are made comparable. Out of scope: fitting (ridge).
 """
 
 from __future__ import annotations

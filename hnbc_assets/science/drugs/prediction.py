@@ -1,7 +1,7 @@
 """A cohort's predicted drug sensitivity, from the screen to the rows that are published.
 
-Belongs here: screen, homogenisation and ridge joined for one cohort, and why a cohort or drug has no prediction.
-Does not: the steps themselves (screen, homogenise, ridge), comparing groups (association).
+In scope: screen, homogenisation and ridge joined for one cohort, and why a cohort or drug has no prediction.
+Out of scope: the steps themselves (screen, homogenise, ridge), comparing groups (association).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Ridge regression of drug response on expression, all drugs at once, and its prediction in patients.
 
-Belongs here: the models. Does not: making lines and patients comparable (homogenise), comparing groups (association).
+In scope: the models. Out of scope: making lines and patients comparable (homogenise), comparing groups (association).
 """
 
 from __future__ import annotations

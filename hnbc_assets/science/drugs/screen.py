@@ -1,7 +1,7 @@
 """A drug screen as a matrix: cell lines × drugs.
 
-Belongs here: from a long dose-response table to the matrix that models are fitted on, and which drugs it can support.
-Does not: reading files (sources/gdsc), fitting (ridge).
+In scope: from a long dose-response table to the matrix that models are fitted on, and which drugs it can support.
+Out of scope: reading files (sources/gdsc), fitting (ridge).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Anoikis genes: the study's lists merged into one, with the lists that name each gene.
 
-Belongs here: merging lists by current symbol. Does not: reading them (sources/gene_sets).
+In scope: merging lists by current symbol. Out of scope: reading them (sources/gene_sets).
 """
 
 from __future__ import annotations

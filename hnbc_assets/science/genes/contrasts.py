@@ -1,6 +1,6 @@
 """Contrasts: the plain and the ER-adjusted comparison of one cohort, side by side.
 
-Belongs here: running both and judging both against the anoikis genes. Does not: one comparison (resistance), one
+In scope: running both and judging both against the anoikis genes. Out of scope: one comparison (resistance), one
 intersection (overlap).
 """
 

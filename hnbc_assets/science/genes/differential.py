@@ -1,6 +1,6 @@
 """Differential expression between two groups: limma's moderated t-test, all genes at once.
 
-Belongs here: the test. Does not: the linear models (linear_model.py), the prior of the variances (prior_variance.py),
+In scope: the test. Out of scope: the linear models (linear_model.py), the prior of the variances (prior_variance.py),
 which patients and scales it is used on (resistance.py).
 """
 

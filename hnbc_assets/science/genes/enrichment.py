@@ -1,6 +1,6 @@
 """Over-representation: which known gene sets the candidates fall into more often than chance.
 
-Belongs here: the one-sided Fisher's exact test against collections of gene sets, offline. Does not: reading the sets
+In scope: the one-sided Fisher's exact test against collections of gene sets, offline. Out of scope: reading the sets
 (sources/gene_sets.py), the overlap of candidates' two sources (overlap.py).
 """
 

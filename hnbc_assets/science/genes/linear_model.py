@@ -1,6 +1,6 @@
 """Linear models of all genes at once: the same design, a gene a row, values missing here and there.
 
-Belongs here: least squares and which coefficients can be estimated. Does not: what is concluded from them
+In scope: least squares and which coefficients can be estimated. Out of scope: what is concluded from them
 (differential.py).
 """
 

@@ -1,6 +1,6 @@
 """Candidates: anoikis-related genes that are resistance genes, and whether that is more than chance.
 
-Belongs here: the intersection and its hypergeometric test. Does not: where either list comes from (resistance.py,
+In scope: the intersection and its hypergeometric test. Out of scope: where either list comes from (resistance.py,
 sources/gene_sets.py), what the candidates have in common (enrichment.py).
 """
 

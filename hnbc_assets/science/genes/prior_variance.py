@@ -1,7 +1,7 @@
 """The prior of limma's empirical Bayes: what the variances of all genes say about the variance of one.
 
-Belongs here: fitting the scaled F distribution of residual variances (Smyth 2004, 10.2202/1544-6115.1027, section 6.2)
-and its trend with average expression (limma-trend: Law et al. 2014, 10.1186/gb-2014-15-2-r29). Does not: the linear
+In scope: fitting the scaled F distribution of residual variances (Smyth 2004, 10.2202/1544-6115.1027, section 6.2)
+and its trend with average expression (limma-trend: Law et al. 2014, 10.1186/gb-2014-15-2-r29). Out of scope: the linear
 models and the test (differential.py).
 
 A residual variance s² on d degrees of freedom is modelled as s0² · F(d, d0). Then e = log s² − digamma(d/2) + log(d/2)

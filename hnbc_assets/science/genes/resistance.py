@@ -1,6 +1,6 @@
 """Drug resistance: which genes differ between residual disease and pathological complete response.
 
-Belongs here: who is compared, on which scale, adjusted for what. Does not: the test (differential.py), the choice of
+In scope: who is compared, on which scale, adjusted for what. Out of scope: the test (differential.py), the choice of
 patients by HER2 and treatment (made before), the intersection with anoikis genes (overlap.py).
 """
 

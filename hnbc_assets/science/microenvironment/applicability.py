@@ -1,6 +1,6 @@
 """Applicability: which method may score which population on this scale with these genes.
 
-Belongs here: each method's demands on scale and coverage, and the reason of every refusal. Does not: the scores.
+In scope: each method's demands on scale and coverage, and the reason of every refusal. Out of scope: the scores.
 """
 
 from __future__ import annotations

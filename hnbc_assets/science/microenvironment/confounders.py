@@ -1,7 +1,7 @@
 """Confounders: what differs with risk for reasons of its own, and is held fixed in adjusted comparisons.
 
-Belongs here: oestrogen receptor and a stand-in for tumour purity (Aran 2015, 10.1038/ncomms9971: purity confounds
-comparisons of bulk expression). Does not: the comparison (science/group_comparison), general drug sensitivity
+In scope: oestrogen receptor and a stand-in for tumour purity (Aran 2015, 10.1038/ncomms9971: purity confounds
+comparisons of bulk expression). Out of scope: the comparison (science/group_comparison), general drug sensitivity
 (science/drugs/association).
 """
 

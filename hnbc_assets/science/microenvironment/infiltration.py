@@ -1,6 +1,6 @@
 """Infiltration: every method that a cohort allows, side by side.
 
-Belongs here: running the methods and putting their scores and refusals into two tables. Does not: the methods
+In scope: running the methods and putting their scores and refusals into two tables. Out of scope: the methods
 themselves (a file each), the comparison of risk groups (science/group_comparison.py).
 """
 

@@ -1,6 +1,6 @@
 """MCP-counter: the mean log expression of genes that one cell population alone expresses.
 
-Belongs here: the score. Does not: whether scale and coverage allow it (applicability.py).
+In scope: the score. Out of scope: whether scale and coverage allow it (applicability.py).
 
 Becht et al. 2016 (10.1186/s13059-016-1070-5). Scores are in units of the expression and can be compared between
 patients, not between populations.

@@ -1,6 +1,6 @@
 """Mean z: the average of a set's genes, each standardised over the patients at hand.
 
-Belongs here: the score, the one that gene-wise scaled cohorts allow. Does not: whether coverage allows it
+In scope: the score, the one that gene-wise scaled cohorts allow. Out of scope: whether coverage allows it
 (applicability.py). Lee et al. 2008 (10.1371/journal.pcbi.1000217) average z-scores of a set likewise.
 
 Scores are relative: they say who of these patients has more, never how much, and depend on who the patients are.

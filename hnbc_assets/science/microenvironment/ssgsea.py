@@ -1,6 +1,6 @@
 """ssGSEA: how high a gene set ranks within one patient's transcriptome.
 
-Belongs here: the score. Does not: whether scale and coverage allow it (applicability.py).
+In scope: the score. Out of scope: whether scale and coverage allow it (applicability.py).
 
 Barbie et al. 2009 (10.1038/nature08460), as GSVA computes it (Hänzelmann et al. 2013, 10.1186/1471-2105-14-7). Walking
 down the n genes of a patient from the highest to the lowest, the score is the sum over all steps of the difference of

@@ -1,6 +1,6 @@
 """The analysis set: which patients of a cohort a survival analysis uses, on values that can be compared.
 
-Belongs here: matching included patients with a usable endpoint to their expression. Does not: who is included
+In scope: matching included patients with a usable endpoint to their expression. Out of scope: who is included
 (science/cohorts), any model.
 """
 

@@ -1,6 +1,6 @@
 """Application: a frozen signature scores one cohort's patients, in both forms, and says what it could not do.
 
-Belongs here: choosing the form, forming groups, coverage. Does not: the arithmetic of a score (scoring, single_sample).
+In scope: choosing the form, forming groups, coverage. Out of scope: the arithmetic of a score (scoring, single_sample).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Challenge: does another score order the same patients by survival better than the published one?
 
-Belongs here: the difference of two concordances on one set of patients, with its interval. Does not: concordance itself
+In scope: the difference of two concordances on one set of patients, with its interval. Out of scope: concordance itself
 (discrimination), fitting a challenger (training), which cohorts are compared and what follows from it (defs).
 """
 

@@ -1,6 +1,6 @@
 """Comparison: what differs between two publications of a signature, its scores and their performance.
 
-Belongs here: rows that entered, left or changed between two frames of a table. Does not: what an upstream changed
+In scope: rows that entered, left or changed between two frames of a table. Out of scope: what an upstream changed
 (sources), which of two signatures orders patients better (challenge), when publications are compared (defs).
 
 Each function takes the table as it was and as it is, either of which may be empty, and gives the columns of its table

@@ -1,6 +1,6 @@
 """Concordance: does a gene's hazard agree with its direction in drug resistance?
 
-Belongs here: that comparison. Does not: how directions (science/genes) or coefficients (cox, lasso) are found.
+In scope: that comparison. Out of scope: how directions (science/genes) or coefficients (cox, lasso) are found.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Univariate Cox models, thousands at once.
 
-Belongs here: one-gene-at-a-time proportional hazards. Does not: several genes in one model (refit, lasso).
+In scope: one-gene-at-a-time proportional hazards. Out of scope: several genes in one model (refit, lasso).
 """
 
 from __future__ import annotations

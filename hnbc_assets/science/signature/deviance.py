@@ -1,6 +1,6 @@
 """Partial-likelihood deviance, for many coefficient vectors at once.
 
-Belongs here: the loss by which a penalty is chosen. Does not: the fits themselves (lasso).
+In scope: the loss by which a penalty is chosen. Out of scope: the fits themselves (lasso).
 """
 
 from __future__ import annotations

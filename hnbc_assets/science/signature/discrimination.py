@@ -1,6 +1,6 @@
 """Discrimination: how well a score orders patients by survival, with bootstrap intervals.
 
-Belongs here: Harrell's and Uno's concordance, time-dependent AUC, their bootstraps. Does not: which of them are
+In scope: Harrell's and Uno's concordance, time-dependent AUC, their bootstraps. Out of scope: which of them are
 reported, and when (performance).
 
 Every figure is a weighted share of ordered pairs, and a bootstrap sample is a vector of patient counts. So all

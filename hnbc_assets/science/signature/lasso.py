@@ -1,6 +1,6 @@
 """LASSO-Cox: which candidate genes form the signature, and with which coefficients.
 
-Belongs here: the penalised path, its cross-validation and the choice of the penalty. Does not: univariate models (cox),
+In scope: the penalised path, its cross-validation and the choice of the penalty. Out of scope: univariate models (cox),
 the unpenalised refit (refit), scores (scoring).
 """
 

@@ -1,6 +1,6 @@
 """What a LASSO-Cox fit leaves behind: the path, the choice, and how it was made.
 
-Belongs here: that record and its table. Does not: fitting it (lasso).
+In scope: that record and its table. Out of scope: fitting it (lasso).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Prognostic performance: the figures of merit of a score in one cohort.
 
-Belongs here: which figures are given, with which interval, and when they are withheld. Does not: their computation
+In scope: which figures are given, with which interval, and when they are withheld. Out of scope: their computation
 (discrimination, cox, survival), resampling of the whole procedure (science/validity).
 """
 

@@ -1,6 +1,6 @@
 """The LASSO's coefficients to machine precision, from coordinate descent's solution.
 
-Belongs here: Newton's method for the penalised Cox model on a known active set. Does not: finding that set (lasso).
+In scope: Newton's method for the penalised Cox model on a known active set. Out of scope: finding that set (lasso).
 
 Coordinate descent stops when its steps are small, and where it stops depends on the machine. Once the genes that enter
 and their signs are known, the penalised likelihood is smooth, and its maximum can be found to machine precision.

@@ -1,6 +1,6 @@
 """The unpenalised Cox model of the selected genes, and whether hazards are proportional.
 
-Belongs here: several genes in one model, after selection. Does not: the signature's own coefficients, which are the
+In scope: several genes in one model, after selection. Out of scope: the signature's own coefficients, which are the
 LASSO's (lasso): what is fitted here describes, for selection has already used the same patients.
 """
 

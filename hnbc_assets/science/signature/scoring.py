@@ -1,6 +1,6 @@
 """Scores: a frozen signature applied to patients, in the cohort's terms or a patient's own.
 
-Belongs here: the signature's table and identity, both forms of the score, risk groups. Does not: fitting coefficients
+In scope: the signature's table and identity, both forms of the score, risk groups. Out of scope: fitting coefficients
 (lasso), training the single-sample form (single_sample), what scores are worth (performance).
 """
 

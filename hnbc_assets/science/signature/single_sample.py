@@ -1,6 +1,6 @@
 """The single-sample form of the score: a patient's score does not depend on who else is in the cohort.
 
-Belongs here: ranks within a patient, their own training coefficients and cut-off. Does not: the score within a
+In scope: ranks within a patient, their own training coefficients and cut-off. Out of scope: the score within a
 cohort (scoring).
 """
 

@@ -1,6 +1,6 @@
 """Survival curves of groups, and the test that they are one.
 
-Belongs here: non-parametric survival of groups. Does not: how patients are grouped (scoring), drawing (report).
+In scope: non-parametric survival of groups. Out of scope: how patients are grouped (scoring), drawing (report).
 """
 
 from __future__ import annotations

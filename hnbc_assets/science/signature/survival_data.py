@@ -1,6 +1,6 @@
 """Survival data: what every model of this stage asks of times and events before it starts.
 
-Belongs here: validation of times and events. Does not: which endpoint of a cohort is used (science/cohorts).
+In scope: validation of times and events. Out of scope: which endpoint of a cohort is used (science/cohorts).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Training: the signature, both forms of its score and where its groups are cut, from one training set.
 
-Belongs here: the order of the steps. Does not: the steps themselves (lasso, scoring, single_sample).
+In scope: the order of the steps. Out of scope: the steps themselves (lasso, scoring, single_sample).
 """
 
 from __future__ import annotations

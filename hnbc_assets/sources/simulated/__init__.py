@@ -1,9 +1,9 @@
 """A simulated upstream with known truth: the hosts that a study asks, answered inside the process in their own formats.
 
-Belongs here: the simulated world (`simulation`, `roster`, `patients`, `world`), what is true in it (`truth`), what
-GDC's second release changes (`gdc_releases`, `planned_changes`), and the hosts' formats (`gdc_…`, `geo_files`,
-`cbioportal_files`, `gdsc_files`, `gene_set_files`, `transport`). Does not: readers of these formats, which are the same
-as for the real hosts.
+In scope: the simulated world (`simulation`, `roster`, `patients`, `world`), what is true in it (`truth`), what GDC's
+second release changes (`gdc_releases`, `planned_changes`), and the hosts' formats (`gdc_…`, `geo_files`,
+`cbioportal_files`, `gdsc_files`, `gene_set_files`, `transport`). Out of scope: readers of these formats, which are the
+same as for the real hosts.
 
     transport(Simulation())                  answers https://HOST/PATH to an httpx client
     transport(Simulation(release="46.0"))    the same with GDC's next release

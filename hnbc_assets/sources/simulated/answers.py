@@ -1,6 +1,6 @@
 """Answers of the simulated hosts: a status, headers and bytes; files with Range.
 
-Belongs here: what HTTP adds to a body. Does not: which body a path has.
+In scope: what HTTP adds to a body. Out of scope: which body a path has.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Bodies of files: rendered when asked for, kept within a limit, their size and checksum remembered.
 
-Belongs here: when a file's bytes are made and how long they are held. Does not: what is in them.
+In scope: when a file's bytes are made and how long they are held. Out of scope: what is in them.
 """
 
 from __future__ import annotations

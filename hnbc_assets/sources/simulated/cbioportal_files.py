@@ -1,6 +1,6 @@
 """The simulated cBioPortal study: clinical tables, log intensities, z-scores and mutations of one cohort.
 
-Belongs here: the study folder's files and the portal's record of the study. Does not: what the patients are (world),
+In scope: the study folder's files and the portal's record of the study. Out of scope: what the patients are (world),
 where the hub has the files (cbioportal_hub).
 """
 

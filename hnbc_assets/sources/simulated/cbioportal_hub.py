@@ -1,6 +1,6 @@
 """The simulated cBioPortal hub: its study as a tar, as files of a git repository, and as LFS objects.
 
-Belongs here: pointers, the tar and its order, the batch API, the portal's record, the retired address. Does not:
+In scope: pointers, the tar and its order, the batch API, the portal's record, the retired address. Out of scope:
 what is in the files (cbioportal_files).
 """
 

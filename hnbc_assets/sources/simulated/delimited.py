@@ -1,6 +1,6 @@
 """Tables of numbers as tab-separated text, and workbooks, written fast.
 
-Belongs here: columns in, bytes out. Does not: which columns a host's file has.
+In scope: columns in, bytes out. Out of scope: which columns a host's file has.
 """
 
 from __future__ import annotations

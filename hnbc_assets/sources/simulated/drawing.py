@@ -1,6 +1,6 @@
 """Random numbers and rotations that are the same on every machine, to draw a simulated world with.
 
-Belongs here: products, rotations and deviates whose bits depend on neither processor nor library. Does not: what is
+In scope: products, rotations and deviates whose bits depend on neither processor nor library. Out of scope: what is
 drawn, exponentials (arithmetic).
 """
 

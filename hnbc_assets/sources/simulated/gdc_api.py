@@ -1,6 +1,6 @@
 """The simulated GDC API: status, mapping, files, cases, versions, history and data, as strict as the real one.
 
-Belongs here: paths, parameters, status codes, warnings. Does not: what a query means (gdc_query),
+In scope: paths, parameters, status codes, warnings. Out of scope: what a query means (gdc_query),
 records (gdc_records).
 """
 

@@ -1,7 +1,7 @@
 """What the TCGA's clinical records say of the simulated patients: receptors, follow-up, and their gaps and
 contradictions.
 
-Belongs here: recorded values, by patient. Does not: the formats that carry them (gdc_files, gdc_records).
+In scope: recorded values, by patient. Out of scope: the formats that carry them (gdc_files, gdc_records).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Clinical and mutation files of the simulated GDC: the biotab, the curated survival workbook, one MAF a patient.
 
-Belongs here: their formats. Does not: what they say (gdc_clinic), expression (gdc_samples).
+In scope: their formats. Out of scope: what they say (gdc_clinic), expression (gdc_samples).
 """
 
 from __future__ import annotations

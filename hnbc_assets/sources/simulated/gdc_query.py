@@ -1,6 +1,6 @@
 """The GDC's query language over nested records: filters, fields, expansion, sorting, facets.
 
-Belongs here: how a query chooses and shows records. Does not: which records there are, status codes and warnings.
+In scope: how a query chooses and shows records. Out of scope: which records there are, status codes and warnings.
 """
 
 from __future__ import annotations

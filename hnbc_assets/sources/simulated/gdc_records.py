@@ -1,6 +1,6 @@
 """The simulated GDC's records: cases and files of one project at one release, nested as the API returns them.
 
-Belongs here: what a case and a file say of themselves. Does not: which of them a release has (gdc_releases), queries
+In scope: what a case and a file say of themselves. Out of scope: which of them a release has (gdc_releases), queries
 (gdc_api), bodies (gdc_samples, gdc_files).
 """
 

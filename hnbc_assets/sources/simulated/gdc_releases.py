@@ -1,8 +1,8 @@
 """What the simulated GDC's releases hold: the first as it was drawn, the second with known changes to it.
 
-Belongs here: which patients arrive, who is followed for longer, which files are superseded or removed, drawn by random
-numbers of their own, so that the first release stays as it is. Does not: records and files (gdc_records), the list of
-changes that a comparison must find (planned_changes).
+In scope: which patients arrive, who is followed for longer, which files are superseded or removed, drawn by random
+numbers of their own, so that the first release stays as it is. Out of scope: records and files (gdc_records), the list
+of changes that a comparison must find (planned_changes).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The GDC's sequenced samples: which aliquots exist, and their STAR – Counts files.
 
-Belongs here: aliquots and their expression files, duplicates, normals and metastases among them. Does not: records and
+In scope: aliquots and their expression files, duplicates, normals and metastases among them. Out of scope: records and
 queries (gdc_records, gdc_api).
 """
 

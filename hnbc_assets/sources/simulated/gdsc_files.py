@@ -1,6 +1,6 @@
 """The simulated GDSC: fitted dose response as workbooks of both layouts, the lines' expression, models and genes.
 
-Belongs here: the files and where they are. Does not: what the lines are (world).
+In scope: the files and where they are. Out of scope: what the lines are (world).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The simulated gene sets: GO and Hallmark by the names that a study asks for, marker tables, cell-type sets.
 
-Belongs here: which simulated genes are in which set. Does not: the genes (roster).
+In scope: which simulated genes are in which set. Out of scope: the genes (roster).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The simulated GEO: two series on one platform, the super-series of both, the annotation, and the accession probe.
 
-Belongs here: series matrix, platform annotation, probe replies. Does not: what the patients are (world).
+In scope: series matrix, platform annotation, probe replies. Out of scope: what the patients are (world).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Identifiers that are the same in every run.
 
-Belongs here: ids made from names. Does not: who carries them.
+In scope: ids made from names. Out of scope: who carries them.
 """
 
 from __future__ import annotations

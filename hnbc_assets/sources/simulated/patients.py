@@ -1,6 +1,6 @@
 """Patients: latent factors, receptors, response and survival, drawn from one population whatever the cohort.
 
-Belongs here: who the patients are and what happens to them. Does not: expression (world), how a host writes it down.
+In scope: who the patients are and what happens to them. Out of scope: expression (world), how a host writes it down.
 """
 
 from __future__ import annotations

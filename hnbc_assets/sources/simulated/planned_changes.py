@@ -1,6 +1,6 @@
 """What a comparison of two simulated GDC releases must find: the list of changes, written down from what was drawn.
 
-Belongs here: changes as a table, in the words of the readers of clinical records. Does not: drawing them
+In scope: changes as a table, in the words of the readers of clinical records. Out of scope: drawing them
 (gdc_releases), comparing what was fetched.
 """
 

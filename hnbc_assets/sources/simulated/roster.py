@@ -1,6 +1,6 @@
 """The roster: every simulated gene, cell type and drug, with its class and what its expression depends on.
 
-Belongs here: names, classes, loadings on the latent factors, levels and spreads. Does not: patients, cell lines,
+In scope: names, classes, loadings on the latent factors, levels and spreads. Out of scope: patients, cell lines,
 formats.
 
 A gene's standardised expression is the sum of its loadings times the latent factors, and noise that makes its variance

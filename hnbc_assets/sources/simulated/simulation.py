@@ -1,6 +1,6 @@
 """What is simulated: the size, the seed and the variant of a simulated upstream.
 
-Belongs here: the settings of a simulation and the random numbers that hang on them. Does not: what is drawn.
+In scope: the settings of a simulation and the random numbers that hang on them. Out of scope: what is drawn.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The simulated upstream as an HTTP transport: every host that a study asks, answered inside the process.
 
-Belongs here: which host and path is answered by what. Does not: the answers.
+In scope: which host and path is answered by what. Out of scope: the answers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What is true in a simulation: every gene, cell type and drug, with the effect that was planted, or none.
 
-Belongs here: effects in the population, and which comparison they are true for. Does not: estimates from drawn cohorts.
+In scope: effects in the population, and which comparison they are true for. Out of scope: estimates from drawn cohorts.
 
 Effects follow from the roster's loadings. The population's own figures (how far the factors differ between responders
 and non-responders, how a correlation with risk becomes a hazard ratio) have no closed form; they are taken once from

@@ -1,6 +1,6 @@
 """The simulated world as arrays: cohorts of patients with expression and outcomes, and cell lines with drug responses.
 
-Belongs here: drawing expression, technical effects, outcomes as observed, and drug responses. Does not: file formats
+In scope: drawing expression, technical effects, outcomes as observed, and drug responses. Out of scope: file formats
 and
 the gaps and contradictions of clinical records, which each host's file module adds.
 """

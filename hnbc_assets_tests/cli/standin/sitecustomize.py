@@ -1,6 +1,6 @@
 """Puts small stand-ins in place of definitions and headline in every process that has this folder on its path.
 
-Belongs here: redirecting two modules. Does not: what the stand-ins do (standin_defs, standin_headline). With it the
+In scope: redirecting two modules. Out of scope: what the stand-ins do (standin_defs, standin_headline). With it the
 command line is tested with the real Dagster, in real processes, on assets that take no time or fail on demand.
 """
 

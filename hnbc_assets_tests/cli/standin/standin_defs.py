@@ -1,7 +1,7 @@
 """A four-asset study that behaves as STANDIN says, and its upstream, which is at the release in STANDIN_RELEASE.
 
-Belongs here: raw/gdc/one -> cohorts/one -> signature -> hnbc_database, the look at the upstream, and the ways in which
-they may end. Does not: anything of the real study. STANDIN names what goes wrong: unreachable, silent (the look alone),
+In scope: raw/gdc/one -> cohorts/one -> signature -> hnbc_database, the look at the upstream, and the ways in which they
+may end. Out of scope: anything of the real study. STANDIN names what goes wrong: unreachable, silent (the look alone),
 study, own, bug, gate, blocking, warning, slow, output. What is made is kept in the lake as the real assets keep it.
 """
 
