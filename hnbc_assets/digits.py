@@ -26,7 +26,7 @@ EXPRESSION_DECIMALS = 6
 
 _LOWEST, _HIGHEST = -307, 308
 _TENS = np.array([float(f"1e{power}") for power in range(_LOWEST, _HIGHEST + 1)])
-_EXACT = 22  # the largest power of ten that a double holds exactly
+_EXACT = 22  # the largest power of ten that a double represents exactly
 
 
 def rounded(values: ArrayLike, digits: int = DIGITS, decimals: int | None = None) -> FloatArray:

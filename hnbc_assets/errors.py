@@ -1,6 +1,6 @@
-"""Errors, one type a cause. Their messages name the file, field or gene and say how to mend it.
+"""Errors, one type per cause. Their messages name the file, field or gene, and the remedy.
 
-In scope: exception types that more than one floor of the house raises or catches, each with the exit status
+In scope: exception types that more than one layer of the package raises or catches, each with the exit status
 that `hnbc` gives for it. Out of scope: anything that handles them.
 """
 
@@ -22,13 +22,13 @@ class HnbcError(Exception):
 
 
 class CommandError(HnbcError):
-    """A command asks for what cannot be done: a port in use, a database that is not there, SQL with a mistake."""
+    """A command cannot be carried out: a port in use, a missing database, SQL with a mistake."""
 
     exit_status = 2
 
 
 class StudyError(HnbcError):
-    """The study file, or a file that it names, asks for something that cannot be done."""
+    """The study file, or a file that it names, requests something that cannot be done."""
 
     exit_status = 2
 
@@ -44,17 +44,17 @@ class UpstreamUnreachable(HnbcError):
 
 
 class UpstreamRefused(HnbcError):
-    """An upstream host answered that it will not give this: 403, 404 or another final status."""
+    """An upstream host refused the request: 403, 404 or another final status."""
 
     exit_status = 3
 
 
 class UpstreamChanged(HnbcError):
-    """An upstream answered in a shape that this version does not know: a field gone, a warning, another format."""
+    """An upstream answered in a shape that this version does not know: a missing field, a warning, another format."""
 
 
 class FieldVanished(UpstreamChanged):
-    """An upstream no longer has a field that it had, under any name that is known. `fields` names them."""
+    """An upstream no longer has a field, under any known name. `fields` names the missing ones."""
 
     exit_status = 4
 
@@ -64,7 +64,7 @@ class FieldVanished(UpstreamChanged):
 
 
 class GateHeld(HnbcError):
-    """A release changes more than the study allows; what was there before is kept until a person accepts it."""
+    """A release changes more than the study allows; the previous data are kept until a person accepts it."""
 
     exit_status = 4
 
@@ -76,7 +76,7 @@ class UpstreamInconsistent(HnbcError):
 
 
 class DamagedDownload(HnbcError):
-    """What arrived is not the file that was asked for: truncated, empty, or a web page."""
+    """The download is not the requested file: it is truncated, empty, or a web page."""
 
     exit_status = 3
 
@@ -86,7 +86,7 @@ class ChecksumMismatch(DamagedDownload):
 
 
 class ArchiveDamaged(ChecksumMismatch):
-    """Archived files no longer hold what was recorded, or are gone; `paths` names them, below the archive's root."""
+    """Archived files differ from their record or are missing; `paths` names them, below the archive's root."""
 
     exit_status = 1
 
@@ -96,7 +96,7 @@ class ArchiveDamaged(ChecksumMismatch):
 
 
 class DownloadsIncomplete(HnbcError):
-    """Some files of a batch could not be had; the others are kept. `failures` maps file id to its error."""
+    """Some files of a batch could not be downloaded; the others are kept. `failures` maps file id to its error."""
 
     exit_status = 3
 
@@ -106,7 +106,7 @@ class DownloadsIncomplete(HnbcError):
 
 
 class FormatError(HnbcError):
-    """A file does not hold what its format promises."""
+    """A file does not conform to its format."""
 
 
 class CohortUnusable(HnbcError):
@@ -114,7 +114,7 @@ class CohortUnusable(HnbcError):
 
 
 class TooFewEvents(HnbcError):
-    """A survival analysis was asked of a cohort with too few events to answer."""
+    """A survival analysis was requested for a cohort with too few events."""
 
 
 class PublicationRefused(HnbcError):
@@ -122,4 +122,4 @@ class PublicationRefused(HnbcError):
 
 
 class NotInLake(HnbcError):
-    """An asset's table is asked for that has not been materialised into this lake yet."""
+    """The requested table belongs to an asset that has not been materialised into this lake yet."""

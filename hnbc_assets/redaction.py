@@ -1,6 +1,6 @@
-"""Redaction: addresses without what may be secret in them, for messages, logs and everything that is kept.
+"""Redaction: addresses without their possible secrets, for messages, logs and stored records.
 
-In scope: what of an address may be shown. Out of scope: requests with the secrets (sources/http.py).
+In scope: which parts of an address may be shown. Out of scope: requests with the secrets (sources/http.py).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def redacted_text(text: str) -> str:
 
 
 def without_secrets_of(address: str, text: str) -> str:
-    """What a host answered, without the secrets of the address that was asked: a host may repeat them."""
+    """A host's answer without the secrets of the requested address: a host may repeat them."""
     for secret in sorted(_secrets(address), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
@@ -68,7 +68,7 @@ def _shown(part: str) -> str:
 
 
 def _secrets(address: str) -> set[str]:
-    """User name, password and hidden values of an address, as they are written and as they are decoded."""
+    """User name, password and hidden values of an address, as written and as decoded."""
     rest = address.partition("://")[2]
     shown = _without_user(rest)
     user = rest[: len(rest) - len(shown)].rstrip("@")

@@ -24,7 +24,7 @@ from hnbc_assets.study_sources import Cohort, LocalOrRemote, Section, TableSourc
 
 __all__ = ["PACKAGED", "Place", "Study", "digest", "load_study"]
 
-# Settings that no result depends on: they are no part of a study's identity.
+# Settings that no result depends on: they are not part of a study's identity.
 OPERATION = ("addresses", "refresh", "gates", "releases", "freshness", "alerts", "retention", "database", "execution")
 
 
@@ -46,15 +46,15 @@ class GeneList(Section):
             raise ValueError(f"gene list '{self.name}': write either gmt or genecards, each {{file: …}} or {{url: …}}")
         if self.genecards is not None and self.sets:
             raise ValueError(
-                f"gene list '{self.name}': sets belong to a gmt; a genecards export has none. Take sets away"
+                f"gene list '{self.name}': sets belong to a gmt; a genecards export has none. Remove sets"
             )
         if self.gmt is not None and self.min_relevance is not None:
-            raise ValueError(f"gene list '{self.name}': min_relevance is for genecards; a gmt has none. Take it away")
+            raise ValueError(f"gene list '{self.name}': min_relevance is for genecards; a gmt has none. Remove it")
         return self
 
 
 class Inclusion(Section):
-    """Which patients enter."""
+    """Which patients are included."""
 
     exclude_males: bool = False
     exclude_stage_iv_from_progression: bool = True
@@ -62,7 +62,7 @@ class Inclusion(Section):
 
 
 class Resistance(Section):
-    """How resistance genes are chosen; the contrast named here feeds the candidates."""
+    """How resistance genes are chosen; the contrast named here selects the candidates."""
 
     contrast: Literal["plain", "er_adjusted"] = "plain"
     fdr: float = Field(0.05, gt=0, le=1)
@@ -70,7 +70,7 @@ class Resistance(Section):
 
 
 class SignatureSettings(Section):
-    """How the signature is trained and judged."""
+    """How the signature is trained and evaluated."""
 
     entry: Literal["p_value", "all"] = "p_value"
     entry_p_value: float = Field(0.05, gt=0, le=1)
@@ -85,7 +85,7 @@ class SignatureSettings(Section):
 
 class Microenvironment(Section):
     """Markers for MCP-counter, cell-type sets for ssGSEA and mean z (GMT; the markers where none is given), and sets
-    whose mean z stands for tumour purity in adjusted comparisons (GMT).
+    whose mean z is a proxy for tumour purity in adjusted comparisons (GMT).
     """
 
     markers: LocalOrRemote
@@ -96,11 +96,11 @@ class Microenvironment(Section):
 
 
 class Drugs(Section):
-    """The cell-line screen, how lines and patients are brought together, and which models are good enough to compare.
+    """The cell-line screen, how lines and patients are homogenised, and which models are good enough to compare.
 
     A drug whose model predicts left-out cell lines with a correlation below `min_cv_pearson` is predicted and published
-    but not compared between risk groups. `expression` is the cell lines': arrays (`rma`), RNA-seq (`rnaseq_tpm`), or a
-    `url` or `file` in one of the layouts of either.
+    but not compared between risk groups. `expression` is that of the cell lines: arrays (`rma`), RNA-seq
+    (`rnaseq_tpm`), or a `url` or `file` in one of the layouts of either.
     """
 
     release: str = "8.5"
@@ -123,7 +123,7 @@ class Enrichment(Section):
 
 
 class Challengers(Section):
-    """What becomes of a refit that differs from the published signature: published at once, on approval, or never."""
+    """When a refit that differs from the published signature is published: at once, on approval, or never."""
 
     promotion: Literal["automatic", "approval", "never"] = "automatic"
 
@@ -149,7 +149,7 @@ class SimulationSettings(Section):
 
 
 class Study(Section):
-    """One study, whole. `hash` identifies its content; `folder` is where its relative paths start.
+    """A complete study. `hash` identifies its content; `folder` is where its relative paths start.
 
     The folder is not part of the content: a study that is moved together with its files is the same study.
     """
@@ -221,7 +221,7 @@ class Study(Section):
         Raises
         ------
         StudyError
-            If a cohort's tables are of the other kind; then nothing is made in the lake.
+            If a cohort's tables are of the other kind; nothing is then written to the lake.
         """
         simulated = upstream == "simulated"
         for name, cohort in self.cohorts.items():

@@ -1,6 +1,6 @@
 """Settings of a study that are each valid but do not fit together.
 
-In scope: what one setting says of another: names of cohorts, upstreams and lists; sets that a list does not have.
+In scope: settings that refer to others: names of cohorts, upstreams and lists; sets that a list does not have.
 Out of scope: a setting by itself (study.py, study_sources.py, study_operation.py), reading files (defs/preflight.py).
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def contradictions(study: Study) -> Iterator[tuple[Place, str]]:
-    """Each contradiction: the setting to be changed, and what to write."""
+    """Each contradiction: the setting to change, and what to write."""
     yield from _other_cohorts(study)
     yield from _pins(study)
     yield from _same_object(study)
@@ -74,8 +74,8 @@ def _other_cohorts(study: Study) -> Iterator[tuple[Place, str]]:
     for name, cohort in study.cohorts.items():
         others = [other for other in study.cohorts if other != name]
         if cohort.scaled_with is not None and cohort.scaled_with not in others:
-            said = f"'{cohort.scaled_with}' is not another cohort of this study; {one_of(cohort.scaled_with, others)}"
-            yield ("cohorts", name, "scaled_with"), f"{said}. Write one of them, or take scaled_with away."
+            wrong = f"'{cohort.scaled_with}' is not another cohort of this study; {one_of(cohort.scaled_with, others)}"
+            yield ("cohorts", name, "scaled_with"), f"{wrong}. Write one of them, or remove scaled_with."
 
 
 def _pins(study: Study) -> Iterator[tuple[Place, str]]:
@@ -123,9 +123,9 @@ def _same_names(study: Study) -> Iterator[tuple[Place, str]]:
         if genes.name in seen:
             yield (
                 ("anoikis_genes", number, "name"),
-                f"'{genes.name}' is the name of list {seen[genes.name] + 1}, too. Give each list a name of its own.",
+                f"'{genes.name}' is also the name of list {seen[genes.name] + 1}. Give each list a name of its own.",
             )
         seen.setdefault(genes.name, number)
         for place, one in enumerate(genes.sets):
             if one in genes.sets[:place]:
-                yield ("anoikis_genes", number, "sets", place), f"'{one}' is named twice. Take one away."
+                yield ("anoikis_genes", number, "sets", place), f"'{one}' is named twice. Remove one."

@@ -1,6 +1,6 @@
 """Mistakes in a study file: each with its line, its setting, the nearest existing one, and what to write.
 
-In scope: turning what validation found into sentences. Out of scope: validation itself (study.py, study_sources.py,
+In scope: turning validation errors into sentences. Out of scope: validation itself (study.py, study_sources.py,
 study_operation.py), YAML (study_reading.py).
 """
 
@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 
 from hnbc_assets.study_reading import Node, Place, Written, spelled
 
-MANY = 12  # more names than that are not listed
+MANY = 12  # longer lists of names are not shown
 LONGEST_SHOWN = 60
 
 
@@ -56,7 +56,7 @@ def _meant(mistake: Any, written: Written, whole: type[BaseModel]) -> str | None
 
 
 def misread(written: Written, whole: type[BaseModel]) -> Iterator[tuple[Place, str]]:
-    """Places with true or false instead of a number, which a validator takes for 1 or 0."""
+    """Places with true or false instead of a number, which a validator would interpret as 1 or 0."""
     for place, node in _scalars(written.root, ()):
         if isinstance(node.value, bool):
             _, wanted, _ = _locate(place, written, whole)
@@ -156,13 +156,13 @@ def _unknown(name: str, section: type[BaseModel] | None, whole: type[BaseModel])
     kinds = [kind for _, model in known if section and _tag(section) and (kind := _tag(model))]
     if kinds and section:
         return (
-            f"is a setting of kind {' and '.join(kinds)}; a {_tag(section)} source has {_listed(names)}. Take it away."
+            f"is a setting of kind {' and '.join(kinds)}; a {_tag(section)} source has {_listed(names)}. Remove it."
         )
     elsewhere = list(dict.fromkeys(path for path, _ in known))
     if near is None and elsewhere:
         return f"is not a setting here, but {' and '.join(elsewhere[:3])} is one. Write it there."
-    said = f"is not a setting here; {one_of(name, names)}."
-    return f"{said} Write {near}." if near else f"{said} Take it away, or write one of these."
+    wrong = f"is not a setting here; {one_of(name, names)}."
+    return f"{wrong} Write {near}." if near else f"{wrong} Remove it, or write one of these."
 
 
 def _locate(loc: tuple[str | int, ...], written: Written, whole: type[BaseModel]) -> tuple[Place, Wanted, Any]:

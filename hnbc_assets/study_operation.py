@@ -1,7 +1,7 @@
 """Operation of a study: how it is kept running and current, as an operator writes it in the study file.
 
-In scope: settings that no result depends on: when upstreams are looked at, which changes are held up, what is kept
-for how long, who is told. Out of scope: settings of the science (study.py), of sources (study_sources.py).
+In scope: settings that no result depends on: when upstreams are looked at, which changes are held, how long records
+are kept, who is notified. Out of scope: settings of the science (study.py), of sources (study_sources.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CRON = (
 
 
 class Database(Section):
-    """How many published databases are kept beside the current one."""
+    """How many published databases are kept in addition to the current one."""
 
     keep: int = Field(5, ge=1)
 
@@ -37,9 +37,9 @@ class Execution(Section):
 
 
 class Refresh(Section):
-    """When upstreams are looked at (cron, in UTC), and whether stale assets are then made without being asked.
+    """When upstreams are looked at (cron, in UTC), and whether stale assets are then made automatically.
 
-    What failed is tried again when its inputs change, and after `retry_hours` otherwise.
+    A failed asset is tried again when its inputs change, and after `retry_hours` otherwise.
     """
 
     schedule: str = "0 6 * * *"
@@ -59,12 +59,12 @@ class Refresh(Section):
 
 
 class Gates(Section):
-    """How much of a cohort a new release may lose before it is held up for a person; shares of what there was.
+    """How much of a cohort a new release may lose before it is held for a person; shares of the previous release.
 
     `files_removed` of its data files, `patients_lost` of its patients, `survival_lost` of the patients who had a
     follow-up time, `events_lost` of the events of an endpoint. `living_unfollowed` is the share of a GDC cohort's
     living patients that may be without any follow-up time, in the first release too. With `gene_model` and `fields`,
-    another gene model and a clinical field that is gone are held up too.
+    a release with another gene model, or without a known clinical field, is held too.
     """
 
     files_removed: float = Field(0.05, ge=0, le=1)
@@ -79,22 +79,22 @@ class Gates(Section):
 class Releases(Section):
     """How many releases of each upstream object stay in the archive, and which are pinned.
 
-    `pin` holds an object at a release that is in the archive: {gdc/TCGA-BRCA: "45.0"}. Its upstream is not asked then.
+    `pin` keeps an object at an archived release: {gdc/TCGA-BRCA: "45.0"}. Its upstream is then not contacted.
     """
 
     keep: int = Field(3, ge=2)
     pin: dict[str, str] = Field(default_factory=dict)
 
     def pinned(self, name: str) -> str | None:
-        """The release that an object (`gdc/TCGA-BRCA`) is held at, by its own name or its upstream's; None for none."""
+        """The release that an object (`gdc/TCGA-BRCA`) is pinned to, by its own or its upstream's name, if any."""
         return self.pin.get(name) or self.pin.get(name.split("/")[0])
 
 
 class Freshness(Section):
-    """Days after which a stage's assets are overdue if nothing has made them, whatever upstream does.
+    """Days after which a stage's assets are overdue if they were not made again, even if upstream did not change.
 
-    `default` is for every stage without days of its own. `looked` is for looks at the upstreams: after so many days
-    without a successful one, `hnbc status` says so.
+    `default` is for every stage without days of its own. `looked` is for looks at the upstreams: `hnbc status` reports
+    when the latest successful one is older.
     """
 
     looked: float = Field(2, gt=0)
@@ -134,7 +134,7 @@ class Email(Section):
 
 
 class Alerts(Section):
-    """Who is told of a failure: a webhook (an address, or env:NAME of a variable that holds one) and e-mail."""
+    """Who is notified of a failure: a webhook (an address, or env:NAME of a variable that holds one) and e-mail."""
 
     webhook: str | None = None
     email: Email | None = None
@@ -150,7 +150,7 @@ class Alerts(Section):
 class Retention(Section):
     """How long Dagster's runs with their events, and replaced damaged files, are kept.
 
-    Runs that made what is in the lake now stay.
+    Runs that made the current tables of the lake are kept.
     """
 
     runs_days: float = Field(90, gt=0)

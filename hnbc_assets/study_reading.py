@@ -1,6 +1,6 @@
 """A study file's text, read into settings that remember their lines.
 
-In scope: YAML as far as a study uses it, its limits, what is wrong with the text itself. Out of scope: which settings
+In scope: YAML as far as a study uses it, its limits, errors of the text itself. Out of scope: which settings
 there are (study.py, study_sources.py, study_operation.py), how a wrong one is explained (study_mistakes.py).
 """
 
@@ -29,7 +29,7 @@ NO = re.compile(r"no|No|NO|false|False|FALSE|off|Off|OFF")
 WHOLE = re.compile(r"[-+]?(?:0|[1-9]\d{0,17})")
 DECIMAL = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d{1,3})?|[-+]?\d+[eE][-+]?\d{1,3}")
 NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-# What the YAML parser says, and what it means to the author of a study.
+# Messages of the YAML parser, and what they mean to the author of a study.
 MEANINGS = (
     (r"'\\t'|tab", "there is a tab where lines are indented; indent with spaces"),
     (r"mapping values are not allowed", "a second ': ' in one value, or a line that is indented too far; put text with "
@@ -101,8 +101,8 @@ def spelled(place: Place) -> str:
 def read(path: Path) -> Written:
     """Read a study file, at most 256 kB of UTF-8.
 
-    Keys are text as written, so that `no` and `1` are names like any other. Dates and numbers with a meaning of their
-    own in YAML (octal, sexagesimal) are text too. An alias is replaced by what it names, `<<` takes settings over.
+    Keys are text as written, so that `no` and `1` are names like any other. Dates and numbers with a special meaning
+    in YAML (octal, sexagesimal) are text too. An alias is replaced by its value, and `<<` merges settings.
 
     Raises
     ------
@@ -134,8 +134,8 @@ def _events(text: str, path: Path) -> Iterator[Event]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        said = f"{error.context or ''} {error.problem or ''}"
-        meaning = next((meant for pattern, meant in MEANINGS if re.search(pattern, said)), None) or error.problem
+        problem = f"{error.context or ''} {error.problem or ''}"
+        meaning = next((meant for pattern, meant in MEANINGS if re.search(pattern, problem)), None) or error.problem
         begun = error.context_mark.line + 1 if error.context_mark else line
         since = f" (begun in line {begun})" if begun != line else ""
         raise StudyError(f"{path}, line {line}: not valid YAML: {meaning}{since}.") from error
@@ -192,7 +192,7 @@ class _Builder:
         if len(self._open) >= DEEPEST:
             raise self._wrong(line, f"settings are nested more than {DEEPEST} deep; no study needs that")
         if self._open and isinstance(self._open[-1][0].value, dict) and self._keys[-1] is None:
-            raise self._wrong(line, "a list or mapping stands where a key is expected; a key is a word")
+            raise self._wrong(line, "there is a list or mapping where a key is expected; a key is a word")
         self._open.append((Node({} if mapping else [], line), event.anchor))
         self._keys.append(None)
         if event.anchor:
@@ -212,7 +212,7 @@ class _Builder:
             parent.value.append(node)
         elif self._keys[-1] is None:
             if isinstance(node.value, (dict, list)):
-                raise self._wrong(line, "a list or mapping stands where a key is expected; a key is a word")
+                raise self._wrong(line, "there is a list or mapping where a key is expected; a key is a word")
             self._keys[-1] = (node.text, line)
             return
         else:
@@ -227,7 +227,7 @@ class _Builder:
         if key == "<<":
             taken = node.value if isinstance(node.value, list) else [node]
             if not all(isinstance(one.value, dict) for one in taken):
-                raise self._wrong(line, "<< takes over the settings of a mapping, such as *name")
+                raise self._wrong(line, "<< needs a mapping whose settings it merges, such as *name")
             for one in taken:
                 for name, value in one.value.items():
                     parent.value.setdefault(name, value)

@@ -1,7 +1,7 @@
 """Sources of a study: where files and cohorts come from, as a researcher writes it in the study file.
 
 In scope: the settings of a source and of a cohort, with their checks. Out of scope: the other settings (study.py), how
-a source is asked (sources/).
+a source is fetched (sources/).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Section(BaseModel):
 class LocalOrRemote(Section):
     """A file: either `url`, archived from upstream, or `file`, a path relative to the study file.
 
-    The path stays as it is written, so that a study and its results are the same wherever their folder lies.
+    The path is kept as written, so that a study and its results do not depend on where their folder is.
     """
 
     url: str | None = None
@@ -44,7 +44,7 @@ class LocalOrRemote(Section):
     @model_validator(mode="after")
     def _one_of_both(self) -> LocalOrRemote:
         if (self.url is None) == (self.file is None):
-            raise ValueError("write either {url: https://…} or {file: PATH}, one of both")
+            raise ValueError("write either {url: https://…} or {file: PATH}, not both")
         return self
 
     @field_validator("url")
@@ -102,8 +102,8 @@ class TableSource(Section):
     """A user's own cohort: an expression table and a clinical table (csv, tsv or parquet), relative to the study file.
 
     `values` says what the expression table holds: `linear` (TPM for log2_tpm, counts for log2_cpm; the default of
-    these scales) or `log2` (logarithms already, taken as they are; the default of log2_intensity). `simulated` says
-    that its patients are invented: the simulated upstream takes only such tables, and every other upstream
+    these scales) or `log2` (logarithms already, used as they are; the default of log2_intensity). `simulated` says
+    that its patients are invented: the simulated upstream accepts only such tables, and every other upstream
     refuses them.
     """
 
@@ -129,14 +129,14 @@ def object_name(cohort_id: str, source: Source) -> str:
 
 
 class Cohort(Section):
-    """A cohort: its role, where it comes from, how its values are to be read.
+    """A cohort: its role, where it comes from, how its values are read.
 
     `columns` names upstream columns for what they hold (`os_days: follow_up`), for geo and table cohorts whose own
     names are not understood. `her2_values`, `her2_score_values`, `er_values`, `pr_values`, `response_values` and, by
-    endpoint, `event_values` say what upstream's values mean, in place of the evident words: every value that occurs
-    must be named, except those that evidently say nothing (NA, unknown …). `collapse` says how the features of a gene
+    endpoint, `event_values` say what upstream's values mean, instead of the evident words: every value that occurs
+    must be named, except those that evidently mean missing (NA, unknown …). `collapse` says how the features of a gene
     become one: by default the mean on gene-wise scales, the feature of the highest variance on logarithms.
-    `time_origin` is what survival is counted from (diagnosis, surgery …), where the source says it.
+    `time_origin` is what survival is counted from (diagnosis, surgery …), where the source states it.
     """
 
     role: Role
@@ -178,7 +178,7 @@ class Cohort(Section):
                     f"source.value is {source.value}, whose expression_scale is {GDC_SCALE[source.value]}, not {scale}"
                 )
         elif source.values is not None and scale not in LOG_SCALES:
-            raise ValueError(f"source.values is for {', '.join(LOG_SCALES)}; values on {scale} are taken as they are")
+            raise ValueError(f"source.values is for {', '.join(LOG_SCALES)}; values on {scale} are used as they are")
         return self
 
     @model_validator(mode="after")
@@ -189,7 +189,7 @@ class Cohort(Section):
 
     @property
     def values(self) -> Values | None:
-        """What upstream's values are, where the study says it."""
+        """Whether upstream's values are linear or logarithms, where the study states it."""
         return None if isinstance(self.source, GdcSource) else self.source.values
 
 

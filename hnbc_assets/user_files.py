@@ -43,7 +43,7 @@ def read_bytes(given: Path | str, what: str, *, folder: Path | None = None, at_m
 
     A relative path starts at the study's folder and stays in it: to name a file elsewhere, use its absolute path, or
     put a symbolic link into the folder. A path must lead to a regular file of bounded size: a device has no end, and a
-    pipe may never begin, so neither is opened.
+    pipe may never deliver anything, so neither is opened.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def read_bytes(given: Path | str, what: str, *, folder: Path | None = None, at_m
     Raises
     ------
     StudyError
-        If the file does not exist, may not be read, is not a regular file, lies elsewhere or is too large.
+        If the file does not exist, may not be read, is not a regular file, is elsewhere or is too large.
     """
     path = locate(given, what, folder=folder, at_most=at_most)
     try:
@@ -71,7 +71,7 @@ def read_bytes(given: Path | str, what: str, *, folder: Path | None = None, at_m
 
 
 def locate(given: Path | str, what: str, *, folder: Path | None = None, at_most: int = TABLE_BYTES) -> Path:
-    """Where a file that a user named lies, if `read_bytes` would read it; nothing is opened."""
+    """The path of a file that a user named, if `read_bytes` would read it; nothing is opened."""
     root = Path(folder or ".").absolute()
     path = root / given
     if os.path.normpath(given).split(os.sep)[0] == os.pardir:
@@ -163,7 +163,7 @@ def _unreadable(given: Path | str, what: str, path: Path, error: Exception) -> S
     looped = "its symbolic links lead in a circle" if isinstance(error, RuntimeError) else "its name is not a path"
     why = getattr(error, "strerror", None) or looped
     near = _nearest(path)
-    hint = f" Beside it is {near}." if near else ""
+    hint = f" The nearest name there is {near}." if near else ""
     return StudyError(
         f"{given} ({what}) cannot be read ({why}: {path}).{hint} Paths in a study file start at its folder."
     )

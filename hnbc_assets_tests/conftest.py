@@ -1,6 +1,6 @@
-"""What tests of every stage share: where the real data is, and a replica of the upstream hosts over real sockets.
+"""Fixtures for tests of every stage: where the real data are, and a replica of the upstream hosts over real sockets.
 
-In scope: fixtures that more than one stage uses. Out of scope: anything that a single test file could hold itself.
+In scope: fixtures that more than one stage uses. Out of scope: anything that only one test file needs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 if TYPE_CHECKING:
     from hnbc_assets_tests.main_line.conftest import Lake
 
-# The files that take longest, the longest first: begun last, one of them would be all that is left to wait for.
+# The files that take longest, the longest first: otherwise one of them would still run when all others have ended.
 LONGEST = (
     "test_main_line_simulated.py",
     "test_refresh_policy.py",
@@ -37,13 +37,13 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files in the order in which they begin: the longest, then all others in theirs."""
+    """Files in the order in which they start: the longest first, then all others in their own order."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
 
 
 def find_shared() -> Path | None:
-    """Where the shared real data lies: HNBC_SHARED, or `shared` beside the repository."""
+    """The folder of the shared real data: HNBC_SHARED, or `shared` next to the repository."""
     place = Path(os.environ.get("HNBC_SHARED") or Path(__file__).resolve().parents[2] / "shared")
     return place if (place / "tools" / "upstream_replica.py").is_file() else None
 
@@ -62,7 +62,7 @@ class Replica:
         self._before: dict[str, int] = {}
 
     def control(self, **orders: Any) -> dict[str, Any]:
-        """Give orders (release=…, fault=…, poison=…, revise=…); the answer holds the counters."""
+        """Give orders (release=…, fault=…, poison=…, revise=…); the answer contains the counters."""
         request = urllib.request.Request(
             f"{self.base}/_control", data=json.dumps(orders).encode(), headers={"Content-Type": "application/json"}
         )
@@ -70,7 +70,7 @@ class Replica:
             return json.load(answer)
 
     def reset(self, release: str = "45.0") -> None:
-        """Bring everything back to the start: the older release, no faults, counters from zero."""
+        """Reset everything: the older release, no faults, counters at zero."""
         self.control(release=release, fault=None, poison=None, revise=[], tar=None, gdsc=None)
         self.forget()
 
@@ -79,7 +79,7 @@ class Replica:
         self._before = self.control()["requests"]
 
     def requests(self, containing: str = "") -> dict[str, int]:
-        """How often each path was asked for since the test began (or `forget`)."""
+        """How often each path was requested since the test began (or `forget`)."""
         now = self.control()["requests"]
         new = {path: n - self._before.get(path, 0) for path, n in now.items() if containing in path}
         return {path: n for path, n in new.items() if n}
@@ -88,14 +88,14 @@ class Replica:
         self.process.terminate()
         try:
             self.process.wait(10)
-        except subprocess.TimeoutExpired:  # busy, on a busy machine; it holds nothing that is to be kept
+        except subprocess.TimeoutExpired:  # busy, on a busy machine; it has nothing worth keeping
             self.process.kill()
             self.process.wait()
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The shared real data; a test that asks for it is skipped where it is absent."""
+    """The shared real data; a test that requests it is skipped where it is absent."""
     place = find_shared()
     if place is None:
         pytest.skip("the shared real data is absent (set HNBC_SHARED, or put it in ../shared)")
@@ -134,12 +134,12 @@ def small_replica(_small_replica: Replica) -> Iterator[Replica]:
 
 @pytest.fixture(scope="session")
 def own_mounts() -> list[str]:
-    """The command that gives a process mounts of its own; skipped where the system allows nobody that."""
+    """The command that gives a process its own mounts; skipped where the system does not allow that."""
     for command in (["unshare", "-m"], ["unshare", "-Urm"]):
         tried = [*command, "sh", "-c", "mount -t tmpfs -o size=64k none /mnt"]
         if shutil.which("unshare") and subprocess.run(tried, capture_output=True, check=False).returncode == 0:
             return command
-    pytest.skip("no file system can be mounted here (unshare -m): a full disk cannot be shown")
+    pytest.skip("no file system can be mounted here (unshare -m): a full disk cannot be tested")
 
 
 @pytest.fixture(scope="session")

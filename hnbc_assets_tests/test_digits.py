@@ -43,7 +43,7 @@ def test_missing_and_infinite_values_stay():
     np.testing.assert_array_equal(rounded([np.nan, np.inf, -np.inf]), [np.nan, np.inf, -np.inf])
 
 
-def test_what_cancelled_is_zero_and_has_no_sign():
+def test_a_cancelled_number_is_zero_and_has_no_sign():
     made = rounded_signed([3e-17, -3e-17, -0.0, 1.234567e-9])
     assert made.tolist() == [0.0, 0.0, 0.0, 1.2e-9]
     assert not np.signbit(made).any()
@@ -59,7 +59,7 @@ def test_noise_in_the_last_digits_changes_neither_table_nor_version():
     assert content_hash(frames[0]) == content_hash(frames[1])
 
 
-def test_every_float_column_says_to_how_many_digits_it_is_published():
+def test_every_float_column_states_its_published_digits():
     described = {entry["name"]: entry["description"] for entry in Measured.dictionary()}
     assert described == {
         "effect": "an effect (8 significant digits, at most 10 decimals)",

@@ -50,18 +50,18 @@ def test_an_address_is_shown_without_user_password_and_unknown_values(address, s
 
 
 def test_addresses_inside_a_sentence_are_redacted_and_the_sentence_stays():
-    said = "a (https://ada:pw@h.org/x?k=abcd): 404. 'http://b:c@d.org', and https://h.org/y."
-    assert redacted_text(said) == "a (https://h.org/x?k=***): 404. 'http://d.org', and https://h.org/y."
+    text = "a (https://ada:pw@h.org/x?k=abcd): 404. 'http://b:c@d.org', and https://h.org/y."
+    assert redacted_text(text) == "a (https://h.org/x?k=***): 404. 'http://d.org', and https://h.org/y."
 
 
 def test_every_error_of_this_package_redacts_its_message():
     assert str(StudyError("https://ada:pw@h.org/x?k=abcd: no")) == "https://h.org/x?k=***: no"
 
 
-def test_what_a_host_repeats_of_an_address_is_hidden():
+def test_secrets_of_an_address_that_a_host_repeats_are_hidden():
     asked = "https://ada:pass%40word@h.org/x?token=abc%2Fdef&version=7&k=v"
-    said = without_secrets_of(asked, "no ada:pass%40word, pass@word, abc/def, abc%2Fdef at version 7")
-    assert said == "no ***, ***, ***, *** at version 7"
+    answer = without_secrets_of(asked, "no ada:pass%40word, pass@word, abc/def, abc%2Fdef at version 7")
+    assert answer == "no ***, ***, ***, *** at version 7"
 
 
 def test_a_mirrors_password_is_not_part_of_the_name_of_a_lake(tmp_path):
@@ -75,7 +75,7 @@ def test_a_mirrors_password_is_not_part_of_the_name_of_a_lake(tmp_path):
     assert "word" not in repr(place)
 
 
-def test_lists_that_differ_in_nothing_but_secrets_are_refused_and_others_kept_apart(tmp_path):
+def test_lists_that_differ_only_in_secrets_are_refused_and_others_are_kept_apart(tmp_path):
     with connect("live") as client, pytest.raises(StudyError, match=r"differ only in what is kept secret") as refused:
         gene_sets.release(client, ["https://h.org/v1.0/a?token=one-one", "https://h.org/v1.0/a?token=two-two"])
     assert "one-one" not in str(refused.value)
@@ -117,7 +117,7 @@ def mirror() -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
 
 
-def test_a_host_that_repeats_a_token_does_not_bring_it_into_a_message():
+def test_a_token_that_a_host_repeats_is_not_in_the_message():
     with mirror() as (base, asked), connect(base, retries=0) as client:
         with pytest.raises(UpstreamRefused, match=r"lists\.example/b\.gmt\?token=\*\*\*: HTTP status 404") as refused:
             client.get(f"https://own:{OWN}@lists.example/b.gmt?token={TOKEN}")
@@ -126,10 +126,10 @@ def test_a_host_that_repeats_a_token_does_not_bring_it_into_a_message():
 
 
 class Machine:
-    """A folder with a study whose lists have a user, a password and a token, and what `hnbc` says there."""
+    """A folder with a study whose lists have a user, a password and a token, and the output of `hnbc` there."""
 
     def __init__(self, folder: Path, base: str) -> None:
-        self.folder, self.base, self.said = folder, base, []
+        self.folder, self.base, self.outputs = folder, base, []
 
     def run(self, file: str) -> int:
         """Fetch the list from this file; the exit status."""
@@ -149,14 +149,14 @@ class Machine:
         ended = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=300, check=False, cwd=self.folder
         )
-        self.said.append(ended.stdout + ended.stderr)
+        self.outputs.append(ended.stdout + ended.stderr)
         return ended.returncode
 
     def places_of_secrets(self) -> list[str]:
-        """The files of the lake, and the outputs, that hold a secret."""
+        """The files of the lake, and the outputs, that contain a secret."""
         files = {str(path): path.read_bytes() for path in (self.folder / "lake").rglob("*") if path.is_file()}
         assert any(name.endswith(".db") for name in files)
-        files |= {f"output {number}": text.encode() for number, text in enumerate(self.said)}
+        files |= {f"output {number}": text.encode() for number, text in enumerate(self.outputs)}
         secrets = [secret.encode() for secret in (PASSWORD, TOKEN, OWN)]
         return [name for name, content in files.items() if any(secret in content for secret in secrets)]
 
@@ -164,9 +164,9 @@ class Machine:
 def test_no_secret_of_mirror_or_list_is_found_in_the_output_or_the_logs_of_a_run_that_fails(tmp_path):
     with mirror() as (base, asked):
         machine = Machine(tmp_path, base)
-        assert machine.run("missing.gmt") == 3, machine.said
+        assert machine.run("missing.gmt") == 3, machine.outputs
     assert f"/lists.example/v1.0/missing.gmt?token={TOKEN}" in asked
-    assert "lists.example/v1.0/missing.gmt?token=***" in machine.said[0]
+    assert "lists.example/v1.0/missing.gmt?token=***" in machine.outputs[0]
     assert machine.places_of_secrets() == []
 
 
@@ -174,7 +174,7 @@ def test_no_secret_of_mirror_or_list_is_found_in_the_output_or_the_logs_of_a_run
 def test_no_secret_of_mirror_or_list_is_found_in_tables_archive_and_status(tmp_path):
     with mirror() as (base, _):
         machine = Machine(tmp_path, base)
-        assert machine.run("a.gmt") == 0, machine.said
+        assert machine.run("a.gmt") == 0, machine.outputs
         machine.hnbc("status")
         machine.hnbc("refresh", "--dry-run")
     table = read(Lake(tmp_path / "lake").table("raw/gene_sets"))

@@ -16,7 +16,7 @@ TABLE = {"kind": "table", "expression": "mine/x.csv", "clinical": "mine/c.csv"}
 
 @pytest.fixture
 def study(tmp_path):
-    """The packaged study in a file of its own, its sections changed; cohorts are added to."""
+    """The packaged study in its own file, with sections changed and cohorts added."""
 
     def load(folder="here", cohorts=None, **changes):
         settings = yaml.safe_load(PACKAGED.read_text())
@@ -49,8 +49,8 @@ def test_paths_start_at_the_study_file_wherever_the_process_works(study, tmp_pat
     study("here", mine())
     monkeypatch.chdir(tmp_path)
     assert load_study("here/study.yaml").folder == tmp_path / "here"
-    (tmp_path / "beside").mkdir()
-    monkeypatch.chdir(tmp_path / "beside")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     assert load_study("../here/study.yaml").folder.samefile(tmp_path / "here")
     monkeypatch.chdir(tmp_path)
     shutil.move(tmp_path / "here", tmp_path / "there")
@@ -78,7 +78,7 @@ def test_counts_of_the_gdc_are_log2_cpm(study):
     assert made.cohorts["tcga_brca"].values is None
 
 
-def test_what_values_are_is_said_for_logarithmic_scales_only(study):
+def test_the_setting_values_is_for_logarithmic_scales_only(study):
     source = TABLE | {"values": "log2"}
     assert study(cohorts=mine(source=source)).cohorts["mine"].values == "log2"
     with pytest.raises(StudyError, match=r"cohorts\.mine: source\.values is for log2_tpm"):
@@ -93,12 +93,12 @@ def test_columns_are_named_only_where_they_are_read(study):
         study(cohorts={"brca_metabric": {"columns": {"os_days": "OS"}}})
 
 
-def test_nothing_is_claimed_of_a_cohort_that_the_study_does_not_say(study):
+def test_nothing_is_assumed_of_a_cohort_that_the_study_does_not_state(study):
     cohort = study(cohorts=mine()).cohorts["mine"]
     assert (cohort.time_origin, cohort.collapse, cohort.values, cohort.caution) == (None, None, None, None)
 
 
-def test_the_packaged_study_says_what_its_times_are_counted_from():
+def test_the_packaged_study_states_the_origin_of_its_survival_times():
     assert {cohort.time_origin for cohort in load_study(PACKAGED).cohorts.values()} == {"diagnosis"}
 
 
@@ -115,7 +115,7 @@ def test_one_cohort_finds_the_genes_and_one_trains(study, role, found):
         study(cohorts=mine(role=role))
 
 
-def test_an_upstream_that_is_none_is_refused():
+def test_an_unknown_upstream_is_refused():
     with pytest.raises(StudyError, match="HNBC_UPSTREAM is 'lve'"):
         Place.from_environment({"HNBC_UPSTREAM": "lve"})
 
@@ -127,13 +127,13 @@ def test_a_host_that_moved_needs_no_other_study(study):
 
 
 @pytest.mark.parametrize(
-    ("addresses", "said"),
+    ("addresses", "words"),
     [
         ({"gdsc.model": ["https://mirror.example/x"]}, "gdsc.models"),
         ({"gdsc.models": ["ftp://mirror.example/x"]}, "only https"),
         ({"gdsc.models": []}, "at least one address"),
     ],
 )
-def test_an_unknown_address_is_refused_with_a_clear_message(study, addresses, said):
-    with pytest.raises(StudyError, match=said):
+def test_an_unknown_address_is_refused_with_a_clear_message(study, addresses, words):
+    with pytest.raises(StudyError, match=words):
         study(addresses=addresses)

@@ -45,8 +45,8 @@ gates: {fields: true}
 execution: {executor: in_process}
 """
 FILE = "write either {url"
-# What is replaced, by what, the setting that is named, words of the remedy. The line that must be named is the one with
-# #!, otherwise the one of what is replaced.
+# The text to replace, its replacement, the setting that is named, words of the remedy. The line that must be named is
+# the one with #!, otherwise that of the replaced text.
 MISTAKES = {
     "a misspelt section": ("signature: {", "signatur: {", "signatur", "nearest: signature"),
     "a misspelt setting": ("folds: 10", "fold: 10", "signature.fold", "Write folds"),
@@ -60,7 +60,7 @@ MISTAKES = {
                                             "cohorts.finds.source.project", "of kind gdc; a geo source has"),
     "a cohort's setting in its source": ("value: tpm}", "value: tpm, endpoint: pfi}",
                                          "cohorts.trains.source.endpoint", "nearest: endpoints"),
-    "a setting that never was": ("seed: 1", "seed: 1\nzzz: 1 #!", "zzz", "Take it away"),
+    "a setting that does not exist": ("seed: 1", "seed: 1\nzzz: 1 #!", "zzz", "Remove it"),
     "no role": ("    role: discovery\n", "", "cohorts.finds.role", "one of discovery, training"),
     "no title": ("title: Our study\n", "", "title", "Write text"),
     "no kind": ("kind: gdc, ", "", "cohorts.trains.source.kind", "one of geo, gdc, cbioportal, table"),
@@ -79,7 +79,7 @@ MISTAKES = {
     "a misspelt contrast": ("contrast: plain", "contrast: er_ajusted", "resistance.contrast", "nearest: er_adjusted"),
     "a misspelt pin": ("keep: 3}", 'keep: 3, pin: {gdc/TCGA-BRAC: "45.0"}}', "releases.pin.gdc/TCGA-BRAC",
                        "nearest: gdc/TCGA-BRCA"),
-    "a pin of an upstream that is not asked": ("keep: 3}", 'keep: 3, pin: {cbioportal: "1"}}',
+    "a pin of an upstream that is not used": ("keep: 3}", 'keep: 3, pin: {cbioportal: "1"}}',
                                                "releases.pin.cbioportal", "there are geo/GSE25055"),
     "a pin without quotes": ("keep: 3}", "keep: 3, pin: {gdc: 45.10}}", "releases.pin.gdc", 'in quotes: "45.10"'),
     "a release without quotes": ('release: "8.5"', "release: 8.5", "drugs.release", 'in quotes: "8.5"'),
@@ -118,16 +118,16 @@ MISTAKES = {
     "an address that is not https": ("{file: go.gmt}", "{url: 'http://x/y.gmt'}",
                                      "anoikis_genes[0].gmt.url", "only https"),
     "a path where a file is named": ("{file: go.gmt}", "go.gmt", "anoikis_genes[0].gmt", "{url: …, file: …}"),
-    "sets of a GeneCards export": ("gmt: {file", "genecards: {file", "anoikis_genes[0]", "Take sets away"),
+    "sets of a GeneCards export": ("gmt: {file", "genecards: {file", "anoikis_genes[0]", "Remove sets"),
     "a list's name twice": ("resistance:", "  - {name: GO, gmt: {file: b.gmt}} #!\nresistance:",
                             "anoikis_genes[1].name", "a name of its own"),
-    "a set twice": ("[GOBP_ANOIKIS]", "[GOBP_ANOIKIS, GOBP_ANOIKIS]", "anoikis_genes[0].sets[1]", "Take one away"),
+    "a set twice": ("[GOBP_ANOIKIS]", "[GOBP_ANOIKIS, GOBP_ANOIKIS]", "anoikis_genes[0].sets[1]", "Remove one"),
     "a scale that is not the values'": ("value: tpm", "value: counts", "cohorts.trains", "is log2_cpm, not log2_tpm"),
     "columns of a source that names its own": ("endpoint: pfi", "endpoint: pfi\n    columns: {age_years: age}",
                                                "cohorts.trains", "columns is for geo and table"),
     "a cohort that was scaled with no other": ("endpoint: os", "endpoint: os\n    scaled_with: fins #!",
                                            "cohorts.ours.scaled_with", "nearest: finds"),
-    "two cohorts that want one object otherwise": (
+    "two cohorts that read one object differently": (
         "source: {kind: table, expression: x.csv, clinical: c.csv}", "source: {kind: gdc, project: TCGA-BRCA, "
         "mutations: false}", "cohorts.ours.source.mutations", "Write the same in both"),
     "a schedule in words": ("0 6 * * *", "daily", "refresh.schedule", "Write '0 6 * * *'"),
@@ -172,18 +172,18 @@ def test_a_mistake_is_reported_with_its_line_its_setting_and_what_to_write(tmp_p
     assert old in BEFORE
     changed = BEFORE.replace(old, new, 1)
     path.write_text(changed.replace(" #!", ""), encoding="utf-8")
-    said = refused(path)
-    assert said.startswith(str(path))
-    assert remedy in said
-    assert not FOREIGN.search(said)
+    message = refused(path)
+    assert message.startswith(str(path))
+    assert remedy in message
+    assert not FOREIGN.search(message)
     if setting is None:
-        assert re.search(r", line \d+: ", said), said
+        assert re.search(r", line \d+: ", message), message
         return
     marked = [number for number, line in enumerate(changed.splitlines(), 1) if line.endswith("#!")]
     [at] = marked or [1 + BEFORE[: BEFORE.index(REPORTED_AT.get(mistake, old))].count("\n")]
-    found = re.search(rf"^  line (\d+), {re.escape(setting)}: ", said, re.M)
-    assert found, said
-    assert int(found[1]) == at, said
+    found = re.search(rf"^  line (\d+), {re.escape(setting)}: ", message, re.M)
+    assert found, message
+    assert int(found[1]) == at, message
 
 
 def test_the_study_without_the_mistakes_is_valid(tmp_path):
@@ -195,14 +195,14 @@ def test_the_study_without_the_mistakes_is_valid(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "words"),
     [
         (BEFORE.replace("Our", "Für").encode("latin-1"), "line 2: after 'title: F' comes the byte 0xfc"),
         (BEFORE.encode("utf-16"), "is UTF-16"),
         (BEFORE.encode("utf-16-le"), "UTF-16"),
         (b"PK\x03\x04" + bytes(90), "a workbook"),
         (b"", "is empty"),
-        (b"# nothing but a remark\n", "is empty"),
+        (b"# only a comment\n", "is empty"),
         (b"- a\n- b\n", "each written as `key: value`"),
         (b"a" * 300_000, "larger than the 256 kB"),
         (b"a: " + b"[" * 5000, "more than 20 deep"),
@@ -211,13 +211,13 @@ def test_the_study_without_the_mistakes_is_valid(tmp_path):
         (b'a: "\\ud800"', "character that is not text"),
     ],
 )
-def test_a_file_that_is_not_text_or_not_a_study_is_called_what_it_is(tmp_path, content, said):
+def test_the_message_says_what_a_file_that_is_no_study_is(tmp_path, content, words):
     path = tmp_path / "study.yaml"
     path.write_bytes(content)
-    assert said in refused(path)
+    assert words in refused(path)
 
 
-def test_a_bomb_of_aliases_is_refused_before_it_is_written_out(tmp_path):
+def test_a_bomb_of_aliases_is_refused_before_it_is_expanded(tmp_path):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
     path = tmp_path / "study.yaml"
@@ -225,7 +225,7 @@ def test_a_bomb_of_aliases_is_refused_before_it_is_written_out(tmp_path):
     assert "more than 20,000 values" in refused(path)
 
 
-def test_settings_may_be_shared_by_aliases_and_keys_are_what_is_written(tmp_path):
+def test_settings_may_be_shared_by_aliases_and_keys_are_read_as_written(tmp_path):
     path = tmp_path / "study.yaml"
     shared = BEFORE.replace("    her2_values: {N", "    her2_values: &words {no: negative, 1: positive, N")
     path.write_text(shared.replace("endpoint: os", "endpoint: os\n    her2_values: {<<: *words, N: indeterminate}"))

@@ -1,4 +1,4 @@
-"""Table descriptions: said once, complete, and held to."""
+"""Table descriptions: defined once, complete, and enforced."""
 
 import pandas as pd
 import pytest
@@ -70,7 +70,7 @@ def test_conform_orders_casts_and_fills_what_may_be_missing():
     assert Example.problems(frame).empty
 
 
-def test_what_is_not_described_or_missing_is_refused_by_name():
+def test_undescribed_and_missing_columns_are_refused_by_name():
     with pytest.raises(ValueError, match="nonsense"):
         Example.conform(pd.DataFrame({"gene": ["A"], "nonsense": [1]}))
     with pytest.raises(ValueError, match="gene"):

@@ -18,7 +18,7 @@ from hnbc_assets_tests.fuzz.mutations import read
 
 @pytest.fixture
 def folder(tmp_path):
-    """A study's folder with a list in it, beside another folder."""
+    """A study's folder with a list in it, next to another folder."""
     (tmp_path / "study" / "lists").mkdir(parents=True)
     (tmp_path / "study" / "lists" / "genes.gmt").write_text("SET\tna\tTP53\n")
     (tmp_path / "elsewhere").mkdir()
@@ -51,8 +51,8 @@ SPECIAL = {
 }
 
 
-@pytest.mark.parametrize(("kind", "said"), SPECIAL.items())
-def test_what_is_not_a_file_is_refused_at_once_by_every_reader(folder, kind, said, tmp_path):
+@pytest.mark.parametrize(("kind", "words"), SPECIAL.items())
+def test_what_is_not_a_file_is_refused_at_once_by_every_reader(folder, kind, words, tmp_path):
     name = made(folder, kind)
     (folder / "c.csv").write_text("patient,age\np1,50\n")
     archive = Archive(tmp_path / "raw")
@@ -66,10 +66,10 @@ def test_what_is_not_a_file_is_refused_at_once_by_every_reader(folder, kind, sai
     for reading in readings:
         error = read(reading, names=[name], done=kind)  # ends by a signal where it would hang
         assert isinstance(error, StudyError)
-        assert said in str(error)
+        assert words in str(error)
 
 
-def test_relative_paths_stay_in_the_study_and_absolute_ones_and_links_say_where_they_lead(folder):
+def test_relative_paths_stay_in_the_study_and_only_absolute_ones_and_links_lead_out_of_it(folder):
     outside = folder.parent / "elsewhere" / "genes.gmt"
     (folder / "linked.gmt").symlink_to(outside)
     inside = user_files.read_bytes("lists/genes.gmt", "list", folder=folder)
@@ -82,13 +82,13 @@ def test_relative_paths_stay_in_the_study_and_absolute_ones_and_links_say_where_
 
 
 def test_a_missing_file_is_reported_with_the_nearest_one(folder):
-    with pytest.raises(StudyError, match=r"lists/gene\.gmt \(list\) cannot be read .* Beside it is genes\.gmt"):
+    with pytest.raises(StudyError, match=r"lists/gene\.gmt \(list\) cannot be read .* nearest .* is genes\.gmt"):
         user_files.read_bytes("lists/gene.gmt", "list", folder=folder)
     with pytest.raises(StudyError, match="its name is not a path"):
         user_files.read_bytes("a\0b", "list", folder=folder)
 
 
-def test_no_more_is_read_than_a_file_may_have_packed_or_not(folder):
+def test_no_more_is_read_than_the_size_limit_packed_or_not(folder):
     with (folder / "sparse").open("wb") as stream:
         stream.truncate(user_files.TABLE_BYTES + 1)
     with pytest.raises(StudyError, match="larger than the 1024 MB"):

@@ -1,4 +1,4 @@
-"""Tables: what is published, one documented schema a table, a file a stage.
+"""Tables: what is published, one documented schema per table, one file per stage.
 
 In scope: names, types, units and meaning of columns. Out of scope: how a table is filled or stored.
 """

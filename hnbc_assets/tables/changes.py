@@ -1,6 +1,6 @@
-"""Tables about change: what a release brought, and what that did to signature, patients and figures of merit.
+"""Tables about change: the changes in a release, and their effects on signature, patients and figures of merit.
 
-In scope: descriptions of columns. Out of scope: how changes are found (science, sources), when they are (defs).
+In scope: descriptions of columns. Out of scope: how changes are found (science, sources), and when (defs).
 """
 
 from __future__ import annotations
@@ -28,53 +28,53 @@ class ReleaseChanges(Table):
     key = ("asset", "from_release", "to_release", "kind", "entity", "field")
     source: str = column("upstream of the files")
     asset: str = column("raw asset that holds the files")
-    from_release: str = column("release before")
-    to_release: str = column("release after")
+    from_release: str = column("previous release")
+    to_release: str = column("new release")
     kind: str = column("kind of change", isin=KINDS)
     entity: str = column(
-        "the file's id (of a superseded file the old one; of a renamed field the archived reply's), or the patient's id"
+        "the file's id (a superseded file: its old id; a renamed field: the archived reply's id), or the patient's id"
     )
     field: str = column(
-        "of a file its kind, md5 or file_id; of a patient the clinical field in the upstream's words", nullable=True
+        "for a file: its kind, md5 or file_id; for a patient: the upstream's name of the clinical field", nullable=True
     )
-    old_value: str = column("value before", nullable=True)
-    new_value: str = column("value after", nullable=True)
+    old_value: str = column("previous value", nullable=True)
+    new_value: str = column("new value", nullable=True)
 
 
 class SignatureChanges(Table):
-    """A gene that entered or left the published signature, or whose coefficient changed, since the database before."""
+    """A gene that entered or left the published signature or changed its coefficient, since the previous database."""
 
     key = ("previous_published_at", "gene")
     previous_published_at: str = column(PUBLISHED_BEFORE, unit="UTC, ISO 8601")
     releases: str = column(RELEASES, nullable=True)
-    from_signature_id: str = column("signature before; 'none' without one")
-    to_signature_id: str = column("signature after; 'none' without one")
+    from_signature_id: str = column("previous signature; 'none' if there was none")
+    to_signature_id: str = column("new signature; 'none' if there is none")
     gene: str = column("HGNC symbol")
     change: str = column("what happened to it", isin=("entered", "left", "coefficient"))
-    old_coefficient: float = column("coefficient before", unit="per training sd", nullable=True)
-    new_coefficient: float = column("coefficient after", unit="per training sd", nullable=True)
+    old_coefficient: float = column("previous coefficient", unit="per training sd", nullable=True)
+    new_coefficient: float = column("new coefficient", unit="per training sd", nullable=True)
 
 
 class RiskChanges(Table):
-    """A patient who was scored for the first time or no longer is, or whose score moved, since the database before."""
+    """A patient who is newly scored or no longer scored, or whose score moved, since the previous database."""
 
     key = ("previous_published_at", "cohort_id", "patient_id")
     previous_published_at: str = column(PUBLISHED_BEFORE, unit="UTC, ISO 8601")
     releases: str = column(RELEASES, nullable=True)
     cohort_id: str = column("cohort")
     patient_id: str = column("patient")
-    from_signature_id: str = column("signature before", nullable=True)
-    to_signature_id: str = column("signature after", nullable=True)
+    from_signature_id: str = column("previous signature", nullable=True)
+    to_signature_id: str = column("new signature", nullable=True)
     change: str = column("what happened to the score", isin=("entered", "left", "moved"))
-    old_score: float = score("score before, in the form that made the groups", nullable=True)
-    new_score: float = score("score after, in the form that makes the groups", nullable=True)
-    old_group: str = column("risk group before", nullable=True)
-    new_group: str = column("risk group after", nullable=True)
-    flipped: bool = column("in the other risk group than before; false where either group is missing")
+    old_score: float = score("previous score, in the form that defined the groups", nullable=True)
+    new_score: float = score("new score, in the form that defines the groups", nullable=True)
+    old_group: str = column("previous risk group", nullable=True)
+    new_group: str = column("new risk group", nullable=True)
+    flipped: bool = column("whether the risk group changed; false where either group is missing")
 
 
 class PerformanceChanges(Table):
-    """A figure of merit that changed since the database before."""
+    """A figure of merit that changed since the previous database."""
 
     key = ("previous_published_at", "cohort_id", "endpoint", "metric", "time_days")
     previous_published_at: str = column(PUBLISHED_BEFORE, unit="UTC, ISO 8601")
@@ -82,25 +82,25 @@ class PerformanceChanges(Table):
     cohort_id: str = column("cohort")
     endpoint: str = column("survival endpoint")
     metric: str = column("figure of merit")
-    time_days: float = column("time it is for", unit="days", nullable=True)
-    old_estimate: float = column("estimate before", nullable=True)
-    old_ci_lower: float = column("95 % limit before", nullable=True)
-    old_ci_upper: float = column("95 % limit before", nullable=True)
-    new_estimate: float = column("estimate after", nullable=True)
-    new_ci_lower: float = column("95 % limit after", nullable=True)
-    new_ci_upper: float = column("95 % limit after", nullable=True)
-    difference: float = column("estimate after minus before, where both are", nullable=True)
+    time_days: float = column("time horizon, where there is one", unit="days", nullable=True)
+    old_estimate: float = column("previous estimate", nullable=True)
+    old_ci_lower: float = column("previous lower 95 % limit", nullable=True)
+    old_ci_upper: float = column("previous upper 95 % limit", nullable=True)
+    new_estimate: float = column("new estimate", nullable=True)
+    new_ci_lower: float = column("new lower 95 % limit", nullable=True)
+    new_ci_upper: float = column("new upper 95 % limit", nullable=True)
+    difference: float = column("new estimate minus the previous one, where both exist", nullable=True)
 
 
 class SignatureChallengers(Table):
-    """Another signature beside the published one: a refit on the present data, or one published before.
+    """Another signature compared with the published one: a refit on the current data, or one published before.
 
     Harrell's C of both on the same patients, and the difference.
     """
 
     key = ("challenger_id", "cohort_id")
     challenger_id: str = column("signature_id of the other signature")
-    status: str = column("what the other one is: challenger, retired or passed_over")
+    status: str = column("status of the other signature: challenger, retired or passed_over")
     published_id: str = column("signature_id of the published signature")
     cohort_id: str = column("cohort that both scored")
     endpoint: str = column("survival endpoint")
@@ -112,7 +112,7 @@ class SignatureChallengers(Table):
     ci_lower: float = column("95 % limit of the difference", nullable=True)
     ci_upper: float = column("95 % limit of the difference", nullable=True)
     method: str = column("how the interval was made")
-    apparent: bool = column("the cohort trained the two: both are flattered, the one fitted last the more")
+    apparent: bool = column("the cohort trained both: both estimates are optimistic, more so that of the later fit")
     independent: bool = column("no patient of this cohort helped choose the genes or fit the scores")
     reason: str = column("why there is no comparison", nullable=True)
 
@@ -151,7 +151,7 @@ class AcceptedReleases(Table):
 
 
 class ReleaseReports(Table):
-    """A report of what a release brought and what it did."""
+    """A report of a release's changes and their effects."""
 
     key = ("previous_published_at",)
     previous_published_at: str = column(PUBLISHED_BEFORE, unit="UTC, ISO 8601")
@@ -160,7 +160,7 @@ class ReleaseReports(Table):
     n_patients_changed: int = column("patients added, removed or with another value", unit="patients", ge=0)
     signature_changed: bool = column("whether another signature is published")
     n_scores_moved: int = column("patients whose score moved", unit="patients", ge=0)
-    n_flipped: int = column("patients in the other risk group", unit="patients", ge=0)
+    n_flipped: int = column("patients whose risk group changed", unit="patients", ge=0)
     path: str = column("the report in HTML, relative to the lake")
 
 

@@ -29,7 +29,7 @@ class Cohorts(Table):
     expression_scale: str = column("scale of the harmonised expression values", isin=SCALES)
     n_patients: int = column("patients with a clinical record", unit="patients", ge=0)
     n_with_expression: int = column("patients with a chosen expression sample", unit="patients", ge=0)
-    n_her2_negative: int = column("HER2-negative patients, with expression or without", unit="patients", ge=0)
+    n_her2_negative: int = column("HER2-negative patients, with or without expression", unit="patients", ge=0)
     n_included: int = column("patients included in the analysis", unit="patients", ge=0)
     n_genes: int = column("genes after probes and duplicated symbols were resolved", unit="genes", ge=0)
     endpoint: str = column("survival endpoint that the study uses here", nullable=True)
@@ -38,11 +38,11 @@ class Cohorts(Table):
     median_follow_up_days: float = column(
         "median follow-up of the included patients, by reverse Kaplan–Meier", unit="days", nullable=True, ge=0
     )
-    time_origin: str = column("what time is counted from", nullable=True)
+    time_origin: str = column("event from which time is counted", nullable=True)
     n_zero_time: int = column("included patients whose endpoint was dropped for a time of zero", unit="patients", ge=0)
     n_responders: int = column("included patients with pathological complete response", unit="patients", ge=0)
     n_non_responders: int = column("included patients with residual disease", unit="patients", ge=0)
-    scaled_with: str = column("cohorts whose values were scaled together with this one's", nullable=True)
+    scaled_with: str = column("cohorts whose values were scaled together with those of this one", nullable=True)
     caution: str = column("caveat for this cohort's results", nullable=True)
 
 
@@ -111,8 +111,8 @@ class Samples(Table):
     patient_id: str = column("the patient it was taken from")
     sample_type: str = column("tissue", isin=("primary", "normal", "metastatic", "recurrent", "other"))
     file_id: str = column("raw file that its values were read from (raw_files.file_id)", nullable=True)
-    selected: bool = column("the one sample that stands for its patient")
-    reason: str = column("the rule that chose it or passed it over")
+    selected: bool = column("the one sample that represents its patient")
+    reason: str = column("the rule that selected or rejected it")
 
 
 class GeneMappings(Table):
@@ -129,16 +129,16 @@ class GeneMappings(Table):
 class ClinicalValues(Table):
     """A value of a cohort's clinical records, how often it occurs, and how it was understood.
 
-    Of words every one; of numbers only those that cannot be used.
+    Every word is listed; of the numbers, only those that cannot be used.
     """
 
     key = ("cohort_id", "column_name", "upstream_column", "value")
     cohort_id: str = column("the cohort's name in the study")
-    column_name: str = column("the column of patients that it became")
-    upstream_column: str = column("upstream column, or several columns of which the first that has a value counts")
+    column_name: str = column("the column of patients that it is used for")
+    upstream_column: str = column("upstream column, or several columns, the first with a value being used")
     value: str = column("as upstream writes it")
-    n_patients: int = column("clinical records that hold it", unit="patients", ge=1)
-    meaning: str = column("what it was read as; null where it counts as missing", nullable=True)
+    n_patients: int = column("clinical records with it", unit="patients", ge=1)
+    meaning: str = column("its interpretation; null where it counts as missing", nullable=True)
     understood_by: str = column(
         "how: evident words, the study's own mapping, R's convention for events (1 censored, 2 event); or why it "
         "counts as missing",
@@ -153,7 +153,7 @@ class SharedPatients(Table):
     cohort_a: str = column("one cohort")
     cohort_b: str = column("another")
     n_shared_ids: int = column(
-        "patient ids in both; null where ids are mere numbers and say nothing", unit="patients", nullable=True, ge=0
+        "patient ids in both; null where ids are mere numbers and identify nobody", unit="patients", nullable=True, ge=0
     )
     n_similar_profiles: int = column(
         "patients of the first with a near-identical profile in the second; null with too few common genes",

@@ -1,4 +1,4 @@
-"""Tables that the database says about itself: raw files, lineage, checks, dictionary, and the simulation's truth.
+"""Tables in which the database describes itself: raw files, lineage, checks, dictionary, and the simulation's truth.
 
 In scope: descriptions of columns. Out of scope: how they are gathered (lake).
 """
@@ -14,7 +14,7 @@ class Manifest(Table):
     source: str = column("upstream of the file")
     release: str = column("the upstream's release or date")
     file_id: str = column("the upstream's identifier, or our name for a request")
-    url: str = column("address asked")
+    url: str = column("requested address")
     path: str = column("path relative to the lake's raw folder")
     size_bytes: int = column("size", unit="bytes", ge=0)
     md5: str = column("md5 as the upstream gives it; null where it gives none", nullable=True)
@@ -30,7 +30,7 @@ class RawFiles(Manifest):
 
 
 class Lineage(Table):
-    """An edge: an asset was made from an upstream asset, or from what else was read for it, each at a version."""
+    """An edge: an asset was made from an upstream asset, or from another recorded input, each at a version."""
 
     key = ("asset", "upstream_asset")
     asset: str = column(
@@ -38,7 +38,7 @@ class Lineage(Table):
     )
     upstream_asset: str = column(
         "asset it was made from, or a signature (registry/), a decision (decision/), an archived release (views/), the "
-        "database before (hnbc_database@TIME), an observed release; unknown where that was not kept"
+        "previous database (hnbc_database@TIME), an observed release; unknown where none was recorded"
     )
     data_version: str = column("content hash of the asset")
     upstream_data_version: str = column(
@@ -58,7 +58,7 @@ class CheckResults(Table):
     severity: str = column("ERROR or WARN", isin=("ERROR", "WARN"))
     value: str = column("what was found", nullable=True)
     threshold: str = column("what was allowed", nullable=True)
-    description: str = column("what the check asks, and what it found")
+    description: str = column("what the check tests, and what it found")
     evaluated_at: str = column("when", unit="UTC, ISO 8601")
 
 
@@ -90,4 +90,4 @@ class Truth(Table):
     holds: bool = column("whether the effect differs from zero; null where that depends on the score", nullable=True)
     effect: float = column("size of the effect", unit="see unit", nullable=True)
     unit: str = column("unit of the effect")
-    adjusted_for: str = column("what is held fixed; empty when nothing is", nullable=True)
+    adjusted_for: str = column("covariates of the adjusted effect; empty when there are none", nullable=True)

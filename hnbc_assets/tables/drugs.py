@@ -28,31 +28,31 @@ class ScreenedDrugs(Table):
     key = ("drug_id",)
     drug_id: str = column("GDSC drug identifier")
     drug_name: str = column("drug")
-    putative_target: str = column("putative target, as GDSC has it", nullable=True)
-    pathway_name: str = column("pathway of the target, as GDSC has it", nullable=True)
+    putative_target: str = column("putative target, as GDSC gives it", nullable=True)
+    pathway_name: str = column("pathway of the target, as GDSC gives it", nullable=True)
     line_expression: str = column("how the cell lines' expression was measured", isin=("rma", "rnaseq_tpm"))
     n_lines: int = column("cell lines with response and expression", unit="cell lines", ge=0)
     usable: bool = column("screened in enough lines for a model")
 
 
 class DrugModels(Table):
-    """A drug's ridge model on cell lines, made on the genes that lines and a cohort have in common."""
+    """A drug's ridge model, fitted on cell lines with the genes that they share with a cohort."""
 
     key = ("cohort_id", "drug_id")
     cohort_id: str = column("cohort whose genes the model uses")
     drug_id: str = column("GDSC drug identifier")
     drug_name: str = column("drug")
-    putative_target: str = column("putative target, as GDSC has it", nullable=True)
-    pathway_name: str = column("pathway of the target, as GDSC has it", nullable=True)
+    putative_target: str = column("putative target, as GDSC gives it", nullable=True)
+    pathway_name: str = column("pathway of the target, as GDSC gives it", nullable=True)
     line_expression: str = column("how the cell lines' expression was measured", isin=("rma", "rnaseq_tpm"))
     n_lines: int = column("cell lines with response and expression", unit="cell lines", ge=0)
     n_genes: int = column("genes in the model", unit="genes", ge=0)
-    penalty: float = column("ridge penalty chosen by leave-one-out", nullable=True, ge=0)
+    penalty: float = column("ridge penalty chosen by leave-one-out cross-validation", nullable=True, ge=0)
     penalty_at_edge: bool = column("the penalty is the smallest or the largest that was tried", nullable=True)
     cv_pearson: float = column(
-        "correlation of left-out predictions with the measured ln IC50", nullable=True, ge=-1, le=1
+        "correlation of the predictions for left-out lines with the measured ln IC50", nullable=True, ge=-1, le=1
     )
-    cv_r2: float = column("1 − prediction error over variance, left out", nullable=True, le=1)
+    cv_r2: float = column("1 − prediction error of left-out lines over variance", nullable=True, le=1)
     ln_ic50_min: float = column("smallest ln IC50 measured in the cell lines", unit="ln µM", nullable=True)
     ln_ic50_max: float = column("largest ln IC50 measured in the cell lines", unit="ln µM", nullable=True)
     min_cv_pearson: float = column("smallest cv_pearson with which the study compares a drug", ge=-1, le=1)
@@ -71,13 +71,13 @@ class DrugSensitivity(Table):
     drug_name: str = column("drug")
     ln_ic50_um: float = column("predicted natural logarithm of IC50; lower is more sensitive", unit="ln µM", decimals=6)
     relative_only: bool = column(
-        "only differences between patients of this cohort mean anything: always true, as every gene is scaled within "
-        "the patients and within the lines, so that a prediction moves with the cohort's case mix"
+        "only differences between patients of this cohort are meaningful: always true, as every gene is scaled within "
+        "the patients and within the lines, so that a prediction depends on the cohort's case mix"
     )
 
 
 class DrugAssociations(Table):
-    """A drug's predicted sensitivity compared between high and low risk, with an adjusted comparison beside it.
+    """A drug's predicted sensitivity compared between high and low risk, unadjusted and adjusted.
 
     Only drugs whose model predicts left-out cell lines well enough (drug_models.compared).
     """
@@ -99,7 +99,7 @@ class DrugAssociations(Table):
     p_value: float = column("Mann–Whitney, two-sided", nullable=True, ge=0, le=1)
     fdr: float = column("Benjamini–Hochberg over the cohort's drugs compared", nullable=True, ge=0, le=1)
     adjusted_effect: float = column(
-        "difference of normal scores, adjusted; of the other sign than effect where adjustment reverses it",
+        "adjusted difference of normal scores; opposite in sign to effect where adjustment reverses it",
         unit="sd",
         nullable=True,
     )

@@ -35,24 +35,24 @@ class AnoikisGenes(Table):
 
 
 class CandidateGenes(Table):
-    """An anoikis-related gene tied to drug resistance: the intersection that feeds the signature."""
+    """An anoikis-related gene associated with drug resistance: the intersection that the signature is trained on."""
 
     key = ("gene",)
     gene: str = column("HGNC symbol")
-    contrast: str = column("contrast that chose it", isin=CONTRASTS)
+    contrast: str = column("contrast that selected it", isin=CONTRASTS)
     effect: float = column("residual disease minus complete response", unit="as in drug_resistance_genes")
-    fdr: float = column("Benjamini–Hochberg in the choosing contrast", ge=0, le=1)
+    fdr: float = column("Benjamini–Hochberg in the selecting contrast", ge=0, le=1)
     er_adjusted_fdr: float = column("Benjamini–Hochberg in the ER-adjusted contrast", nullable=True, ge=0, le=1)
     direction: str = column("group in which the gene is higher", isin=DIRECTIONS)
     in_training_cohort: bool = column("measured in the training cohort")
 
 
 class CandidateOverlap(Table):
-    """Whether resistance genes and anoikis genes meet more often than by chance (hypergeometric test)."""
+    """Whether resistance genes and anoikis genes overlap more than expected by chance (hypergeometric test)."""
 
     key = ("contrast",)
     contrast: str = column("contrast that defines the resistance genes", isin=CONTRASTS)
-    deciding: bool = column("the study's own contrast, which chooses the candidates")
+    deciding: bool = column("the study's own contrast, which selects the candidates")
     fdr_threshold: float = column("resistance genes are those with a smaller false-discovery rate", gt=0, le=1)
     n_universe: int = column("genes tested", unit="genes", ge=0)
     n_anoikis: int = column("anoikis genes among them", unit="genes", ge=0)

@@ -17,7 +17,7 @@ class ImmuneInfiltration(Table):
     method: str = column("ssgsea, mcp_counter or mean_z")
     cell_type: str = column("cell population or gene set")
     score: float = column("the method's score, comparable within method and cohort", unit="method's own", nullable=True)
-    relative_only: bool = column("only differences between patients of this cohort mean anything")
+    relative_only: bool = column("only differences between patients of this cohort are meaningful")
 
 
 class ImmuneMethodUse(Table):
@@ -29,12 +29,12 @@ class ImmuneMethodUse(Table):
     cell_type: str = column("cell population or gene set")
     n_genes: int = column("genes of the set", unit="genes", ge=0)
     n_found: int = column("genes of the set that were measured", unit="genes", ge=0)
-    usable: bool = column("the method ran")
-    reason: str = column("why it was refused", nullable=True)
+    usable: bool = column("whether the method was used")
+    reason: str = column("why it was not used", nullable=True)
 
 
 class ImmuneAssociations(Table):
-    """A cell population compared between high and low risk (Mann–Whitney), with an adjusted comparison beside it."""
+    """A cell population compared between high and low risk: Mann–Whitney test, and an adjusted comparison."""
 
     key = ("cohort_id", "method", "cell_type")
     cohort_id: str = column("cohort")
@@ -47,17 +47,17 @@ class ImmuneAssociations(Table):
     effect: float = column("rank-biserial correlation, positive when higher in high risk", nullable=True, ge=-1, le=1)
     p_value: float = column("Mann–Whitney, two-sided", nullable=True, ge=0, le=1)
     fdr: float = column("Benjamini–Hochberg over the cohort's populations of the method", nullable=True, ge=0, le=1)
-    adjusted_effect: float = column("difference of normal scores, adjusted", unit="sd", nullable=True)
+    adjusted_effect: float = column("adjusted difference of normal scores", unit="sd", nullable=True)
     adjusted_p_value: float = column("t test of the adjusted difference", nullable=True, ge=0, le=1)
     adjusted_fdr: float = column("Benjamini–Hochberg of the adjusted test", nullable=True, ge=0, le=1)
     adjusted_for: str = column("covariates of the adjusted comparison", nullable=True)
 
 
 class Confounders(Table):
-    """What adjusted comparisons hold fixed in an included patient; null where it is not known."""
+    """Covariates of the adjusted comparisons for an included patient; null where unknown."""
 
     key = ("cohort_id", "patient_id")
     cohort_id: str = column("cohort")
     patient_id: str = column("patient")
     er_status: str = column("oestrogen receptor, as in patients", nullable=True, isin=("positive", "negative"))
-    purity: float = column("mean z of the study's purity sets, a stand-in for tumour purity", unit="sd", nullable=True)
+    purity: float = column("mean z of the study's purity sets, a proxy for tumour purity", unit="sd", nullable=True)

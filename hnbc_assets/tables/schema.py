@@ -1,6 +1,6 @@
 """How a table is described: once, as a class, for checks, the UI, DuckDB's comments and the dictionary.
 
-In scope: the `Table` base class and `column()`. Out of scope: any particular table (a file a stage beside this one),
+In scope: the `Table` base class and `column()`. Out of scope: any particular table (one file per stage in this folder),
 where tables are stored (lake), what fills them (science).
 """
 
@@ -41,7 +41,7 @@ class Column:
 
     @property
     def precision(self) -> str:
-        """How many digits it is rounded to, as text; empty unless it is a float."""
+        """The digits that it is rounded to, as text; empty unless it is a float."""
         if self.kind != "float":
             return ""
         decimals = "" if self.decimals is None else f", at most {self.decimals} decimals"
@@ -49,7 +49,7 @@ class Column:
 
     @property
     def full_description(self) -> str:
-        """The description as people read it, with the precision."""
+        """The published description, with the precision."""
         return f"{self.description} ({self.precision})" if self.precision else self.description
 
     @property
@@ -104,7 +104,7 @@ class Table:
             value = cls.__dict__.get(name)
             if isinstance(value, Column):
                 described[name] = Column(**(value.__dict__ | {"name": name, "kind": getattr(kind, "__name__", kind)}))
-                delattr(cls, name)  # a column may be called as one of the methods below
+                delattr(cls, name)  # a column may have the name of a method below
         cls.columns = described
         unknown = set(cls.key) - set(described)
         if unknown:
@@ -122,7 +122,7 @@ class Table:
 
     @classmethod
     def empty(cls) -> pd.DataFrame:
-        """A frame of this table's columns and types without a row."""
+        """A frame of this table's columns and types with no rows."""
         return cls.conform(pd.DataFrame({name: [] for name in cls.columns}))
 
     @classmethod
@@ -151,7 +151,7 @@ class Table:
 
     @classmethod
     def problems(cls, frame: pd.DataFrame) -> pd.DataFrame:
-        """Every value that breaks this description: rows of column, check, failure_case; empty when all is well."""
+        """Every value that breaks this description: rows of column, check, failure_case; empty if there is none."""
         import pandera.errors
 
         try:

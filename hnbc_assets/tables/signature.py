@@ -11,7 +11,7 @@ GROUPS = ("high", "low")
 
 
 class UnivariateCox(Table):
-    """One candidate gene's Cox model, fitted alone in the training cohort (Efron's ties, per training sd)."""
+    """A candidate gene's univariate Cox model in the training cohort (Efron's ties, per training sd)."""
 
     key = ("cohort_id", "endpoint", "gene")
     cohort_id: str = column("training cohort")
@@ -69,7 +69,7 @@ class Signature(Table):
         le=1,
     )
     direction_concordant: bool = column(
-        "hazard and direction in resistance agree (harmful and higher in RD, or both not)", nullable=True
+        "hazard and direction in resistance agree (harmful and higher in RD, or neither)", nullable=True
     )
     direction: str = column("group in which the gene is higher", isin=("up_in_rd", "up_in_pcr"))
 
@@ -86,14 +86,14 @@ class SingleSampleSignature(Table):
 
 
 class SignatureDescription(Table):
-    """A trained signature: how it was made and where its groups are cut. One row, also when nothing was selected."""
+    """A trained signature: how it was made and its cut-offs. One row, even when no gene was selected."""
 
     key = ("signature_id",)
     signature_id: str = column("content hash; 'none' when no gene was selected")
     cohort_id: str = column("training cohort")
     endpoint: str = column("survival endpoint")
-    n_patients: int = column("patients trained on", unit="patients", ge=0)
-    n_events: int = column("events trained on", unit="events", ge=0)
+    n_patients: int = column("training patients", unit="patients", ge=0)
+    n_events: int = column("events among them", unit="events", ge=0)
     n_candidates: int = column("candidate genes measured in the training cohort", unit="genes", ge=0)
     n_entered: int = column("genes that entered the LASSO", unit="genes", ge=0)
     n_genes: int = column("genes of the signature", unit="genes", ge=0)
@@ -111,18 +111,18 @@ class SignatureDescription(Table):
 class PublishedDescription(SignatureDescription):
     """The published signature's description, as scores need it."""
 
-    current: bool = column("a refit on the present data gives this very signature")
+    current: bool = column("a refit on the current data gives this same signature")
 
 
 class Signatures(SignatureDescription):
-    """A signature that was trained here: published (the first row), challenging it, retired, or passed over."""
+    """A signature that was trained here: published (the first row), challenger, retired, or passed over."""
 
     status: str = column(
         "published, challenger, retired or passed_over", isin=("published", "challenger", "retired", "passed_over")
     )
     trained_on: str = column("upstream releases that it was trained on")
-    trained_at: str = column("when it was trained first", unit="UTC, ISO 8601")
-    adopted_at: str = column("when it was published first; null if it never was", unit="UTC, ISO 8601", nullable=True)
+    trained_at: str = column("when it was first trained", unit="UTC, ISO 8601")
+    adopted_at: str = column("when it was first published; null if it never was", unit="UTC, ISO 8601", nullable=True)
     promoted_by: str = column("who promoted it; null where the study's rule did", nullable=True)
     code_version: str = column("version of code and settings that trained it")
     run_id: str = column("Dagster run that trained it")
@@ -144,7 +144,7 @@ class MultivariableCox(Table):
 
 
 class ProportionalHazards(Table):
-    """Whether a signature gene's hazard ratio is constant in time (Grambsch & Therneau), and all together."""
+    """Whether hazard ratios are constant in time (Grambsch & Therneau), by signature gene and for all together."""
 
     key = ("gene",)
     gene: str = column("HGNC symbol, or GLOBAL")
@@ -171,7 +171,7 @@ class RiskScores(Table):
 
 
 class ScoreCoverage(Table):
-    """How much of the signature a cohort can measure."""
+    """How much of the signature a cohort measures."""
 
     key = ("cohort_id", "signature_id")
     cohort_id: str = column("cohort")
@@ -183,7 +183,7 @@ class ScoreCoverage(Table):
     n_genes_missing: int = column("signature genes not measured", unit="genes", ge=0)
     missing_genes: str = column("their symbols, separated by semicolons", nullable=True)
     coefficient_share: float = column("share of the sum of absolute coefficients present", nullable=True, ge=0, le=1)
-    grouped: bool = column("enough is present to form groups and to judge performance")
+    grouped: bool = column("enough is present to form groups and to evaluate performance")
     note: str = column("why there are no scores or groups, and what the score depends on", nullable=True)
 
 
@@ -214,6 +214,6 @@ class PrognosticPerformance(Table):
     ci_upper: float = column("95 % limit", nullable=True)
     method: str = column("how figure and interval were made")
     independent: bool = column("no patient of this cohort helped choose the genes or fit the score")
-    independence_basis: str = column("how independence is known, or why there is none")
-    apparent: bool = column("measured on the patients trained on")
+    independence_basis: str = column("evidence of independence, or why the cohort is not independent")
+    apparent: bool = column("measured on the training patients")
     reason: str = column("why there is no figure", nullable=True)

@@ -45,7 +45,7 @@ def test_files_that_agree_with_the_study_pass(study):
 
 MISTAKES = {
     "no expression": ({"x.csv": None}, "", "", r"line 17, cohorts\.ours\.source\.expression: x\.csv .*No such file"),
-    "a misspelt table": ({}, "x.csv", "X.csv", r"cohorts\.ours\.source\.expression: X\.csv .* Beside it is x\.csv"),
+    "a misspelt table": ({}, "x.csv", "X.csv", r"cohorts\.ours\.source\.expression: X\.csv .* nearest .* x\.csv"),
     "no clinical table": ({"c.csv": None}, "", "", r"line 17, cohorts\.ours\.source\.clinical: c\.csv .*No such file"),
     "a damaged table": ({"x.csv": "gene,p1\nTP53,1,2\n"}, "", "", r"cohorts\.ours\.source: x\.csv, line 2: 3 cells"),
     "other patients": ({"x.csv": "gene,q1\nTP53,1\n"}, "", "", r"cohorts\.ours\.source: x\.csv names none of the pat"),
