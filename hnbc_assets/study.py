@@ -45,9 +45,7 @@ class GeneList(Section):
         if (self.gmt is None) == (self.genecards is None):
             raise ValueError(f"gene list '{self.name}': write either gmt or genecards, each {{file: …}} or {{url: …}}")
         if self.genecards is not None and self.sets:
-            raise ValueError(
-                f"gene list '{self.name}': sets belong to a gmt; a genecards export has none. Remove sets"
-            )
+            raise ValueError(f"gene list '{self.name}': sets belong to a gmt; a genecards export has none. Remove sets")
         if self.gmt is not None and self.min_relevance is not None:
             raise ValueError(f"gene list '{self.name}': min_relevance is for genecards; a gmt has none. Remove it")
         return self

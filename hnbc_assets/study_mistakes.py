@@ -155,9 +155,7 @@ def _unknown(name: str, section: type[BaseModel] | None, whole: type[BaseModel])
     known = [(path, model) for path, model in _settings(whole) if path.split(".")[-1] == name]
     kinds = [kind for _, model in known if section and _tag(section) and (kind := _tag(model))]
     if kinds and section:
-        return (
-            f"is a setting of kind {' and '.join(kinds)}; a {_tag(section)} source has {_listed(names)}. Remove it."
-        )
+        return f"is a setting of kind {' and '.join(kinds)}; a {_tag(section)} source has {_listed(names)}. Remove it."
     elsewhere = list(dict.fromkeys(path for path, _ in known))
     if near is None and elsewhere:
         return f"is not a setting here, but {' and '.join(elsewhere[:3])} is one. Write it there."
