@@ -1,7 +1,7 @@
-"""Files that are there whole or not at all, and locks that die with their owner.
+"""Files that are present whole or not at all, and locks that the system releases when their owner ends.
 
-In scope: replacing one file by another in one step, waiting for one's turn, sweeping what a killed process left.
-Out of scope: what the files hold.
+In scope: replacing one file with another in one step, waiting for a lock, deleting what a killed process left.
+Out of scope: what the files contain.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def temporary_beside(path: Path) -> Path:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file for writing; on leaving without an error it becomes `path` in one step.
+    """Open a temporary file for writing; without an error it becomes `path` in one step.
 
-    The bytes reach the disk before the name does, and the folder after it. Until then `path` keeps its old content,
-    whatever happens: an error removes the temporary file, a killed process leaves one that `sweep` knows as
-    abandoned, because the lock held here has died with its owner.
+    The bytes are on the disk before the name is, and the folder after it. Until then `path` keeps its old content,
+    whatever happens: an error removes the temporary file; a killed process leaves one that `sweep` recognises as
+    abandoned, because the lock on it ended with its owner.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, file = _open_temporary(path)
@@ -49,29 +49,29 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def _open_temporary(path: Path) -> tuple[Path, BinaryIO]:
-    """A new temporary file beside `path`, open and locked."""
+    """A new temporary file next to `path`, open and locked."""
     while True:
         temporary = temporary_beside(path)
         file = open(temporary, "xb")  # noqa: SIM115 - closed by whoever asked for it
         fcntl.flock(file, fcntl.LOCK_EX)
-        if temporary.exists():  # else a sweep took it between its making and its locking
+        if temporary.exists():  # else a sweep took it between its creation and its locking
             return temporary, file
         file.close()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace `path` by `content`, atomically."""
+    """Replace the content of `path`, atomically."""
     with replacing(path) as file:
         file.write(content)
 
 
 def sync_file(path: Path) -> None:
-    """Ask the system to put a file's bytes on the disk."""
+    """Flush a file's bytes to the disk."""
     _sync(path, os.O_RDONLY)
 
 
 def sync_folder(folder: Path) -> None:
-    """Ask the system to put a folder's names on the disk, so that a rename survives a power cut."""
+    """Flush a folder's names to the disk, so that a rename survives a power failure."""
     _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
 
 
@@ -94,9 +94,9 @@ class Holder:
 
 @contextmanager
 def locked(path: Path, *, wait_seconds: float = 600.0, purpose: str = "") -> Iterator[None]:
-    """Hold an exclusive lock on a lock file; the system gives it up when the process ends, however it ends.
+    """Hold an exclusive lock on a lock file; the system releases it when the process ends, however it ends.
 
-    `purpose` says on one line why the lock is held; others who wait for it can read it.
+    `purpose` says in one line why the lock is held; others who wait for it can read it.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def _try_lock(file: BinaryIO) -> bool:
 
 
 def sweep(folder: Path) -> list[Path]:
-    """Remove the temporary files under `folder` that no living writer holds; returns what was removed."""
+    """Delete the temporary files under `folder` that no living writer holds; returns the deleted files."""
     removed = []
     for temporary in sorted(folder.rglob(f".*{TEMPORARY_SUFFIX}")):
         with suppress(FileNotFoundError), open(temporary, "rb") as file:

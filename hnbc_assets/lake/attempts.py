@@ -1,8 +1,8 @@
-"""Attempts to make an asset that did not end well: what stopped them, and on what they were based.
+"""Unsuccessful attempts to make an asset: what stopped them, and what they were based on.
 
 In scope: keeping the latest attempt of an asset until one succeeds. Out of scope: deciding whether to try again (plan).
 
-An attempt that was begun and neither succeeded nor failed belongs to a process that was killed.
+An attempt that has neither succeeded nor failed belongs to a process that was killed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from hnbc_assets.lake.paths import Lake
 class Attempt:
     """The latest attempt. `basis` identifies what it was made from: code, inputs, release, decisions of people.
 
-    `tries` counts attempts on that basis. `reason` is empty while it runs, or when its process was killed; `held` says
-    that a gate stopped it and a person can let it through; `damaged` that archived files differ from what was recorded.
+    `tries` counts attempts on that basis. `reason` is empty while it runs, or when its process was killed. `held` says
+    that a gate stopped it and a person can accept it; `damaged` that archived files differ from what was recorded.
     """
 
     asset: str
@@ -48,21 +48,21 @@ def unsuccessful(lake: Lake) -> dict[str, Attempt]:
 
 
 def begin(lake: Lake, asset: str, basis: str, run_id: str, now: str) -> None:
-    """Remember that an asset is being made."""
+    """Record that an asset is being made."""
     before = latest(lake, asset)
     tries = before.tries + 1 if before is not None and before.basis == basis else 1
     _write(lake, Attempt(asset, basis, tries, now, run_id))
 
 
 def fail(lake: Lake, asset: str, reason: str, *, held: bool = False, damaged: bool = False) -> None:
-    """Remember why the attempt that was begun failed."""
+    """Record why the current attempt failed."""
     begun = latest(lake, asset)
     if begun is not None:
         _write(lake, dataclasses.replace(begun, reason=reason, held=held, damaged=damaged))
 
 
 def succeed(lake: Lake, asset: str) -> None:
-    """Forget the attempt: the asset was made."""
+    """Delete the record of the attempt: the asset was made."""
     lake.attempt(asset).unlink(missing_ok=True)
 
 

@@ -1,7 +1,7 @@
-"""What each asset's checks last found, kept beside its table.
+"""What each asset's checks last found, stored next to its table.
 
 In scope: recording outcomes, reading them back as the table `check_results`. Out of scope: what is checked (defs,
-tables), whether an outcome holds up a publication (snapshot).
+tables), whether an outcome blocks a publication (snapshot).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OUTCOME_COLUMNS = [
 class CheckOutcome:
     """What one check found on one data version of an asset. `severity` is ERROR or WARN; `evaluated_at` ISO, UTC.
 
-    `value` is what was found and `threshold` what it was held against, as text (numbers are written out).
+    `value` is what was found and `threshold` what it was compared with, as text (numbers are written out).
     """
 
     asset: str
@@ -57,7 +57,7 @@ class CheckOutcome:
 def record(lake: Lake, *outcomes: CheckOutcome, complete: bool = False) -> None:
     """Keep each outcome as the latest of its check.
 
-    With `complete`, these are all the checks that their assets have: outcomes of other names are forgotten.
+    With `complete`, these are all the checks that their assets have: outcomes of other names are deleted.
     """
     by_asset: dict[str, list[CheckOutcome]] = {}
     for outcome in outcomes:
@@ -70,7 +70,7 @@ def record(lake: Lake, *outcomes: CheckOutcome, complete: bool = False) -> None:
 
 
 def forget(lake: Lake, asset: str) -> None:
-    """Drop what is kept of an asset's checks."""
+    """Delete the recorded outcomes of an asset's checks."""
     with locked(lake.checks_lock):
         lake.checks(asset).unlink(missing_ok=True)
 
@@ -94,7 +94,7 @@ def objection(outcome: Any, data_version: str) -> str:
     if not outcome.passed:
         return f"{check} failed: {outcome.description or outcome.value}"
     if outcome.data_version != data_version:
-        return f"{check} was last run on other data than are now in the lake"
+        return f"{check} was last run on other data than those now in the lake"
     return ""
 
 
@@ -107,7 +107,7 @@ def as_frame(found: Iterable[CheckOutcome]) -> pd.DataFrame:
 
 
 def _plain(outcome: CheckOutcome) -> dict[str, object]:
-    """As JSON can hold it: numpy's scalars become Python's."""
+    """As JSON stores it: numpy's scalars become Python's."""
     return {
         name: value.item() if hasattr(value, "item") else value for name, value in dataclasses.asdict(outcome).items()
     }

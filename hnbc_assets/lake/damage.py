@@ -1,9 +1,9 @@
 """Damage in the archive: which raw assets have files that differ from what was recorded, and what depends on them.
 
-In scope: remembering what was found until the files are whole again. Out of scope: reading the files (sources),
+In scope: recording damage until the files are whole again. Out of scope: reading the files (sources),
 fetching them again (defs/releases.py).
 
-Damage is remembered as a failed check of the raw asset. While it fails, the database is not published again, and the
+Damage is recorded as a failed check of the raw asset. While it fails, the database is not published again, and the
 plan makes the raw asset again, which fetches the damaged files.
 """
 
@@ -25,14 +25,15 @@ WHOLE = "all intact"
 
 
 def note(lake: Lake, manifests: Mapping[str, pd.DataFrame], paths: Collection[str]) -> list[str]:
-    """Remember damaged paths for the raw assets that name them in their manifests; returns those assets, sorted."""
+    """Record damaged paths for the raw assets that name them in their manifests; returns those assets, sorted."""
     found = []
     for asset, manifest in manifests.items():
         lost = sorted(set(manifest["path"]) & set(paths))
         if not lost:
             continue
         found.append(asset)
-        what = f"{len(lost)} archived file(s) are gone or changed: {', '.join(lost[:5])}{' …' if len(lost) > 5 else ''}"
+        shown = f"{', '.join(lost[:5])}{' …' if len(lost) > 5 else ''}"
+        what = f"{len(lost)} archived file(s) are gone or changed: {shown}"
         outcome = CheckOutcome(
             asset=asset,
             check_name=CHECK,
@@ -66,7 +67,7 @@ def dependents(lake: Lake, assets: Collection[str]) -> list[str]:
 
 @contextmanager
 def noting(lake: Lake, manifests: Mapping[str, pd.DataFrame]) -> Iterator[None]:
-    """Remember the damaged files of its raw assets that a step meets, and name these assets in the error.
+    """Record the damaged files of its raw assets that a step encounters, and name these assets in the error.
 
     Nothing is derived from damaged files. The next refresh fetches them again and makes what is derived from them.
     """

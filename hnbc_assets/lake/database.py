@@ -42,7 +42,7 @@ def build(path: Path, contents: Iterable[Content], *, comment: str = "") -> tupl
     Raises
     ------
     duckdb.Error
-        If the database cannot be written. What is left at `path` is then no database.
+        If the database cannot be written. What remains at `path` is then not a database.
     """
     n_tables = n_rows = 0
     with _attached(path) as connection:
@@ -61,7 +61,7 @@ def build(path: Path, contents: Iterable[Content], *, comment: str = "") -> tupl
 
 @contextmanager
 def _attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in memory with the new file attached as `built`; only then can its storage version be given."""
+    """A connection in memory with the new file attached as `built`; only this way can its storage version be given."""
     import duckdb
 
     settings = {
@@ -81,8 +81,8 @@ def _create(connection: duckdb.DuckDBPyConnection, content: Content, comment: st
     connection.register("incoming", content.table)
     connection.execute(f"CREATE TABLE {table} AS SELECT * FROM incoming")
     connection.unregister("incoming")
-    said = f"{comment} · {content.description}" if comment else content.description
-    connection.execute(f"COMMENT ON TABLE {table} IS {_text(said)}")
+    text = f"{comment} · {content.description}" if comment else content.description
+    connection.execute(f"COMMENT ON TABLE {table} IS {_text(text)}")
     present = set(content.table.column_names)
     for column in content.columns:
         if column["name"] in present:
@@ -91,7 +91,7 @@ def _create(connection: duckdb.DuckDBPyConnection, content: Content, comment: st
 
 
 def _dictionary(connection: duckdb.DuckDBPyConnection, content: Content) -> list[dict[str, Any]]:
-    """A row a column, with the type that it has in the database."""
+    """One row per column, with its type in the database."""
     meanings = {column["name"]: column for column in content.columns}
     types = connection.execute(
         "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = 'built' AND table_name = ? "

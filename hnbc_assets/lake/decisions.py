@@ -1,6 +1,6 @@
-"""Decisions of people: releases that they accepted though a gate held, signatures that they promoted.
+"""Decisions of people: releases that they accepted although a gate held them, signatures that they promoted.
 
-In scope: keeping who decided what and when, for ever. Out of scope: what follows from it (defs).
+In scope: keeping permanently who decided what and when. Out of scope: what follows from it (defs).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Kind = Literal["accept", "promote"]
 
 @dataclass(frozen=True)
 class Decision:
-    """`kind` accept: `subject` is the upstream and `choice` its release. Promote: the choice is a signature_id.
+    """For `kind` accept, `subject` is the upstream and `choice` its release; for promote, `choice` is a signature_id.
 
-    `evidence` is why the gate held, or what the challenger was compared with.
+    `evidence` is why the gate held the release, or what the challenger was compared with.
     """
 
     kind: Kind
@@ -38,7 +38,7 @@ class Decision:
 
 
 def decisions(lake: Lake, kind: Kind | None = None) -> list[Decision]:
-    """All decisions, or those of a kind, oldest first."""
+    """All decisions, or those of one kind, oldest first."""
     try:
         lines = lake.decisions.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -48,7 +48,7 @@ def decisions(lake: Lake, kind: Kind | None = None) -> list[Decision]:
 
 
 def decide(lake: Lake, decision: Decision) -> None:
-    """Add a decision; none is ever changed or removed."""
+    """Add a decision; decisions are never changed or deleted."""
     with locked(lake.root / ".decisions.lock", wait_seconds=60):
         lines = [json.dumps(dataclasses.asdict(one), ensure_ascii=False) for one in [*decisions(lake), decision]]
         write_bytes(lake.decisions, ("\n".join(lines) + "\n").encode())
@@ -61,7 +61,7 @@ def accepted_releases(accepted: Iterable[Decision]) -> pd.DataFrame:
 
 
 def as_read(made: Iterable[Decision]) -> dict[str, str]:
-    """Decisions as lineage names them, each with its time: of several that are equal, the last one's."""
+    """Decisions as lineage names them, each with its time: if several are equal, that of the last one."""
     return {f"decision/{one.kind}/{one.subject}/{one.choice}": one.at for one in made}
 
 

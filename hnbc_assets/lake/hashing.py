@@ -1,10 +1,10 @@
-"""A frame's content as one short word: equal values, equal word, on every machine and in every process.
+"""A frame's content as a short hash: equal values have equal hashes, on every machine and in every process.
 
 In scope: turning frames into Arrow tables in one canonical way, and hashing those. Out of scope: files.
 
 Two frames have the same hash when they have the same columns in the same order, of the same types, with the same
-values in the same row order, whether they were just computed or read back from disk. Missing is missing (NaN, None and
-NA are one), 0.0 and −0.0 are one, a category is the string it stands for.
+values in the same row order, whether they were just computed or read back from disk. All missing values (NaN, None,
+NA) are equal, 0.0 and −0.0 are equal, and a category equals its string.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def content_hash(frame: pd.DataFrame) -> str:
 
 
 def table_hash(table: pa.Table) -> str:
-    """The hash of an Arrow table made by `to_arrow`, or read back from one that was."""
+    """The hash of an Arrow table made by `to_arrow`, or by reading a file written from one."""
     digest = hashlib.sha256(f"{table.num_rows}\n".encode())
     for name, column in zip(table.column_names, table.columns, strict=True):
         digest.update(json.dumps([name, _type_name(column.type)], ensure_ascii=True).encode() + b"\n")
@@ -42,16 +42,16 @@ def to_arrow(frame: pd.DataFrame) -> pa.Table:
     Raises
     ------
     ValueError
-        If column names are not distinct strings, or the index holds labels but has no name.
+        If column names are not distinct strings, or the index has labels but no name.
     TypeError
-        If a column mixes types that no one column type holds.
+        If a column mixes types that do not fit one column type.
     """
     if frame.index.nlevels > 1 or frame.columns.nlevels > 1:
         raise ValueError("a frame in the lake has plain columns and at most one index level")
     if frame.index.name is not None:
         frame = frame.reset_index()
     elif not pd.api.types.is_integer_dtype(frame.index.dtype) and len(frame):
-        raise ValueError("the index holds labels but has no name, so they would be lost: name it or reset it")
+        raise ValueError("the index has labels but no name, so they would be lost: name it or reset it")
     unnamed = [name for name in frame.columns if not isinstance(name, str)]
     if unnamed:
         raise ValueError(f"column names are strings; these are not: {unnamed[:5]}")
@@ -68,7 +68,7 @@ def to_arrow(frame: pd.DataFrame) -> pa.Table:
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:
-    """The one type under which equal values are kept: text is a string, a category what it stands for."""
+    """The one type under which equal values are kept: text is a string, a category becomes its value type."""
     if pa.types.is_dictionary(kind):
         return _plain_type(kind.value_type)
     if pa.types.is_null(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
@@ -115,7 +115,7 @@ def _canonical_floats(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _text_bytes(column: pa.ChunkedArray) -> bytes:
-    """Each value's length in bytes, then all values one after the other; a missing one is empty."""
+    """Each value's length in bytes, then all values in order; a missing value is empty."""
     text = pa.concat_arrays(column.fill_null("").cast(pa.large_string()).chunks or [pa.array([], pa.large_string())])
     _, offsets, values = text.buffers()
     if not len(text) or offsets is None:

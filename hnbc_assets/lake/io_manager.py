@@ -1,4 +1,4 @@
-"""The door between Dagster and the lake: assets hand over tables here and get them back here, nowhere else.
+"""The interface between Dagster and the lake: assets write tables and read them only through it.
 
 In scope: Dagster's IO manager. Out of scope: file formats (parquet), file names (paths).
 """
@@ -21,8 +21,8 @@ from hnbc_assets.lake.paths import Lake
 class LakeIOManager(dg.ConfigurableIOManager):
     """Keeps each asset as a parquet file with its provenance under the lake's `tables` folder.
 
-    What is handed over is a `Stored`; run id, study hash, upstream and time are filled in here where they are empty.
-    What is handed back is the frame, with `asset` and `data_version` in its `attrs`.
+    It takes a `Stored` and fills in run id, study hash, upstream and time where they are empty.
+    It returns the frame, with `asset` and `data_version` in its `attrs`.
     """
 
     root: str
@@ -63,7 +63,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
         Raises
         ------
         NotInLake
-            If the asset has not been materialised into this lake.
+            If the asset has not been materialised in this lake.
         """
         asset = asset_name(context.asset_key)
         try:

@@ -1,10 +1,10 @@
-"""Lineage: what the footers of many tables add up to, from a result back to the bytes that were downloaded.
+"""Lineage: the footers of all tables combined, from a result back to the downloaded files.
 
 In scope: reading the provenance of everything that a table depends on, as edges and as raw files. Out of scope: how one
-file carries its provenance (parquet), what registered signatures were made from (origins), Dagster's own event log (it
-is not asked).
+file stores its provenance (parquet), what registered signatures were made from (origins), Dagster's own event log
+(not used).
 
-Walking back is a recursive query over `lineage`, joined to `raw_files` on the asset that fetched them: `WALK_BACK`.
+Walking back is a recursive query over `lineage`, joined to `raw_files` on the asset that downloaded them: `WALK_BACK`.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ SELECT raw_files.* FROM made_from JOIN raw_files USING (asset) ORDER BY asset, p
 
 
 def ancestry(lake: Lake, of: Collection[str] | None = None) -> dict[str, Provenance | None]:
-    """The provenance of each of these assets and of all that they were made from; None for one not in the lake.
+    """The provenance of each of these assets and of everything that they were made from; None for one not in the lake.
 
-    Without `of`: of everything in the lake.
+    Without `of`, of everything in the lake.
     """
     found: dict[str, Provenance | None] = {}
     waiting = list(lake.assets() if of is None else of)
@@ -49,12 +49,13 @@ def ancestry(lake: Lake, of: Collection[str] | None = None) -> dict[str, Provena
 
 
 def lineage(lake: Lake, of: Collection[str] | None = None) -> pd.DataFrame:
-    """One row an edge: an asset at its version, made from an upstream asset at the version that was read."""
+    """One row per edge: an asset at its version, made from an upstream asset at the version that was read."""
     return edges(ancestry(lake, of))
 
 
 def edges(known: Mapping[str, Provenance | None]) -> pd.DataFrame:
-    """The edges of assets whose provenance is known: to what is in each table, and to all else that was read for it.
+    """The edges of assets whose provenance is known: to what is in each table, and to everything else that was read for
+    it.
 
     They lead up to the observed releases of the upstreams. Inputs that were only compared have none.
     """
@@ -73,18 +74,19 @@ def _contained(made: Provenance) -> dict[str, str]:
 
 
 def changed_inputs(names: Iterable[str], recorded: Mapping[str, str], current: Mapping[str, str | None]) -> list[str]:
-    """The inputs, of these names, whose version in the lake differs from the one that was read.
+    """Those of these inputs whose version in the lake differs from the one that was read.
 
     Parameters
     ----------
-    recorded : data version by input, as the asset was made from them; an input that it was made without has none
-    current : data version by asset now; None for one that the asset must be made without, no entry for one not yet made
+    recorded : data version of each input that the asset was made from; an input that it was made without has none
+    current : current data version of each asset; None for one that the asset must be made without, no entry for one not
+        yet made
     """
     return [name for name in names if current.get(name, MISSING) != recorded.get(name)]
 
 
 def outdated(known: Mapping[str, Provenance | None]) -> list[tuple[str, str]]:
-    """The assets made from another version of an input than is in the lake, each with that input."""
+    """The assets made from a version of an input that is not the one in the lake, each with that input."""
     made = {asset: one for asset, one in known.items() if one is not None}
     current = {asset: one.data_version for asset, one in made.items()}
     return [
@@ -95,7 +97,7 @@ def outdated(known: Mapping[str, Provenance | None]) -> list[tuple[str, str]]:
 
 
 def raw_files(lake: Lake, of: Collection[str] | None = None) -> pd.DataFrame:
-    """One row an archived file that an asset `raw/…` fetched: its manifest row and the `asset`."""
+    """One row per archived file that an asset `raw/…` downloaded: its manifest row and the `asset`."""
     manifests = [
         parquet.read(lake.table(asset)).assign(asset=asset)
         for asset, made in ancestry(lake, of).items()

@@ -1,6 +1,6 @@
-"""What was seen at the upstreams: the release that each object is at, and looks that failed.
+"""What was observed at the upstreams: the current release of each object, and looks that failed.
 
-In scope: keeping the latest look at an object, reading it back. Out of scope: asking an upstream (sources), when that
+In scope: keeping the latest look at an object, reading it back. Out of scope: querying an upstream (sources), when that
 is done (defs).
 
 An object is what one raw asset fetches: `gdc/TCGA-BRCA`, `geo/GSE25055`, `gdsc`.
@@ -18,10 +18,10 @@ from hnbc_assets.lake.paths import Lake
 
 @dataclass(frozen=True)
 class Observation:
-    """An object as it was seen last. Times are ISO 8601, UTC; empty where there is none.
+    """An object as it was last observed. Times are ISO 8601, UTC; empty where missing.
 
-    `release` is the upstream's own word and stays what it was while looks fail; `problem` is the last look's failure
-    and empty after a successful one.
+    `release` is the upstream's own name for it and is kept while looks fail; `problem` is the failure of the last look
+    and is empty after a successful one.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Observation:
 
 
 def observed(lake: Lake, name: str) -> Observation:
-    """What is known of an object; an empty observation when it was never looked at."""
+    """What is known of an object; an empty observation if it was never looked at."""
     try:
         return Observation(**json.loads(lake.observation(name).read_bytes()))
     except FileNotFoundError:
@@ -46,14 +46,14 @@ def all_observed(lake: Lake) -> dict[str, Observation]:
 
 
 def record_release(lake: Lake, name: str, release: str, now: str) -> Observation:
-    """Keep a successful look; `seen_at` moves only with the release."""
+    """Record a successful look; `seen_at` changes only with the release."""
     before = observed(lake, name)
     seen = before.seen_at if before.release == release else now
     return _write(lake, Observation(name, release, seen, looked_at=now))
 
 
 def record_problem(lake: Lake, name: str, problem: str, now: str) -> Observation:
-    """Keep a failed look; what was seen before stays."""
+    """Record a failed look; what was observed before is kept."""
     before = observed(lake, name)
     since = before.problem_since or now
     return _write(lake, dataclasses.replace(before, problem=problem, problem_since=since))

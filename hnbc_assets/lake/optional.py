@@ -1,10 +1,10 @@
 """Optional stages: if one fails, the rest is made and published without it.
 
-In scope: which of their assets fit what is in the lake now, why the others do not, why their last attempts
+In scope: which of their assets match what is in the lake now, why the others do not, why their last attempts
 failed. Out of scope: which stages are optional (defs), publishing (snapshot), what is made next (plan).
 
-An asset of an optional stage is published only while it fits: made from what is in the lake now, with its blocking
-checks passed. Otherwise its table is published empty: an older table beside a newer signature would be a mix.
+An asset of an optional stage is published only while it fits: it was made from what is in the lake now, and its
+blocking checks passed. Otherwise its table is published empty: an older table with a newer signature would be a mix.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMPLETE = "_complete"
 
 @dataclass(frozen=True)
 class OptionalAsset:
-    """An asset of an optional stage, and the table that it is published as (None if it is not published)."""
+    """An asset of an optional stage, and the name of its published table (None if it is not published)."""
 
     asset: str
     stage: str
@@ -33,7 +33,7 @@ class OptionalAsset:
 
 
 def unfit(lake: Lake, optional: Iterable[str]) -> dict[str, str]:
-    """Which of these assets do not fit what is in the lake now, each with the reason."""
+    """Those of these assets that do not fit what is in the lake now, each with the reason."""
     names = set(optional)
     made = cache(lambda asset: parquet.find_provenance(lake.table(asset)))
 
@@ -46,7 +46,7 @@ def unfit(lake: Lake, optional: Iterable[str]) -> dict[str, str]:
             return reason
         current = {above: found.data_version for above in own.inputs if (found := made(above)) is not None}
         for above in changed_inputs(own.inputs, own.inputs, current):
-            return f"{asset} was made from another version of {above} than is now in the lake"
+            return f"{asset} was made from another version of {above} than the one now in the lake"
         blocking = (outcome for outcome in checks.of_asset(lake, asset).values() if outcome.blocking)
         return next(filter(None, (checks.objection(outcome, own.data_version) for outcome in blocking)), "")
 
@@ -54,7 +54,7 @@ def unfit(lake: Lake, optional: Iterable[str]) -> dict[str, str]:
 
 
 def failures(lake: Lake, optional: Iterable[OptionalAsset]) -> dict[str, str]:
-    """The stages that failed in their last attempt, with the reasons: only these may be left out of a publication."""
+    """The stages whose last attempt failed, with the reasons: only these may be left out of a publication."""
     stages = {one.asset: one.stage for one in optional}
     by_stage: dict[str, dict[str, list[str]]] = {}
     for asset, attempt in unsuccessful(lake).items():

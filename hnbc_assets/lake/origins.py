@@ -1,7 +1,7 @@
 """Origins: what each registered signature was made from, kept as long as the signature.
 
-In scope: keeping the edges and raw files of a signature when it is registered, adding them to the lineage of what
-reads it later. Out of scope: the signature itself (registry), the lineage of what is in the lake now (lineage).
+In scope: keeping the edges and raw files of a signature when it is registered, adding them to the lineage of what later
+reads it. Out of scope: the signature itself (registry), the lineage of what is in the lake now (lineage).
 
 A registered signature is `registry/<signature_id>` in the lineage. What it was made from has names of its own that end
 in `@<signature_id>`: `raw/gdc/TCGA-BRCA@0a1b2c` are the files that 0a1b2c was trained on, whatever release is in
@@ -36,8 +36,8 @@ class Origin:
     Attributes
     ----------
     made_from : the tables that hold it, with their data versions
-    edges : the lineage of these tables up to the upstreams' releases: columns EDGE_COLUMNS
-    raw_files : the files at its end, with the asset that fetched them: columns RAW_COLUMNS
+    edges : the lineage of these tables back to the upstreams' releases: columns EDGE_COLUMNS
+    raw_files : the files at its end, with the asset that downloaded them: columns RAW_COLUMNS
     """
 
     made_from: dict[str, str]
@@ -46,10 +46,10 @@ class Origin:
 
 
 def keep(lake: Lake, signature: Registered, tables: Collection[str]) -> bool:
-    """Keep what these tables were made from as the origin of the signature that they hold; returns whether it is known.
+    """Keep what these tables were made from as the origin of the signature in them; returns whether it is known.
 
-    To be called before the signature is registered: from then on its origin is never changed. One that is registered
-    without an origin, by an older version, gets it if it was trained on the same releases. While a table is missing
+    Call this before the signature is registered: from then on its origin is never changed. One that was registered
+    without an origin, by an older version, gets one if it was trained on the same releases. While a table is missing
     or stale, the files in the lake are not those that the signature was made from, and nothing is kept.
     """
     path, registered = _path(lake, signature.signature_id), registry.file(lake, signature.signature_id).exists()
@@ -72,7 +72,7 @@ def keep(lake: Lake, signature: Registered, tables: Collection[str]) -> bool:
 
 
 def origin(lake: Lake, signature_id: str) -> Origin | None:
-    """What a signature was made from; None where an older version registered it, which did not keep that."""
+    """What a signature was made from; None if an older version registered it, which did not keep origins."""
     try:
         record = json.loads(_path(lake, signature_id).read_bytes())
     except FileNotFoundError:
@@ -85,7 +85,7 @@ def origin(lake: Lake, signature_id: str) -> Origin | None:
 
 
 def same_files(lake: Lake, signature_id: str, tables: Collection[str]) -> bool:
-    """Whether a signature was made from the very files that these tables are made from now."""
+    """Whether a signature was made from the same files as these tables are now."""
     kept = origin(lake, signature_id)
     return kept is not None and _raw_versions(kept.edges) == _raw_versions(lineage.lineage(lake, tables))
 
@@ -153,5 +153,5 @@ def _renamed(frame: pd.DataFrame, signature_id: str, *columns: str) -> pd.DataFr
 
 
 def _plain(frame: pd.DataFrame) -> list[list[object]]:
-    """Rows as JSON holds them: missing values are null."""
+    """Rows as JSON stores them: missing values are null."""
     return [list(row.values()) for row in registry.records(frame)]

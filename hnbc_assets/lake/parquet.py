@@ -1,7 +1,7 @@
-"""Tables on disk: parquet files that are whole or absent, each carrying its own provenance in its footer.
+"""Tables on disk: parquet files that are whole or absent, each with its provenance in its footer.
 
-In scope: writing a frame with its provenance, reading either back. Out of scope: where the file is (paths), what the
-provenance of many files adds up to (lineage).
+In scope: writing a frame with its provenance, reading either back. Out of scope: where the file is (paths), how the
+provenance of many files is combined (lineage).
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ __all__ = [
 ]
 
 _FOOTER_KEY = b"hnbc"
-_WIDE = 200  # columns; statistics of a wide matrix are never asked for and cost more than its values
+_WIDE = 200  # columns; statistics of a wide matrix are never used and cost more than its values
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a table comes from and what it says, kept in the table's own file.
+    """Where a table comes from and what it means, kept in the table's own file.
 
     `inputs` maps each upstream asset to the data version that was read; when one of them changes, the table is stale.
-    `unused` names the inputs that left nothing in the table: they were only compared. `read` maps everything else that
+    `unused` names the inputs from which nothing is in the table: they were only compared. `read` maps all else that
     was read to its version: a registered signature, a decision, the previous database. `columns`
     lists, for each documented column, its `name`, `type`, `unit` and `description`. `content_hash` is filled in on
-    writing. `observed` maps the observed source of a raw asset (`gdc_release`) to the release that was fetched, and
+    writing. `observed` maps the observed source of a raw asset (`gdc_release`) to the release that was downloaded, and
     `replaces` is the release that it replaced (empty for the first one). `stage` is the asset's group.
     """
 
@@ -70,13 +70,13 @@ class Provenance:
 
     @property
     def release(self) -> str:
-        """The upstream's release that a raw asset holds; empty for any other asset."""
+        """The upstream's release that a raw asset contains; empty for any other asset."""
         return next(iter(self.observed.values()), "")
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A table and its provenance; `content_hash` is the frame's, if it is known already."""
+    """A table and its provenance; `content_hash` is the frame's, if already known."""
 
     frame: pd.DataFrame
     provenance: Provenance
@@ -92,7 +92,7 @@ def write(path: Path, frame: pd.DataFrame, provenance: Provenance, content_hash:
     Raises
     ------
     ValueError, TypeError
-        If the frame cannot be a table (see `hashing.to_arrow`); nothing is written then.
+        If the frame cannot be stored as a table (see `hashing.to_arrow`); nothing is written then.
     """
     table = to_arrow(frame)
     provenance = dataclasses.replace(provenance, content_hash=content_hash or table_hash(table))
@@ -117,7 +117,7 @@ def write(path: Path, frame: pd.DataFrame, provenance: Provenance, content_hash:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """The table in a file, as it was written.
+    """The table in a file, as written.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def read_provenance(path: Path) -> Provenance:
 
 
 def find_provenance(path: Path) -> Provenance | None:
-    """As `read_provenance`; None if there is no such file. A footer is read once as long as the file is the same."""
+    """As `read_provenance`; None if there is no such file. A footer is read once while the file does not change."""
     try:
         state = path.stat()
         return _provenance(path, state.st_mtime_ns, state.st_ino)
@@ -150,14 +150,14 @@ def _provenance(path: Path, modified: int, inode: int) -> Provenance:
 
 
 def read_stored(path: Path) -> Stored:
-    """The table and the provenance, of the same file even if it is being replaced. Raises as `read` does."""
+    """The table and the provenance, from one file even if it is being replaced. Raises as `read` does."""
     with open_parquet(path) as file:
         provenance, footer = provenance_of(path, file), _footer(path, file)
         return Stored(_to_pandas(file.read(), footer), provenance)
 
 
 def verify(path: Path) -> Provenance:
-    """Read a table and make sure that its values are those that were written. Raises as `read` does."""
+    """Read a table and verify that its values are those that were written. Raises as `read` does."""
     with open_parquet(path) as file:
         provenance = provenance_of(path, file)
         check_content(path, file.read(), provenance)
@@ -175,16 +175,17 @@ def check_content(path: Path, table: pa.Table, provenance: Provenance) -> None:
 
 @contextmanager
 def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
-    """Open a parquet file; what is read from it is one file's content, even if the path is replaced meanwhile."""
+    """Open a parquet file; what is read is one file's content, even if the file is replaced meanwhile."""
     try:
-        handle = open(path, "rb")  # noqa: SIM115 - closed by ParquetFile below, or here when it is none
+        handle = open(path, "rb")  # noqa: SIM115 - closed by ParquetFile below, or here if it is not one
     except FileNotFoundError as error:
         raise NotInLake(f"{path} is not in the lake yet. Materialise its asset: hnbc run --select …") from error
     with handle:
         try:
             file = pq.ParquetFile(handle)
         except (pa.ArrowInvalid, OSError) as error:
-            raise FormatError(f"{path} is no readable parquet file ({error}). Materialise its asset again.") from error
+            reason = f"{path} is not a readable parquet file ({error})"
+            raise FormatError(f"{reason}. Materialise its asset again.") from error
         yield file
 
 
@@ -198,7 +199,7 @@ def provenance_of(path: Path, file: pq.ParquetFile) -> Provenance:
 def _footer(path: Path, file: pq.ParquetFile) -> dict[str, Any]:
     metadata = file.schema_arrow.metadata or {}
     if _FOOTER_KEY not in metadata:
-        raise FormatError(f"{path} carries no provenance: it was not written by this project. Materialise it again.")
+        raise FormatError(f"{path} has no provenance: it was not written by this project. Materialise it again.")
     return json.loads(metadata[_FOOTER_KEY])
 
 

@@ -1,4 +1,4 @@
-"""Where everything in the lake is, and whose lake it is.
+"""Where everything in the lake is, and which upstream the lake belongs to.
 
 In scope: the folders and file names of the lake, and the rule that a lake belongs to one upstream.
 Out of scope: reading or writing what is in those files.
@@ -34,7 +34,7 @@ class Lake:
 
     @property
     def raw(self) -> Path:
-        """The archive of files as upstream gave them."""
+        """The archive of files as the upstream served them."""
         return self.root / "raw"
 
     @property
@@ -59,12 +59,12 @@ class Lake:
 
     @property
     def publishing_lock(self) -> Path:
-        """Held by whoever publishes."""
+        """Held by the process that publishes."""
         return self.root / ".publishing.lock"
 
     @property
     def checks_lock(self) -> Path:
-        """Held for the moment in which an asset's check outcomes are rewritten."""
+        """Held while an asset's check outcomes are rewritten."""
         return self.root / ".checks.lock"
 
     def table(self, asset: str) -> Path:
@@ -72,11 +72,11 @@ class Lake:
         return self.tables / f"{_checked(asset)}.parquet"
 
     def checks(self, asset: str) -> Path:
-        """The check outcomes of an asset, beside its parquet file."""
+        """The check outcomes of an asset, next to its parquet file."""
         return self.tables / f"{_checked(asset)}{_CHECKS_SUFFIX}"
 
     def observation(self, name: str) -> Path:
-        """What was seen last of an upstream object: `gdc/TCGA-BRCA` is `observations/gdc/TCGA-BRCA.json`."""
+        """What was last observed of an upstream object: `gdc/TCGA-BRCA` is `observations/gdc/TCGA-BRCA.json`."""
         return self.root / "observations" / f"{_checked(name)}.json"
 
     def attempt(self, asset: str) -> Path:
@@ -85,17 +85,17 @@ class Lake:
 
     @property
     def decisions(self) -> Path:
-        """What people decided, a line of JSON each."""
+        """The decisions of people, one line of JSON each."""
         return self.root / "decisions.jsonl"
 
     @property
     def publication(self) -> Path:
-        """Of what the published database was made."""
+        """What the published database was made from."""
         return self.root / "publication.json"
 
     @property
     def signatures(self) -> Path:
-        """Every signature that was trained here, a file each."""
+        """Every signature that was trained here, one file each."""
         return self.root / "signatures"
 
     @property
@@ -130,12 +130,12 @@ class Lake:
         return sorted(_names(self.tables, _CHECKS_SUFFIX))
 
     def upstream(self) -> str | None:
-        """The upstream that this lake belongs to, or None when it is new."""
+        """The upstream that this lake belongs to, or None if it is new."""
         owner = self._owned().get("upstream")
         return None if owner is None else redacted(owner)
 
     def simulated_release(self) -> str | None:
-        """The GDC release that a simulated upstream is at, where it was moved; None where it was not."""
+        """The GDC release of a simulated upstream that was moved to another release; None otherwise."""
         return self._owned().get("release")
 
     def simulate_release(self, release: str) -> None:
@@ -154,7 +154,7 @@ class Lake:
         return self.root / "upstream.json"
 
     def check_place(self) -> None:
-        """Make sure that no file stands where the lake, or a folder above it, should be. Raises StudyError."""
+        """Check that the lake's path, and every folder above it, is not a file. Raises StudyError."""
         there = next(path for path in (self.root, *self.root.parents) if path.exists())
         if not there.is_dir():
             raise StudyError(
@@ -162,10 +162,10 @@ class Lake:
             )
 
     def claim(self, upstream: str, simulation: str | None = None) -> None:
-        """Make this the lake of `upstream` at its first use; ever after, make sure that it still is.
+        """Make this the lake of `upstream` at its first use; later, check that it still is.
 
-        `simulation` names the simulation's settings, where the upstream is one: its files carry the same addresses and
-        dates whatever its size and seed, so that a lake holds one simulation only.
+        `simulation` identifies the simulation's settings if the upstream is one: its files have the same addresses and
+        dates whatever its size and seed, so a lake contains one simulation only.
 
         Raises
         ------
@@ -188,17 +188,17 @@ class Lake:
         except OSError as error:
             raise StudyError(
                 f"{self.root}: a data lake cannot be kept there ({error.strerror or error}). Set HNBC_DATA_LAKE to a "
-                "folder that can be written."
+                "writable folder."
             ) from error
         if owner not in (None, upstream):
             raise LakeBelongsElsewhere(
-                f"{self.root} holds results of the upstream {owner!r} and is not mixed with {upstream!r}. Set "
+                f"{self.root} contains results of the upstream {owner!r}; it cannot be mixed with {upstream!r}. Set "
                 f"HNBC_DATA_LAKE to another folder, or HNBC_UPSTREAM={owner}."
             )
         if simulation and kept["simulation"] != simulation:
             raise LakeBelongsElsewhere(
-                f"{self.root} holds another simulation: `simulation` in the study file has changed. Set HNBC_DATA_LAKE "
-                "to another folder, or change it back."
+                f"{self.root} contains another simulation: `simulation` in the study file has changed. Set "
+                "HNBC_DATA_LAKE to another folder, or change it back."
             )
 
 
@@ -210,5 +210,5 @@ def _names(folder: Path, suffix: str) -> Iterator[str]:
 
 def _checked(asset: str) -> str:
     if not ASSET_NAME.fullmatch(asset):
-        raise ValueError(f"{asset!r} is no asset name: letters, digits, '_', '-' and '.', parts joined by '/'")
+        raise ValueError(f"{asset!r} is not an asset name: letters, digits, '_', '-' and '.', parts joined by '/'")
     return asset

@@ -1,6 +1,6 @@
 """The plan: which assets are stale, why, and which of them can be made now.
 
-In scope: comparing what each table was made from with what there is now. Out of scope: the graph (defs), running.
+In scope: comparing what each table was made from with the present state. Out of scope: the graph (defs), running.
 
 States are compared, not events: what a killed process left half done is stale until it is made, and an asset whose
 inputs were made again with the same content is not stale.
@@ -26,11 +26,11 @@ KILLED_TRIES = 3
 
 @dataclass(frozen=True)
 class Node:
-    """An asset as the code knows it now.
+    """An asset as the code defines it now.
 
-    `step` names the step that makes it, maybe with others. `upstream` is the object that a raw asset fetches, and empty
-    otherwise; with `decided` it also follows the promotions that people decide on. `optional` names the optional stage
-    that it belongs to: if it fails, assets outside of optional stages are made without it.
+    `step` names the step that makes it, possibly with others. `upstream` is the object that a raw asset fetches and is
+    empty otherwise; with `decided` it also follows the promotions that people decide on. `optional` names the optional
+    stage that it belongs to: if it fails, assets outside of optional stages are made without it.
     """
 
     asset: str
@@ -45,7 +45,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Made:
-    """From what an asset was made: its code version, the versions of its inputs, the release of its upstream."""
+    """What an asset was made from: its code version, the versions of its inputs, the release of its upstream."""
 
     data_version: str
     code_version: str
@@ -68,8 +68,8 @@ class Plan:
 
         Parameters
         ----------
-        settled : raw assets that could not be brought to the present release. They count as current: what depends on
-            them is made from the release in the lake. They are not among the answer.
+        settled : raw assets that could not be updated to the present release. They count as current: what depends on
+            them is made from the release in the lake. They are not in the result.
         stopped : assets that could not be made. The rest does not wait for those of optional stages among them or
             for what depends on them in these stages.
         """
@@ -84,7 +84,7 @@ class Plan:
         return sorted(node.asset for node in self.nodes.values() if node.step in steps - blocked)
 
     def given_up(self, stopped: Collection[str]) -> frozenset[str]:
-        """The assets of optional stages that could not be made, and the stale ones that depend on them."""
+        """The assets of optional stages that could not be made, and the stale assets that depend on them."""
         failed = {asset for asset in stopped if self.nodes[asset].optional}
         dependent = {asset for asset in self.reasons if self.nodes[asset].optional and self.ancestors(asset) & failed}
         return frozenset(failed | dependent)
@@ -117,12 +117,12 @@ class Plan:
         return sorted(node.asset for node in self.nodes.values() if node.step in steps)
 
     def descendants(self, of: Iterable[str]) -> list[str]:
-        """Everything that is made from any of these assets, sorted."""
+        """Everything that depends on any of these assets, sorted."""
         wanted = set(of)
         return sorted(asset for asset in self.nodes if wanted & self.ancestors(asset))
 
     def basis(self, asset: str) -> str:
-        """What an attempt to make the asset now would be based on, as one word."""
+        """What an attempt to make the asset now would be based on, as a hash."""
         node = self.nodes[asset]
         return basis(self.lake, node, {i: self.made[i].data_version for i in node.inputs if i in self.made})
 
@@ -140,7 +140,7 @@ class Plan:
     def resting(self, asset: str, retry_hours: float, now: datetime | None = None) -> str:
         """Why the automation does not make a stale asset now; empty if it would.
 
-        What failed is tried again on another basis, or after `retry_hours`; what was killed three times likewise.
+        A failed asset is tried again on another basis, or after `retry_hours`; so is one that was killed three times.
         """
         attempt = attempts.latest(self.lake, asset)
         if attempt is None or attempt.basis != self.basis(asset) or self.mended(asset):
@@ -150,11 +150,12 @@ class Plan:
             return ""
         if attempt.reason:
             return attempt.reason
-        return f"its process ended {attempt.tries} times without a word" if attempt.tries >= KILLED_TRIES else ""
+        killed = f"its process ended {attempt.tries} times without an error message"
+        return killed if attempt.tries >= KILLED_TRIES else ""
 
 
 def basis(lake: Lake, node: Node, versions: Mapping[str, str]) -> str:
-    """What an attempt to make an asset is based on: code, inputs, the upstream's release, what people decided."""
+    """What an attempt to make an asset is based on: code, inputs, the upstream's release, the decisions of people."""
     release = observations.observed(lake, node.upstream).release if node.upstream else ""
     decided = [(d.kind, d.subject, d.choice, d.at) for d in decisions(lake)] if node.upstream or node.decided else []
     word = json.dumps([node.code_version, sorted(versions.items()), release, decided])
@@ -166,7 +167,7 @@ def examine(lake: Lake, nodes: Mapping[str, Node], releases: Mapping[str, str] |
 
     Parameters
     ----------
-    releases : the releases that upstream objects are at, by name; for any other, what the latest look found
+    releases : the current releases of upstream objects, by name; for any other, that of the latest look
     """
     made = {node.asset: found for node in nodes.values() if (found := _made(lake, node)) is not None}
     present = _present(lake, nodes, made)

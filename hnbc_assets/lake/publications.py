@@ -1,4 +1,4 @@
-"""Publications: what was published before, to go on from and to compare with.
+"""Publications: what was published before, to continue from and to compare with.
 
 In scope: reading tables back from the published database, the record of each publication. Out of scope: building and
 replacing the database (snapshot), what is compared (defs).
@@ -27,7 +27,7 @@ LOCK_HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<process>\d
 
 
 def read_published(lake: Lake, names: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """These tables of the published database, those that it has; nothing where there is no database.
+    """Those of these tables that the published database has; none if there is no database.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def not_opened(lake: Lake, error: Exception) -> str:
     reason = str(error)
     if "Could not set lock" not in reason:
         reason = " ".join(reason.split())
-        return f"{lake.database} cannot be opened: {reason} Put one of {lake.releases} in its place, or remove it."
+        return f"{lake.database} cannot be opened: {reason} Put one of {lake.releases} in its place, or delete it."
     holder = LOCK_HOLDER.search(reason)
     who = f"{Path(holder['program']).name}, process {holder['process']}," if holder else "another program"
     return (
@@ -67,9 +67,9 @@ def not_opened(lake: Lake, error: Exception) -> str:
 
 
 def latest(lake: Lake) -> dict[str, Any] | None:
-    """The row of `publications` that tells of the published database; None where there is none.
+    """The row of `publications` of the published database; None if there is no database.
 
-    A database of a version that kept no record has its file's time and no releases.
+    A database of a version that kept no record gets its file's time and no releases.
     """
     if not lake.database.exists():
         return None
@@ -81,12 +81,12 @@ def latest(lake: Lake) -> dict[str, Any] | None:
 
 
 def as_read(row: Mapping[str, Any]) -> dict[str, str]:
-    """A publication as lineage names it, by its time, with its data version; `row` is what `latest` gives."""
+    """A publication as lineage names it, by its time, with its data version; `row` is what `latest` returns."""
     return {f"{DATABASE}@{row['published_at']}": str(row.get("data_version") or "unknown")}
 
 
 def releases(known: Mapping[str, Provenance | None]) -> dict[str, str]:
-    """The upstream releases among assets: object to release."""
+    """The upstream releases of these assets: object to release."""
     return {
         asset.removeprefix(RAW_PREFIX): made.release
         for asset, made in known.items()
@@ -108,7 +108,7 @@ def as_releases(text: str) -> dict[str, str]:
 def entry(
     lake: Lake, known: Mapping[str, Provenance | None], now: datetime, *, data_version: str, study_hash: str
 ) -> pd.DataFrame:
-    """Rows of `publications`: those of the database that is there, and one for that which is being made."""
+    """Rows of `publications`: those of the existing database, and one for the database that is being made."""
     before = read_published(lake, ["publications"]).get("publications", Publications.empty())
     signature = (
         read(lake.table(SIGNATURE)).signature_id if known.get(SIGNATURE) is not None else pd.Series(dtype=object)
@@ -124,14 +124,14 @@ def entry(
 
 
 def remember(lake: Lake, data_version: str, code_version: str, inputs: Mapping[str, str], now: datetime) -> None:
-    """Keep of what the database was made. If this is lost in a crash, the database is published once more."""
+    """Record what the database was made from. If this is lost in a crash, the database is published again."""
     made = {"data_version": data_version, "code_version": code_version, "inputs": dict(inputs)}
     made |= {"written_at": now.isoformat(timespec="seconds")}
     write_bytes(lake.publication, json.dumps(made, indent=1).encode())
 
 
 def remembered(lake: Lake) -> dict[str, Any] | None:
-    """What `remember` kept of the database that is there; None where there is no database, or no record."""
+    """What `remember` recorded of the existing database; None if there is no database or no record."""
     if not lake.database.exists():
         return None
     try:

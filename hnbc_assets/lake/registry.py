@@ -1,4 +1,4 @@
-"""The registry of signatures: every signature that was trained here, kept for ever under its content's hash.
+"""The registry of signatures: every signature that was trained here, kept permanently under its content's hash.
 
 In scope: keeping a signature with its provenance, reading it back; which were published and when. Out of scope: which
 one is published (defs/promotion.py), what it was made from (lake/origins.py), how one scores (science).
@@ -32,8 +32,8 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Registered:
-    """A signature as it was trained: rows of the tables `signature` and `single_sample_signature`, its description
-    (columns of SignatureDescription), and where it comes from. Floats are kept to the last digit.
+    """A signature as trained: rows of the tables `signature` and `single_sample_signature`, its description (columns of
+    SignatureDescription), and where it comes from. Floats are kept to the last digit.
     """
 
     signature_id: str
@@ -47,11 +47,11 @@ class Registered:
 
     @property
     def data_version(self) -> str:
-        """Content hash of the signature and of what it was trained on; when and in which run does not count."""
+        """Content hash of the signature and of what it was trained on; time and run do not count."""
         return _hash([self.signature_id, self.signature, self.single_sample, self.description, self.trained_on])
 
     def frames(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-        """Signature, single-sample form and description as frames of their tables, missing numbers being NaN."""
+        """Signature, single-sample form and description as frames of their tables, missing numbers as NaN."""
         return (
             Signature.conform(pd.DataFrame(self.signature)),
             SingleSampleSignature.conform(pd.DataFrame(self.single_sample)),
@@ -61,7 +61,7 @@ class Registered:
 
 @dataclass(frozen=True)
 class Adoption:
-    """A signature became the published one. `by` is who promoted it; empty when the study's rule did."""
+    """A signature became the published one. `by` is who promoted it; empty if the study's rule did."""
 
     signature_id: str
     at: str
@@ -69,7 +69,7 @@ class Adoption:
 
 
 def records(frame: pd.DataFrame) -> Rows:
-    """A frame's rows as JSON holds them: missing values are null."""
+    """A frame's rows as JSON stores them: missing values are null."""
     plain = frame.astype(object).where(frame.notna(), None)
     return [
         {name: value.item() if hasattr(value, "item") else value for name, value in row.items()}
@@ -124,7 +124,7 @@ def adoptions(lake: Lake) -> list[Adoption]:
 
 
 def adopt(lake: Lake, adoption: Adoption) -> None:
-    """Remember that a signature became the published one, unless the last one is the same."""
+    """Record that a signature became the published one, unless the last one is the same."""
     before = adoptions(lake)
     if before and before[-1].signature_id == adoption.signature_id:
         return
@@ -133,7 +133,7 @@ def adopt(lake: Lake, adoption: Adoption) -> None:
 
 
 def adoptions_as_read(lake: Lake) -> dict[str, str]:
-    """The list of adoptions as lineage names it, with a hash of which signatures they were and who promoted them."""
+    """The list of adoptions as lineage names it, with a hash of the signatures and who promoted them."""
     return {ADOPTED: _hash([[one.signature_id, one.by] for one in adoptions(lake)])}
 
 
@@ -143,5 +143,5 @@ def _hash(content: object) -> str:
 
 def _checked(signature_id: str) -> str:
     if not SIGNATURE_ID.fullmatch(signature_id):
-        raise ValueError(f"{signature_id!r} is no signature_id")
+        raise ValueError(f"{signature_id!r} is not a signature_id")
     return signature_id

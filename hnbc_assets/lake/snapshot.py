@@ -1,10 +1,10 @@
-"""Publishing: the tables of the lake as one DuckDB file that is replaced whole, and never in part.
+"""Publishing: the tables of the lake as one DuckDB file that is replaced whole, never in part.
 
-In scope: the gate in front of a publication, building the database beside the old one, replacing it, keeping the
+In scope: the checks before a publication, building the database next to the old one, replacing it, keeping the
 last ones. Out of scope: which tables are published (defs), what lineage and check results are (lineage, checks).
 
-DuckDB allows one writer or many readers; so nobody ever writes to the published file. It is built under another name
-in one transaction, brought to the disk, and renamed over the old one: whoever has that open reads on undisturbed.
+DuckDB allows one writer or many readers, so no process ever writes to the published file. It is built under another
+name in one transaction, flushed to the disk, and renamed over the old one: a reader that has that open is undisturbed.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ BUILT_HERE = ("lineage", "raw_files", "check_results", "publications", DICTIONAR
 class Published:
     """A publication: the database, its copy among the releases (None if none are kept), and what is in it.
 
-    `sha256` is the file's, new each time; `data_version` follows the published tables alone: equal tables, equal word.
-    `inputs` are the data versions of everything that the tables depend on; `complete` says for each optional stage
-    whether its tables are in the database.
+    `sha256` is the file's, new each time; `data_version` depends on the published tables alone: equal tables have equal
+    versions. `inputs` are the data versions of everything that the tables depend on; `complete` says for each optional
+    stage whether its tables are in the database.
     """
 
     path: Path
@@ -74,33 +74,33 @@ def publish(
     publisher: str = DATABASE,
     wait_seconds: float = 600.0,
 ) -> Published:
-    """Build the database from the lake and put it in the place of the old one in one step.
+    """Build the database from the lake and replace the old one with it in one step.
 
     Parameters
     ----------
-    tables : published table name to the asset that it is
+    tables : published table name to its asset
     extra : further tables, given as frame and provenance (its description, columns and edges are used)
-    described : how tables are described now, by name. Without it, and for columns that it does not have, comments are
+    described : the current descriptions of tables, by name. Without it, and for columns that it lacks, comments are
         those that were stored with a table
-    keep : how many publications stay in the lake's `releases`. A publication equal to the one before it, and made from
+    keep : how many publications stay in the lake's `releases`. A publication equal to the previous one, and made from
         the same versions, replaces that one there, so that no older one is lost
     comment : put before every table's comment, such as SIMULATED (DuckDB has no comment for a whole database)
-    code_version, study_hash : of who publishes, for the record
+    code_version, study_hash : those of the publisher, for the record
     required_checks : per asset, the blocking checks that must have passed on its present data. Without it, those that
-        have been recorded as blocking; with it, recorded checks that it does not name no longer count
+        are recorded as blocking; with it, recorded checks that it does not name no longer count
     optional : the assets of optional stages. If such a stage failed, its assets that do not fit what is in the lake
         are left out: their tables are published empty, and a check of `publisher` says so
     wait_seconds : how long to wait while another process is publishing
 
-    `lineage`, `raw_files`, `check_results` and `column_dictionary` are added, about all that the tables rest on, and
-    `publications`, this one and those before.
+    `lineage`, `raw_files`, `check_results` and `column_dictionary` are added, about everything that the tables depend
+    on, and `publications`, this one and the previous ones.
 
     Raises
     ------
     PublicationRefused
-        If an asset that the tables rest on is missing, was made from other versions than those now in the lake, or has
-        a blocking check whose latest outcome is a failure or belongs to other data; if a table is damaged; if another
-        process keeps publishing; if the disk is full. The old database stays.
+        If an asset that the tables depend on is missing, was made from other versions than those now in the lake, or
+        has a blocking check whose latest outcome is a failure or belongs to other data; if a table is damaged; if
+        another process keeps publishing; if the disk is full. The old database is kept.
     """
     extra = dict(extra or {})
     _check_names([*tables, *extra])
@@ -163,7 +163,7 @@ def _check_names(names: Collection[str]) -> None:
         raise ValueError(f"table names are lower case letters, digits and '_': not {wrong}")
     taken = sorted(n for n in set(names) if list(names).count(n) > 1 or n in BUILT_HERE)
     if taken:
-        raise ValueError(f"tables named twice, or named as those that every database has: {taken}")
+        raise ValueError(f"table names used twice, or used by a table that every database has: {taken}")
 
 
 @contextmanager
@@ -181,14 +181,14 @@ def _objections(
     outcomes: pd.DataFrame,
     required_checks: Mapping[str, Collection[str]] | None,
 ) -> list[str]:
-    """Why this lake is not to be published, one sentence each."""
+    """Why this lake must not be published, one sentence each."""
     objections = [
         f"{asset} is not in the lake. Materialise it: hnbc run --select {asset}"
         for asset, made in known.items()
         if made is None
     ]
     objections += [
-        f"{asset} was made from another version of {upstream} than is now in the lake. "
+        f"{asset} was made from another version of {upstream} than the one now in the lake. "
         f"Materialise it again: hnbc run --select {asset}"
         for asset, upstream in lineage.outdated(known)
     ]
@@ -251,7 +251,7 @@ def _contents(
 def _from_lake(
     lake: Lake, name: str, asset: str, expected: Provenance, described: type[Table] | None = None
 ) -> Content:
-    """A table of the lake: the version that was examined, with the values that were written, as it is described now."""
+    """A table of the lake: the version that was examined, with its values as written and its current description."""
     path = lake.table(asset)
     try:
         with parquet.open_parquet(path) as file:
@@ -279,7 +279,7 @@ def _described(table: type[Table], frame: pd.DataFrame) -> Content:
 
 
 def _twin(lake: Lake, version: str, inputs: Mapping[str, str]) -> Path | None:
-    """The copy in `releases` of the database that is published now, if what is being published is the same."""
+    """The copy in `releases` of the published database, if the new one is the same."""
     before = publications.remembered(lake)
     if before is None or (before["data_version"], before["inputs"]) != (version, inputs):
         return None
@@ -287,14 +287,14 @@ def _twin(lake: Lake, version: str, inputs: Mapping[str, str]) -> Path | None:
 
 
 def _put_in_place(lake: Lake, temporary: Path, keep: int, now: datetime, twin: Path | None) -> tuple[str, Path | None]:
-    """Bring the new database to the disk, rename it over the old one, keep a copy in the place of its twin; returns
+    """Flush the new database to the disk, rename it over the old one, keep a copy in place of its twin; returns
     its sha256 and the copy.
     """
     atomic.sync_file(temporary)
     sha256 = _sha256(temporary)
     release = lake.releases / f"hnbc-{now:%Y%m%dT%H%M%S%fZ}-{sha256[:8]}.duckdb" if keep > 0 else None
     copy = _copied(temporary, release) if release else None
-    # A log that someone left who opened the old file for writing would be taken for the new file's.
+    # A log left by someone who opened the old file for writing would be applied to the new file.
     lake.database.with_name(lake.database.name + ".wal").unlink(missing_ok=True)
     os.replace(temporary, lake.database)
     atomic.sync_folder(lake.root)
@@ -327,7 +327,7 @@ def _copied(source: Path, target: Path) -> Path:
 
 
 def _sweep(lake: Lake) -> None:
-    """Remove what killed processes left. No one else is publishing now, so every unfinished database is abandoned."""
+    """Delete what killed processes left. No other process is publishing now, so unfinished databases are abandoned."""
     for leftover in lake.root.glob(f".{lake.database.name}.*{atomic.TEMPORARY_SUFFIX}*"):
         _remove(leftover)
     records = (lake.root / name for name in ("observations", "attempts"))
@@ -336,7 +336,7 @@ def _sweep(lake: Lake) -> None:
 
 
 def _remove(database: Path) -> None:
-    """Remove an unfinished database, its log and what it spilled."""
+    """Delete an unfinished database, its log and its spilled files."""
     for path in (database, Path(f"{database}.wal")):
         with suppress(IsADirectoryError):
             path.unlink(missing_ok=True)

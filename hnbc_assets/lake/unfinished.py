@@ -1,8 +1,8 @@
-"""Unfinished runs: a run of everything was begun and has not made everything yet; what it has left to make.
+"""Unfinished runs: a run of everything that has not made everything yet, and what it has left to make.
 
-In scope: remembering that such a run was begun, finding out what it has left to make. Out of scope: running.
+In scope: recording that such a run has begun, finding out what it has left to make. Out of scope: running.
 
-A file marks the run from its beginning until everything is made, so a killed run leaves it behind. Tables written
+A file marks the run from its beginning until everything is made, so a killed run leaves the file. Tables written
 after that file were made by the run.
 """
 
@@ -18,17 +18,17 @@ from hnbc_assets.lake.plan import Plan
 
 
 def begin(lake: Lake, command: str) -> None:
-    """Remember that a command has begun to make everything."""
+    """Record that a command has begun to make everything."""
     write_bytes(lake.unfinished_run, json.dumps({"command": command}).encode())
 
 
 def finish(lake: Lake) -> None:
-    """Remove the mark: everything is made, or no longer wanted."""
+    """Delete the mark: everything is made, or no longer wanted."""
     lake.unfinished_run.unlink(missing_ok=True)
 
 
 def begun_at(lake: Lake) -> datetime | None:
-    """When the unfinished run of everything was begun; None if there is no such run."""
+    """When the unfinished run of everything began; None if there is no such run."""
     written = _written(lake.unfinished_run)
     return None if written is None else datetime.fromtimestamp(written / 1e9, UTC)
 
@@ -36,7 +36,7 @@ def begun_at(lake: Lake) -> datetime | None:
 def left(lake: Lake, plan: Plan) -> list[str]:
     """The assets that this run has left to make, sorted and in whole steps.
 
-    These are the assets that it has not written or that have become stale since, and all that depend on them.
+    These are the assets that it has not written or that have become stale since, and everything that depends on them.
     """
     begun = _written(lake.unfinished_run) or 0
     wanted = {asset for asset in plan.nodes if asset in plan.reasons or _made(lake, plan, asset) < begun}
@@ -52,7 +52,7 @@ def _made(lake: Lake, plan: Plan, asset: str) -> int:
 
 
 def _written(path: Path) -> int | None:
-    """When a file was written, in nanoseconds; None if it is not there."""
+    """When a file was written, in nanoseconds; None if there is no file."""
     try:
         return path.stat().st_mtime_ns
     except FileNotFoundError:

@@ -24,7 +24,7 @@ def node(asset, *inputs, step="", **more):
     return Node(asset, step or asset, inputs, more.pop("code", "c1"), **more)
 
 
-# two raw objects -> a cohort each -> genes and model (one step) -> scores (promotions) -> the database
+# two raw objects -> one cohort each -> genes and model (one step) -> scores (promotions) -> the database
 GRAPH = graph(
     node("raw/gdc/one", upstream="gdc/one"),
     node("raw/geo/two", upstream="geo/two"),
@@ -38,7 +38,7 @@ GRAPH = graph(
 
 
 def make(lake, asset, content="1", *, nodes=GRAPH, release="r1", code=None):
-    """Make an asset as its step would, of what is in the lake now; `content` is its data version."""
+    """Make an asset as its step would, from what is in the lake now; `content` is its data version."""
     made, code = nodes[asset], code or nodes[asset].code_version
     inputs = {name: parquet.read_provenance(lake.table(name)).data_version for name in made.inputs}
     if made.published:

@@ -35,7 +35,7 @@ COLUMNS = {
 
 
 def raw_bytes(source: str) -> bytes:
-    """What upstream `source` sent."""
+    """The bytes that upstream `source` served."""
     return f"bytes of {source}".encode()
 
 
@@ -100,18 +100,18 @@ def fill(lake: Lake, generation: int = 1, n: int = 50, release: str = "45.0") ->
 
 
 def publish_once(root: Path, started: Connection) -> None:
-    """Say that it starts, then publish; for a process of its own."""
+    """Signal the start, then publish; runs in a process of its own."""
     started.send("starting")
     publish(Lake(root), TABLES, keep=2)
 
 
 def publish_often(root: Path, count: int, done: Connection) -> None:
-    """Publish `count` times and hand over the checksums; for a process of its own."""
+    """Publish `count` times and send the checksums; runs in a process of its own."""
     done.send([publish(Lake(root), TABLES, keep=2).sha256 for _ in range(count)])
 
 
 def write_matrix(path: Path, generation: int, started: Connection) -> None:
-    """Say that it starts, then write a matrix full of its generation; for a process of its own."""
+    """Signal the start, then write a matrix filled with its generation; runs in a process of its own."""
     frame = pd.DataFrame(np.full((3000, 200), float(generation)), columns=[f"p{i}" for i in range(200)])
     started.send("starting")
     parquet.write(path, frame, Provenance("matrix", content_hash(frame)))
@@ -127,7 +127,7 @@ def generations(connection: duckdb.DuckDBPyConnection) -> set[int]:
 
 
 def read_until(database: Path, hold: bool, enough: Event, found: Connection) -> None:
-    """Read until told that it is enough, over one connection (`hold`) or a new one each time; say what was seen."""
+    """Read until `enough` is set, over one connection (`hold`) or a new one each time; send what was found."""
     seen = []
     connection = duckdb.connect(str(database), read_only=True)
     found.send("reading")

@@ -1,4 +1,4 @@
-"""Check outcomes: the latest of each check is kept beside the asset's table."""
+"""Check outcomes: the latest of each check is kept next to the asset's table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hnbc_assets.lake.checks import OUTCOME_COLUMNS, CheckOutcome, forget, of_asset, outcomes, record
 
 
-def test_the_latest_outcome_of_a_check_replaces_the_one_before(lake):
+def test_the_latest_outcome_of_a_check_replaces_the_previous_one(lake):
     record(lake, CheckOutcome("cohorts/one", "sane", False), CheckOutcome("cohorts/one", "schema", True))
     record(lake, CheckOutcome("cohorts/one", "sane", True, value=3))
     found = outcomes(lake)
@@ -18,7 +18,7 @@ def test_the_latest_outcome_of_a_check_replaces_the_one_before(lake):
     assert dict(zip(found.check_name, found.passed, strict=True)) == {"sane": True, "schema": True}
 
 
-def test_a_complete_record_forgets_checks_that_an_asset_no_longer_has(lake):
+def test_a_complete_record_deletes_checks_that_an_asset_no_longer_has(lake):
     record(lake, CheckOutcome("patients", "old", False), CheckOutcome("signature", "old", False))
     record(lake, CheckOutcome("patients", "new", True), complete=True)
     assert set(of_asset(lake, "patients")) == {"new"}

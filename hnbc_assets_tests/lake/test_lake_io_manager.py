@@ -1,4 +1,4 @@
-"""The IO manager: what an asset hands over is in the lake, what is downstream gets it back."""
+"""The IO manager: what an asset returns is stored in the lake, and its downstream assets read it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def cohort():
 
 @dg.asset(ins={"cohort": dg.AssetIn(key=["cohorts", "one"])})
 def genes(cohort: pd.DataFrame):
-    said = Provenance("genes", "v2", inputs={cohort.attrs["asset"]: cohort.attrs["data_version"]})
-    return Stored(cohort.reset_index()[["gene"]], said)
+    provenance = Provenance("genes", "v2", inputs={cohort.attrs["asset"]: cohort.attrs["data_version"]})
+    return Stored(cohort.reset_index()[["gene"]], provenance)
 
 
 def materialise(lake, *assets, **options):
@@ -46,7 +46,7 @@ def test_a_later_run_reads_what_an_earlier_one_wrote(lake):
     assert lake.assets() == ["cohorts/one", "genes"]
 
 
-def test_an_input_that_is_not_there_is_named_with_the_way_to_make_it(lake):
+def test_a_missing_input_is_named_with_the_command_that_makes_it(lake):
     run = materialise(lake, genes, raise_on_error=False)
     failure = run.get_step_failure_events()[0].step_failure_data.error
     assert "cohorts/one is needed" in str(failure)
@@ -54,17 +54,17 @@ def test_an_input_that_is_not_there_is_named_with_the_way_to_make_it(lake):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [(pd.DataFrame(), "returns a Stored table"), (Stored(pd.DataFrame(), Provenance("y", "1")), "names 'y'")],
 )
-def test_what_is_no_table_of_this_asset_is_not_stored(lake, given, said):
+def test_what_is_not_a_table_of_this_asset_is_not_stored(lake, given, message):
     context = dg.build_output_context(asset_key=dg.AssetKey("x"))
-    with pytest.raises((TypeError, ValueError), match=said):
+    with pytest.raises((TypeError, ValueError), match=message):
         LakeIOManager(root=str(lake.root)).handle_output(context, given)
     assert lake.assets() == []
 
 
-def test_lineage_of_a_table_leaves_out_what_it_does_not_rest_on(filled_lake):
+def test_lineage_of_a_table_leaves_out_what_it_does_not_depend_on(filled_lake):
     assert set(ancestry(filled_lake, ["patients"])) == {"patients", "raw/gdc/all"}
     assert raw_files(filled_lake, ["patients"]).asset.tolist() == ["raw/gdc/all"]
     assert len(raw_files(filled_lake)) == 2

@@ -1,4 +1,4 @@
-"""The lake among several processes: killed writers, killed publishers, readers that stay, publishers at once."""
+"""The lake with several processes: killed writers, killed publishers, lasting readers, simultaneous publishers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def start(processes, target, *arguments):
 
 
 def killed_at(processes, seconds, target, *arguments):
-    """Run the target in a process and kill it -9 that long after it said that it starts; True if that was too late."""
+    """Run the target in a process and kill it -9 that long after it signalled its start; True if that was too late."""
     process, pipe = start(processes, target, *arguments)
     pipe.recv()
     process.join(seconds)
@@ -135,7 +135,7 @@ def test_two_publishers_at_once_take_turns(filled_lake, processes):
     assert hashlib.sha256(kept.read_bytes()).hexdigest() in {each[-1] for each in shas}, "the last of eight"
 
 
-def test_who_waits_too_long_for_another_publisher_is_told_whom_for(filled_lake, processes):
+def test_who_waits_too_long_for_another_publisher_gets_its_process_id(filled_lake, processes):
     with (
         locked(filled_lake.publishing_lock),
         pytest.raises(PublicationRefused, match=f"Another process is publishing.*process {os.getpid()}"),

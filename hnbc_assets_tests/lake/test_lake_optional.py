@@ -1,5 +1,5 @@
-"""Optional stages: the rest is published without a failed one, with empty tables and the reason, and completely once it
-is made; nothing else is let through by that."""
+"""Optional stages: the rest is published without a failed one, with empty tables and the reason, and completely once
+the stage is made; no other failed check is ignored because of that."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fail(lake, asset, reason=GONE):
 
 
 def drugs(lake, generation=1):
-    """Make the stage as its steps would."""
+    """Make the stage as its steps do."""
     put(lake, "raw/gdsc/all", manifest_of_gdsc())
     put(lake, "drug_models", pd.DataFrame({"n": [generation]}), ("raw/gdsc/all", "cohorts/one"))
     put(lake, "drug_associations", pd.DataFrame({"n": [generation]}), ("drug_models", "risk_scores"))
@@ -57,7 +57,7 @@ def manifest_of_gdsc():
 
 
 def test_without_a_failed_stage_the_rest_is_published_and_what_is_missing_is_named(filled_lake):
-    """Its tables are there, empty and described, so that users' queries still work."""
+    """Its tables exist, empty and described, so that users' queries still work."""
     fail(filled_lake, "raw/gdsc/all")
     published = publish_all(filled_lake)
     assert query(filled_lake, "SELECT count(*) FROM risk_scores")[0][0] > 0
@@ -86,7 +86,7 @@ def test_when_the_stage_is_made_again_the_database_is_complete(filled_lake):
 def test_a_missing_stage_that_did_not_fail_is_refused(filled_lake):
     with pytest.raises(PublicationRefused, match="hnbc run --select drug_associations"):
         publish_all(filled_lake)
-    attempts.begin(filled_lake, "raw/gdsc/all", "basis", "run", NOW)  # in progress, or killed: it is not given up
+    attempts.begin(filled_lake, "raw/gdsc/all", "basis", "run", NOW)  # in progress, or killed: it has not failed
     with pytest.raises(PublicationRefused, match="hnbc run --select drug_associations"):
         publish_all(filled_lake)
 
@@ -106,7 +106,7 @@ def test_older_results_are_not_mixed_with_newer_ones(filled_lake):
 
 
 def test_older_files_that_still_fit_keep_the_stage_complete(filled_lake):
-    """The host is gone, but its files are there: nothing is missing."""
+    """The host no longer serves the files, but they are archived: nothing is missing."""
     drugs(filled_lake)
     fail(filled_lake, "raw/gdsc/all")
     publish_all(filled_lake)
@@ -135,7 +135,7 @@ def test_the_reason_is_the_first_misfit_among_the_inputs(filled_lake):
     assert unfit(filled_lake, [one.asset for one in STAGE]) == {}
     put(filled_lake, "raw/gdsc/all", manifest_of_gdsc().assign(release="9.0"))
     lost = unfit(filled_lake, [one.asset for one in STAGE])
-    reason = "drug_models was made from another version of raw/gdsc/all than is now in the lake"
+    reason = "drug_models was made from another version of raw/gdsc/all than the one now in the lake"
     assert lost == {"drug_models": reason, "drug_associations": reason}
     checks.forget(filled_lake, "raw/gdsc/all")
     filled_lake.table("raw/gdsc/all").unlink()
@@ -161,7 +161,7 @@ def ready(lake, *, settled=(), stopped=()):
 
 
 def made_without(lake, *assets):
-    """Make assets as their steps would, from those inputs that are there."""
+    """Make assets as their steps do, from those inputs that exist."""
     present = {name for name in GRAPH if lake.table(name).exists()} if lake.root.exists() else set()
     for asset in assets:
         of = GRAPH[asset]
@@ -184,7 +184,7 @@ def test_a_failure_elsewhere_still_stops_what_depends_on_it(lake):
     assert ready(lake, stopped=["raw/gdc/one"]) == ["raw/gdc/one"]
 
 
-def test_after_a_publication_without_the_stage_only_the_stage_is_behind(lake):
+def test_after_a_publication_without_the_stage_only_the_stage_is_stale(lake):
     made_without(lake, "raw/gdc/one", "changes", "scores", "hnbc_database")
     assert set(examine(lake, GRAPH).reasons) == {"models", "raw/gdsc", "tests"}
     assert ready(lake, stopped=["raw/gdsc"]) == ["raw/gdsc"], "it is not published again"
@@ -218,5 +218,5 @@ def test_a_run_continues_with_what_does_not_need_the_failed_stage(lake):
     skipped = ["changes", "hnbc_database", "models", "tests"]
     assert left_without(plan, {"raw/gdsc"}, skipped) == ["changes", "hnbc_database"]
     assert left_without(plan, {"scores"}, ["hnbc_database", "tests"]) == []
-    make(lake, "raw/gdsc", nodes=GRAPH)  # older files of it are there
+    make(lake, "raw/gdsc", nodes=GRAPH)  # its older files are archived
     assert left_without(examine(lake, GRAPH), {"raw/gdsc"}, skipped) == skipped

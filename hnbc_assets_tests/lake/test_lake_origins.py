@@ -1,4 +1,4 @@
-"""Origins: what a frozen signature was made from stays in the lineage, whatever the lake holds later."""
+"""Origins: what a frozen signature was made from stays in the lineage, whatever is in the lake later."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def query(lake, sql, *parameters):
 
 
 def trained(signature_id):
-    """A signature as the registry takes it; its numbers do not matter here."""
+    """A signature as the registry stores it; its numbers do not matter here."""
     rows = [{"signature_id": signature_id, "gene": "A"}]
     return Registered(signature_id, rows, [], {}, f"trained as {signature_id}", "2025-01-01", "code", "training run")
 
 
 def release(lake, name, signature_id, *, published, generation=1):
-    """Bring the lake to a release, train on it, and have a signature: the refit, or an earlier one that is frozen."""
+    """Update the lake to a release, train on it, and publish a signature: the refit or an earlier frozen one."""
     fill(lake, generation, release=name)
     genes = pd.DataFrame({"signature_id": signature_id, "gene": ["A", "B"], "generation": generation})
     put(lake, "refit/signature", genes, ("cohorts/one", "patients"))
@@ -55,7 +55,7 @@ def frozen(lake):
 
 
 def walked(lake, asset):
-    """The assets and releases of the raw files that an asset walks back to."""
+    """The assets and releases of the raw files that an asset is traced back to."""
     return sorted(query(lake, f"SELECT asset, release FROM ({WALK_BACK})", asset))
 
 
@@ -67,7 +67,7 @@ def test_its_scores_walk_back_to_these_and_to_the_files_of_the_patients_who_are_
     assert walked(frozen, "risk_scores") == [(f"raw/gdc/all@{OLD}", "45.0"), ("raw/geo/all", "46.0")]
 
 
-def test_the_refit_that_was_only_compared_is_no_edge_and_is_compared_as_before(frozen):
+def test_the_refit_that_was_only_compared_has_no_edge_and_is_compared_as_before(frozen):
     edges = lineage.lineage(frozen, ["signature"])
     assert "refit/signature" not in set(edges.upstream_asset[edges.asset == "signature"])
     put(frozen, "refit/signature", pd.DataFrame({"gene": ["C"]}), ("cohorts/one", "patients"))
@@ -93,7 +93,7 @@ def test_every_edge_of_the_frozen_signature_has_the_versions_and_runs_of_its_tra
     ]
 
 
-def test_where_the_refit_is_published_there_is_nothing_of_the_registry(lake):
+def test_if_the_refit_is_published_nothing_refers_to_the_registry(lake):
     release(lake, "45.0", OLD, published=OLD)
     publish(lake, TABLES)
     assert walked(lake, "signature") == [("raw/gdc/all", "45.0")]
@@ -106,16 +106,16 @@ def test_an_origin_is_kept_once_and_never_changed(frozen):
     before = path.read_bytes()
     assert origins.keep(frozen, trained(OLD), REFIT)
     assert path.read_bytes() == before
-    assert list(registry.registered(frozen)) == [OLD, NEW], "no origin is taken for a signature"
+    assert list(registry.registered(frozen)) == [OLD, NEW], "no origin is read as a signature"
 
 
-def test_same_files_tells_the_present_training_from_an_earlier_one(frozen):
+def test_same_files_distinguishes_the_present_training_from_an_earlier_one(frozen):
     assert origins.same_files(frozen, NEW, REFIT)
     assert not origins.same_files(frozen, OLD, REFIT)
 
 
 def test_a_signature_of_an_older_registry_has_an_origin_that_is_unknown(frozen):
-    """As the previous version kept it, without an origin. Its walk ends there, without a file of another signature."""
+    """As the previous version kept it, without an origin. Its lineage ends there, without files of another."""
     (frozen.signatures / f"{OLD}.lineage.json").unlink()
     publish(frozen, TABLES)
     assert walked(frozen, "signature") == []
@@ -124,7 +124,7 @@ def test_a_signature_of_an_older_registry_has_an_origin_that_is_unknown(frozen):
     assert not origins.same_files(frozen, OLD, REFIT)
 
 
-def test_a_signature_of_an_older_registry_gets_the_origin_of_a_refit_that_is_the_same_of_the_same_releases(lake):
+def test_a_signature_of_an_older_registry_gets_the_origin_of_an_equal_refit_of_the_same_releases(lake):
     release(lake, "45.0", OLD, published=OLD)
     kept = (lake.signatures / f"{OLD}.lineage.json").read_bytes()
     (lake.signatures / f"{OLD}.lineage.json").unlink()
@@ -134,7 +134,7 @@ def test_a_signature_of_an_older_registry_gets_the_origin_of_a_refit_that_is_the
     assert (lake.signatures / f"{OLD}.lineage.json").read_bytes() == kept
 
 
-def test_no_origin_is_kept_of_tables_that_are_behind_the_files_of_the_lake(lake):
+def test_no_origin_is_kept_of_tables_that_are_older_than_the_files_in_the_lake(lake):
     """The manifest is now that of 46.0; the signature was made from 45.0's."""
     release(lake, "45.0", OLD, published=OLD)
     (lake.signatures / f"{OLD}.lineage.json").unlink()

@@ -1,4 +1,4 @@
-"""Where things are in the lake, and whose lake it is."""
+"""Where things are in the lake, and which upstream it belongs to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_an_assets_table_is_named_like_the_asset(lake):
 
 
 @pytest.mark.parametrize("name", ["", "/etc/passwd", "../x", "a/../b", "a//b", ".hidden", "a b", "a/"])
-def test_a_name_that_would_lead_elsewhere_is_refused(lake, name):
+def test_a_name_that_would_point_outside_the_lake_is_refused(lake, name):
     with pytest.raises(ValueError, match="asset name"):
         lake.table(name)
 

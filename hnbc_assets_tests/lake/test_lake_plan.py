@@ -1,4 +1,4 @@
-"""The plan: what is behind, what can be made now, what is left alone, over an invented graph and real parquet files."""
+"""The plan: what is stale, what can be made now, what is not tried yet; with an invented graph and parquet files."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from hnbc_assets_tests.lake.invented_graph import GRAPH, NOW, graph, make, make_
 
 @pytest.fixture
 def made(lake):
-    """A lake in which everything has been made, and looked at."""
+    """A lake in which everything has been made and observed."""
     make_all(lake)
     for name in ("gdc/one", "geo/two"):
         record_release(lake, name, "r1", NOW)
     return lake
 
 
-def behind(lake, nodes=GRAPH):
+def stale_reasons(lake, nodes=GRAPH):
     return dict(examine(lake, nodes).reasons)
 
 
@@ -32,70 +32,70 @@ def ready(lake, nodes=GRAPH, settled=()):
     return examine(lake, nodes).ready(settled)
 
 
-# --- what is behind ---------------------------------------------------------------------------------------------------
+# --- what is stale ----------------------------------------------------------------------------------------------------
 
 
-def test_an_empty_lake_is_behind_in_everything_and_only_the_first_level_can_be_made(lake):
-    assert set(behind(lake)) == set(GRAPH)
-    assert set(behind(lake).values()) == {"not made yet"}
+def test_an_empty_lake_is_stale_in_everything_and_only_the_first_level_can_be_made(lake):
+    assert set(stale_reasons(lake)) == set(GRAPH)
+    assert set(stale_reasons(lake).values()) == {"not made yet"}
     assert ready(lake) == ["raw/gdc/one", "raw/geo/two"]
 
 
-def test_nothing_is_behind_after_everything_was_made(made):
-    assert behind(made) == {}
+def test_nothing_is_stale_after_everything_was_made(made):
+    assert stale_reasons(made) == {}
     assert ready(made) == []
 
 
-def test_another_content_of_an_input_makes_what_rests_on_it_behind_one_level_at_a_time(made):
+def test_another_content_of_an_input_makes_what_depends_on_it_stale_one_level_at_a_time(made):
     make(made, "cohorts/one", "2")
-    assert behind(made) == {"model": "cohorts/one changed", "path": "cohorts/one changed"}
+    assert stale_reasons(made) == {"model": "cohorts/one changed", "path": "cohorts/one changed"}
     make(made, "model", "2")
     make(made, "path")
-    assert behind(made) == {"scores": "model changed"}
+    assert stale_reasons(made) == {"scores": "model changed"}
     make(made, "scores", "2")
-    assert behind(made) == {"hnbc_database": "scores changed"}
+    assert stale_reasons(made) == {"hnbc_database": "scores changed"}
     make(made, "hnbc_database", "2")
-    assert behind(made) == {}
+    assert stale_reasons(made) == {}
 
 
-def test_the_same_content_made_again_leaves_nothing_behind(made):
+def test_the_same_content_made_again_leaves_nothing_stale(made):
     for asset in ("raw/gdc/one", "cohorts/one", "model"):
         make(made, asset)
-    assert behind(made) == {}
+    assert stale_reasons(made) == {}
 
 
-def test_three_changed_inputs_are_told_in_short(lake):
+def test_three_changed_inputs_are_reported_in_short(lake):
     nodes = graph(node("a"), node("b"), node("c"), node("d", "a", "b", "c"))
     make_all(lake, nodes)
     for asset in "abc":
         make(lake, asset, "2", nodes=nodes)
-    assert behind(lake, nodes) == {"d": "a, b and others changed"}
+    assert stale_reasons(lake, nodes) == {"d": "a, b and others changed"}
 
 
-def test_another_code_version_makes_that_asset_behind_and_no_other(made):
+def test_another_code_version_makes_that_asset_stale_and_no_other(made):
     nodes = GRAPH | {"cohorts/two": dataclasses.replace(GRAPH["cohorts/two"], code_version="c2")}
-    assert behind(made, nodes) == {"cohorts/two": "code or settings have changed"}
+    assert stale_reasons(made, nodes) == {"cohorts/two": "code or settings have changed"}
 
 
-def test_a_new_input_that_an_asset_was_not_made_from_makes_it_behind(made):
+def test_a_new_input_that_an_asset_was_not_made_from_makes_it_stale(made):
     nodes = GRAPH | {"scores": dataclasses.replace(GRAPH["scores"], inputs=("cohorts/two", "model"))}
-    assert behind(made, nodes) == {"scores": "cohorts/two changed"}
+    assert stale_reasons(made, nodes) == {"scores": "cohorts/two changed"}
 
 
-def test_an_input_that_is_gone_makes_what_rests_on_it_wait(made):
+def test_a_missing_input_makes_what_depends_on_it_wait(made):
     made.table("cohorts/one").unlink()
-    assert behind(made)["cohorts/one"] == "not made yet"
+    assert stale_reasons(made)["cohorts/one"] == "not made yet"
     assert ready(made) == ["cohorts/one"]
 
 
-def test_another_release_seen_upstream_makes_the_raw_asset_behind(made):
+def test_another_release_observed_upstream_makes_the_raw_asset_stale(made):
     record_release(made, "gdc/one", "r2", NOW)
-    assert behind(made) == {"raw/gdc/one": "upstream is at r2, this is r1"}
+    assert stale_reasons(made) == {"raw/gdc/one": "upstream is at r2, this is r1"}
     make(made, "raw/gdc/one", "2", release="r2")
-    assert set(behind(made)) == {"cohorts/one"}
+    assert set(stale_reasons(made)) == {"cohorts/one"}
 
 
-def test_a_release_that_is_given_counts_in_place_of_the_one_seen_last(made):
+def test_a_release_that_is_given_replaces_the_one_last_observed(made):
     record_release(made, "gdc/one", "r2", NOW)
     assert examine(made, GRAPH, {"gdc/one": "r1"}).reasons == {}
     assert examine(made, GRAPH, {"geo/two": "r3"}).reasons == {
@@ -104,54 +104,55 @@ def test_a_release_that_is_given_counts_in_place_of_the_one_seen_last(made):
     }
 
 
-def test_an_object_that_was_never_looked_at_or_whose_look_failed_is_not_behind(lake):
+def test_an_object_that_was_never_looked_at_or_whose_look_failed_is_not_stale(lake):
     make_all(lake)
-    assert behind(lake) == {}
+    assert stale_reasons(lake) == {}
     record_release(lake, "gdc/one", "r1", NOW)
     record_problem(lake, "gdc/one", "no answer", NOW)
-    assert behind(lake) == {}
+    assert stale_reasons(lake) == {}
 
 
-def test_a_promotion_makes_behind_what_follows_promotions_and_an_acceptance_does_not(made):
+def test_a_promotion_makes_stale_what_follows_promotions_and_an_acceptance_does_not(made):
     decide(made, Decision("accept", "gdc", "r2", "me", "2026-03-02T00:00:00+00:00"))
-    assert behind(made) == {}
+    assert stale_reasons(made) == {}
     decide(made, Decision("promote", "signature", "0a1b2c", "me", "2026-02-28T00:00:00+00:00"))
-    assert behind(made) == {}, "decided before it was made"
+    assert stale_reasons(made) == {}, "decided before it was made"
     decide(made, Decision("promote", "signature", "0a1b2c", "me", "2026-03-02T00:00:00+00:00"))
-    assert behind(made) == {"scores": "a promotion was decided"}
+    assert stale_reasons(made) == {"scores": "a promotion was decided"}
 
 
-# --- the database: no parquet file, but what was remembered of its making ---------------------------------------------
+# --- the database: no parquet file, but the record of what it was made from
+# ---------------------------------------------
 
 
-def test_the_database_is_behind_when_it_is_gone_or_what_it_was_made_of_is_not_known(made):
+def test_the_database_is_stale_if_it_is_missing_or_its_inputs_are_not_known(made):
     made.publication.unlink()
-    assert behind(made) == {"hnbc_database": "not made yet"}
+    assert stale_reasons(made) == {"hnbc_database": "not made yet"}
     make(made, "hnbc_database")
-    assert behind(made) == {}
+    assert stale_reasons(made) == {}
     made.database.unlink()
-    assert behind(made) == {"hnbc_database": "not made yet"}
+    assert stale_reasons(made) == {"hnbc_database": "not made yet"}
 
 
-def test_the_database_is_behind_when_a_table_of_it_changed(made):
+def test_the_database_is_stale_if_one_of_its_tables_changed(made):
     make(made, "path", "2")
-    assert behind(made) == {"hnbc_database": "path changed"}
+    assert stale_reasons(made) == {"hnbc_database": "path changed"}
     assert ready(made) == ["hnbc_database"]
 
 
 # --- what can be made now ---------------------------------------------------------------------------------------------
 
 
-def test_assets_of_one_step_are_made_together_even_if_one_alone_is_behind(made):
+def test_assets_of_one_step_are_made_together_even_if_only_one_is_stale(made):
     made.table("path").unlink()
-    assert set(behind(made)) == {"path", "hnbc_database"}
+    assert set(stale_reasons(made)) == {"path", "hnbc_database"}
     assert ready(made) == ["model", "path"]
 
 
-def test_nothing_that_rests_on_what_is_behind_is_made_however_far_above_it_is(made):
+def test_nothing_that_depends_on_a_stale_asset_is_made_however_far_upstream_it_is(made):
     record_release(made, "gdc/one", "r2", NOW)
     nodes = GRAPH | {"scores": dataclasses.replace(GRAPH["scores"], code_version="c2")}
-    assert set(behind(made, nodes)) == {"raw/gdc/one", "scores"}
+    assert set(stale_reasons(made, nodes)) == {"raw/gdc/one", "scores"}
     assert ready(made, nodes) == ["raw/gdc/one"]
 
 
@@ -161,7 +162,7 @@ def test_an_upstream_apart_does_not_wait(made):
     assert ready(made, nodes) == ["cohorts/two", "raw/gdc/one"]
 
 
-def test_a_settled_raw_asset_lets_what_rests_on_it_go_on_and_is_not_made_itself(made):
+def test_a_settled_raw_asset_does_not_hold_back_what_depends_on_it_and_is_not_made_itself(made):
     record_release(made, "gdc/one", "r2", NOW)
     make(made, "cohorts/two", "2")
     assert ready(made) == ["raw/gdc/one"]
@@ -192,12 +193,12 @@ def test_descendants_and_ancestors_reach_through_all_stages(made):
     assert plan.descendants(["cohorts/two"]) == ["hnbc_database", "model", "path", "scores"]
 
 
-# --- what is left alone for a while -----------------------------------------------------------------------------------
+# --- what is not tried yet --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def tried(made):
-    """The raw asset is behind and was tried once, an hour ago."""
+    """The raw asset is stale and was tried once, an hour ago."""
     record_release(made, "gdc/one", "r2", NOW)
     begin(made, "raw/gdc/one", examine(made, GRAPH).basis("raw/gdc/one"), "run", hours_ago(1))
     return made
@@ -229,7 +230,7 @@ def test_what_failed_does_not_rest_on_another_release(tried):
     assert resting(tried) == ""
 
 
-def test_what_a_gate_held_does_not_rest_once_a_person_decided(tried):
+def test_what_a_gate_held_does_not_rest_after_a_person_decided(tried):
     fail(tried, "raw/gdc/one", "loses half", held=True)
     assert resting(tried) == "loses half"
     decide(tried, Decision("accept", "gdc", "r2", "me", NOW))
@@ -237,13 +238,13 @@ def test_what_a_gate_held_does_not_rest_once_a_person_decided(tried):
 
 
 def test_a_source_with_files_that_cannot_be_fetched_again_waits_like_any_failure(tried):
-    """Only another try can mend it: without a wait, a refresh and the daemon would try it over and over."""
+    """Only another try can repair it: without a wait, a refresh and the daemon would try it over and over."""
     fail(tried, "raw/gdc/one", "1 archived file is gone", damaged=True)
     assert not examine(tried, GRAPH).mended("raw/gdc/one")
     assert resting(tried) == "1 archived file is gone"
 
 
-def test_what_failed_does_not_rest_on_another_content_of_its_input_nor_by_other_code(made):
+def test_what_failed_does_not_rest_on_another_content_of_its_input_or_with_other_code(made):
     begin(made, "cohorts/one", examine(made, GRAPH).basis("cohorts/one"), "run", hours_ago(1))
     fail(made, "cohorts/one", "too few events")
     assert resting(made, "cohorts/one") == "too few events"
@@ -253,18 +254,18 @@ def test_what_failed_does_not_rest_on_another_content_of_its_input_nor_by_other_
     assert resting(made, "cohorts/one") == ""
 
 
-def test_what_was_killed_is_tried_again_at_once_but_not_for_ever(tried):
+def test_what_was_killed_is_tried_again_at_once_but_not_endlessly(tried):
     for tries in range(1, KILLED_TRIES):
         assert attempts.latest(tried, "raw/gdc/one").tries == tries
         assert resting(tried) == ""
         begin(tried, "raw/gdc/one", examine(tried, GRAPH).basis("raw/gdc/one"), "run", hours_ago(1))
-    assert resting(tried) == f"its process ended {KILLED_TRIES} times without a word"
+    assert resting(tried) == f"its process ended {KILLED_TRIES} times without an error message"
     assert resting(tried, retry_hours=0.5) == ""
     record_release(tried, "gdc/one", "r3", NOW)
     assert resting(tried) == ""
 
 
-def test_an_evaluation_reads_a_footer_again_only_when_its_file_is_another(made, monkeypatch):
+def test_an_evaluation_reads_a_footer_again_only_if_its_file_changed(made, monkeypatch):
     examine(made, GRAPH)
     read, real = [], parquet.read_provenance
     monkeypatch.setattr(parquet, "read_provenance", lambda path: read.append(path) or real(path))
@@ -272,5 +273,5 @@ def test_an_evaluation_reads_a_footer_again_only_when_its_file_is_another(made, 
     assert read == []
     make(made, "cohorts/one", "2")
     read.clear()
-    assert set(behind(made)) == {"model", "path"}
+    assert set(stale_reasons(made)) == {"model", "path"}
     assert read == [made.table("cohorts/one")]

@@ -1,4 +1,4 @@
-"""Publishing: what is in the database, when it is refused, and what stays when it goes wrong."""
+"""Publishing: what is in the database, when it is refused, and what is kept if it fails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def query(lake, sql, *parameters):
         return connection.execute(sql, list(parameters)).fetchall()
 
 
-def test_the_database_holds_real_tables_with_their_values(filled_lake):
+def test_the_database_has_real_tables_with_their_values(filled_lake):
     published = publish(filled_lake, TABLES)
     kinds = dict(query(filled_lake, "SELECT table_name, table_type FROM information_schema.tables"))
     assert set(kinds) == {*TABLES, "lineage", "raw_files", "check_results", "column_dictionary", "publications"}
@@ -64,24 +64,24 @@ def test_the_dictionary_has_every_column_of_every_table_with_its_type_in_the_dat
 
 
 class RiskScores(Table):
-    """Scores, in today's words."""
+    """Scores, in the current description."""
 
-    patient_id: str = column("the patient, in today's words")
-    risk_score: float = column("the score, in today's words", unit="sd")
+    patient_id: str = column("the patient, in the current description")
+    risk_score: float = column("the score, in the current description", unit="sd")
     not_yet_made: str = column("a column that the next run adds", nullable=True)
 
 
-def test_comments_are_those_of_today_and_the_stored_ones_where_there_are_none(filled_lake):
+def test_comments_are_the_current_ones_and_the_stored_ones_where_these_are_missing(filled_lake):
     publish(filled_lake, TABLES, described={"risk_scores": RiskScores})
     sql = "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = ? AND comment IS NOT NULL"
     comments = dict(query(filled_lake, sql, "risk_scores"))
     stored = {column["name"]: column["description"] for column in COLUMNS["risk_scores"]}
-    assert comments["risk_score"].startswith("the score, in today's words")
-    assert comments["patient_id"] == "the patient, in today's words"
+    assert comments["risk_score"].startswith("the score, in the current description")
+    assert comments["patient_id"] == "the patient, in the current description"
     assert comments["cohort_id"] == stored["cohort_id"]
     assert "not_yet_made" not in comments
     tables = dict(query(filled_lake, "SELECT table_name, comment FROM duckdb_tables()"))
-    assert tables["risk_scores"] == "Scores, in today's words."
+    assert tables["risk_scores"] == "Scores, in the current description."
     assert tables["patients"] == "The patients of an invented study's patients."
     sql = "SELECT unit FROM column_dictionary WHERE table_name = 'risk_scores' AND column_name = 'risk_score'"
     assert query(filled_lake, sql) == [("sd",)]
@@ -102,7 +102,7 @@ def test_the_dictionary_has_allowed_values_keys_and_nullability(filled_lake):
     ]
 
 
-def test_a_risk_score_can_be_walked_back_to_the_checksums_of_the_bytes_it_came_from(filled_lake):
+def test_a_risk_score_can_be_walked_back_to_the_checksums_of_its_raw_files(filled_lake):
     publish(filled_lake, TABLES)
     walk = f"SELECT source, sha256 FROM ({WALK_BACK})"
     found = query(filled_lake, walk, "risk_scores")
@@ -120,7 +120,7 @@ def test_every_edge_of_the_lineage_leads_to_the_version_that_is_published(filled
         assert parquet.read_provenance(filled_lake.table(upstream)).data_version == version
 
 
-def test_check_results_are_those_of_everything_the_tables_rest_on(filled_lake):
+def test_check_results_are_those_of_everything_the_tables_depend_on(filled_lake):
     put(filled_lake, "left_over", pd.DataFrame({"x": [1]}), passed=False)
     publish(filled_lake, TABLES)
     sql = "SELECT asset, passed, severity, value FROM check_results ORDER BY asset"
@@ -128,9 +128,9 @@ def test_check_results_are_those_of_everything_the_tables_rest_on(filled_lake):
     assert query(filled_lake, sql) == [(asset, True, "ERROR", "0.5") for asset in assets]
 
 
-def test_a_further_table_can_be_published_beside_those_of_the_lake(filled_lake):
-    said = Provenance("truth", "1", table_description="What was planted.")
-    publish(filled_lake, TABLES, {"truth": (pd.DataFrame({"gene": ['it\'s "A"']}), said)})
+def test_a_further_table_can_be_published_in_addition_to_those_of_the_lake(filled_lake):
+    described = Provenance("truth", "1", table_description="What was planted.")
+    publish(filled_lake, TABLES, {"truth": (pd.DataFrame({"gene": ['it\'s "A"']}), described)})
     assert query(filled_lake, "FROM truth") == [('it\'s "A"',)]
 
 
@@ -163,7 +163,7 @@ def test_older_clients_read_every_value(filled_lake):
 
 
 @pytest.mark.parametrize("name", ["Risk", "risk-scores", 'x"; DROP TABLE y', "", "1st", "lineage"])
-def test_a_table_name_that_is_none_is_not_let_into_sql(filled_lake, name):
+def test_an_invalid_table_name_never_reaches_sql(filled_lake, name):
     with pytest.raises(ValueError, match="table"):
         publish(filled_lake, {name: "patients"})
 
@@ -183,7 +183,7 @@ def test_only_the_last_publications_are_kept(filled_lake):
     assert publish(filled_lake, TABLES, keep=0).release is None
 
 
-def test_publishing_the_same_again_removes_no_older_database(filled_lake):
+def test_publishing_the_same_again_deletes_no_older_database(filled_lake):
     older = []
     for generation in (1, 2):
         fill(filled_lake, generation)
@@ -204,7 +204,7 @@ def test_equal_tables_from_other_raw_files_are_another_publication(filled_lake):
     assert kept(filled_lake) == [first.sha256, second.sha256]
 
 
-def test_a_timeout_while_publishing_is_not_taken_for_another_publisher(filled_lake, monkeypatch):
+def test_a_timeout_while_publishing_is_not_interpreted_as_another_publisher(filled_lake, monkeypatch):
     def late(_):
         raise TimeoutError("the disk does not answer")
 
@@ -246,25 +246,25 @@ def test_it_is_refused_when_a_blocking_check_belongs_to_other_data(filled_lake):
     refused(filled_lake, "schema of signature was last run on other data")
 
 
-def test_a_failed_check_that_does_not_block_lets_it_pass_and_is_published(filled_lake):
+def test_a_failed_check_that_does_not_block_does_not_block_it_and_is_published(filled_lake):
     version = parquet.read_provenance(filled_lake.table("signature")).data_version
     checks.record(filled_lake, CheckOutcome("signature", "stability", False, severity="WARN", data_version=version))
     publish(filled_lake, TABLES)
     assert query(filled_lake, "SELECT check_name FROM check_results WHERE NOT passed") == [("stability",)]
 
 
-def test_a_blocking_check_that_must_pass_and_never_ran_holds_it_up(filled_lake):
+def test_a_blocking_check_that_must_pass_and_never_ran_blocks_it(filled_lake):
     refused(filled_lake, "sane of patients has never been run", required_checks={"patients": ["schema", "sane"]})
 
 
-def test_a_check_that_the_study_no_longer_has_does_not_hold_it_up(filled_lake):
+def test_a_check_that_the_study_no_longer_has_does_not_block_it(filled_lake):
     checks.record(filled_lake, CheckOutcome("patients", "given_up", False, blocking=True, data_version="older"))
     refused(filled_lake, "given_up")
     publish(filled_lake, TABLES, required_checks={"patients": ["schema"]})
 
 
-def test_it_is_refused_when_a_table_was_made_from_other_versions_than_are_in_the_lake(filled_lake):
-    """Otherwise walking back from it would end at bytes that it did not come from."""
+def test_it_is_refused_when_a_table_was_made_from_other_versions_than_those_in_the_lake(filled_lake):
+    """Otherwise its lineage would end at raw files that it was not made from."""
     publish(filled_lake, TABLES)
     put(filled_lake, "patients", pd.DataFrame({"patient_id": ["p1"], "generation": 2}), ("raw/gdc/all",))
     refused(filled_lake, "signature was made from another version of patients")
@@ -279,7 +279,7 @@ def test_it_is_refused_when_a_tables_values_are_not_those_that_were_written(fill
     refused(filled_lake, "its values are not those that risk_scores wrote")
 
 
-def test_a_full_disk_leaves_the_old_database_and_nothing_beside_it(filled_lake):
+def test_a_full_disk_leaves_the_old_database_and_no_other_file(filled_lake):
     publish(filled_lake, TABLES)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
@@ -303,7 +303,7 @@ def test_what_killed_publishers_left_is_swept(filled_lake):
     assert not list(filled_lake.root.rglob("*.part*"))
 
 
-def test_a_log_left_by_someone_who_wrote_to_the_database_does_not_spoil_the_next(filled_lake):
+def test_a_log_left_by_someone_who_wrote_to_the_database_does_not_damage_the_next(filled_lake):
     publish(filled_lake, TABLES)
     code = (
         "import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.execute('SET checkpoint_threshold = ''1GB''');"

@@ -1,4 +1,4 @@
-"""Records of a lake: looks, attempts, decisions, signatures. What is kept, what moves, what is never lost."""
+"""Records of a lake: looks, attempts, decisions, signatures. What is kept, what changes, what is never lost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_what_was_never_looked_at_is_empty(lake):
     assert all_observed(lake) == {}
 
 
-def test_seen_at_moves_with_the_release_alone_and_looked_at_with_every_look(lake):
+def test_seen_at_changes_with_the_release_alone_and_looked_at_with_every_look(lake):
     record_release(lake, "gdc/TCGA-BRCA", "45.0", T1)
     assert record_release(lake, "gdc/TCGA-BRCA", "45.0", T2).seen_at == T1
     assert observed(lake, "gdc/TCGA-BRCA").looked_at == T2
@@ -46,7 +46,7 @@ def test_a_failed_look_keeps_what_was_seen_and_since_when_it_fails(lake):
     assert observed(lake, "gdsc") == Observation("gdsc", "8.5", T1, T1, problem="HTTP 503", problem_since=T2)
 
 
-def test_a_successful_look_ends_the_problem_and_the_next_one_begins_anew(lake):
+def test_a_successful_look_ends_the_problem_and_the_next_one_is_new(lake):
     record_problem(lake, "gdsc", "no answer", T1)
     record_release(lake, "gdsc", "8.5", T2)
     assert (observed(lake, "gdsc").problem, observed(lake, "gdsc").problem_since) == ("", "")
@@ -63,7 +63,7 @@ def test_objects_are_kept_apart_by_name(lake):
 # --- attempts ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_attempt_that_succeeds_is_forgotten(lake):
+def test_an_attempt_that_succeeds_is_deleted(lake):
     attempts.begin(lake, "cohorts/one", "basis", "run", T1)
     assert attempts.unsuccessful(lake) == {"cohorts/one": Attempt("cohorts/one", "basis", 1, T1, "run")}
     attempts.succeed(lake, "cohorts/one")
@@ -78,7 +78,7 @@ def test_a_failed_attempt_keeps_its_reason_and_whether_a_gate_held_it(lake):
     assert (found.reason, found.held, found.begun_at) == ("loses half of its patients", True, T1)
 
 
-def test_a_killed_attempt_has_no_reason_and_counts_on_while_the_basis_is_the_same(lake):
+def test_a_killed_attempt_has_no_reason_and_is_counted_while_the_basis_is_the_same(lake):
     for moment in (T1, T2):
         attempts.begin(lake, "drug_models", "basis", "run", moment)
     assert (attempts.latest(lake, "drug_models").tries, attempts.latest(lake, "drug_models").reason) == (2, "")
@@ -86,14 +86,14 @@ def test_a_killed_attempt_has_no_reason_and_counts_on_while_the_basis_is_the_sam
     assert attempts.latest(lake, "drug_models").tries == 1
 
 
-def test_a_new_attempt_forgets_the_reason_of_the_one_before(lake):
+def test_a_new_attempt_deletes_the_reason_of_the_previous_one(lake):
     attempts.begin(lake, "raw/gdc/one", "basis", "run", T1)
     attempts.fail(lake, "raw/gdc/one", "no answer", held=True)
     attempts.begin(lake, "raw/gdc/one", "basis", "next", T2)
     assert attempts.latest(lake, "raw/gdc/one") == Attempt("raw/gdc/one", "basis", 2, T2, "next")
 
 
-def test_a_failure_that_nobody_began_is_none(lake):
+def test_a_failure_without_an_attempt_is_not_recorded(lake):
     attempts.fail(lake, "raw/gdc/one", "no answer")
     assert attempts.unsuccessful(lake) == {}
 
@@ -201,7 +201,7 @@ def test_a_signature_comes_back_with_every_bit_of_its_published_numbers(lake):
     assert bits(described.cutoff) == bits(DIGITS[:1])
 
 
-def test_what_was_null_is_null_again_and_in_its_tables_types(lake):
+def test_what_was_null_is_null_again_with_the_types_of_its_tables(lake):
     registry.register(lake, signature())
     rows, alone, described = registry.signature_of(lake, "0a1b2c").frames()
     assert list(rows.selection_frequency.isna()) == [False, False, True, False, False]
@@ -236,13 +236,13 @@ def test_signatures_come_in_the_order_in_which_they_were_trained(lake):
     assert list(registry.registered(lake)) == ["ffff00", "abcdef", "000001"]
 
 
-def test_a_signature_that_was_never_trained_here_is_named_beside_those_that_were(lake):
+def test_a_signature_that_was_never_trained_here_is_named_with_those_that_were(lake):
     with pytest.raises(NotInLake, match=r"'123456'.*none"):
         registry.signature_of(lake, "123456")
     registry.register(lake, signature())
     with pytest.raises(NotInLake, match="known are 0a1b2c"):
         registry.signature_of(lake, "123456")
-    with pytest.raises(ValueError, match="no signature_id"):
+    with pytest.raises(ValueError, match="not a signature_id"):
         registry.register(lake, signature(signature_id="../escape"))
 
 

@@ -1,4 +1,4 @@
-"""Tables on disk: what is written is read, hashes follow values alone, provenance travels with the file."""
+"""Tables on disk: what is written is read back, hashes depend on values alone, provenance is in the file."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_what_is_written_is_read_again(tmp_path, frame):
 
 
 def test_the_hash_is_the_same_in_every_process():
-    """Also under another hash seed, and as it was when this was first written."""
+    """Also with another hash seed, and as when this test was written."""
     code = "import pandas as pd; from hnbc_assets.lake.hashing import content_hash as h;"
     code += "print(h(pd.DataFrame({'gene': ['A', None], 'effect': [0.5, float('nan')], 'n': [1, 2]})))"
     found = {
@@ -95,7 +95,7 @@ def test_the_hash_changes_with_the_order_of_rows():
     assert content_hash(every_type().iloc[::-1]) != content_hash(every_type())
 
 
-def test_the_hash_does_not_change_with_how_values_are_held():
+def test_the_hash_does_not_change_with_how_values_are_stored():
     frame = pd.DataFrame({"x": [0.0, np.nan], "t": ["a", None]})
     same = pd.DataFrame({"x": [-0.0, np.float64("nan")], "t": pd.Categorical(["a", np.nan])}, index=[7, 3])
     assert content_hash(frame) == content_hash(same)
@@ -104,21 +104,21 @@ def test_the_hash_does_not_change_with_how_values_are_held():
 
 
 @pytest.mark.parametrize(
-    ("frame", "said"),
+    ("frame", "message"),
     [
-        (pd.DataFrame({"x": [1]}, index=["a"]), "index holds labels but has no name"),
+        (pd.DataFrame({"x": [1]}, index=["a"]), "index has labels but no name"),
         (pd.DataFrame([[1, 2]], columns=["x", "x"]), "columns occur twice"),
         (pd.DataFrame({1: [1]}), "column names are strings"),
         (pd.DataFrame({"x": ["a", 1]}), "mixes types"),
     ],
 )
-def test_a_frame_that_would_lose_something_is_refused_and_nothing_is_written(tmp_path, frame, said):
-    with pytest.raises((ValueError, TypeError), match=said):
+def test_a_frame_that_would_lose_something_is_refused_and_nothing_is_written(tmp_path, frame, message):
+    with pytest.raises((ValueError, TypeError), match=message):
         write(tmp_path / "t.parquet", frame, Provenance("t", "1"))
     assert not list(tmp_path.iterdir())
 
 
-def test_the_provenance_travels_in_the_file(tmp_path):
+def test_the_provenance_is_stored_in_the_file(tmp_path):
     columns = [{"name": "x", "type": "BIGINT", "unit": "days", "description": "“it”"}]
     given = Provenance("t", "1", "c", "r", "s", "simulated", "now", {"raw/gdc/all": "0"}, "A table.", columns)
     written = write(tmp_path / "t.parquet", pd.DataFrame({"x": [1]}), given)
@@ -127,18 +127,18 @@ def test_the_provenance_travels_in_the_file(tmp_path):
     assert read_stored(tmp_path / "t.parquet").provenance == written
 
 
-def test_a_missing_or_foreign_or_cut_file_is_named(tmp_path):
+def test_a_missing_foreign_or_truncated_file_is_named(tmp_path):
     with pytest.raises(NotInLake, match=r"t\.parquet is not in the lake"):
         read(tmp_path / "t.parquet")
     pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "t.parquet")
-    with pytest.raises(FormatError, match=r"t\.parquet carries no provenance"):
+    with pytest.raises(FormatError, match=r"t\.parquet has no provenance"):
         read(tmp_path / "t.parquet")
     (tmp_path / "t.parquet").write_bytes((tmp_path / "t.parquet").read_bytes()[:-9])
-    with pytest.raises(FormatError, match=r"t\.parquet is no readable parquet file"):
+    with pytest.raises(FormatError, match=r"t\.parquet is not a readable parquet file"):
         read(tmp_path / "t.parquet")
 
 
-def test_a_full_disk_leaves_the_old_table_and_nothing_beside_it(tmp_path):
+def test_a_full_disk_leaves_the_old_table_and_no_other_file(tmp_path):
     path = tmp_path / "t.parquet"
     write(path, pd.DataFrame({"x": [1]}), Provenance("t", "1"))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -152,7 +152,7 @@ def test_a_full_disk_leaves_the_old_table_and_nothing_beside_it(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_sweep_takes_abandoned_files_and_spares_those_being_written(tmp_path):
+def test_a_sweep_deletes_abandoned_files_and_keeps_those_being_written(tmp_path):
     (tmp_path / ".old.parquet.00.part").write_bytes(b"half")
     with atomic.replacing(tmp_path / "new.parquet") as file:
         file.write(b"whole")

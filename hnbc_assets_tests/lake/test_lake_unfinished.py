@@ -20,14 +20,14 @@ def files(lake, assets):
 
 
 def at(seconds, *paths):
-    """Set files' times to so many seconds after the run was begun."""
+    """Set files' times to this many seconds after the run began."""
     for path in paths:
         os.utime(path, (BEGUN + seconds, BEGUN + seconds))
 
 
 @pytest.fixture
 def begun(lake):
-    """A lake in which everything was made a minute before a run of everything was begun."""
+    """A lake in which everything was made a minute before a run of everything began."""
     make_all(lake)
     at(-60, *files(lake, GRAPH))
     unfinished.begin(lake, "hnbc run")
@@ -51,18 +51,18 @@ def test_what_was_written_since_is_not_left(begun):
     assert left(begun) == []
 
 
-def test_a_database_that_was_not_published_since_is_left_though_it_is_not_behind(begun):
+def test_a_database_that_was_not_published_since_is_left_although_it_is_not_stale(begun):
     at(5, *files(begun, set(GRAPH) - {"hnbc_database"}))
     assert examine(begun, GRAPH).reasons == {}
     assert left(begun) == ["hnbc_database"]
 
 
-def test_all_of_a_step_that_was_stopped_half_way_is_still_to_make(begun):
+def test_the_whole_step_that_was_stopped_half_way_is_left(begun):
     at(5, *files(begun, set(GRAPH) - {"path", "scores", "hnbc_database"}))
     assert left(begun) == ["hnbc_database", "model", "path", "scores"]
 
 
-def test_what_is_behind_again_is_left_with_all_that_depends_on_it(begun):
+def test_what_is_stale_again_is_left_with_all_that_depends_on_it(begun):
     make(begun, "raw/geo/two", "2")
     at(9, *files(begun, GRAPH))
     assert left(begun) == ["cohorts/two", "hnbc_database", "model", "path", "scores"]
@@ -70,7 +70,7 @@ def test_what_is_behind_again_is_left_with_all_that_depends_on_it(begun):
     assert "scores" in left(begun, edited)
 
 
-def test_it_is_known_when_the_run_was_begun_until_it_is_finished(begun):
+def test_it_is_known_when_the_run_began_until_it_is_finished(begun):
     assert unfinished.begun_at(begun) == datetime.fromtimestamp(BEGUN, UTC)
     unfinished.finish(begun)
     assert unfinished.begun_at(begun) is None
