@@ -32,15 +32,15 @@ def compare_groups(values: pd.DataFrame, group: pd.Series, *, covariates: pd.Dat
     ----------
     values : features × patients, any unit; a missing value leaves the patient out of that feature
     group : by patient, "high" or "low"; a patient without one is left out
-    covariates : patients × covariates; numbers, or words, of which each but the first becomes a column of 0 and 1; a
-        patient who lacks one is left out of the adjusted test alone, and one that is the same in everybody is dropped
+    covariates : patients × covariates; numbers, or words (dummy-coded, the first word as reference); a patient with a
+        missing covariate is left out of the adjusted test only; a covariate that does not vary is dropped
 
     Returns
     -------
-    A row a feature, in their order: feature, n_high, n_low, median_high, median_low, effect (positive: higher in the
-    high group), p_value, fdr, adjusted_effect, adjusted_p_value, adjusted_fdr, adjusted_for (covariates used, commas
-    between). Missing: p values where either group is empty or nothing varies; the adjusted columns without covariates,
-    or where the covariates determine the group.
+    One row per feature, in the given order: feature, n_high, n_low, median_high, median_low, effect (positive: higher
+    in the high group), p_value, fdr, adjusted_effect, adjusted_p_value, adjusted_fdr, adjusted_for (names of the
+    covariates, separated by commas). Missing: p values where either group is empty or nothing varies; the adjusted
+    columns without covariates, or where the covariates determine the group.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def compare_groups(values: pd.DataFrame, group: pd.Series, *, covariates: pd.Dat
 def _check(values: pd.DataFrame, group: pd.Series, covariates: pd.DataFrame | None) -> None:
     strange = sorted(set(group.dropna()) - {"high", "low"})
     if strange:
-        raise ValueError(f"unknown risk groups {strange}: high and low are understood")
+        raise ValueError(f"unknown risk groups {strange}: they must be high and low")
     for what, index in (("values", values.columns), ("groups", group.index)):
         if index.has_duplicates:
             raise ValueError(f"the {what} name a patient twice: {index[index.duplicated()][0]}")
@@ -96,7 +96,7 @@ def _mann_whitney(x: FloatArray, high: BoolArray) -> dict[str, NDArray]:
 
 
 def _ranks(x: FloatArray, observed: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Ranks within each row among the observed (ties share their mean; 0 where missing); Σ(t³ − t) over its ties."""
+    """Ranks among the observed values of each row (ties share their mean; 0 where missing); Σ(t³ − t) over its ties."""
     n_features, n_patients = x.shape
     filled = np.where(observed, x, np.inf)
     ranks = rankdata(filled, axis=1) if x.size else np.zeros(x.shape)
@@ -154,7 +154,7 @@ def _normal_scores(x: FloatArray) -> FloatArray:
 
 
 def _group_coefficient(scores: FloatArray, high: BoolArray, covariates: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Frisch–Waugh: scores and group, both cleared of intercept and covariates, regressed on each other."""
+    """Frisch–Waugh: scores regressed on group, both as residuals from intercept and covariates."""
     n = len(high)
     nothing = np.full(len(scores), np.nan), np.full(len(scores), np.nan)
     if n == 0:

@@ -1,6 +1,6 @@
 """Multiple testing: the false-discovery rate used by every stage.
 
-In scope: adjustments of p values. Out of scope: the tests that make them.
+In scope: adjustment of p values. Out of scope: the tests that give them.
 """
 
 from __future__ import annotations

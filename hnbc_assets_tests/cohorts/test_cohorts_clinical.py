@@ -101,7 +101,7 @@ def test_unusual_column_names_are_named_by_the_study():
     assert patients["her2_status"].tolist() == ["negative", "positive"]
     with pytest.raises(StudyError, match="no column 'Jahre'"):
         harmonise_clinical("table", table, columns={"age_years": "Jahre"})
-    with pytest.raises(StudyError, match="'weight' is no slot"):
+    with pytest.raises(StudyError, match="'weight' is not a slot"):
         harmonise_clinical("table", table, columns={"weight": "Years"})
 
 
@@ -149,7 +149,7 @@ def test_many_spellings_have_one_meaning(function, given, expected):
 def test_a_cohort_that_lacks_what_its_role_needs_says_what():
     patients = decide_inclusion(harmonise_clinical("geo", GEO).patients, set(GEO.index))
     genes = pd.DataFrame(0.0, index=["A"], columns=GEO.index)
-    with pytest.raises(CohortUnusable, match=r"x is to find .* 1 pCR and 1 RD among 2 .*cohorts\.x\.columns\.response"):
+    with pytest.raises(CohortUnusable, match=r"x must find .* 1 pCR and 1 RD among 2 .*cohorts\.x\.columns\.response"):
         require_role(patients, genes, "discovery", None, cohort_id="x", min_events=20)
     with pytest.raises(CohortUnusable, match=r"1 events among 2 patients \(at least 2, signature\.min_events\)"):
         require_role(patients, genes, "training", "drfs", cohort_id="x", min_events=2)

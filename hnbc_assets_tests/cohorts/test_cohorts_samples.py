@@ -21,7 +21,7 @@ def test_the_higher_plate_wins_and_the_reason_says_so():
     table = chosen("TCGA-A1-A0SB-01A-11R-A144-07", "TCGA-A1-A0SB-01A-11R-A41B-07")
     assert table["selected"].tolist() == [False, True]
     assert table["reason"][1] == "of 2 primary aliquots by higher plate"
-    assert "TCGA-A1-A0SB-01A-11R-A41B-07 was taken" in table["reason"][0]
+    assert "TCGA-A1-A0SB-01A-11R-A41B-07 was selected" in table["reason"][0]
 
 
 def test_sample_type_01_comes_before_analyte_before_plate_before_barcode():

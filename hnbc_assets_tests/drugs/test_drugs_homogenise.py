@@ -64,7 +64,7 @@ def test_every_gene_left_out_has_its_reason():
         "G12": "constant in patients",
         "G13": "missing in patients",
         "G14": "not measured in patients",
-        "G15": "not among the genes asked for",
+        "G15": "not among the requested genes",
     }
     assert result.lines.index.equals(result.patients.index)
     assert not set(reasons) & set(result.lines.index)

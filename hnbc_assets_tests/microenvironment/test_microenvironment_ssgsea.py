@@ -112,5 +112,5 @@ def test_a_patient_without_any_value_has_no_score():
 
 def test_a_gene_that_stands_twice_is_refused():
     expression = reference_expression("distinct")
-    with pytest.raises(ValueError, match="g001 stands twice"):
+    with pytest.raises(ValueError, match="g001 occurs twice"):
         ssgsea(pd.concat([expression, expression.iloc[:1]]), reference_sets())

@@ -219,7 +219,7 @@ def test_single_sample_form_is_refused_where_ranks_mean_nothing(trained, single)
     for scale in ("zscore", "probe_scaled", "rank_normal"):
         score = score_single_sample(expression, single, scale=scale)
         assert score.values.isna().all()
-        assert score.reason == f"ranks within a patient mean nothing on the scale {scale}"
+        assert score.reason == f"ranks within a patient are meaningless on the scale {scale}"
     refused = train_single_sample(
         expression, days, event, genes=signature.gene, reference_genes=expression.index, scale="zscore", seed=1
     )

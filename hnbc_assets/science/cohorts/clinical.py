@@ -1,7 +1,7 @@
 """Patients: the clinical records of any source, harmonised into the columns of the table `patients`.
 
 In scope: the order of the steps, which are the same for every source. Out of scope: a source's own fields
-(clinical_gdc, clinical_cbioportal, clinical_named), the rules (her2, endpoints), who enters (inclusion).
+(clinical_gdc, clinical_cbioportal, clinical_named), the rules (her2, endpoints), who is included (inclusion).
 """
 
 from __future__ import annotations
@@ -64,30 +64,30 @@ def harmonise_clinical(
     Parameters
     ----------
     kind : gdc, geo, cbioportal or table
-    clinical : what the source's `read_clinical` gives, index patient_id
+    clinical : the result of the source's `read_clinical`, index patient_id
     cohort_id : first column of both results when given; named in errors
     mappings : the meanings that the study gives the cohort's values
-    chemotherapy : what all patients of the cohort received, where the source does not say it patient by patient
+    chemotherapy : what all patients of the cohort received, where the source does not give it by patient
     columns : slot -> upstream column, for geo and table cohorts with unusual names
     exclude_males : males get a `clinical_exclusion`
     exclude_stage_iv_from_progression : stage IV has no pfi and drfs, with the reason in `endpoint_exclusions`
 
     Returns
     -------
-    patients: COLUMNS, of which `clinical_exclusion` is for `inclusion.decide_inclusion`, which replaces it by
-    `included` and `exclusion_reason`. Times in days (> 0), events and her2_low nullable booleans, the rest text.
+    patients: COLUMNS; `inclusion.decide_inclusion` replaces `clinical_exclusion` by `included` and `exclusion_reason`.
+    Times are in days (> 0), events and her2_low are nullable booleans, the rest is text.
 
     Raises
     ------
     StudyError
         If the kind is unknown, a value of an event, a response, ER, PR or HER2 is not understood, or times cannot be in
-        the unit that their column's name says.
+        the unit that their column's name gives.
     CohortUnusable
-        If there is no clinical record, or one comes twice.
+        If there is no clinical record, or a patient has two.
     """
     name = cohort_id or kind
     if kind not in KINDS:
-        raise StudyError(f"{name}: {kind!r} is no kind of source; kinds are {', '.join(KINDS)}.")
+        raise StudyError(f"{name}: {kind!r} is not a kind of source; kinds are {', '.join(KINDS)}.")
     if not len(clinical) or clinical.index.has_duplicates:
         twice = clinical.index[clinical.index.duplicated()]
         raise CohortUnusable(
@@ -124,7 +124,7 @@ def harmonise_clinical(
 def _recorded(
     kind: str, clinical: pd.DataFrame, columns: Mapping[str, str] | None, vocabulary: Vocabulary
 ) -> words.Recorded:
-    """The source's slots; where a study or a user names the columns, the unit of the times is checked."""
+    """The source's slots; if a study or a user names the columns, the unit of the times is checked."""
     if kind == "gdc":
         return clinical_gdc.record(clinical, vocabulary)
     if kind == "cbioportal":
@@ -163,7 +163,7 @@ def _spelled(index: pd.Index, recorded: words.Recorded, vocabulary: Vocabulary) 
 
 
 def _her2(recorded: words.Recorded, vocabulary: Vocabulary) -> pd.DataFrame:
-    """From tests where the source has them, else from its reported status."""
+    """HER2 from tests where the source has them, else from its reported status."""
     if recorded.her2_tests is not None:
         word, score, fish = recorded.her2_tests
         return her2.decide(

@@ -1,6 +1,6 @@
 """Clinical records of cBioPortal studies, put into the study's slots.
 
-In scope: which of the portal's columns answers which question. Out of scope: spellings (clinical_words), which
+In scope: which of the portal's columns is read for which slot. Out of scope: spellings (clinical_words), which
 endpoints are impossible (endpoints), fetching (sources/cbioportal).
 
 Immunohistochemistry decides oestrogen receptor status where the study has it (METABRIC's ER_IHC before its ER_STATUS).
@@ -63,15 +63,15 @@ def record(clinical: pd.DataFrame, vocabulary: Vocabulary) -> Recorded:
 
 def _died_of(vital: object) -> str | None:
     """event for a death of the disease, censored for another cause of death or a living patient."""
-    said = str(vital).lower()
+    word = str(vital).lower()
     return {"died of disease": "event", "died of other causes": "censored"}.get(
-        said, "censored" if _alive(said) == "alive" else None
+        word, "censored" if _alive(word) == "alive" else None
     )
 
 
 def _alive(vital: str | None) -> str | None:
     """alive or dead, to find deaths of patients who are recorded alive."""
-    said = (vital or "").lower()
-    if said in ("living", "alive"):
+    word = (vital or "").lower()
+    if word in ("living", "alive"):
         return "alive"
-    return "dead" if said.startswith(("dead", "deceased", "died")) else None
+    return "dead" if word.startswith(("dead", "deceased", "died")) else None

@@ -1,10 +1,11 @@
 """Clinical records of GDC's TCGA projects, put into the study's slots.
 
-In scope: which GDC field, biotab field or curated endpoint answers which question. Out of scope: spellings
+In scope: which GDC field, biotab field or curated endpoint is read for which slot. Out of scope: spellings
 (clinical_words), which endpoints are impossible (endpoints), fetching (sources/gdc).
 
-Survival is the API's, which moves with the releases; disease-specific survival and the progression-free interval are
-TCGA-CDR's where it was fetched (Liu et al. 2018, 10.1016/j.cell.2018.02.052), as the API does not curate them.
+Overall survival is the API's, which changes with the releases; disease-specific survival and the progression-free
+interval are TCGA-CDR's where it was fetched (Liu et al. 2018, 10.1016/j.cell.2018.02.052), as the API does not curate
+them.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def _overall_survival(clinical: pd.DataFrame, died: pd.Series) -> pd.Series:
 
 
 def _progression(clinical: pd.DataFrame, vocabulary: Vocabulary) -> tuple[pd.Series, pd.Series]:
-    """TCGA-CDR's progression-free interval; for a patient it does not have, the API's progression or recurrence."""
+    """TCGA-CDR's progression-free interval; for patients that it lacks, the API's progression or recurrence."""
     event = vocabulary.event("pfi", column(clinical, "progression_or_recurrence"))
     last = pd.concat(
         [_number(clinical, f"days_to_{what}") for what in ("last_follow_up", "follow_up", "death")], axis=1
@@ -84,9 +85,9 @@ def _progression(clinical: pd.DataFrame, vocabulary: Vocabulary) -> tuple[pd.Ser
 
 
 def _chemotherapy(treatments: object) -> str | None:
-    """yes where chemotherapy or a cytotoxic agent is listed; a list without one does not say no."""
-    said = (text(treatments) or "").lower()
-    return "yes" if any(word in said for word in CHEMOTHERAPY) else None
+    """yes where chemotherapy or a cytotoxic agent is listed; a list without one does not mean no."""
+    listed = (text(treatments) or "").lower()
+    return "yes" if any(word in listed for word in CHEMOTHERAPY) else None
 
 
 def _number(clinical: pd.DataFrame, name: str) -> pd.Series:

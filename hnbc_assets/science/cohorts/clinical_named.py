@@ -1,7 +1,7 @@
 """Clinical records whose columns are named freely (GEO characteristics, a user's table), put into the study's slots.
 
 In scope: the names by which a slot is known. Out of scope: spellings of values (clinical_words), which endpoints are
-impossible (endpoints), fetching (sources/geo, sources/user_table). A series with other names says so in the study.
+impossible (endpoints), fetching (sources/geo, sources/user_table). Other names of a series are given in the study.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def record(clinical: pd.DataFrame, columns: Mapping[str, str] | None, vocabulary
 
     Parameters
     ----------
-    columns : slot -> the source's column, where the usual names do not hold; slots are the columns of `patients`, for
+    columns : slot -> the source's column, where its name is not a usual one; slots are the columns of `patients`, for
         endpoints {endpoint}_days, {endpoint}_months or {endpoint}_years, and {endpoint}_event
 
     Raises
@@ -65,7 +65,7 @@ def record(clinical: pd.DataFrame, columns: Mapping[str, str] | None, vocabulary
             )
         if not is_slot(slot):
             raise StudyError(
-                f"{slot!r} is no slot of the study; slots are {', '.join(NAMES)}, and os_days, os_event …."
+                f"{slot!r} is not a slot of the study; slots are {', '.join(NAMES)}, and os_days, os_event …."
             )
     known = {re.sub(r"\W+|_+", "_", str(name).strip().lower()).strip("_"): str(name) for name in clinical.columns}
     found = {slot: _named(clinical, known, columns.get(slot), names) for slot, names in NAMES.items()}

@@ -1,6 +1,6 @@
 """Clinical words: the many spellings of stage, receptors, menopause, subtype, sex and events, in one spelling each.
 
-In scope: values only, a function a column of `patients`. Out of scope: which upstream column holds them
+In scope: values only, one function per column of `patients`. Out of scope: which upstream column has them
 (clinical_*.py).
 """
 
@@ -49,7 +49,7 @@ class Time:
 
 @dataclass
 class Recorded:
-    """What a source says about its patients, each slot indexed by patient; a slot that is None was not given."""
+    """A source's records of its patients, each slot indexed by patient; a slot that is None was not given."""
 
     index: pd.Index
     slots: dict[str, pd.Series] = field(default_factory=dict)
@@ -74,23 +74,23 @@ def first_column(frame: pd.DataFrame, *names: str) -> pd.Series:
 
 
 def text(value: object) -> str | None:
-    """A value as stripped text; missing, empty and the ways to say not available are None."""
+    """A value as stripped text; missing and empty values, and words for not available, are None."""
     if value is None or value is pd.NA or value != value:
         return None
-    said = str(value).strip()
-    return None if said.lower() in SILENT or re.fullmatch(r"\[.*\]", said) else said
+    word = str(value).strip()
+    return None if word.lower() in SILENT or re.fullmatch(r"\[.*\]", word) else word
 
 
 def canonical(value: object) -> str | None:
-    """A value in lower case, a whole number without decimals (2.0 is 2); None when it says nothing."""
-    said = text(value)
-    return None if said is None else re.sub(r"^([+-]?\d+)\.0*$", r"\1", said.lower())
+    """A value in lower case, a whole number without decimals (2.0 is 2); None when it means missing."""
+    word = text(value)
+    return None if word is None else re.sub(r"^([+-]?\d+)\.0*$", r"\1", word.lower())
 
 
 def sex(value: object) -> str | None:
     """female or male."""
-    said = (text(value) or "").lower()
-    return {"female": "female", "f": "female", "male": "male", "m": "male"}.get(said)
+    word = (text(value) or "").lower()
+    return {"female": "female", "f": "female", "male": "male", "m": "male"}.get(word)
 
 
 def menopause(value: object) -> str | None:
@@ -101,22 +101,22 @@ def menopause(value: object) -> str | None:
 
 def receptor(value: object) -> str | None:
     """positive, negative or indeterminate."""
-    said = canonical(value) or ""
-    if said in POSITIVE or said in ("1", "er+", "pr+"):
+    word = canonical(value) or ""
+    if word in POSITIVE or word in ("1", "er+", "pr+"):
         return "positive"
-    if said in NEGATIVE or said in ("0", "er-", "pr-"):
+    if word in NEGATIVE or word in ("0", "er-", "pr-"):
         return "negative"
-    return "indeterminate" if said in ("i", "indeterminate", "equivocal", "borderline", "low") else None
+    return "indeterminate" if word in ("i", "indeterminate", "equivocal", "borderline", "low") else None
 
 
 def her2(value: object) -> str | None:
     """positive, negative, equivocal or indeterminate; 0 and 1 may be scores and are not understood as words."""
-    said = (canonical(value) or "").replace("_", " ").replace("-amplified", " amplified")
-    if said in POSITIVE or said in ("amplified", "her2+"):
+    word = (canonical(value) or "").replace("_", " ").replace("-amplified", " amplified")
+    if word in POSITIVE or word in ("amplified", "her2+"):
         return "positive"
-    if said in NEGATIVE or said in ("not amplified", "non amplified", "her2-"):
+    if word in NEGATIVE or word in ("not amplified", "non amplified", "her2-"):
         return "negative"
-    return {"i": "indeterminate", "indeterminate": "indeterminate", "equivocal": "equivocal"}.get(said)
+    return {"i": "indeterminate", "indeterminate": "indeterminate", "equivocal": "equivocal"}.get(word)
 
 
 def her2_score(value: object) -> str | None:
@@ -126,22 +126,22 @@ def her2_score(value: object) -> str | None:
 
 
 def stage(value: object) -> str | None:
-    """I, IA … IV, from `Stage IIA`, `iia`, `2.0`; X and 0 (in situ) as they are known: X is missing, 0 stays."""
-    said = (text(value) or "").upper().removeprefix("STAGE").strip()
-    said = re.sub(r"^([0-4])(?:\.0)?(?=[ABC]?$)", lambda m: ("0", "I", "II", "III", "IV")[int(m[1])], said)
-    return said if re.fullmatch(r"0|(I{1,3}|IV)[ABC]?", said) else None
+    """I, IA … IV, from `Stage IIA`, `iia`, `2.0`; X is missing, 0 (in situ) stays 0."""
+    word = (text(value) or "").upper().removeprefix("STAGE").strip()
+    word = re.sub(r"^([0-4])(?:\.0)?(?=[ABC]?$)", lambda m: ("0", "I", "II", "III", "IV")[int(m[1])], word)
+    return word if re.fullmatch(r"0|(I{1,3}|IV)[ABC]?", word) else None
 
 
 def stage_group(stage: object) -> str | None:
     """0, I, II, III or IV: a stage as `stage` gives it, without the subdivision."""
-    said = text(stage)
-    return None if said is None else said.rstrip("ABC")
+    word = text(stage)
+    return None if word is None else word.rstrip("ABC")
 
 
 def tnm(value: object) -> str | None:
     """T1c, N0(i-), N1mi, M0, cM0(i+): category in capitals, the rest in small letters; TX, NX, MX are missing."""
-    said = re.sub(r"\s+", "", text(value) or "").upper()
-    match = re.fullmatch(r"([CP]?)(T|N|M)(IS|[0-4X])(.*)", said)
+    word = re.sub(r"\s+", "", text(value) or "").upper()
+    match = re.fullmatch(r"([CP]?)(T|N|M)(IS|[0-4X])(.*)", word)
     if not match or match[3] == "X":
         return None
     return f"{match[1].lower()}{match[2]}{match[3].lower()}{match[4].lower()}"
@@ -154,22 +154,22 @@ def subtype(value: object) -> str | None:
 
 def yes_no(value: object) -> str | None:
     """yes or no."""
-    said = canonical(value) or ""
-    return "yes" if said in YES else "no" if said in NO else None
+    word = canonical(value) or ""
+    return "yes" if word in YES else "no" if word in NO else None
 
 
 def event(value: object) -> str | None:
-    """event or censored, from 1, `1:DECEASED`, `LIVING`, true …; None when it says nothing."""
-    said = canonical(value) or ""
-    match = re.match(r"([01]):", said)
+    """event or censored, from 1, `1:DECEASED`, `LIVING`, true …; None when it means missing."""
+    word = canonical(value) or ""
+    match = re.match(r"([01]):", word)
     if match:
         return "event" if match[1] == "1" else "censored"
-    return "event" if said in YES else "censored" if said in NO else None
+    return "event" if word in YES else "censored" if word in NO else None
 
 
 def response(value: object) -> str | None:
     """pCR or RD."""
-    said = canonical(value) or ""
-    if said in ("pcr", "1", "yes", "true", "complete"):
+    word = canonical(value) or ""
+    if word in ("pcr", "1", "yes", "true", "complete"):
         return "pCR"
-    return "RD" if said in ("rd", "0", "no", "false", "npcr", "non-pcr", "residual", "residual disease") else None
+    return "RD" if word in ("rd", "0", "no", "false", "npcr", "non-pcr", "residual", "residual disease") else None

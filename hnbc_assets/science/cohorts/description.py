@@ -28,15 +28,15 @@ def describe_cohort(
     ----------
     patients : of `inclusion.decide_inclusion`
     expression : genes × patients
-    time_origin : from when times are counted, as the source says; missing means that it does not say
+    time_origin : the event from which times are counted, as the source states it; missing where it does not
 
     Returns
     -------
     cohort_id, source, role, release, expression_scale, n_patients (clinical records), n_with_expression,
-    n_her2_negative (with expression or without), n_included, n_genes, endpoint, n_evaluable (included with a usable
+    n_her2_negative (with or without expression), n_included, n_genes, endpoint, n_evaluable (included with a usable
     endpoint), n_events and median_follow_up_days (reverse Kaplan–Meier) among these, time_origin, n_zero_time
     (included whose endpoint was dropped for a time of zero), n_responders (pCR) and n_non_responders (RD) among the
-    included. What belongs to the endpoint is 0 or missing without one.
+    included. Without an endpoint, its counts are 0 and its follow-up is missing.
     """
     included = patients[patients["included"]]
     evaluable = included

@@ -1,4 +1,4 @@
-"""Endpoints: time and event in days, impossible ones set aside with a reason.
+"""Endpoints: time in days and event; impossible ones are set to missing with a reason.
 
 In scope: units, what makes an endpoint impossible or implausible, the exclusion of stage IV from progression,
 follow-up. Out of scope: where times come from (clinical_*.py), models of survival (science/signature).
@@ -40,9 +40,9 @@ def in_days(time: pd.Series, unit: str) -> pd.Series:
 
 def unreadable(time: pd.Series) -> pd.Series:
     """Why a time that is given, but is not a number, cannot be used; missing elsewhere."""
-    said = time.map(text)
-    strange = said.notna() & pd.to_numeric(said, errors="coerce").isna()
-    return ("time is not a number (" + said.astype(str) + ")").where(strange, None)
+    given = time.map(text)
+    strange = given.notna() & pd.to_numeric(given, errors="coerce").isna()
+    return ("time is not a number (" + given.astype(str) + ")").where(strange, None)
 
 
 def suspect_unit(days: pd.Series) -> str | None:
@@ -50,7 +50,7 @@ def suspect_unit(days: pd.Series) -> str | None:
 
     Parameters
     ----------
-    days : all times of a cohort, in days; fewer than ten are not judged
+    days : all times of a cohort, in days; fewer than ten are not tested
     """
     known = days[days > 0]
     if len(known) < MANY_TIMES:
@@ -72,14 +72,14 @@ def harmonise(
     unread: Mapping[str, pd.Series] | None = None,
     index: pd.Index,
 ) -> pd.DataFrame:
-    """Each endpoint's days and event, both missing where they cannot be used, and why.
+    """Each endpoint's days and event, both missing where they cannot be used, and the reason.
 
     Parameters
     ----------
     given : endpoint -> (days, event); event 1 or 0; endpoints of ENDPOINTS that are absent become missing columns
-    vital_status : alive or dead, to catch a death of one who is alive
+    vital_status : alive or dead, to find deaths of patients who are recorded alive
     stage : I … IV with subdivisions
-    unread : endpoint -> what `unreadable` gives for its times
+    unread : endpoint -> the result of `unreadable` for its times
 
     Returns
     -------
@@ -97,7 +97,7 @@ def harmonise(
             why = why.mask(strange.notna() & days.isna(), strange)
         if exclude_stage_iv_from_progression and endpoint in PROGRESSION and stage is not None:
             usable = why.isna() & days.notna()
-            why = why.mask(usable & stage.map(lambda said: str(said).startswith("IV")), "stage IV")
+            why = why.mask(usable & stage.map(lambda value: str(value).startswith("IV")), "stage IV")
         drop = why.notna() | days.isna() | event.isna()
         columns[f"{endpoint}_days"] = days.mask(drop)
         columns[f"{endpoint}_event"] = event.astype("Float64").mask(drop).astype("boolean")
@@ -112,7 +112,7 @@ def impossible(days: pd.Series, event: pd.Series, *, fatal: bool, vital_status: 
     """Why an endpoint cannot be used, missing where it can or where nothing was recorded.
 
     Time zero (nothing was observed), a negative time, one under half a day or over a hundred years, an event without
-    time, a status without time, a time without status, and, when `fatal`, an event of one who is recorded alive.
+    time, a status without time, a time without status, and, when `fatal`, an event of a patient recorded alive.
     """
     why = pd.Series(None, index=days.index, dtype=object)
     why = why.mask(days.eq(0), "time is zero").mask(days.lt(0), "time is negative")

@@ -1,6 +1,6 @@
 """Expression: from features as upstream names them to a genes × samples matrix on a stated scale.
 
-In scope: the logarithm, current symbols, the collapse of features to genes. Out of scope: which sample stands for a
+In scope: the logarithm, current symbols, the collapse of features to genes. Out of scope: which sample represents a
 patient (samples), scaling of genes (the analyses that need it).
 """
 
@@ -30,29 +30,29 @@ def gene_matrix(
     collapse: str | None = None,
     upstream: str | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Genes × samples, one row a current symbol, and how each row came about.
+    """Genes × samples, one row per current symbol, and how each row was made.
 
     Parameters
     ----------
     expression : features × samples
     features : feature_id, symbol; symbols of several genes are joined by '///'
-    scale : what the result is on, one of SCALES
+    scale : the scale of the result, one of SCALES
     collapse : mean or max_variance, for genes of several features; by default the mean on gene-wise scales, where
-        variance says nothing, and the feature of the highest variance on the others
+        variance is not informative, and the feature of the highest variance on the others
     upstream : what the values are: linear (TPM for log2_tpm, counts for log2_cpm, intensities for log2_intensity) or
-        log2, taken as they are. By default linear for log2_tpm and log2_cpm, log2 for log2_intensity; gene-wise scales
-        are taken as they are
+        log2, used unchanged. By default linear for log2_tpm and log2_cpm, log2 for log2_intensity; gene-wise scales
+        are used unchanged
 
     Returns
     -------
     matrix : float64, index gene, sorted by symbol
-    report : gene, n_features, rule, upstream_symbols; rows without gene count what was dropped and say why
+    report : gene, n_features, rule, upstream_symbols; rows without a gene count dropped features and give the reason
 
     Raises
     ------
     StudyError
-        If scale, collapse or upstream is unknown, or the values cannot be what they are said to be: linear ones whose
-        largest is below 30, as only logarithms are, logarithms above 32, negative linear ones.
+        If scale, collapse or upstream is unknown, or the values contradict it: linear ones whose largest is below 30
+        (only logarithms are that small), logarithms above 32, negative linear ones.
     CohortUnusable
         If no feature has a usable symbol.
     """
@@ -60,13 +60,13 @@ def gene_matrix(
         raise StudyError(f"scale {scale!r}, collapse {collapse!r}: scales are {', '.join(SCALES)}; mean, max_variance.")
     collapse = collapse or ("mean" if scale in GENE_WISE_SCALES else "max_variance")
     if upstream not in (None, "linear", "log2"):
-        raise StudyError(f"values are {upstream!r}: say linear or log2.")
+        raise StudyError(f"values are {upstream!r}: write linear or log2.")
     linear = upstream == "linear" or (upstream is None and scale in LINEAR_BY_DEFAULT)
     values = to_log2(expression.to_numpy(float), scale) if linear else expression.to_numpy(float)
     if scale in LOG_SCALES and np.nanmax(values, initial=-np.inf) > LARGEST_LOG2:
         raise StudyError(
-            f"{scale}: the largest value is {np.nanmax(values):.4g}, which no logarithm is. "
-            "Are the values linear? Then say `values: linear` in the cohort's source in the study file."
+            f"{scale}: the largest value is {np.nanmax(values):.4g}, too large for a logarithm. "
+            "Are the values linear? Then write `values: linear` in the cohort's source in the study file."
         )
     named = symbols.current(features.set_index("feature_id")["symbol"].reindex(expression.index))
     par_y = pd.Series(expression.index.astype(str)).str.endswith("_PAR_Y")
@@ -83,7 +83,7 @@ def gene_matrix(
 
 
 def current_genes(expression: pd.DataFrame) -> pd.DataFrame:
-    """Genes × samples in current symbols, for a frame whose rows are symbols already; rows of one gene are averaged."""
+    """Genes × samples in current symbols, for a frame whose rows are already symbols; rows of one gene are averaged."""
     features = pd.DataFrame({"feature_id": np.arange(len(expression)), "symbol": expression.index})
     frame, _ = gene_matrix(expression.set_axis(features["feature_id"]), features, scale="rank_normal", collapse="mean")
     return frame
@@ -91,7 +91,7 @@ def current_genes(expression: pd.DataFrame) -> pd.DataFrame:
 
 def to_log2(values: np.ndarray, scale: str) -> np.ndarray:
     """Linear values as logarithms: log2(TPM + 1), log2(intensity + 1); log2 counts per million,
-    (count + ½)/(library + 1)·10⁶ as voom has it; values of gene-wise scales as they are.
+    (count + ½)/(library + 1)·10⁶ as in voom; values of gene-wise scales unchanged.
 
     Parameters
     ----------
@@ -100,29 +100,29 @@ def to_log2(values: np.ndarray, scale: str) -> np.ndarray:
     Raises
     ------
     StudyError
-        If a value is negative, or all are so small that they must be logarithms already.
+        If a value is negative, or all are so small that they must already be logarithms.
     """
     if scale not in LOG_SCALES:
         return values
     if np.nanmin(values, initial=np.inf) < 0:
         raise StudyError(
-            f"{scale}: a value is negative ({np.nanmin(values):.4g}), which no {LINEAR[scale]} is. Are they logarithms "
-            "already? Then say `values: log2` in the cohort's source in the study file."
+            f"{scale}: a value is negative ({np.nanmin(values):.4g}), which no {LINEAR[scale]} is. Are they already "
+            "logarithms? Then write `values: log2` in the cohort's source in the study file."
         )
     largest = np.nanmax(values, initial=-np.inf)
     if np.isfinite(largest) and largest < SMALLEST_LINEAR_MAXIMUM:
         raise StudyError(
-            f"{scale}: the largest value is {largest:.4g}. No {LINEAR[scale]} table is that small, but a table of "
-            "logarithms is, and logarithms of logarithms would flatten every difference. Say `values: log2` in the "
-            "cohort's source in the study file. (If the values are linear all the same, write log2(value + 1) of them "
-            "to the table first.)"
+            f"{scale}: the largest value is {largest:.4g}. A {LINEAR[scale]} table has larger values; a table of "
+            "logarithms has not, and logarithms of logarithms would flatten every difference. Write `values: log2` in "
+            "the cohort's source in the study file. (If the values are linear nevertheless, write log2(value + 1) of "
+            "them to the table first.)"
         )
     logarithms = _per_million(values) if scale == "log2_cpm" else values + 1
     return log2(logarithms)
 
 
 def _per_million(counts: np.ndarray) -> np.ndarray:
-    """Counts per million of each sample's library, half a count added, as voom adds it."""
+    """Counts per million of each sample's library, with half a count added as in voom."""
     library = np.nansum(counts, axis=0)
     return (counts + 0.5) * (1e6 / (library + 1))
 
@@ -130,7 +130,7 @@ def _per_million(counts: np.ndarray) -> np.ndarray:
 def _collapse(
     values: np.ndarray, genes: pd.Series, feature_ids: pd.Index, collapse: str
 ) -> tuple[np.ndarray, pd.DataFrame]:
-    """(genes, samples) and a frame gene, n_features, rule; genes sorted."""
+    """(genes, samples), and a frame with gene, n_features, rule; genes sorted."""
     usable = np.flatnonzero(genes.notna())
     codes, names = pd.factorize(genes.iloc[usable], sort=True)
     counts = np.bincount(codes)
@@ -151,14 +151,14 @@ def _collapse(
 
 
 def _mean(block: np.ndarray) -> np.ndarray:
-    """Mean by column of what is there; NaN where nothing is."""
+    """Mean of the present values by column; NaN where all are missing."""
     present = ~np.isnan(block)
     n = present.sum(axis=0)
     return np.where(n > 0, np.where(present, block, 0).sum(axis=0) / np.maximum(n, 1), np.nan)
 
 
 def _variance(block: np.ndarray) -> np.ndarray:
-    """Variance by row of what is there, −1 where fewer than two values are; ties go to the first row."""
+    """Variance of the present values by row, −1 with fewer than two; of equal ones the caller takes the first row."""
     present = ~np.isnan(block)
     n = present.sum(axis=1)
     mean = np.where(present, block, 0).sum(axis=1) / np.maximum(n, 1)
@@ -167,7 +167,7 @@ def _variance(block: np.ndarray) -> np.ndarray:
 
 
 def _report(kept: pd.DataFrame, named: pd.DataFrame) -> pd.DataFrame:
-    """Kept genes with the upstream symbols that were renamed, then what was dropped, counted by reason."""
+    """Kept genes with the upstream symbols that were renamed, then dropped features, counted by reason."""
     renamed = named[named["gene"].notna() & named["reason"].ne("as_given")]
     old = renamed.groupby("gene")["upstream"].agg(lambda given: ";".join(dict.fromkeys(given)))
     report = kept.assign(upstream_symbols=kept["gene"].map(old))

@@ -1,12 +1,12 @@
-"""HER2: from receptor tests to a status that carries its reason.
+"""HER2: from receptor tests to a status with its reason.
 
-In scope: the study's conservative rule, the plain ASCO/CAP call beside it, HER2-low. Out of scope: where the test
-results come from (clinical_*.py), who enters the study (inclusion).
+In scope: the study's conservative rule, the plain ASCO/CAP call, HER2-low. Out of scope: where the test results come
+from (clinical_*.py), who is included in the study (inclusion).
 
 The study rule. The IHC category is the score's (0 and 1+ negative, 2+ equivocal, 3+ positive); the reported word
-counts only where there is no score. Equivocal or indeterminate ISH counts as not done. ISH resolves 2+ or absent IHC;
-agreement, or one informative test alone, decides; with neither the status is indeterminate. Tests that contradict each
-other make a patient discordant, and she is excluded.
+is used only where there is no score. Equivocal or indeterminate ISH counts as not done. ISH resolves 2+ or absent IHC;
+agreement, or one informative test alone, decides; with neither the status is indeterminate. A patient whose tests
+contradict each other is discordant and excluded.
 
 ASCO/CAP: Wolff et al. 2018, 10.1200/JCO.2018.77.8738. HER2-low: Tarantino et al. 2020, 10.1200/JCO.19.02488.
 """
@@ -31,8 +31,8 @@ def decide(word: pd.Series, score: pd.Series, fish: pd.Series) -> pd.DataFrame:
     Returns
     -------
     Indexed as the input. her2_ihc, her2_fish and her2_ihc_score repeat the input; her2_status (one of STATUSES),
-    her2_rule (what decided), her2_asco_cap (positive, negative, equivocal or indeterminate), her2_low (true, false, or
-    missing where it cannot be known).
+    her2_rule (the rule that decided), her2_asco_cap (positive, negative, equivocal or indeterminate), her2_low (true,
+    false, or missing where it cannot be known).
     """
     decided = [_decide(*tests) for tests in zip(word, score, fish, strict=True)]
     frame = pd.DataFrame(decided, columns=["her2_status", "her2_rule"], index=word.index, dtype=object)
@@ -65,13 +65,13 @@ def _decide(word: str | None, score: str | None, fish: str | None) -> tuple[str,
     if word == "negative" and score == "3+":
         return "discordant", "ihc_word_negative_score_3"
     ihc = CATEGORY_OF_SCORE[score] if score else word
-    ihc_speaks, ish_speaks = ihc in ("positive", "negative"), fish in ("positive", "negative")
+    ihc_decides, ish_decides = ihc in ("positive", "negative"), fish in ("positive", "negative")
     source = "ihc_score" if score else "ihc_word"
-    if ihc_speaks and ish_speaks and ihc != fish:
+    if ihc_decides and ish_decides and ihc != fish:
         return "discordant", f"ihc_{ihc}_ish_{fish}"
-    if ihc_speaks:
-        return str(ihc), f"{source}_and_ish" if ish_speaks else source
-    if ish_speaks:
+    if ihc_decides:
+        return str(ihc), f"{source}_and_ish" if ish_decides else source
+    if ish_decides:
         return str(fish), "ish_after_equivocal_ihc" if ihc == "equivocal" else "ish_alone"
     return "indeterminate", "equivocal_without_ish" if ihc == "equivocal" else "no_informative_test"
 

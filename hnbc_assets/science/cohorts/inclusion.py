@@ -1,6 +1,6 @@
-"""Inclusion: who enters the study, why the others do not, and whether a cohort can play its role.
+"""Inclusion: who is included in the study, why the others are not, and whether a cohort can play its role.
 
-In scope: the reasons of exclusion and the least that a role needs. Out of scope: HER2 and endpoints themselves.
+In scope: the reasons of exclusion and the minimum that a role needs. Out of scope: HER2 and endpoints themselves.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ LEAST_RESPONSES = 5
 def decide_inclusion(
     patients: pd.DataFrame, with_expression: Collection[str], *, her2_status: str = "negative"
 ) -> pd.DataFrame:
-    """The patients with `included` and `exclusion_reason` in place of `clinical_exclusion`.
+    """The patients with `included` and `exclusion_reason` instead of `clinical_exclusion`.
 
-    Included are those of the HER2 status asked for, with expression, and without a clinical exclusion. A patient
-    without a usable endpoint or response stays included: the analysis that needs it leaves her out.
+    Patients with the wanted HER2 status, with expression, and without a clinical exclusion are included. A patient
+    without a usable endpoint or response stays included: only the analysis that needs it excludes her.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def require_role(
     cohort_id: str,
     min_events: int,
 ) -> None:
-    """Nothing, or an error that says what the cohort lacks for its role.
+    """Raise an error that says what the cohort lacks for its role, if anything.
 
     discovery needs at least 5 included patients with pCR and 5 with RD; training `min_events` events of its endpoint;
     validation an endpoint with an event; all need included patients and genes.
@@ -63,7 +63,7 @@ def require_role(
     """
     included = patients[patients["included"]]
     if role not in ROLES:
-        raise CohortUnusable(f"{cohort_id}: {role!r} is no role; roles are {', '.join(ROLES)}.")
+        raise CohortUnusable(f"{cohort_id}: {role!r} is not a role; roles are {', '.join(ROLES)}.")
     if not len(expression):
         raise CohortUnusable(f"{cohort_id} has no gene with expression. Is its profile or platform the right one?")
     if not len(included):
@@ -73,8 +73,8 @@ def require_role(
         counts = {word: int((included["response"] == word).sum()) for word in ("pCR", "RD")}
         if min(counts.values()) < LEAST_RESPONSES:
             raise CohortUnusable(
-                f"{cohort_id} is to find resistance genes but has {counts['pCR']} pCR and {counts['RD']} RD among "
-                f"{len(included)} patients (at least {LEAST_RESPONSES} each). If another column holds the response, "
+                f"{cohort_id} must find resistance genes but has {counts['pCR']} pCR and {counts['RD']} RD among "
+                f"{len(included)} patients (at least {LEAST_RESPONSES} each). If another column has the response, "
                 f"name it in the study file: cohorts.{cohort_id}.columns.response."
             )
     if role in ("training", "validation"):

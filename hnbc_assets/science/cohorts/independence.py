@@ -1,6 +1,6 @@
 """Independence: whether two cohorts share patients, by their ids or by their expression profiles.
 
-In scope: finding patients that two cohorts have in common. Out of scope: what follows for a claim (defs/cohort_data).
+In scope: finding patients that two cohorts share. Out of scope: the consequences for a claim (defs/cohort_data).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ TCGA = re.compile(r"TCGA-\w{2}-\w{4}")
 
 
 def shared_patients(cohorts: dict[str, tuple[pd.DataFrame, pd.DataFrame]]) -> pd.DataFrame:
-    """How many patients each pair of cohorts has in common.
+    """How many patients each pair of cohorts shares.
 
-    Ids are compared as they are, TCGA barcodes by their patient part; ids that are mere numbers say nothing. Profiles
+    Ids are compared unchanged, TCGA barcodes by their patient part; ids that are mere numbers are not. Profiles
     are compared by the correlation, over the genes of both cohorts, of gene-wise ranks within each cohort. Two
     quantifications of the same TCGA tumours correlated by .988 and more over 97 genes (934 patients), different tumours
-    by at most .82 there and .87 over 1,341 genes (two breast cohorts of one array); 0.95 lies between. How twins on an
-    array and in sequencing would correlate has not been measured.
+    by at most .82 there and .87 over 1,341 genes (two breast cohorts of one array); 0.95 is between. The correlation of
+    one tumour's profiles by array and by sequencing has not been measured.
 
     Parameters
     ----------
@@ -56,15 +56,15 @@ def patient_ids(ids: pd.Series) -> set[str] | None:
 
 
 def _ranks(expression: pd.DataFrame) -> pd.DataFrame:
-    """genes × patients: each gene's ranks across its patients, as a share of those who have it; missing is 0.5."""
+    """genes × patients: each gene's ranks over the patients with a value, as a share of them; missing is 0.5."""
     return expression.rank(axis=1, pct=True).fillna(0.5)
 
 
 def _similar(a: pd.DataFrame, b: pd.DataFrame) -> int | None:
-    """Patients of a with a twin in b, by their ranks over the same genes."""
+    """Patients of a with a near-identical profile in b, by their ranks over the same genes."""
     if len(a) < FEWEST_GENES or not a.shape[1] or not b.shape[1]:
         return None
-    correlation = _profiles(a).T @ _profiles(b)  # rounding is harmless: neither twins nor strangers are near the limit
+    correlation = _profiles(a).T @ _profiles(b)  # rounding is harmless: no pair is near the limit
     return int((correlation.max(axis=1) > SAME_PROFILE).sum())
 
 

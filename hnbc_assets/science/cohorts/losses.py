@@ -1,6 +1,6 @@
-"""Losses: what a cohort would lose if one state of its clinical records took the place of another.
+"""Losses: what a cohort would lose if one state of its clinical records replaced another.
 
-In scope: counting patients, follow-up and events that are lost or were never there. Out of scope: how much loss is
+In scope: counting patients, follow-up and events that are lost or were never present. Out of scope: how much loss is
 allowed (the study).
 """
 
@@ -14,7 +14,7 @@ ENDPOINTS = ("os", "dss", "pfi", "drfs")
 
 
 def losses(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Patients, follow-up times and events of `before` that `after` has no more.
+    """Patients, follow-up times and events of `before` that are missing in `after`.
 
     Parameters
     ----------
@@ -23,7 +23,8 @@ def losses(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     what ("patients", "follow-up times", "events"), endpoint (empty for patients), n_before, n_lost, example (a patient
-    id, empty when none is lost); one row for patients and two for each endpoint that `before` has times or events of.
+    id, empty when none is lost); one row for patients, and for each endpoint of `before` one for its times and one for
+    its events, if it has any.
     """
     columns = ["what", "endpoint", "n_before", "n_lost", "example"]
     return pd.DataFrame(list(_rows(before.set_index("patient_id"), after.set_index("patient_id"))), columns=columns)
@@ -40,7 +41,7 @@ def unfollowed(clinical: pd.DataFrame) -> pd.Series:
 
     Returns
     -------
-    bool by patient_id, one row per living patient: True where there is no time.
+    bool by patient_id, one row per living patient: True where the time is missing.
     """
     living = clinical[clinical["vital_status"].str.lower().eq("alive").fillna(False).astype(bool)]
     return living[["days_to_last_follow_up", "days_to_follow_up"]].isna().all(axis=1)

@@ -1,4 +1,4 @@
-"""Samples: one primary-tumour aliquot a patient, by a fixed rule that is recorded.
+"""Samples: one primary-tumour aliquot per patient, by a fixed and recorded rule.
 
 In scope: the choice among samples of a patient. Out of scope: which samples a source has (sources).
 
@@ -28,8 +28,8 @@ def choose_samples(samples: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    The same rows in the same order. `reason` says of the selected which step of the rule decided among how many, and
-    of the others why not.
+    The same rows in the same order. `reason` gives for the selected sample the step of the rule that decided, and among
+    how many; for the others, why they were not selected.
     """
     primary = samples["sample_type"].eq("primary")
     selected = pd.Series(False, index=samples.index)
@@ -45,7 +45,7 @@ def choose_samples(samples: pd.DataFrame) -> pd.DataFrame:
         chosen = group.at[order[0], "sample_id"]
         reason[order[0]] = f"of {len(order)} primary aliquots by {_decided(keys[order[0]], keys[order[1]])}"
         for row in order[1:]:
-            reason[row] = f"{chosen} was taken for {patient} by {_decided(keys[order[0]], keys[row])}"
+            reason[row] = f"{chosen} was selected for {patient} by {_decided(keys[order[0]], keys[row])}"
     return samples.assign(selected=selected, reason=reason)
 
 

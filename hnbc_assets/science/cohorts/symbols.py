@@ -1,10 +1,10 @@
-"""Symbols: upstream gene symbols in HGNC's current spelling, damaged ones repaired where only one gene can be meant.
+"""Symbols: upstream gene symbols in HGNC's current spelling, damaged ones repaired where only one gene is possible.
 
 In scope: renaming of symbols, the same for expression and gene lists. Out of scope: probes, collapsing (expression).
 
-The renamings are in symbol_aliases.tsv: facts from HGNC's `previous symbols` (genenames.org, CC0), not all of them but
+The renamings are in symbol_aliases.tsv, from HGNC's `previous symbols` (genenames.org, CC0): not all of them, but
 those that occur in breast-cancer expression data and gene lists of the last fifteen years. Spreadsheets turn MARCH3
-into 3-Mar and SEPT7 into 7-Sep; 1-Mar and 2-Mar could be MARCHF1 or MTARC1 and MARCHF2 or MTARC2 and are given up.
+into 3-Mar and SEPT7 into 7-Sep; 1-Mar and 2-Mar could be MARCHF1 or MTARC1, and MARCHF2 or MTARC2: these are dropped.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def aliases() -> dict[str, str]:
 
 
 def current(symbols: Iterable[object]) -> pd.DataFrame:
-    """Each symbol as HGNC spells it now.
+    """Each symbol in HGNC's current spelling.
 
     Returns
     -------
-    A row a symbol, in order: upstream (as given), gene (current symbol, missing when it cannot be used), reason
+    One row per symbol, in order: upstream (as given), gene (current symbol, missing when it cannot be used), reason
     (as_given, outdated, damaged_repaired, miscased; or why it cannot be used: no_symbol, several_symbols,
     damaged_ambiguous).
     """
@@ -55,26 +55,26 @@ def current_list(symbols: Iterable[str]) -> list[str]:
 
 
 def _current(symbol: str | None) -> tuple[str | None, str]:
-    """The current symbol and what was done to get it."""
-    said = (symbol or "").strip()
-    if said in NO_SYMBOL:
+    """The current symbol, and how it was found."""
+    given = (symbol or "").strip()
+    if given in NO_SYMBOL:
         return None, "no_symbol"
-    if "///" in said:
-        parts = {_current(part)[0] for part in said.split("///")} - {None}
+    if "///" in given:
+        parts = {_current(part)[0] for part in given.split("///")} - {None}
         return (parts.pop(), "as_given") if len(parts) == 1 else (None, "several_symbols")
-    if said in aliases():
-        return aliases()[said], "outdated"
-    damaged = _from_date(said)
-    if damaged is not None or OTHER_DATE.fullmatch(said):
+    if given in aliases():
+        return aliases()[given], "outdated"
+    damaged = _from_date(given)
+    if damaged is not None or OTHER_DATE.fullmatch(given):
         return (damaged, "damaged_repaired") if damaged else (None, "damaged_ambiguous")
-    cased = re.sub(r"^C(\d+|X|Y)ORF(\d+)(.*)$", r"C\1orf\2\3", said)
-    if cased != said:
+    cased = re.sub(r"^C(\d+|X|Y)ORF(\d+)(.*)$", r"C\1orf\2\3", given)
+    if cased != given:
         return aliases().get(cased, cased), "miscased"
-    return said, "as_given"
+    return given, "as_given"
 
 
 def _from_date(symbol: str) -> str | None:
-    """The one gene that a spreadsheet can have made this date from."""
+    """The only gene from which a spreadsheet can have made this date."""
     first, second = DATES[0].fullmatch(symbol), DATES[1].fullmatch(symbol)
     if not first and not second:
         return None

@@ -2,10 +2,10 @@
 
 In scope: the order in which a value is understood (the study's own mapping, R's convention for events, the evident
 words), the error for values that are not understood, and the record of all values. Out of scope: the evident words
-themselves (clinical_words), which upstream column holds them (clinical_*.py).
+themselves (clinical_words), which upstream column has them (clinical_*.py).
 
 A mapping of the study replaces the evident words: every value that occurs must then be in it, except those that
-evidently say nothing (NA, unknown, not evaluated …).
+evidently mean missing (NA, unknown, not evaluated …).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Mappings:
 
 @dataclass
 class Vocabulary:
-    """What one cohort's values mean. `understood` collects how each was read, for the table `clinical_values`."""
+    """What one cohort's values mean. `understood` records how each was read, for the table `clinical_values`."""
 
     cohort: str
     mappings: Mappings = field(default_factory=Mappings)
@@ -76,7 +76,7 @@ class Vocabulary:
     def event(
         self, endpoint: str, values: pd.Series, evident: Callable[[object], str | None] | None = None
     ) -> pd.Series:
-        """1.0 (event) or 0.0 (censored), NaN where a value says nothing.
+        """1.0 (event) or 0.0 (censored), NaN where a value means missing.
 
         Values 1 and 2 are read as in R's `Surv` (1 censored, 2 event) if both occur and no other value does.
         """
@@ -148,13 +148,13 @@ class Vocabulary:
         unknown: str = "taken as missing",
         silent: pd.Series | None = None,
     ) -> None:
-        """Keep how each value was understood, `unknown` where it has no meaning; empty records are left out.
+        """Record how each value was understood, `unknown` where it has no meaning; empty values are left out.
 
         `silent` are the values without a meaning; by default those that evidently have none (NA, unknown …).
         """
-        held = values.notna()
-        table = pd.DataFrame({"value": values[held].map(_shown), "meaning": meanings[held]}).astype(object)
-        table["silent"] = (values.map(words.text).isna() if silent is None else silent)[held]
+        given = values.notna()
+        table = pd.DataFrame({"value": values[given].map(_shown), "meaning": meanings[given]}).astype(object)
+        table["silent"] = (values.map(words.text).isna() if silent is None else silent)[given]
         table = table[table["value"] != ""]
         if table.empty:
             return
@@ -179,7 +179,7 @@ class Vocabulary:
         strange = counts[counts.index.isin(set(found.loc[found["meaning"].isna(), "value"]))]
         named = ", ".join(f"{value!r} in {n} patients" for value, n in strange.head(SHOWN).items())
         more = f" and {len(strange) - SHOWN} more" if len(strange) > SHOWN else ""
-        # For an unknown code of numbers nothing is suggested: a 1 may not mean here what it often means.
+        # Nothing is suggested for unknown numeric codes: a 1 may not have its usual meaning here.
         coded = all(value.lstrip("+-").replace(".", "", 1).isdigit() for value in counts.index)
         suggested = dict(found.drop_duplicates("value").set_index("value")["meaning"].dropna())
         entries = [f"{_key(v)}: {'…' if coded else suggested.get(v, '…')}" for v in list(counts.index)[:SHOWN]]
@@ -189,8 +189,8 @@ class Vocabulary:
             written = "{" + f"{column.removesuffix('_event')}: {written}" + "}"
         why = f"not understood for {column}" if mapping is None else f"not in cohorts.{self.cohort}.{setting}"
         return (
-            f"{self.cohort}: {str(spoken.name or column)!r} has values that are {why}: {named}{more}. Say in the study "
-            f"file what each value means: cohorts.{self.cohort}.{setting}: {written} "
+            f"{self.cohort}: {str(spoken.name or column)!r} has values that are {why}: {named}{more}. State in the "
+            f"study file what each value means: cohorts.{self.cohort}.{setting}: {written} "
             f"(each {', '.join(MEANINGS[setting][:-1])} or {MEANINGS[setting][-1]})."
         )
 
@@ -216,7 +216,7 @@ def _lookup(mapping: Mapping[str, str]) -> Callable[[object], str | None]:
 
 
 def _shown(value: object) -> str:
-    """A value as the file writes it; a whole number without its .0."""
+    """A value as the file has it; a whole number without its .0."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 

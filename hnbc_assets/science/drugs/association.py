@@ -1,6 +1,6 @@
 """Predicted drug sensitivity between risk groups, with and without a patient's general sensitivity.
 
-In scope: the covariate that stands for sensitivity to drugs at large, and the comparison by group.
+In scope: the covariate for sensitivity to drugs in general, and the comparison by group.
 Out of scope: the test (science/group_comparison), the predictions (ridge).
 """
 
@@ -15,16 +15,16 @@ GENERAL = "general_sensitivity"
 
 
 def general_sensitivity(predictions: pd.DataFrame) -> pd.DataFrame:
-    """How sensitive a patient is to drugs at large, as seen for each drug from all others.
+    """How sensitive a patient is to drugs in general, for each drug from the predictions of all others.
 
-    Some tumours are more resistant to almost anything; a marker of that looks like a marker of every drug. Geeleher,
+    Some tumours are more resistant to almost all drugs; a marker of that looks like a marker of every drug. Geeleher,
     Gamazon, Seoighe, Cox & Huang 2016 (10.1186/s13059-016-1050-9) therefore adjust for the level over unrelated drugs.
-    Here that level is the mean of the other drugs' predictions, each standardised over the patients. Leaving out the
-    drugs of the same pathway too made the level less like the general one: over 12 simulated worlds of 40 drugs the
-    false-discovery proportion of the adjusted comparison rose from .04 to .12.
+    Here that level is the mean of the other drugs' predictions, each standardised over the patients. Also leaving out
+    the drugs of the same pathway made the level less similar to the general one: over 12 simulated worlds of 40 drugs
+    the false-discovery proportion of the adjusted comparison rose from .04 to .12.
 
-    What it cannot do: when most drugs truly differ with risk in one direction, that is general sensitivity by this
-    definition, and the remaining drugs seem to differ the other way.
+    Limitation: when most drugs truly differ with risk in one direction, that is general sensitivity by this
+    definition, and the remaining drugs seem to differ in the opposite direction.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def associate(
     """Compare predicted ln IC50 between high and low risk, drug by drug.
 
     The plain comparison is the rank test of `compare_groups`. The adjusted one adds, drug by drug, the patient's
-    general sensitivity (see `general_sensitivity`) to the covariates given. Both false-discovery rates are over drugs.
+    general sensitivity (see `general_sensitivity`) to the given covariates. Both false-discovery rates are over drugs.
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def associate(
             compare_groups(compared.loc[[drug]], group, covariates=_with_level(covariates, level.loc[drug]))
             for drug in compared.index
         ]
-        taken = ["adjusted_effect", "adjusted_p_value", "adjusted_for"]
-        result[taken] = pd.concat(adjusted, ignore_index=True)[taken]
+        replaced = ["adjusted_effect", "adjusted_p_value", "adjusted_for"]
+        result[replaced] = pd.concat(adjusted, ignore_index=True)[replaced]
         result["adjusted_fdr"] = benjamini_hochberg(result["adjusted_p_value"])
     result = result.rename(columns={"feature": "drug_id"})
     lower = pd.Series(np.where(result["effect"] < 0, "high", "low"), index=result.index)
@@ -84,9 +84,9 @@ def associate(
 def associate_compared(
     predictions: pd.DataFrame, models: pd.DataFrame, group: pd.Series, covariates: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """`associate` for one cohort's published predictions, of the drugs whose models are good enough.
+    """`associate` for one cohort's published predictions, for the drugs whose models are good enough.
 
-    Drugs that are not good enough take no part at all: neither in the false-discovery rates nor in general sensitivity.
+    The other drugs are left out completely: of the false-discovery rates and of general sensitivity.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def associate_compared(
 
     Returns
     -------
-    The columns of `associate`, with drug_name and cv_pearson. No drug good enough, no row.
+    The columns of `associate`, with drug_name and cv_pearson. No rows if no model is good enough.
     """
     drugs = models[models["compared"].astype(bool)].set_index("drug_id")
     wide = predictions.pivot(index="drug_id", columns="patient_id", values="ln_ic50_um")
@@ -108,6 +108,6 @@ def associate_compared(
 
 
 def _with_level(covariates: pd.DataFrame | None, level: pd.Series) -> pd.DataFrame:
-    """The covariates of the patients with one drug's general sensitivity beside them."""
+    """The patients' covariates and one drug's general sensitivity."""
     own = level.rename(GENERAL).to_frame()
     return own if covariates is None else covariates.reindex(own.index).join(own)

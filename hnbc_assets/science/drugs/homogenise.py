@@ -1,6 +1,6 @@
-"""Cell lines and patients on one footing, so that a model of the first may be applied to the second.
+"""Homogenisation of cell lines and patients, so that a model of the lines may be applied to the patients.
 
-In scope: which genes enter, and how their values are made comparable. Out of scope: fitting (ridge).
+In scope: which genes are used, and how their values are made comparable. Out of scope: fitting (ridge).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class NoSharedGenes(ValueError):
 class Homogenised:
     """lines: genes × lines and patients: genes × patients, the same genes in the same order, no missing value.
 
-    genes: gene, variance_in_lines, kept, reason; one row a gene of the lines, saying why it was left out.
+    genes: gene, variance_in_lines, kept, reason (why it was left out); one row per gene of the lines.
     """
 
     lines: pd.DataFrame
@@ -47,11 +47,11 @@ def homogenise(
     Predicting patients from cell lines needs the two homogenised first (Geeleher, Cox & Huang 2014,
     10.1186/gb-2014-15-3-r47); standardising each gene within its dataset is oncoPredict's choice where the platforms
     differ (Maeser, Gruener & Huang 2021, 10.1093/bib/bbab260). Both remove a gene's platform-wide shift and scale;
-    both make a prediction relative to the patients it is made among.
+    both make a prediction relative to the cohort's other patients.
 
     The variance rule: of all genes of the lines, the share `drop_low_variance` (a fifth, as in both papers) with the
-    least variance over the lines is dropped. It is decided on the lines alone, on their own scale and before any
-    scaling: after standardising every variance is 1, and a filter would choose by rounding errors.
+    least variance over the lines is dropped. This is decided on the lines alone, on their own scale and before any
+    scaling: after standardising, every variance is 1, and a filter would select by rounding errors.
     Genes constant in either dataset, or missing in more than a tenth of either, are dropped too; other missing values
     become the gene's mean.
 
@@ -61,7 +61,7 @@ def homogenise(
     patients : genes × patients, any scale on which a gene's patients can be compared
     method : "standardise": mean 0, sd 1 over each dataset; "rank": normal quantiles of the ranks in each dataset
     drop_low_variance : share of the lines' genes, in [0, 1)
-    among : consider these genes only (for one model that serves several cohorts: the genes all of them have)
+    among : consider these genes only (for one model for several cohorts: the genes that all of them have)
 
     Raises
     ------
@@ -88,7 +88,7 @@ def homogenise(
 def _judge(
     lines: pd.DataFrame, patients: pd.DataFrame, drop_low_variance: float, among: Collection[str] | None
 ) -> pd.DataFrame:
-    """One row a gene of the lines with the first reason, if any, for leaving it out."""
+    """One row per gene of the lines, with the first reason, if any, for leaving it out."""
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = lines.var(axis=1, ddof=1)
     n_low = int(drop_low_variance * len(variance))
@@ -100,7 +100,7 @@ def _judge(
         (~(variance > 0), "constant in lines"),
         (lines.isna().mean(axis=1) > MAX_MISSING, "missing in lines"),
         (~lines.index.isin(patients.index), "not measured in patients"),
-        (~lines.index.isin(list(among if among is not None else lines.index)), "not among the genes asked for"),
+        (~lines.index.isin(list(among if among is not None else lines.index)), "not among the requested genes"),
         (elsewhere.isna().mean(axis=1) > MAX_MISSING, "missing in patients"),
         (~(spread > 0), "constant in patients"),
     ]

@@ -1,4 +1,4 @@
-"""A cohort's predicted drug sensitivity, from the screen to the rows that are published.
+"""A cohort's predicted drug sensitivity, from the screen to the published rows.
 
 In scope: screen, homogenisation and ridge joined for one cohort, and why a cohort or drug has no prediction.
 Out of scope: the steps themselves (screen, homogenise, ridge), comparing groups (association).
@@ -34,7 +34,7 @@ class Training:
 
 @dataclass(frozen=True)
 class CohortPrediction:
-    """models: a row a drug (MODEL_COLUMNS); predictions: a row a patient and drug (PREDICTION_COLUMNS)."""
+    """models: one row per drug (MODEL_COLUMNS); predictions: one row per patient and drug (PREDICTION_COLUMNS)."""
 
     models: pd.DataFrame
     predictions: pd.DataFrame
@@ -59,8 +59,8 @@ def predict_cohort(
 ) -> CohortPrediction:
     """Fit every drug on the genes that lines and this cohort share, and predict its patients.
 
-    Predictions are always `relative_only`: both methods of homogenising scale each gene within the patients, so that a
-    patient's prediction depends on whom the cohort consists of, whatever scale its expression came in.
+    Predictions are always `relative_only`: both homogenisation methods scale each gene within the patients, so that a
+    patient's prediction depends on the composition of the cohort, on whatever scale its expression is.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def predict_cohort(
 
     Returns
     -------
-    Models for all drugs of the screen, those that could not be fitted with their reason. A cohort of fewer than 10
+    Models of all drugs of the screen; those that could not be fitted have a reason. A cohort of fewer than 10
     patients, or without a shared gene, has that reason in every row and no prediction.
     """
     if patients.shape[1] < MIN_PATIENTS:
@@ -95,15 +95,15 @@ def predict_cohort(
 
 
 def _judged(table: pd.DataFrame, min_cv_pearson: float) -> pd.DataFrame:
-    """MODEL_COLUMNS: whether each drug is good enough to be compared, and what to mind about its model."""
+    """MODEL_COLUMNS: whether each drug is good enough to be compared, and the caveats of its model."""
     table = table.reindex(columns=MODEL_COLUMNS)
     table["min_cv_pearson"], table["compared"] = min_cv_pearson, table["cv_pearson"].astype(float) >= min_cv_pearson
     poor = table["penalty"].notna() & ~table["compared"]
     why = table["cv_pearson"].map(lambda r: f"cross-validated r is not {min_cv_pearson:g} or more but {r:.3f}")
     why = why.where(table["cv_pearson"].notna(), "there is no cross-validated r")
     at_edge = table["penalty_at_edge"].astype("boolean").fillna(False).astype(bool)
-    said = pd.concat([("not compared: " + why).where(poor), pd.Series(AT_EDGE, table.index).where(at_edge)], axis=1)
-    table["note"] = said.apply(lambda notes: "; ".join(notes.dropna()) or None, axis=1)
+    notes = pd.concat([("not compared: " + why).where(poor), pd.Series(AT_EDGE, table.index).where(at_edge)], axis=1)
+    table["note"] = notes.apply(lambda row: "; ".join(row.dropna()) or None, axis=1)
     return table
 
 
@@ -115,6 +115,6 @@ def _none(training: Training, reason: str, min_cv_pearson: float) -> CohortPredi
 
 
 def _too_few(training: Training) -> pd.Series:
-    """The reason of drugs that the screen leaves out, by drug."""
+    """The reason for each drug that the screen leaves out, by drug."""
     n_lines = training.screen.drugs.set_index("drug_id")["n_lines"]
     return n_lines.map(lambda n: f"screened in {n} lines with expression, fewer than {training.min_lines}")

@@ -29,7 +29,7 @@ NEARLY_ALL = 0.2  # share of lines not screened up to which removing them is che
 
 @dataclass(frozen=True)
 class Ridge:
-    """Fitted models, one a drug.
+    """Fitted models, one per drug.
 
     table : drug_id, n_lines, n_genes, penalty (λ), penalty_at_edge, cv_pearson, cv_r2, ln_ic50_min, ln_ic50_max (of the
         lines), reason (why a drug has no model, else null)
@@ -80,17 +80,17 @@ def fit(
     2014, 10.1186/gb-2014-15-3-r47; Maeser 2021, 10.1093/bib/bbab260). There are far more genes than lines, so the
     dual form is solved, exactly: w = Xᵀα, with one kernel K = XXᵀ of the lines, decomposed once for all drugs: the
     inverse for a drug that was not screened in every line follows from the common one by removing the other lines. Only
-    where more than a fifth is missing the remaining lines are decomposed by themselves, which is then quicker.
+    where more than a fifth is missing the remaining lines are decomposed separately, which is then faster.
 
     λ is the one of `relative_penalties` × mean diagonal of K with the least squared leave-one-out error, in closed
     form: e_i = α_i / C_ii, C the upper left block of the inverse of [[K + λI, 1], [1ᵀ, 0]] (Allen 1974,
-    10.1080/00401706.1974.10489157; the intercept is refitted too). This rule stands in place of linearRidge's automatic
-    penalty, which jumps between numbers of components.
+    10.1080/00401706.1974.10489157; the intercept is refitted too). This rule replaces linearRidge's automatic penalty,
+    which jumps between numbers of components.
 
     cv_r2 is 1 − Σe² / Σ(y_i − mean of the other lines)². cv_pearson correlates the leave-one-out prediction with the
     observation, both as differences from the mean of the other lines: without that, the correlation of a drug that
     cannot be predicted would not be 0 but nearly −1, since leaving out a high value lowers the mean of the rest. Both
-    use the λ that they helped to choose; what that adds for drugs unrelated to expression is measured in the tests.
+    use the λ that they helped to choose; the resulting bias for drugs unrelated to expression is measured in the tests.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ class _Solution:
         return cls(np.zeros((n, k)), np.zeros(k), np.zeros((n, k)), np.zeros(k), np.full(k, np.inf))
 
     def consider(self, drugs: Indices, known: Mask, penalty: float, diagonal: Array, py: Array, p1: Array) -> None:
-        """Keep the fits of these drugs, screened in the lines `known`, that beat what is there.
+        """Keep the fits of these drugs, screened in the lines `known`, that are better than the best so far.
 
         diagonal (n,), py (n, k), p1 (n,) : diagonal of P = (K_known + λI)⁻¹, P·y and P·1, any value outside `known`
         """
@@ -216,7 +216,7 @@ def _solve_from_the_common_inverse(
     """For drugs screened in nearly all lines: one decomposition of all lines, the few others removed.
 
     With A = (K + λI)⁻¹ over all lines and u the unscreened, P = A − A_·u A_uu⁻¹ A_u· (Schur complement). Drugs are
-    shared out among threads: numpy lets go of the interpreter in these products, each drug has columns of its own.
+    distributed over threads: numpy releases the GIL in these products, and each drug has its own columns.
     """
     n, k = y.shape
     roots, vectors = np.linalg.eigh(kernel)

@@ -1,6 +1,6 @@
 """A drug screen as a matrix: cell lines × drugs.
 
-In scope: from a long dose-response table to the matrix that models are fitted on, and which drugs it can support.
+In scope: from a long dose-response table to the matrix that models are fitted on, and which drugs have enough lines.
 Out of scope: reading files (sources/gdsc), fitting (ridge).
 """
 
@@ -16,7 +16,7 @@ DESCRIPTION = ["drug_name", "putative_target", "pathway_name"]
 
 @dataclass(frozen=True)
 class Screen:
-    """ln_ic50: lines × drugs, ln µM, missing where not screened; drugs: what each column is, one row a drug."""
+    """ln_ic50: lines × drugs, ln µM, missing where not screened; drugs: what each column is, one row per drug."""
 
     ln_ic50: pd.DataFrame
     drugs: pd.DataFrame
@@ -28,8 +28,8 @@ def arrange(dose_response: pd.DataFrame, line_ids: Iterable[str], *, min_lines: 
     Parameters
     ----------
     dose_response : line_id, drug_id, ln_ic50 (ln of µM), and any of drug_name, putative_target, pathway_name;
-        one row a pair of line and drug
-    line_ids : lines with expression, in the order wanted
+        one row per pair of line and drug
+    line_ids : lines with expression, in the wanted order
     min_lines : a drug screened in fewer of these lines is left out of the matrix and marked in `drugs`
 
     Returns
@@ -47,7 +47,7 @@ def arrange(dose_response: pd.DataFrame, line_ids: Iterable[str], *, min_lines: 
     repeated = long.duplicated(["line_id", "drug_id"])
     if repeated.any():
         line, drug = long.loc[repeated, ["line_id", "drug_id"]].iloc[0]
-        raise ValueError(f"drug {drug} has more than one ln IC50 in line {line}: keep one row a pair before arranging")
+        raise ValueError(f"drug {drug} has more than one ln IC50 in line {line}: keep one row per pair")
     order = [str(line) for line in line_ids]
     matrix = long.pivot(index="line_id", columns="drug_id", values="ln_ic50").astype(float)
     known = [line for line in order if line in matrix.index]

@@ -13,7 +13,7 @@ from hnbc_assets.science.cohorts.symbols import current_list
 
 
 def merge_lists(lists: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """One row a gene: gene (current symbol), sources (names of its lists, `; ` between, in the order given)."""
+    """One row per gene: gene (current symbol), sources (names of its lists in the given order, separated by `; `)."""
     rows = [(gene, name) for name, genes in lists.items() for gene in current_list(genes)]
     named = pd.DataFrame(rows, columns=["gene", "sources"])
     return named.groupby("gene", sort=True).sources.agg("; ".join).reset_index()

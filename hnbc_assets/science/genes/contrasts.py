@@ -1,6 +1,6 @@
 """Contrasts: the plain and the ER-adjusted comparison of one cohort, side by side.
 
-In scope: running both and judging both against the anoikis genes. Out of scope: one comparison (resistance), one
+In scope: running both, and their overlap with the anoikis genes. Out of scope: one comparison (resistance), one
 intersection (overlap).
 """
 
@@ -25,18 +25,18 @@ def both_contrasts(
     expression : genes × patients
     patients : rows of the table `patients` of one cohort
     scale, trend : as for `resistance_genes`
-    needed : the contrast that the study cannot do without
+    needed : the contrast that the study requires
 
     Returns
     -------
     Rows of drug_resistance_genes without cohort_id, and why there is no ER-adjusted contrast (else null). Patients
-    whose ER is indeterminate take part in the plain contrast only.
+    whose ER is indeterminate are in the plain contrast only.
 
     Raises
     ------
     CohortUnusable
-        If no included patient is known to have had both drugs, too few have either response, or the contrast that is
-        needed cannot be made.
+        If no included patient is known to have received both drugs, too few have either response, or the required
+        contrast cannot be made.
     """
     included = treated(patients[patients["included"].astype(bool)]).set_index("patient_id")
     er = included["er_status"].where(included["er_status"].isin(["positive", "negative"])).dropna()
@@ -48,7 +48,7 @@ def both_contrasts(
     except CohortUnusable as reason:
         if needed == "er_adjusted":
             raise CohortUnusable(
-                f"{reason}. The study asks for the ER-adjusted contrast: set resistance.contrast to plain, or choose a "
+                f"{reason}. The study requires the ER-adjusted contrast: set resistance.contrast to plain, or choose a "
                 "discovery cohort that reports ER."
             ) from reason
         return plain, f"no ER-adjusted contrast: {reason}"
@@ -61,15 +61,15 @@ def treated(patients: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     CohortUnusable
-        If there is none.
+        If there are no such patients.
     """
     words = patients["chemotherapy"].fillna("").astype(str).str.lower()
     both = words.str.contains("taxane|taxel", regex=True) & words.str.contains("anthracycline|rubicin", regex=True)
     if not both.any():
         named = ", ".join(sorted(set(words) - {""})) or "nothing"
         raise CohortUnusable(
-            "no patient of the discovery cohort is known to have had a taxane and an anthracycline (chemotherapy says "
-            f"{named}). Say what the cohort received in the study file: cohorts.NAME.chemotherapy."
+            "no patient of the discovery cohort is known to have received a taxane and an anthracycline (chemotherapy: "
+            f"{named}). State what the cohort received in the study file: cohorts.NAME.chemotherapy."
         )
     return patients[both]
 
@@ -77,16 +77,16 @@ def treated(patients: pd.DataFrame) -> pd.DataFrame:
 def overlap_of_contrasts(
     resistance: pd.DataFrame, anoikis_genes: Iterable[str], *, contrast: str, fdr: float
 ) -> pd.DataFrame:
-    """`overlap_enrichment` of every contrast, a row each.
+    """`overlap_enrichment` of every contrast, one row per contrast.
 
     Parameters
     ----------
-    contrast : the one that chooses candidates; its row is marked
+    contrast : the one that selects candidates; its row is marked
     fdr : resistance genes have a smaller false-discovery rate
 
     Returns
     -------
-    contrast, deciding, fdr_threshold and the columns of `overlap_enrichment`. No gene tested, no row.
+    contrast, deciding, fdr_threshold and the columns of `overlap_enrichment`. No rows if no gene was tested.
     """
     anoikis = set(anoikis_genes)
     rows = []

@@ -38,7 +38,7 @@ def moderated_t(
     covariates: ArrayLike | None = None,
     trend: bool = False,
 ) -> ModeratedT:
-    """Compare two groups of samples gene by gene, each gene's variance drawn towards what all genes say.
+    """Compare two groups of samples gene by gene, each gene's variance shrunk towards a prior fitted to all genes.
 
     t = effect / (u · s̃), with s̃² = (d0 s0² + d s²) / (d0 + d) and d0 + d degrees of freedom, at most the sum of all
     genes' d (Smyth 2004, 10.2202/1544-6115.1027). The effect is the coefficient of the group in least squares on an
@@ -54,9 +54,9 @@ def moderated_t(
 
     Returns
     -------
-    A row a gene, in the order given: gene, effect (mean where the group is True less mean where it is False, adjusted,
-    in units of x), standard_error (moderated), t, p_value (two-sided), fdr (Benjamini–Hochberg), average (of the
-    observed values), residual_sd (unmoderated). What cannot be estimated is missing.
+    One row per gene, in the given order: gene, effect (mean where the group is True minus mean where it is False,
+    adjusted, in units of x), standard_error (moderated), t, p_value (two-sided), fdr (Benjamini–Hochberg), average (of
+    the observed values), residual_sd (unmoderated). What cannot be estimated is missing.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def moderated_t(
 
 
 def posterior_variance(variance: FloatArray, df: FloatArray, prior: Prior) -> FloatArray:
-    """Residual variances (n_genes,) on df degrees of freedom, drawn towards the prior's; without df, the prior's."""
+    """Residual variances (n_genes,) on df degrees of freedom, shrunk towards the prior's; without df, the prior's."""
     if np.isinf(prior.df):
         return np.broadcast_to(np.asarray(prior.variance, dtype=float), variance.shape)
     variance = np.where(df == 0, 0.0, variance)
@@ -86,7 +86,7 @@ def posterior_variance(variance: FloatArray, df: FloatArray, prior: Prior) -> Fl
 
 
 def _design(x: FloatArray, group: NDArray, covariates: ArrayLike | None) -> FloatArray:
-    """(n_samples, 2 + k): intercept, covariates, group last, so that the group is what collinear covariates cost."""
+    """(n_samples, 2 + k): intercept, covariates, and last the group, the column that collinearity makes inestimable."""
     n_samples = x.shape[1]
     if group.shape != (n_samples,):
         raise ValueError(f"{group.size} group labels for {n_samples} samples")

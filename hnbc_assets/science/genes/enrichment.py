@@ -1,7 +1,7 @@
-"""Over-representation: which known gene sets the candidates fall into more often than chance.
+"""Over-representation: which known gene sets contain more candidates than expected by chance.
 
 In scope: the one-sided Fisher's exact test against collections of gene sets, offline. Out of scope: reading the sets
-(sources/gene_sets.py), the overlap of candidates' two sources (overlap.py).
+(sources/gene_sets.py), the overlap of resistance and anoikis genes (overlap.py).
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ def over_representation(
     ----------
     genes : symbols of interest; those outside the background do not count
     gene_sets : collection → term → symbols
-    background : symbols that could have been chosen: all genes tested
+    background : symbols that could have been chosen: all tested genes
     min_term, max_term : terms with fewer or more genes of the background are not tested
 
     Returns
     -------
-    A row a term that holds at least one of the genes: collection, term, n_overlap, n_term (genes of the background in
+    One row per term with at least one of the genes: collection, term, n_overlap, n_term (genes of the background in
     it), odds_ratio (a half added to each count), p_value, fdr (Benjamini–Hochberg over all tested terms of the
-    collection, those without overlap counting with p = 1), genes (semicolons between); within a collection the smallest
-    p value first. No gene of interest, no row.
+    collection, those without overlap counting with p = 1), genes (separated by semicolons); within a collection the
+    smallest p value first. No rows if there is no gene of interest.
     """
     background = set(background)
     chosen = sorted(set(genes) & background)

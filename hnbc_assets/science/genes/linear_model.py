@@ -1,7 +1,6 @@
-"""Linear models of all genes at once: the same design, a gene a row, values missing here and there.
+"""Linear models of all genes at once: one design, one row per gene, some values missing.
 
-In scope: least squares and which coefficients can be estimated. Out of scope: what is concluded from them
-(differential.py).
+In scope: least squares and which coefficients can be estimated. Out of scope: inference from them (differential.py).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 COLLINEAR = 1e-7
-"""A column adds nothing when its part orthogonal to those before it is shorter than this share of it (as in R's lm)."""
+"""A column is redundant when its part orthogonal to the previous ones is shorter than this share of it (as R's lm)."""
 
 BLOCK = 2**16
 """Values handled at once: they stay in the processor's cache, and products this small are not spread over threads."""
@@ -25,7 +24,7 @@ BLOCK = 2**16
 
 @dataclass(frozen=True)
 class Basis:
-    """An orthonormal basis of a design's columns, those that add nothing left out. q: (n, rank), r: (rank, rank)."""
+    """An orthonormal basis of a design's columns without redundant ones. q: (n, rank), r: (rank, rank)."""
 
     q: FloatArray
     r: FloatArray
@@ -60,8 +59,8 @@ class Basis:
 
 @dataclass(frozen=True)
 class LastCoefficient:
-    """Per gene: the coefficient of the design's last column, what multiplies the residual sd to its standard error,
-    the residual variance and its degrees of freedom. Missing where not estimable. All (n_genes,)."""
+    """Per gene: the coefficient of the design's last column, its standard error per residual sd, the residual variance
+    and its degrees of freedom. Missing where not estimable. All (n_genes,)."""
 
     effect: FloatArray
     unscaled_error: FloatArray
@@ -70,7 +69,7 @@ class LastCoefficient:
 
 
 def orthogonal_basis(design: FloatArray) -> Basis:
-    """Gram–Schmidt, twice over, of a design (n, k); a column that adds nothing to those before it is left out."""
+    """Gram–Schmidt with reorthogonalisation of a design (n, k); redundant columns are left out."""
     n, k = design.shape
     q, r, kept = np.zeros((n, k)), np.zeros((k, k)), []
     for column in range(k):
@@ -90,9 +89,9 @@ def orthogonal_basis(design: FloatArray) -> Basis:
 
 
 def fit_last_coefficient(x: FloatArray, design: FloatArray) -> LastCoefficient:
-    """Ordinary least squares of every gene on the same design; the coefficient of the last column is what is wanted.
+    """Ordinary least squares of every gene on the same design; the result is the coefficient of the last column.
 
-    A gene with missing values is fitted to the samples that it was observed in, its degrees of freedom being fewer. A
+    A gene with missing values is fitted to the samples in which it was observed, with fewer degrees of freedom. A
     gene without variance has effect 0 and variance 0.
 
     Parameters
@@ -107,7 +106,7 @@ def fit_last_coefficient(x: FloatArray, design: FloatArray) -> LastCoefficient:
     """
     basis = orthogonal_basis(design)
     if basis.rank < design.shape[1]:
-        raise ValueError("the columns of the design are linearly dependent: the effect cannot be told from the others")
+        raise ValueError("the columns of the design are linearly dependent: the effect is confounded with the others")
     n_genes, n_samples = x.shape
     fits = LastCoefficient(*(np.full(n_genes, np.nan) for _ in range(4)))
     rows = max(1, BLOCK // n_samples)
@@ -160,8 +159,8 @@ def _fit_block(x: FloatArray, design: FloatArray, basis: Basis, part: _Part) -> 
 def _fit_incomplete(x: FloatArray, design: FloatArray, basis: Basis, part: _Part) -> None:
     """Each gene on its observed samples, by the normal equations in the orthonormal basis of all samples.
 
-    There these equations are the identity less the part of the missing samples, hence well conditioned. The few genes
-    for which they are not (a group hardly observed) are fitted one by one.
+    Their matrix is the identity minus the part of the missing samples, hence well conditioned. The few genes for which
+    it is not (a group hardly observed) are fitted one by one.
     """
     observed = np.isfinite(x)
     values = np.where(observed, x, 0.0)

@@ -1,4 +1,4 @@
-"""Candidates: anoikis-related genes that are resistance genes, and whether that is more than chance.
+"""Candidates: anoikis-related genes that are resistance genes, and whether they are more than expected by chance.
 
 In scope: the intersection and its hypergeometric test. Out of scope: where either list comes from (resistance.py,
 sources/gene_sets.py), what the candidates have in common (enrichment.py).
@@ -28,19 +28,19 @@ def candidates(
     ----------
     resistance : rows of `drug_resistance_genes` of one cohort, one contrast or both
     anoikis_genes : symbols
-    contrast : the contrast that decides, "plain" or "er_adjusted"
-    fdr : genes with a smaller false-discovery rate, over all genes tested, are taken
+    contrast : the selecting contrast, "plain" or "er_adjusted"
+    fdr : genes with a smaller false-discovery rate, over all tested genes, are selected
     training_genes : symbols that the training cohort has
 
     Returns
     -------
-    A row a candidate: gene, contrast, effect and fdr of the deciding contrast, er_adjusted_fdr (missing where that
-    contrast was not made), direction, in_training_cohort; the smallest FDR first. No candidate, no row.
+    One row per candidate: gene, contrast, effect and fdr of the selecting contrast, er_adjusted_fdr (missing where that
+    contrast was not made), direction, in_training_cohort; the smallest FDR first. No rows if there is no candidate.
 
     Raises
     ------
     ValueError
-        If the deciding contrast is not among the rows, or a gene was tested twice in it.
+        If the selecting contrast is not among the rows, or a gene was tested twice in it.
     """
     deciding = resistance[resistance["contrast"] == contrast]
     if deciding.empty and not resistance.empty:
@@ -58,7 +58,7 @@ def candidates(
 
 
 def overlap_enrichment(n_universe: int, n_anoikis: int, n_resistance: int, n_overlap: int) -> pd.DataFrame:
-    """Are there more anoikis genes among the resistance genes than a random draw would bring?
+    """Are there more anoikis genes among the resistance genes than in a random draw?
 
     The hypergeometric tail P(X ≥ n_overlap), which is Fisher's exact test, one-sided.
 

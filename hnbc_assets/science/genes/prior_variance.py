@@ -1,4 +1,4 @@
-"""The prior of limma's empirical Bayes: what the variances of all genes say about the variance of one.
+"""The prior of limma's empirical Bayes: the distribution of the residual variances of all genes.
 
 In scope: fitting the scaled F distribution of residual variances (Smyth 2004, 10.2202/1544-6115.1027, section 6.2)
 and its trend with average expression (limma-trend: Law et al. 2014, 10.1186/gb-2014-15-2-r29). Out of scope: the linear
@@ -6,7 +6,7 @@ models and the test (differential.py).
 
 A residual variance s² on d degrees of freedom is modelled as s0² · F(d, d0). Then e = log s² − digamma(d/2) + log(d/2)
 has mean log s0² − digamma(d0/2) + log(d0/2) and variance trigamma(d/2) + trigamma(d0/2), which gives d0 and s0². When
-the variances vary no more than sampling explains, d0 is infinite and every gene takes the prior variance.
+the variances vary no more than sampling explains, d0 is infinite and every gene has the prior variance.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Prior:
-    """The prior of the residual variances. `variance` is one number, or one a gene where it follows a trend."""
+    """The prior of the residual variances. `variance` is one number, or one per gene where it follows a trend."""
 
     df: float
     variance: float | FloatArray
@@ -84,7 +84,7 @@ def inverse_trigamma(x: float) -> float:
 
 
 def _away_from_zero(variance: FloatArray) -> FloatArray:
-    """Variances of zero have no logarithm: they are lifted to 1e-5 of the median (of 1 where the median is zero)."""
+    """Variances of zero have no logarithm: they are raised to 1e-5 of the median (of 1 where the median is zero)."""
     variance = np.maximum(variance, 0)
     median = float(np.median(variance)) or 1.0
     return np.maximum(variance, 1e-5 * median)

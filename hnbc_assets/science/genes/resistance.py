@@ -1,7 +1,7 @@
 """Drug resistance: which genes differ between residual disease and pathological complete response.
 
-In scope: who is compared, on which scale, adjusted for what. Out of scope: the test (differential.py), the choice of
-patients by HER2 and treatment (made before), the intersection with anoikis genes (overlap.py).
+In scope: who is compared, on which scale, adjusted for what. Out of scope: the test (differential.py), the selection of
+patients by HER2 (cohorts/inclusion) and treatment (contrasts.py), the intersection with anoikis genes (overlap.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hnbc_assets.science.genes.differential import moderated_t
 Contrast = Literal["plain", "er_adjusted"]
 
 SMALLEST_GROUP = 3
-"""Fewer patients than this with either response, and there is no comparison."""
+"""The fewest patients with either response for a comparison."""
 
 
 def resistance_genes(
@@ -32,7 +32,7 @@ def resistance_genes(
     """Compare residual disease (RD) with pathological complete response (pCR), gene by gene.
 
     A moderated t-test (differential.moderated_t). On a log2 scale the effect is a log2 fold change; on any other scale
-    genes are first standardised over the patients compared, and the effect is in standard deviations.
+    genes are first standardised over the compared patients, and the effect is in standard deviations.
 
     Parameters
     ----------
@@ -41,20 +41,20 @@ def resistance_genes(
     er : by patient, "positive" or "negative"; needed for the adjusted contrast, which leaves out those without
     scale : the cohort's expression_scale
     contrast : "plain", or "er_adjusted" with ER status as covariate
-    trend : let the prior variance follow average expression; standardised genes have none to follow, so this is for
-        log2 scales and changes nothing on others
+    trend : let the prior variance follow average expression, on log2 scales only: standardised genes have the same
+        average
 
     Returns
     -------
-    A row a gene: contrast, gene, effect (RD − pCR), effect_unit ("log2" or "sd"), t, p_value, fdr, direction
+    One row per gene: contrast, gene, effect (RD − pCR), effect_unit ("log2" or "sd"), t, p_value, fdr, direction
     ("up_in_rd" or "up_in_pcr"); the smallest p value first. A gene that cannot be tested (without variance, or not
     observed in both groups) has no row.
 
     Raises
     ------
     CohortUnusable
-        If fewer than three patients have either response, or ER status cannot be told from the response or is the same
-        in everybody.
+        If fewer than three patients have either response, or ER status divides the patients as the response does or is
+        the same in all of them.
     ValueError
         If a response, an ER status or the contrast is unknown.
     """
@@ -77,7 +77,7 @@ def resistance_genes(
 def _patients_compared(
     expression: pd.DataFrame, response: pd.Series, er: pd.Series | None, contrast: str
 ) -> pd.DataFrame:
-    """Patients with expression and what the contrast needs: index patient_id, columns response and er."""
+    """Patients with expression and the contrast's variables: index patient_id, columns response and er."""
     if contrast not in ("plain", "er_adjusted"):
         raise ValueError(f"unknown contrast '{contrast}': there are plain and er_adjusted")
     _known(response, ("RD", "pCR"), "response")
@@ -102,7 +102,7 @@ def _patients_compared(
 def _known(labels: pd.Series, words: tuple[str, ...], what: str) -> None:
     strange = sorted(set(labels.dropna()) - set(words))
     if strange:
-        raise ValueError(f"unknown {what} {strange}: {' and '.join(words)} are understood")
+        raise ValueError(f"unknown {what} {strange}: they must be {' and '.join(words)}")
 
 
 def _tell_apart(compared: pd.DataFrame) -> None:
@@ -114,7 +114,7 @@ def _tell_apart(compared: pd.DataFrame) -> None:
 
 
 def _standardised(x: np.ndarray) -> np.ndarray:
-    """Each gene (row) to mean 0 and sd 1 over the values observed; missing throughout where it does not vary."""
+    """Each gene (row) to mean 0 and sd 1 over the observed values; missing throughout where it does not vary."""
     observed = np.isfinite(x)
     n = observed.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -1,6 +1,6 @@
 """Applicability: which method may score which population on this scale with these genes.
 
-In scope: each method's demands on scale and coverage, and the reason of every refusal. Out of scope: the scores.
+In scope: each method's requirements on scale and coverage, and the reason of every refusal. Out of scope: the scores.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SCALED = frozenset({"zscore", "probe_scaled", "rank_normal"})
 
 @dataclass(frozen=True)
 class Method:
-    """What a method demands. With `few_markers` a population may be defined by fewer genes than the usual minimum."""
+    """What a method requires. With `few_markers` a population may have fewer genes than the usual minimum."""
 
     scales: frozenset[str]
     relative_only: bool
@@ -44,7 +44,7 @@ def judge(
     min_genes: int = 5,
     min_coverage: float = 0.5,
 ) -> pd.DataFrame:
-    """Decide for every population whether the method may score it, and say why not.
+    """Decide for every population whether the method may score it, and give the reason if not.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def judge(
 
     Returns
     -------
-    A row a population: cell_type, n_genes (distinct), n_found, usable, reason (None where usable).
+    One row per population: cell_type, n_genes (distinct), n_found, usable, reason (None where usable).
 
     Raises
     ------
@@ -83,7 +83,7 @@ def judge(
 def _scale_refusal(method: str, scale: str) -> str | None:
     if scale in METHODS[method].scales:
         return None
-    return f"{METHODS[method].refusal}, which means nothing where each gene is scaled over the patients ({scale})"
+    return f"{METHODS[method].refusal}, which is meaningless where each gene is scaled over the patients ({scale})"
 
 
 def _coverage_refusal(found: int, n_genes: int, needed: int, min_coverage: float) -> str | None:

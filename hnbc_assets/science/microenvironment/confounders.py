@@ -1,6 +1,6 @@
-"""Confounders: what differs with risk for reasons of its own, and is held fixed in adjusted comparisons.
+"""Confounders: covariates of the adjusted comparisons, which may differ with risk for other reasons.
 
-In scope: oestrogen receptor and a stand-in for tumour purity (Aran 2015, 10.1038/ncomms9971: purity confounds
+In scope: oestrogen receptor and a proxy for tumour purity (Aran 2015, 10.1038/ncomms9971: purity confounds
 comparisons of bulk expression). Out of scope: the comparison (science/group_comparison), general drug sensitivity
 (science/drugs/association).
 """
@@ -46,9 +46,9 @@ def confounders_of(
 
 
 def covariates(confounders: pd.DataFrame, cohort_id: str) -> pd.DataFrame | None:
-    """The confounders of a cohort that are known and differ, patients × k; None where there is none.
+    """The confounders of a cohort that are known and vary, patients × k; None if there are none.
 
-    er_status is coded 1 for positive and 0 for negative. Patients with one of them missing are left out of adjusted
+    er_status is coded 1 for positive and 0 for negative. Patients with a missing value are left out of adjusted
     comparisons.
     """
     own = confounders[confounders["cohort_id"] == cohort_id].set_index("patient_id")

@@ -1,7 +1,7 @@
 """Infiltration: every method that a cohort allows, side by side.
 
-In scope: running the methods and putting their scores and refusals into two tables. Out of scope: the methods
-themselves (a file each), the comparison of risk groups (science/group_comparison.py).
+In scope: running the methods and collecting their scores and refusals in two tables. Out of scope: the methods
+themselves (one file each), the comparison of risk groups (science/group_comparison.py).
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ def infiltrate(
     Parameters
     ----------
     expression : genes × patients
-    gene_sets : population → symbols, for ssGSEA and mean z; without any, these use the markers
+    gene_sets : population → symbols, for ssGSEA and mean z; if empty, these use the markers
     markers : population → symbols, for MCP-counter
     scale : the cohort's expression_scale
     min_genes, min_coverage : what a set needs (applicability.judge)
 
     Returns
     -------
-    Scores, a row a patient, method and population: patient_id, method, cell_type, score, relative_only; and reasons, a
-    row a method and population: method, cell_type, usable, reason (None where usable), n_genes, n_found.
+    Scores, one row per patient, method and population: patient_id, method, cell_type, score, relative_only. Reasons,
+    one row per method and population: method, cell_type, usable, reason (None where usable), n_genes, n_found.
     """
     sets_of = {"ssgsea": gene_sets or markers, "mcp_counter": markers, "mean_z": gene_sets or markers}
     scores, reasons = [], []
@@ -64,7 +64,7 @@ def infiltrate(
 
 
 def _long(scores: pd.DataFrame, method: str) -> pd.DataFrame:
-    """populations × patients → a row a patient and population."""
+    """populations × patients → one row per patient and population."""
     long = scores.T.rename_axis(index="patient_id", columns="cell_type").stack(future_stack=True).rename("score")
     return long.reset_index().assign(method=method, relative_only=METHODS[method].relative_only)[SCORE_COLUMNS]
 

@@ -1,4 +1,4 @@
-"""MCP-counter: the mean log expression of genes that one cell population alone expresses.
+"""MCP-counter: the mean log expression of genes that only one cell population expresses.
 
 In scope: the score. Out of scope: whether scale and coverage allow it (applicability.py).
 
@@ -19,11 +19,11 @@ def mcp_counter(expression: pd.DataFrame, markers: Mapping[str, Sequence[str]]) 
     Parameters
     ----------
     expression : genes × patients, log2
-    markers : population → symbols; those that the expression lacks, and repetitions, do not count
+    markers : population → symbols; genes missing in the expression, and repetitions, are ignored
 
     Returns
     -------
-    populations × patients, log2; the mean of the markers observed in the patient, missing where there is none.
+    populations × patients, log2; the mean of the markers observed in the patient, missing if none is.
     """
     scores = {
         population: expression.loc[expression.index.intersection(list(dict.fromkeys(genes)))].mean(axis=0)

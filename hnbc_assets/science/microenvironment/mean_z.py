@@ -1,9 +1,9 @@
-"""Mean z: the average of a set's genes, each standardised over the patients at hand.
+"""Mean z: the average of a set's genes, each standardised over the given patients.
 
-In scope: the score, the one that gene-wise scaled cohorts allow. Out of scope: whether coverage allows it
-(applicability.py). Lee et al. 2008 (10.1371/journal.pcbi.1000217) average z-scores of a set likewise.
+In scope: the score, the only one that gene-wise scaled cohorts allow. Out of scope: whether coverage allows it
+(applicability.py). Lee et al. 2008 (10.1371/journal.pcbi.1000217) also average z-scores of a set.
 
-Scores are relative: they say who of these patients has more, never how much, and depend on who the patients are.
+Scores are relative: they order these patients, are no absolute amounts, and depend on which patients are in the cohort.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ def mean_z(expression: pd.DataFrame, gene_sets: Mapping[str, Sequence[str]]) -> 
     Parameters
     ----------
     expression : genes × patients, any scale
-    gene_sets : name → symbols; those that the expression lacks or that do not vary, and repetitions, do not count
+    gene_sets : name → symbols; genes missing in the expression, constant genes and repetitions are ignored
 
     Returns
     -------
-    sets × patients, in standard deviations; the mean of the genes observed in the patient, missing where there is none.
+    sets × patients, in standard deviations; the mean of the genes observed in the patient, missing if none is.
     """
     used = expression.index.intersection(list(dict.fromkeys(gene for genes in gene_sets.values() for gene in genes)))
     x = expression.loc[used]

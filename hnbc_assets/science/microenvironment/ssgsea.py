@@ -9,7 +9,7 @@ counted from the lowest is inside the first sum for p steps, so no walk is neede
 
     score = Σ_set p·rank^alpha / Σ_set rank^alpha − (n(n+1)/2 − Σ_set p) / (n − k)
 
-Ranks of ties are their mean cut to an integer; among ties the gene that stands first in the matrix ranks higher.
+Tied genes get their mean rank, truncated to an integer; among ties the gene that is first in the matrix is higher.
 """
 
 from __future__ import annotations
@@ -40,28 +40,28 @@ def ssgsea(
 ) -> pd.DataFrame:
     """Score every gene set in every patient.
 
-    A patient's missing genes are left out, as though the platform of that patient lacked them.
+    A patient's missing genes are left out, as if that patient's platform did not measure them.
 
     Parameters
     ----------
     expression : genes × patients, on a scale on which a patient's genes can be ranked against each other
-    gene_sets : name → symbols; those that the expression lacks, and repetitions, do not count
+    gene_sets : name → symbols; genes missing in the expression, and repetitions, are ignored
     alpha : weight of the rank, 0 for none
     normalise : divide by the range of all scores, as GSVA does by default; scores then depend on the other patients
     workers : threads
 
     Returns
     -------
-    sets × patients, from about −n/2 to n/2 for n genes. Missing where a set holds none, or all, of a patient's genes.
+    sets × patients, from about −n/2 to n/2 for n genes. Missing where a set has none, or all, of a patient's genes.
 
     Raises
     ------
     ValueError
-        If a gene stands twice in the expression.
+        If a gene occurs twice in the expression.
     """
     if expression.index.has_duplicates:
         twice = expression.index[expression.index.duplicated()][0]
-        raise ValueError(f"the gene {twice} stands twice in the expression: collapse duplicates first")
+        raise ValueError(f"the gene {twice} occurs twice in the expression: collapse duplicates first")
     sets = _Membership.of(gene_sets, expression.index)
     values = expression.to_numpy(dtype=float)
     scores = np.full((len(gene_sets), values.shape[1]), np.nan)
@@ -79,7 +79,7 @@ def ssgsea(
 
 @dataclass(frozen=True)
 class _Membership:
-    """Which rows of the expression are in any set, and which of them in which: within is (n_sets, n_genes_used)."""
+    """The rows of the expression that are in any set, and their sets: within is (n_sets, n_genes_used)."""
 
     genes: IntArray
     within: FloatArray
@@ -125,12 +125,12 @@ def _score_block(block: FloatArray, sets: _Membership, alpha: float) -> FloatArr
 
 
 def _power(rank: FloatArray, alpha: float) -> FloatArray:
-    """rank^alpha; the usual alpha by square roots, which are the same on every machine."""
+    """rank^alpha; for the usual alpha by square roots, which are the same on every machine."""
     return np.sqrt(np.sqrt(rank)) if alpha == 0.25 else rank**alpha
 
 
 def _settle_ties(order: IntArray, ordered: FloatArray) -> FloatArray | None:
-    """Among equal values put later rows lower, in `order` itself; mean ranks cut to integers, or None without ties."""
+    """Order ties in `order` with later rows lower; mean ranks truncated to integers, or None without ties."""
     n = len(order)
     new = np.empty(n, dtype=bool)
     new[:1] = True

@@ -24,7 +24,7 @@ class AnalysisSet:
 
     expression : genes × patients, every included patient with expression
     survival : index patient_id, of those with a usable endpoint; time_days (> 0) and event
-    ranked : values were made normal scores, gene by gene
+    ranked : values were replaced by normal scores, gene by gene
     """
 
     expression: pd.DataFrame
@@ -64,7 +64,7 @@ def analysis_set(
     expression : genes × patients
     endpoint : os, dss, pfi or drfs; None where the cohort has none
     scale : `expression_scale` of the cohort; z-scores, whose tails depend on an unknown reference, become normal scores
-    rank : make normal scores on any scale (where the signature was trained on them)
+    rank : use normal scores on any scale (where the signature was trained on them)
     """
     included = patients[patients["included"].astype(bool)]
     included = included[included["patient_id"].isin(expression.columns)].set_index("patient_id")

@@ -1,4 +1,4 @@
-"""Application: a frozen signature scores one cohort's patients, in both forms, and says what it could not do.
+"""Application: a frozen signature scores one cohort's patients, in both forms, with reasons for missing scores.
 
 In scope: choosing the form, forming groups, coverage. Out of scope: the arithmetic of a score (scoring, single_sample).
 """
@@ -19,7 +19,7 @@ RANKED = "values made normal scores of their ranks, gene by gene"
 
 @dataclass(frozen=True)
 class Scored:
-    """scores: rows of risk_scores, one a patient; coverage: the cohort's row of score_coverage."""
+    """scores: rows of risk_scores, one per patient; coverage: the cohort's row of score_coverage."""
 
     scores: pd.DataFrame
     coverage: pd.DataFrame
@@ -104,7 +104,7 @@ def apply_signature(
 
 
 def _frozen(rows: pd.DataFrame, description: pd.Series) -> SingleSampleSignature:
-    """The single-sample form as it was published."""
+    """The published single-sample form."""
     genes = rows[rows["coefficient"].notna()]
     return SingleSampleSignature(
         signature_id=rows["single_sample_id"].iloc[0] if len(rows) else "",

@@ -1,7 +1,7 @@
 """Matrix products on one thread.
 
-In scope: keeping the linear-algebra library from starting threads for products so small that they only wait for
-one another (on two busy cores: 30 ms instead of 0.7). Out of scope: threads of our own (cox).
+In scope: preventing the linear-algebra library from starting threads for products so small that they only wait for
+each other (on two busy cores: 30 ms instead of 0.7). Out of scope: our own threads (cox).
 """
 
 from __future__ import annotations

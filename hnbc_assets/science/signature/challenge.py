@@ -1,7 +1,7 @@
 """Challenge: does another score order the same patients by survival better than the published one?
 
 In scope: the difference of two concordances on one set of patients, with its interval. Out of scope: concordance itself
-(discrimination), fitting a challenger (training), which cohorts are compared and what follows from it (defs).
+(discrimination), fitting a challenger (training), which cohorts are compared and with which consequence (defs).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ MINIMUM_EVENTS = 2
 class ConcordanceDifference:
     """Harrell's C of two scores on the same patients.
 
-    `difference` is challenger minus published, `ci_lower` and `ci_upper` its 95 % limits, made as `method` says. They
-    and both concordances are null (None) where there is no comparison; `reason` then says why, and is null otherwise.
+    `difference` is challenger minus published, `ci_lower` and `ci_upper` are its 95 % limits by `method`. They and both
+    concordances are null (None) where there is no comparison; `reason` then says why, and is null otherwise.
     """
 
     n_patients: int
@@ -48,9 +48,9 @@ def concordance_difference(
 ) -> ConcordanceDifference:
     """Harrell's C of a challenger minus that of the published score, with a 95 % paired percentile bootstrap.
 
-    Patients are resampled, and both scores are judged on the same samples, so that what the two share cancels
-    (Efron & Tibshirani 1993, ch. 13). Samples without a usable pair are left out. Scores that order the patients alike
-    differ by exactly 0, with the interval [0, 0].
+    Patients are resampled, and both scores are evaluated on the same samples, so that their shared variation cancels
+    (Efron & Tibshirani 1993, ch. 13). Samples without a usable pair are left out. Scores that order the patients in the
+    same way differ by exactly 0, with the interval [0, 0].
 
     Parameters
     ----------

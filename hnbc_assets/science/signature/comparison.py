@@ -1,10 +1,10 @@
-"""Comparison: what differs between two publications of a signature, its scores and their performance.
+"""Comparison: differences between two publications of a signature, its scores and their performance.
 
 In scope: rows that entered, left or changed between two frames of a table. Out of scope: what an upstream changed
 (sources), which of two signatures orders patients better (challenge), when publications are compared (defs).
 
-Each function takes the table as it was and as it is, either of which may be empty, and gives the columns of its table
-of changes that it can know: callers add which publications were compared. What did not change gives no row.
+Each function takes the previous and the current table, either of which may be empty, and returns the columns of its
+table of changes, to which callers add the compared publications. Unchanged rows are left out.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ PERFORMANCE_CHANGES = {
 
 
 def signature_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Genes that entered or left a signature, or whose coefficient differs, be it in the last digit.
+    """Genes that entered or left a signature, or whose coefficient differs, even in the last digit.
 
     Parameters
     ----------
-    before, after : signature_id, gene, coefficient (log hazard ratio per training sd), one row a gene; maybe empty
+    before, after : signature_id, gene, coefficient (log hazard ratio per training sd), one row per gene; may be empty
 
     Returns
     -------
@@ -63,9 +63,9 @@ def signature_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame
     Raises
     ------
     ValueError
-        If a frame holds more than one signature, or a gene twice.
+        If a frame has more than one signature, or a gene twice.
     """
-    both = _beside(before, after, ["gene"], ["coefficient"])
+    both = _joined(before, after, ["gene"], ["coefficient"])
     differs = both["old_coefficient"] != both["new_coefficient"]
     both["change"] = _change(both, "coefficient")
     both["from_signature_id"], both["to_signature_id"] = _signature_id(before), _signature_id(after)
@@ -73,31 +73,31 @@ def signature_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame
 
 
 def risk_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Patients who have a row of scores that they had not, or no longer have it, or whose score or group is another.
+    """Patients whose row of scores is new or missing, or whose score or group changed.
 
-    `risk_score` and `risk_group` are the form that makes the groups in either form: where a cohort is scored by ranks
-    within each patient (form single_sample), they hold that score and its group already, without a group where too
-    few genes are present (`single_sample_group` would give one).
+    `risk_score` and `risk_group` are always of the form that defines the groups: where a cohort is scored by ranks
+    within each patient (form single_sample), they are that score and its group; the group is null where too few genes
+    are present (`single_sample_group` would give one).
 
-    A patient moved when the score differs by more than 1e-9, when the group is another, or when just one of the two
-    scores (or groups) is null. Flipped are those whose groups are both known and differ.
+    A patient moved when the score differs by more than 1e-9, when the group differs, or when just one of the two
+    scores (or groups) is null. A patient is flipped when both groups are known and differ.
 
     Parameters
     ----------
-    before, after : cohort_id, patient_id, signature_id, risk_score (log hazard ratio), risk_group; one row a patient
+    before, after : cohort_id, patient_id, signature_id, risk_score (log hazard ratio), risk_group; one row per patient
 
     Returns
     -------
     cohort_id, patient_id, from_signature_id, to_signature_id, change (entered, left, moved), old_score, new_score,
-    old_group, new_group, flipped; by cohort and patient. A score that is the same under another signature_id, as
-    when only means and sds of other cohorts changed, gives no row.
+    old_group, new_group, flipped; by cohort and patient. A score that is the same under another signature_id, for
+    example when only the training means and sds changed, gives no row.
 
     Raises
     ------
     ValueError
         If a patient of a cohort has more than one row in a frame.
     """
-    both = _beside(before, after, ["cohort_id", "patient_id"], ["signature_id", "risk_score", "risk_group"])
+    both = _joined(before, after, ["cohort_id", "patient_id"], ["signature_id", "risk_score", "risk_group"])
     names = {f"{side}_risk_{what}": f"{side}_{what}" for side in ("old", "new") for what in ("score", "group")}
     names |= {"old_signature_id": "from_signature_id", "new_signature_id": "to_signature_id"}
     both = both.rename(columns=names)
@@ -112,28 +112,28 @@ def risk_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 
 def performance_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Figures of merit whose estimate or 95 % limit changed by more than 1e-12 of itself, appeared or vanished.
+    """Figures of merit whose estimate or 95 % limit changed by more than 1e-12 of itself, appeared or disappeared.
 
-    A figure is named by cohort, endpoint, metric and time; times that are null are the same time. A figure at another
-    time is another figure: Uno's C, whose time follows the follow-up, then gives a row that ends and one that begins.
+    A figure is identified by cohort, endpoint, metric and time; null times are equal. A figure at another time is
+    another figure: when the time of Uno's C changes with the follow-up, one row disappears and another appears.
 
     Parameters
     ----------
-    before, after : cohort_id, endpoint, metric, time_days, estimate, ci_lower, ci_upper; one row a figure
+    before, after : cohort_id, endpoint, metric, time_days, estimate, ci_lower, ci_upper; one row per figure
 
     Returns
     -------
     The key, old_estimate, old_ci_lower, old_ci_upper, new_estimate, new_ci_lower, new_ci_upper, and difference of the
-    estimates (after minus before, null unless both are there); by the key. A figure that is null throughout, before
+    estimates (after minus before, null unless both exist); by the key. A figure that is null throughout, before
     and after, gives no row.
 
     Raises
     ------
     ValueError
-        If a frame holds a figure twice.
+        If a frame has a figure twice.
     """
     before, after = (frame.astype({"time_days": float}) for frame in (before, after))
-    both = _beside(before, after, FIGURE_KEY, FIGURES)
+    both = _joined(before, after, FIGURE_KEY, FIGURES)
     differs = pd.Series(False, index=both.index)
     for figure in FIGURES:
         old, new = both[f"old_{figure}"], both[f"new_{figure}"]
@@ -143,7 +143,7 @@ def performance_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFra
     return _typed(both[differs], PERFORMANCE_CHANGES)
 
 
-def _beside(before: pd.DataFrame, after: pd.DataFrame, key: list[str], values: list[str]) -> pd.DataFrame:
+def _joined(before: pd.DataFrame, after: pd.DataFrame, key: list[str], values: list[str]) -> pd.DataFrame:
     """Both frames joined by key, null keys being equal: old_… and new_… of each value, and where the row was found."""
     sides = []
     for frame, side in ((before, "old"), (after, "new")):
@@ -174,7 +174,7 @@ def _signature_id(frame: pd.DataFrame) -> str:
 
 
 def _typed(changes: pd.DataFrame, types: dict[str, object]) -> pd.DataFrame:
-    """The columns asked for, in their order and types; a missing text is None."""
+    """The given columns, in their order and types; a missing text is None."""
     out = changes[list(types)].astype(types).reset_index(drop=True)
     for name, kind in types.items():
         if kind is object:

@@ -11,7 +11,7 @@ HAZARD_OF_DIRECTION = {"up_in_rd": 1.0, "up_in_pcr": -1.0}
 
 
 def direction_concordance(coefficients: pd.Series, direction: pd.Series) -> pd.Series:
-    """Whether what marks residual disease also marks an event, gene by gene.
+    """Whether each gene's hazard agrees with its direction in drug resistance.
 
     A gene is concordant when it is higher in residual disease and raises the hazard, or higher in pathologic complete
     response and lowers it.
@@ -19,7 +19,7 @@ def direction_concordance(coefficients: pd.Series, direction: pd.Series) -> pd.S
     Parameters
     ----------
     coefficients : log hazard ratios, indexed by gene
-    direction : `up_in_rd` or `up_in_pcr`, indexed by gene; one value a gene
+    direction : `up_in_rd` or `up_in_pcr`, indexed by gene; one value per gene
 
     Returns
     -------

@@ -42,7 +42,7 @@ MAX_ITERATIONS = 60
 CONVERGED = 1e-9  # the last step, in the gene's standard deviations; the step is still taken
 LONGEST_STEP = 3.0  # at first, in log hazard per standard deviation; more at every iteration
 EXPONENT_LIMIT = 600.0
-FLAT = 1e-9  # information left, as a share of that at the null, when the estimate has run to infinity
+FLAT = 1e-9  # remaining information, as a share of that at the null, when the estimate has diverged
 VALUES_PER_BLOCK = 64_000  # half a megabyte: copied within the processor's cache
 SERIES = tuple(1.0 / math.factorial(n) for n in range(11, -1, -1))
 Z_95 = 1.959963984540054
@@ -70,13 +70,13 @@ def screen(
     time : (n_patients,), days, > 0
     event : (n_patients,), True where the event was observed
     genes : names of the columns; default the columns of a frame, else their positions
-    threads : at most so many at work; default the usable cores for 2,000 genes or more, otherwise one
+    threads : the most that are used; default the usable cores for 2,000 genes or more, otherwise one
 
     Returns
     -------
-    One row a gene, in the order given: gene, coefficient, standard_error, hazard_ratio, ci_lower, ci_upper, z,
+    One row per gene, in the given order: gene, coefficient, standard_error, hazard_ratio, ci_lower, ci_upper, z,
     p_value, fdr, iterations, reason. A gene that cannot be fitted (no variance, complete separation) has nulls and a
-    `reason`; the others have a null reason. No gene gives no row.
+    `reason`; the others have a null reason. No rows if there are no genes.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def _compiled(function: Callable) -> Callable:
 
 @_compiled
 def _exponentiate(values, beta, relative, powers):  # noqa: ANN001, ANN202
-    """relative = exp(beta · values), to the last digit or so, |beta · values| < 700; `powers` is space for it.
+    """relative = exp(beta · values), to the last digit or so, |beta · values| < 700; `powers` is working space.
 
     exp(y) = 2^k exp(r), r = y - k log 2 (in two parts), exp(r) by its series to r^12. Loops without calls run several
     values at a time, in a third of the time of the library's exp.
@@ -177,7 +177,7 @@ def _exponentiate(values, beta, relative, powers):  # noqa: ANN001, ANN202
 
 @_compiled
 def _moments(values, ties, observed, relative):  # noqa: ANN001, ANN202
-    """Score and information of Efron's log partial likelihood; patients by falling time, (n_patients,).
+    """Score and information of Efron's log partial likelihood; patients by decreasing time, (n_patients,).
 
     relative : the hazard of each patient relative to the others, exp(beta · value)
     """
@@ -215,7 +215,7 @@ def _moments(values, ties, observed, relative):  # noqa: ANN001, ANN202
 
 @_compiled
 def _solve(values, ties, observed):  # noqa: ANN001, ANN202
-    """Coefficient, information there, iterations and code of the reason, for standardised values (n_patients,)."""
+    """Coefficient, its information, iterations and code of the reason, for standardised values (n_patients,)."""
     reach = np.max(np.abs(values))
     relative = np.ones(len(values))
     powers = np.empty(len(values), np.int64)
@@ -254,7 +254,7 @@ def _solve(values, ties, observed):  # noqa: ANN001, ANN202
 
 @_compiled
 def _fit_rows(block, ties, observed, fits):  # noqa: ANN001, ANN202
-    """Fit each row of block (n_genes, n_patients; patients by falling time) into fits (4, n_genes).
+    """Fit each row of block (n_genes, n_patients; patients by decreasing time) into fits (4, n_genes).
 
     ties numbers the distinct times, observed marks events, both (n_patients,). Missing values are left out.
     """

@@ -15,8 +15,8 @@ def fold_deviances(
 ) -> FloatArray:
     """Each fold's grouped deviance (Verweij & van Houwelingen 1993, 10.1002/sim.4780122407), per event of the fold.
 
-    The deviance of all patients less that of the patients who were fitted, both under the coefficients fitted
-    without the fold: unlike the fold's own deviance it lets the fold's patients share risk sets with the others.
+    The deviance of all patients minus that of the fitted patients, both under the coefficients fitted without the
+    fold: unlike in the fold's own deviance, the fold's patients share risk sets with the others.
 
     Parameters
     ----------
@@ -44,12 +44,12 @@ def fold_deviances(
 
 
 def breslow_deviance(predictor: FloatArray, time: FloatArray, event: BoolArray) -> FloatArray:
-    """Twice the saturated less the actual log partial likelihood, ties by Breslow.
+    """Twice the difference of the saturated and the actual log partial likelihood, ties by Breslow.
 
     Parameters
     ----------
     predictor : (n_patients, n_models), log relative hazards
-    time, event : (n_patients,), by falling time
+    time, event : (n_patients,), by decreasing time
 
     Returns
     -------

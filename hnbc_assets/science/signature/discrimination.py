@@ -4,7 +4,7 @@ In scope: Harrell's and Uno's concordance, time-dependent AUC, their bootstraps.
 reported, and when (performance).
 
 Every figure is a weighted share of ordered pairs, and a bootstrap sample is a vector of patient counts. So all
-samples are evaluated by one matrix product per figure: counts × pairs, with no sample ever drawn out.
+samples are evaluated by one matrix product per figure: counts × pairs, and no sample is constructed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def uno_c(
     """Uno's concordance up to tau (Uno et al. 2011, 10.1002/sim.4154).
 
     Harrell's with each pair weighted by the inverse square of the probability of not being censored before its event,
-    estimated by Kaplan–Meier in the same patients (in each sample anew). Free of the censoring's distribution.
+    estimated by Kaplan–Meier in the same patients (separately in each sample). It does not depend on the censoring
+    distribution.
 
     Parameters are those of `harrell_c`; only events before `tau` (days) count.
     """
@@ -64,7 +65,7 @@ def uno_c(
 def auc_at(
     score: FloatArray, time: FloatArray, event: BoolArray, at: float, counts: FloatArray | None = None
 ) -> FloatArray:
-    """Cumulative/dynamic AUC: those with an event by `at` against those free of it then (Uno et al. 2007;
+    """Cumulative/dynamic AUC: patients with an event by `at` against those event-free then (Uno et al. 2007;
     Hung & Chiang 2010, 10.1002/cjs.10046).
 
     Cases are weighted by the inverse probability of not being censored before their event, as in `uno_c`; patients

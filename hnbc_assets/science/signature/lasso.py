@@ -21,9 +21,9 @@ from hnbc_assets.science.signature.polish import polished
 from hnbc_assets.science.signature.survival_data import BoolArray, FloatArray, checked_survival
 
 Rule = Literal["min", "1se"]
-# The grid falls by the same factor as R glmnet's default one: 100 points over four decades.
+# The grid decreases by the same factor as R glmnet's default one: 100 points over four decades.
 GRID_STEP = 1e-4 ** (1 / 99)
-# Where the path is cut next, as shares of its first penalty, when the least deviance lies at the cut.
+# Where the path ends next, as shares of its first penalty, when the least deviance is at its end.
 EXTENSIONS = (0.05, 0.01, 1e-3, 1e-4)
 INTERIOR_MARGIN = 2
 FEWEST_FOLDS = 3
@@ -50,7 +50,7 @@ def fit_lasso(
     fit on features standardised with its own patients. Folds are stratified by event. A fold's loss is the grouped
     partial-likelihood deviance, all patients' minus that of the patients fitted (Verweij & van Houwelingen 1993,
     10.1002/sim.4780122407), averaged over folds by their events and over repeats before the penalty is chosen.
-    The path ends at `min_ratio` of its first penalty; when the least deviance lies at that end it is continued, to
+    The path ends at `min_ratio` of its first penalty; when the least deviance is at that end, the path is extended, to
     0.01 with fewer patients than genes, else to 0.0001.
 
     Parameters
@@ -62,7 +62,7 @@ def fit_lasso(
     folds, repeats : of the cross-validation; never more folds than events
     rule : `min`, the least deviance, or `1se`, the largest penalty within one standard error of it
     seed : of the folds
-    min_ratio : where the path is cut first
+    min_ratio : where the path ends first, as a share of its first penalty
     fold_ids : (n_repeats, n_patients), 0 … n_folds - 1, made elsewhere; `folds`, `repeats`, `seed` are then unused
     fold_tolerance : of the solver in the cross-validation's fits (1e-7 leaves the deviance about 1e-4 of its value);
         the path of all patients is solved to 1e-12, refined to machine precision and rounded
@@ -138,7 +138,7 @@ def fit_lasso(
 
 
 def stratified_folds(event: BoolArray, folds: int, repeats: int, seed: int) -> np.ndarray:
-    """(repeats, n_patients) fold numbers, events and censored patients each dealt evenly, at random."""
+    """(repeats, n_patients) fold numbers, with events and censored patients each distributed evenly, at random."""
     rng = np.random.default_rng(seed)
     fold_ids = np.empty((repeats, len(event)), dtype=np.int64)
     for repeat in range(repeats):
@@ -148,7 +148,7 @@ def stratified_folds(event: BoolArray, folds: int, repeats: int, seed: int) -> n
 
 
 def penalty_grid(top: float, min_ratio: float) -> FloatArray:
-    """Penalties falling from `top` to `min_ratio` of it, by a constant factor; a longer grid continues a shorter."""
+    """Penalties from `top` down to `min_ratio` of it, by a constant factor; a longer grid extends a shorter one."""
     steps = int(np.ceil(np.log(min_ratio) / np.log(GRID_STEP) - 1e-9))
     return top * GRID_STEP ** np.arange(steps + 1)
 
@@ -185,7 +185,7 @@ def lasso_coefficients(
         found = np.stack(
             [polished(standardised, time, event, beta, a) for beta, a in zip(found.T, alphas, strict=False)], axis=1
         )
-    # The solver stops early once the model explains all; the last fit stands for the smaller penalties.
+    # The solver stops early once the model explains all; the last fit is used for the smaller penalties.
     n_fitted = found.shape[1]
     filled = np.minimum(np.arange(len(alphas)), n_fitted - 1)
     coefficients[varies] = (found / sd[varies, None])[:, filled]

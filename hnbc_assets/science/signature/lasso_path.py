@@ -1,6 +1,6 @@
-"""What a LASSO-Cox fit leaves behind: the path, the choice, and how it was made.
+"""The result of a LASSO-Cox fit: the path, the chosen penalty, and how it was chosen.
 
-In scope: that record and its table. Out of scope: fitting it (lasso).
+In scope: this result and its table. Out of scope: the fit (lasso).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ TABLE_TYPES = {
 class LassoPath:
     """A cross-validated LASSO-Cox path.
 
-    Coefficients are log hazard ratios per standard deviation (n - 1) of the gene in the patients given, rounded as they
-    are published. `chosen` is the penalty of the study's rule, one of `alphas`, missing when there is no path.
+    Coefficients are log hazard ratios per standard deviation (n - 1) of the gene in the given patients, rounded as
+    published. `chosen` is the penalty of the study's rule, one of `alphas`, missing when there is no path.
     `fold_deviance` is (n_repeats, n_folds, n_alphas), per event of the fold. `selection_frequency` is each gene's share
     of the cross-validation's fits, at the chosen penalty, that keep it. `excluded` lists genes that could not enter,
     with the reason. `reason` says why nothing was selected, and is null when something was.
@@ -61,7 +61,7 @@ class LassoPath:
         return at_chosen[at_chosen != 0].rename("coefficient")
 
     def table(self) -> pd.DataFrame:
-        """One row a penalty and a gene that is ever in the path, by falling penalty.
+        """One row per penalty and gene that is ever in the path, by decreasing penalty.
 
         Columns: alpha, gene, coefficient, n_selected (genes at this penalty), deviance_mean, deviance_se, is_min,
         is_1se, is_chosen.
@@ -83,7 +83,7 @@ class LassoPath:
 
 
 def null_path(fold_ids: np.ndarray, genes: Sequence[str], excluded: pd.DataFrame, reason: str) -> LassoPath:
-    """The path of genes among which none can enter, with the reason."""
+    """The path when no gene can enter, with the reason."""
     nothing = np.empty(0)
     index = pd.Index([], name="gene", dtype=object)
     n_folds = int(fold_ids.max()) + 1

@@ -1,7 +1,7 @@
 """Prognostic performance: the figures of merit of a score in one cohort.
 
 In scope: which figures are given, with which interval, and when they are withheld. Out of scope: their computation
-(discrimination, cox, survival), resampling of the whole procedure (science/validity).
+(discrimination, cox, survival), resampling of the whole procedure (not implemented).
 """
 
 from __future__ import annotations
@@ -43,29 +43,29 @@ def performance(
     n_bootstrap: int = 500,
     reason: str | None = None,
 ) -> pd.DataFrame:
-    """How well a score goes with survival in these patients.
+    """How strongly a score is associated with survival in these patients.
 
     Figures: `n_patients`, `n_events`; `hazard_ratio_per_sd` (per training sd, the headline); `c_index_harrell`;
     `c_index_uno`, up to the training cohort's follow-up and while a tenth of these patients is at risk; `auc` at each
-    of `years`, only where at least 10 events come before, 20 patients remain and training was followed so long;
+    of `years`, only where at least 10 events come before, 20 patients remain and training was followed that long;
     `n_high`, `n_low`, `log_rank_p` and `hazard_ratio_high_vs_low` of the split at `cutoff`; and
-    `expected_ci_half_width_log_hr`, 1.96 · training sd / (sd here · √events), what these events could tell at best.
-    Censoring weights come from the patients scored, since censoring differs between cohorts.
+    `expected_ci_half_width_log_hr`, 1.96 · training sd / (sd here · √events), the best precision with these events.
+    Censoring weights come from the scored patients, since censoring differs between cohorts.
 
     Parameters
     ----------
     score : (n_patients,); patients without a score are left out
     time, event : (n_patients,), days > 0 and observed events
     train_time, train_event : of the training cohort
-    cutoff : the training median; missing if no groups are to be made
+    cutoff : the training median; missing for no groups
     training_sd : standard deviation of the score in training; default that of these scores
     years : of the AUC
     seed, n_bootstrap : of the percentile intervals (95 %) of concordance and AUC; patients are resampled
-    reason : if given, no claim is made: every estimate is null with this reason
+    reason : if given, every estimate is null with this reason
 
     Returns
     -------
-    One row a figure: metric, time_days (τ or the AUC's time), estimate, ci_lower, ci_upper, method, reason. A figure
+    One row per figure: metric, time_days (τ or the AUC's time), estimate, ci_lower, ci_upper, method, reason. A figure
     that cannot be given is null with its reason.
     """
     values = np.asarray(score, dtype=float)

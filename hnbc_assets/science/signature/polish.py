@@ -1,4 +1,4 @@
-"""The LASSO's coefficients to machine precision, from coordinate descent's solution.
+"""The LASSO's coefficients to machine precision, from the solution of coordinate descent.
 
 In scope: Newton's method for the penalised Cox model on a known active set. Out of scope: finding that set (lasso).
 
@@ -14,14 +14,14 @@ from hnbc_assets.arithmetic import exp
 from hnbc_assets.science.signature.survival_data import BoolArray, FloatArray
 
 STEPS = 40
-SMALL = 1e-13  # a smaller step of the standardised coefficients is the last
+SMALL = 1e-13  # iteration ends at a smaller step of the standardised coefficients
 ROUNDS = 10  # in each of which genes leave or enter
-SLACK = 1e-6  # share of the penalty by which the score of a gene left out may exceed it
+SLACK = 1e-6  # share of the penalty by which an inactive gene's score may exceed it
 LARGEST = 600.0  # linear predictor, below where its exponential overflows
 
 
 def polished(x: FloatArray, time: FloatArray, event: BoolArray, found: FloatArray, penalty: float) -> FloatArray:
-    """The maximum of log partial likelihood / n − penalty · Σ|coefficient|, ties by Breslow, near what was found.
+    """The maximum of log partial likelihood / n − penalty · Σ|coefficient|, ties by Breslow, starting from `found`.
 
     A gene leaves if its coefficient crosses zero, and enters if its score exceeds the penalty (Karush, Kuhn & Tucker's
     conditions; Simon et al. 2011, 10.18637/jss.v039.i05). If this does not settle, or the active genes are linearly

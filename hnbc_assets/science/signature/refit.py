@@ -1,7 +1,7 @@
 """The unpenalised Cox model of the selected genes, and whether hazards are proportional.
 
 In scope: several genes in one model, after selection. Out of scope: the signature's own coefficients, which are the
-LASSO's (lasso): what is fitted here describes, for selection has already used the same patients.
+LASSO's (lasso): the refit is descriptive only, because the genes were selected on the same patients.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def multivariable(
 
     Returns
     -------
-    One row a gene: gene, coefficient, standard_error, hazard_ratio, ci_lower, ci_upper, p_value (Wald), reason. Where
-    the model has no estimate (collinear genes, more genes than events, separation) all is null but the `reason`.
-    No gene gives no row.
+    One row per gene: gene, coefficient, standard_error, hazard_ratio, ci_lower, ci_upper, p_value (Wald), reason. Where
+    the model has no estimate (collinear genes, more genes than events, separation) only gene and reason are not null.
+    No rows if there are no genes.
     """
     names = _names(x, genes)
     values, days, observed = _complete(x, time, event)
@@ -77,18 +77,18 @@ def multivariable(
 def proportional_hazards(
     x: FloatArray | pd.DataFrame, time: FloatArray, event: BoolArray, genes: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Score test of hazards that are proportional, for each gene and all together.
+    """Score test of proportional hazards, for each gene and for all together.
 
     Grambsch & Therneau's test (1994, 10.1093/biomet/81.3.515) in the exact form of R survival 3's cox.zph: the score
-    test of adding gene × g(t), g being one less the Kaplan–Meier estimate just before t. (lifelines tests each gene
+    test of adding gene × g(t), where g is 1 minus the Kaplan–Meier estimate just before t. (lifelines tests each gene
     by the older approximation and has no global test.)
 
     Parameters are those of `multivariable`.
 
     Returns
     -------
-    gene (the last row being GLOBAL), statistic (chi-squared), degrees_of_freedom, p_value, reason. No gene gives
-    no row.
+    gene (the last row is GLOBAL), statistic (chi-squared), degrees_of_freedom, p_value, reason. No rows if there are no
+    genes.
     """
     names = _names(x, genes)
     values, days, observed = _complete(x, time, event)
@@ -145,7 +145,7 @@ def _unfittable(values: FloatArray, observed: BoolArray, names: list[str]) -> st
 
 
 def _lifelines_fit(values: FloatArray, days: FloatArray, observed: BoolArray) -> tuple[FloatArray, FloatArray] | None:
-    """Coefficients and standard errors per unit, or nothing where there is no finite estimate."""
+    """Coefficients and standard errors per unit, or None where there is no finite estimate."""
     import warnings
 
     from lifelines import CoxPHFitter
@@ -161,7 +161,7 @@ def _lifelines_fit(values: FloatArray, days: FloatArray, observed: BoolArray) ->
         except (ConvergenceError, ValueError, np.linalg.LinAlgError):
             return None
     coefficient, error = fit.params_.to_numpy(), fit.standard_errors_.to_numpy()
-    # Events inform by at most about their number; where nearly nothing of that is left the estimate ran to infinity.
+    # The information is at most about the number of events; where almost none is left, the estimate has diverged.
     if not np.isfinite(coefficient).all() or not (error * np.sqrt(observed.sum()) < VANISHED).all():
         return None
     return coefficient / sd, error / sd
@@ -183,7 +183,7 @@ def _score_tests(values: FloatArray, days: FloatArray, observed: BoolArray, beta
         dying = (days == now) & observed
         n_events = int(dying.sum())
         for k in range(n_events):
-            # Efron: the k-th of tied events sees those who die now with a share of their weight.
+            # Efron: for the k-th of tied events, the patients with an event now have a share of their weight.
             weight = relative * at_risk - (k / n_events) * relative * dying
             mean = weight @ x / weight.sum()
             spread = (x.T * weight) @ x / weight.sum() - np.outer(mean, mean)
@@ -200,7 +200,7 @@ def _score_tests(values: FloatArray, days: FloatArray, observed: BoolArray, beta
 
 
 def _one_less_survival(days: FloatArray, observed: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Event times, and one less the Kaplan–Meier estimate just before each; `days` ascending."""
+    """Event times, and 1 minus the Kaplan–Meier estimate just before each; `days` ascending."""
     times, first, inverse = np.unique(days, return_index=True, return_inverse=True)
     died = np.bincount(inverse, weights=observed)
     survival = np.cumprod(1 - died / (len(days) - first))

@@ -1,7 +1,7 @@
-"""Scores: a frozen signature applied to patients, in the cohort's terms or a patient's own.
+"""Scores: a frozen signature applied to patients, relative to their cohort or each patient alone.
 
 In scope: the signature's table and identity, both forms of the score, risk groups. Out of scope: fitting coefficients
-(lasso), training the single-sample form (single_sample), what scores are worth (performance).
+(lasso), training the single-sample form (single_sample), the evaluation of scores (performance).
 """
 
 from __future__ import annotations
@@ -35,10 +35,9 @@ SIGNATURE_TYPES = {
 class Score:
     """A signature's scores in a cohort.
 
-    `values` are by patient, rounded as they are published, missing where a patient lacks a gene's value or no score can
-    be given. `coverage` is the share of the coefficients' absolute sum that the cohort's genes carry, `missing` the
-    genes it lacks. `reason` says why there are no scores, or why scores give no groups and no claim of performance; it
-    is null when they do.
+    `values` are by patient, rounded as published, missing where a patient lacks a gene's value or no score can be
+    given. `coverage` is the share of the coefficients' absolute sum that belongs to the cohort's genes, `missing` the
+    genes that it lacks. `reason` says why there are no scores, or no groups and no performance; it is null otherwise.
     """
 
     values: pd.Series
@@ -68,7 +67,7 @@ def rank_normalise(expression: pd.DataFrame) -> pd.DataFrame:
 
 
 def standardisation(expression: pd.DataFrame, genes: Iterable[str]) -> pd.DataFrame:
-    """Mean and standard deviation (n - 1) of each gene over the patients given, rounded as they are published.
+    """Mean and standard deviation (n - 1) of each gene over the given patients, rounded as published.
 
     Parameters
     ----------
@@ -94,18 +93,18 @@ def standardisation(expression: pd.DataFrame, genes: Iterable[str]) -> pd.DataFr
 
 
 def freeze(path: LassoPath, expression: pd.DataFrame, direction: pd.Series | None = None) -> pd.DataFrame:
-    """The signature's table: the genes that the path keeps, with all that a score needs.
+    """The signature's table: the genes that the path keeps, with everything that a score needs.
 
     Parameters
     ----------
     path : fitted on the patients of `expression`
-    expression : genes × training patients, as the path's x was
+    expression : genes × training patients, the values that the path was fitted on
     direction : `up_in_rd` or `up_in_pcr` by gene, where known
 
     Returns
     -------
     signature_id, gene, coefficient (log hazard ratio per training sd), mean, sd, selection_frequency,
-    direction_concordant, by falling absolute coefficient. A path that keeps no gene gives no row.
+    direction_concordant, by decreasing absolute coefficient. No rows if the path keeps no gene.
     """
     coefficients = path.selected
     coefficients = coefficients.iloc[np.argsort(-coefficients.abs().to_numpy(), kind="stable")]
@@ -119,9 +118,9 @@ def freeze(path: LassoPath, expression: pd.DataFrame, direction: pd.Series | Non
 
 
 def signature_id(table: pd.DataFrame) -> str:
-    """Twelve hexadecimal digits that name a signature by its content: genes, coefficients, means, sds.
+    """Twelve hexadecimal digits that identify a signature by its content: genes, coefficients, means, sds.
 
-    The order of rows does not matter; numbers enter with the digits that are published.
+    The order of rows does not matter; numbers are used with their published digits.
     """
     digits = DIGITS - 1
     lines = sorted(
@@ -153,7 +152,7 @@ def score_training(
     ----------
     expression : genes × patients, on the training cohort's scale
     signature : gene, coefficient, mean, sd
-    minimum_coverage : below this share of the coefficients, `reason` says that there are no groups and no claims
+    minimum_coverage : below this share of the coefficients, there are no groups and no claims, and `reason` says so
     """
     used, share, missing = _present(expression, signature)
     z = (expression.loc[used["gene"]].to_numpy() - used[["mean"]].to_numpy()) / used[["sd"]].to_numpy()
@@ -176,7 +175,7 @@ def score_within_cohort(
     expression : genes × patients, any scale on which a gene's values compare
     signature : gene, coefficient
     minimum_patients : with fewer there is no score, and `reason` says so
-    minimum_coverage : below this share of the coefficients, `reason` says that there are no groups and no claims
+    minimum_coverage : below this share of the coefficients, there are no groups and no claims, and `reason` says so
     """
     sd = expression.reindex(signature["gene"]).std(axis=1, ddof=1)
     varying = expression.loc[[gene for gene in expression.index.intersection(sd.index) if sd[gene] > 1e-12]]
@@ -191,7 +190,7 @@ def score_within_cohort(
 
 
 def median_cutoff(scores: pd.Series) -> float:
-    """The cut-off of the groups: the median of the scores, rounded as it is published."""
+    """The cut-off of the groups: the median of the scores, rounded as published."""
     return float(rounded_score(scores.median()))
 
 
@@ -216,7 +215,7 @@ def weighted_sum(coefficients: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 
 def too_little(share: float, minimum_coverage: float) -> str | None:
-    """Why a score over this share of the coefficients gives no groups and no claims; null when it does."""
+    """Why a score over this share of the coefficients gives no groups and no claims; None when it does."""
     if share >= minimum_coverage:
         return None
     return f"the genes present carry {share:.2f} of the coefficients; groups and claims need {minimum_coverage:g}"

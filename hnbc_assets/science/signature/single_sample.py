@@ -33,10 +33,10 @@ REFERENCE_SHARE = 0.8
 
 @dataclass(frozen=True)
 class SingleSampleSignature:
-    """What scores one patient alone: genes with coefficients and the training's mean and sd of their rank scores.
+    """The single-sample form: genes with coefficients, and the training mean and sd of their rank scores.
 
     `table` has gene, coefficient, mean, sd; `reference_genes` are those among which a patient's genes are ranked;
-    `cutoff` is the training median. `reason` says why there is none (the table is then empty), else it is null.
+    `cutoff` is the training median. `reason` says why there is no such form (`table` is then empty), else it is null.
     """
 
     signature_id: str
@@ -59,7 +59,7 @@ def train_single_sample(
     repeats: int = 10,
     rule: Rule = "min",
 ) -> SingleSampleSignature:
-    """Fit the signature's genes anew on their ranks within each patient, by the same LASSO.
+    """Refit the signature's genes on their ranks within each patient, by the same LASSO.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def train_single_sample(
     time, event : (n_patients,), days and observed events, in the order of the columns
     genes : the signature's
     reference_genes : genes that a patient's genes are ranked among, where the training cohort has them
-    scale : `expression_scale` of the cohort; ranks within a patient mean nothing where genes were scaled one by one
+    scale : `expression_scale` of the cohort; ranks within a patient are meaningless where genes were scaled separately
     seed, folds, repeats, rule : of the cross-validation
 
     Returns
@@ -78,7 +78,7 @@ def train_single_sample(
     reference = tuple(sorted(set(reference_genes) & set(expression.index)))
     used = [gene for gene in genes if gene in set(reference)]
     if scale not in SCALES:
-        return _none(reference, f"ranks within a patient mean nothing on the scale {scale}")
+        return _none(reference, f"ranks within a patient are meaningless on the scale {scale}")
     if len(reference) < FEWEST_REFERENCE_GENES:
         return _none(reference, f"{len(reference)} reference genes; ranks need at least {FEWEST_REFERENCE_GENES}")
     if not used:
@@ -113,7 +113,7 @@ def score_single_sample(
 
     Parameters
     ----------
-    expression : genes × patients (one will do)
+    expression : genes × patients (one is enough)
     signature : from `train_single_sample`
     scale : `expression_scale` of these patients
     """
@@ -122,7 +122,7 @@ def score_single_sample(
     reference = [gene for gene in signature.reference_genes if gene in expression.index]
     reason = signature.reason
     if reason is None and scale not in SCALES:
-        reason = f"ranks within a patient mean nothing on the scale {scale}"
+        reason = f"ranks within a patient are meaningless on the scale {scale}"
     if reason is None and len(reference) < REFERENCE_SHARE * len(signature.reference_genes):
         reason = (
             f"{len(reference)} of {len(signature.reference_genes)} reference genes; ranks need {REFERENCE_SHARE:.0%}"

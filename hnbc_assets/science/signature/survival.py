@@ -1,4 +1,4 @@
-"""Survival curves of groups, and the test that they are one.
+"""Survival curves of groups, and the test that they are equal.
 
 In scope: non-parametric survival of groups. Out of scope: how patients are grouped (scoring), drawing (report).
 """
@@ -18,7 +18,7 @@ CURVE_COLUMNS = ["risk_group", "time_days", "survival", "ci_lower", "ci_upper", 
 
 @dataclass(frozen=True)
 class LogRank:
-    """A log-rank test; null statistic and p with the `reason` where it could not be made."""
+    """A log-rank test; statistic and p are null, with a `reason`, where it is not possible."""
 
     statistic: float
     p_value: float
@@ -40,8 +40,8 @@ def kaplan_meier(time: FloatArray, event: BoolArray, group: ArrayLike) -> pd.Dat
 
     Returns
     -------
-    One row a group and distinct time, beginning with time 0: risk_group, time_days, survival, ci_lower, ci_upper,
-    at_risk (just before that time). No grouped patient gives no row.
+    One row per group and distinct time, beginning with time 0: risk_group, time_days, survival, ci_lower, ci_upper,
+    at_risk (just before that time). No rows if no patient has a group.
     """
     days, observed, groups = _grouped(time, event, group)
     if not len(days):

@@ -1,4 +1,4 @@
-"""Survival data: what every model of this stage asks of times and events before it starts.
+"""Survival data: what every model of this stage requires of times and events.
 
 In scope: validation of times and events. Out of scope: which endpoint of a cohort is used (science/cohorts).
 """

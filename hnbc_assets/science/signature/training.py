@@ -1,4 +1,4 @@
-"""Training: the signature, both forms of its score and where its groups are cut, from one training set.
+"""Training: the signature, both forms of its score and their cut-offs, from one training set.
 
 In scope: the order of the steps. Out of scope: the steps themselves (lasso, scoring, single_sample).
 """
@@ -46,20 +46,20 @@ def train(
     repeats: int,
     seed: int,
 ) -> Trained:
-    """Fit the LASSO on the evaluable patients, freeze what it keeps, and cut at the median of the training scores.
+    """Fit the LASSO on the evaluable patients, freeze the selected genes, and set the cut-off at the median score.
 
     Parameters
     ----------
     data : the training cohort
     entered : genes that enter the LASSO
     direction : `up_in_rd` or `up_in_pcr` by gene
-    reference_genes : genes that ranks within a patient may be taken among, where the training cohort has them
+    reference_genes : genes among which a patient's genes may be ranked, where the training cohort has them
     scale : `expression_scale` of the training cohort
     rule, folds, repeats, seed : of the cross-validation
 
     Returns
     -------
-    Trained; with nothing selected, empty tables and a description that says why.
+    Trained; if no gene is selected, empty tables and a description that says why.
     """
     values = data.evaluable
     lasso = fit_lasso(
@@ -108,7 +108,7 @@ def train(
 
 
 def path_rows(path: LassoPath) -> pd.DataFrame:
-    """One row a penalty: alpha, deviance, deviance_se, n_genes, is_minimum, is_one_se, chosen."""
+    """One row per penalty: alpha, deviance, deviance_se, n_genes, is_minimum, is_one_se, chosen."""
     return pd.DataFrame(
         {
             "alpha": path.alphas,
@@ -123,7 +123,7 @@ def path_rows(path: LassoPath) -> pd.DataFrame:
 
 
 def single_sample_rows(trained: SingleSampleSignature) -> pd.DataFrame:
-    """Rows of single_sample_signature; none when this form could not be trained."""
+    """Rows of single_sample_signature; no rows when this form could not be trained."""
     reference = pd.DataFrame({"gene": list(trained.reference_genes)}, dtype=object)
     if trained.reason is not None:
         reference = reference.iloc[:0]
