@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hnbc_assets.commands.printing import say
-from hnbc_assets.lake.paths import DATABASE
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -74,6 +73,7 @@ def _refresh(
     from hnbc_assets.commands.run import opening
     from hnbc_assets.commands.turn import turn, wait_for_runs
     from hnbc_assets.lake.optional import lacking
+    from hnbc_assets.lake.paths import DATABASE
 
     with interruption.deferred():
         home = prepare()
@@ -160,6 +160,7 @@ def _alert(home: Home, instance: DagsterInstance, chosen_study: Study, outcomes:
 def _close(home: Home, outcomes: list[RunOutcome]) -> None:
     """What came of it, in a few lines."""
     from hnbc_assets.commands.run import published_headline, where
+    from hnbc_assets.lake.paths import DATABASE
 
     made = {asset for outcome in outcomes for asset in outcome.rows}
     failures = [failure for outcome in outcomes for failure in outcome.failures]

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hnbc_assets.commands.printing import say
-from hnbc_assets.lake.paths import DATABASE
 
 if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
@@ -80,6 +79,7 @@ def _run(
     from hnbc_assets.commands.turn import turn, wait_for_runs
     from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.optional import lacking
+    from hnbc_assets.lake.paths import DATABASE
 
     with interruption.deferred():
         home = prepare()

@@ -16,7 +16,6 @@ import click
 from hnbc_assets.commands import currency
 from hnbc_assets.commands.printing import age, moment, print_table
 from hnbc_assets.errors import HnbcError
-from hnbc_assets.lake.paths import DATABASE
 
 if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
@@ -178,6 +177,7 @@ def _say_place(home: Home) -> Study | None:
 
 def _say_database(lake: Lake, assets: dict[str, Asset]) -> None:
     from hnbc_assets.lake.optional import lacking
+    from hnbc_assets.lake.paths import DATABASE
 
     if not lake.database.exists():
         click.echo("\ndatabase  not published yet: hnbc run --select hnbc_database")
