@@ -1,6 +1,6 @@
-"""One request to every address that a study needs: the rows of `hnbc doctor`, and the warning before a long run.
+"""One request to each address that a study needs: the rows of `hnbc doctor`, and the warning before a long run.
 
-In scope: asking all objects at the same time, what would fail, saving the answers. Out of scope: what is asked of an
+In scope: querying all objects at the same time, what would fail, saving the answers. Out of scope: the requests to an
 upstream (sources/probes.py), the verdict on an answer (sources/probing.py).
 """
 
@@ -37,9 +37,9 @@ class Asked:
 
 
 def ask_all(place: Place, study: Study, objects: Iterable[str] | None = None) -> list[Asked]:
-    """Ask every address of the study, or of some objects, in the study's order; all objects at the same time.
+    """Query every address of the study, or of some objects, in the study's order; all objects at the same time.
 
-    A pinned object is not asked: its files are in the archive.
+    A pinned object is not queried: its files are in the archive.
     """
     from hnbc_assets.defs.resources import open_client
     from hnbc_assets.defs.upstreams import upstreams
@@ -67,12 +67,12 @@ def _ask(client: Client, name: str, asks: Iterable[Any]) -> list[Asked]:
 
 
 def ask_first(place: Place, study: Study, objects: Iterable[str] | None = None) -> None:
-    """Ask every address before a run fetches anything, and end the run if one that it needs is dead.
+    """Query every address before a run downloads anything, and end the run if one that it needs does not work.
 
     Raises
     ------
     UpstreamRefused
-        A fetch would fail; nothing was fetched. The table of what failed has been printed.
+        A download would fail; nothing was downloaded. The table of failures has been printed.
     """
     from hnbc_assets.defs.upstreams import upstreams
     from hnbc_assets.errors import UpstreamRefused
@@ -80,7 +80,7 @@ def ask_first(place: Place, study: Study, objects: Iterable[str] | None = None) 
     asked = ask_all(place, study, objects)
     dead = failing(asked)
     if not dead:
-        click.echo(f"asked {len(asked)} addresses of {place.upstream}: all that are needed answer", err=True)
+        click.echo(f"checked {len(asked)} addresses of {place.upstream}: all that are needed answer", err=True)
         return
     print_asked(dead, err=True)
     optional = {name: u.optional for name, u in upstreams(study, simulated=place.simulated).items() if u.optional}
@@ -97,12 +97,12 @@ def ask_first(place: Place, study: Study, objects: Iterable[str] | None = None) 
 
 
 def failing(asked: Iterable[Asked]) -> list[Asked]:
-    """Those for which a fetch would fail."""
+    """Those for which a download would fail."""
     return [one for one in asked if one.probed.verdict == "fails"]
 
 
 def print_asked(asked: Sequence[Asked], *, err: bool = False) -> None:
-    """A table with one row per address; below it the whole address of each that would fail, and why.
+    """A table with one row per address; below it the full address of each that would fail, and why.
 
     With `err`, on the standard error stream: a run's standard output is its headline.
     """
@@ -114,14 +114,15 @@ def print_asked(asked: Sequence[Asked], *, err: bool = False) -> None:
         size = "" if seen.size_bytes is None else f"{seen.size_bytes / 1e6:,.2f}"
         status = "-" if seen.status is None else str(seen.status)
         host = urlsplit(seen.url).hostname or "-"
-        said = one.probed.said if one.probed.verdict == "good" else ""
-        rows.append((one.object, one.probed.what, host, status, seen.content_type, size, one.probed.verdict, said))
+        message = one.probed.message if one.probed.verdict == "good" else ""
+        row = (one.object, one.probed.what, host, status, seen.content_type, size, one.probed.verdict, message)
+        rows.append(row)
     print_table(("object", "what", "host", "status", "type", "MB", "verdict", "seen"), rows, right={3, 5}, err=err)
     for one in asked:
         if one.probed.verdict != "good":
             address = redacted(one.probed.seen.url)
             click.echo(f"\n{one.object}, {one.probed.what}: {one.probed.verdict}\n  {address}", err=err)
-            click.echo(f"  {one.probed.said}", err=err)
+            click.echo(f"  {one.probed.message}", err=err)
 
 
 def save(path: Path, place: Place, study: Study, findings: Sequence[Finding], asked: Sequence[Asked]) -> None:
@@ -142,13 +143,13 @@ def save(path: Path, place: Place, study: Study, findings: Sequence[Finding], as
         "hnbc_assets": version("hnbc_assets"),
         "upstream": place.upstream,
         "study": {"name": study.name, "hash": study.hash},
-        "machine": [vars(finding) for finding in findings],
+        "machine": [{"what": f.what, "said": f.message, "good": f.good} for f in findings],
         "addresses": [
             {
                 "object": one.object,
                 "what": one.probed.what,
                 "verdict": one.probed.verdict,
-                "said": one.probed.said,
+                "said": one.probed.message,
                 "url": redacted(one.probed.seen.url),
                 "status": one.probed.seen.status,
                 "content_type": one.probed.seen.content_type,

@@ -1,6 +1,6 @@
-"""How an answer of the database looks: a table to read, or csv, json, parquet to go on with.
+"""The format of an answer of the database: a table to read, or csv, json, parquet for further use.
 
-In scope: one function a format, from a result to a stream. Out of scope: where the stream leads (sql).
+In scope: one function per format, from a result to a stream. Out of scope: where the stream goes (sql).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GAP = "  "
 
 
 def table(result: DuckDBPyConnection, stream: TextIO, *, note: str = "") -> None:
-    """Aligned columns. On a terminal, what does not fit is left out and counted; elsewhere everything is there."""
+    """Aligned columns. On a terminal, what does not fit is left out and counted; elsewhere everything is written."""
     names = _names(result)
     terminal = stream.isatty()
     rows = result.fetchmany(ROWS_ON_A_TERMINAL) if terminal else result.fetchall()
@@ -54,7 +54,7 @@ def csv(result: DuckDBPyConnection, stream: TextIO) -> None:
 
 
 def json(result: DuckDBPyConnection, stream: TextIO) -> None:
-    """An array of objects, one a row; null, NaN and infinities are null, as JSON has none of the latter."""
+    """An array of objects, one per row; null, NaN and infinities are null, as JSON has none of the latter."""
     names = _names(result)
     stream.write("[")
     separator = "\n"
@@ -73,7 +73,7 @@ def parquet(result: DuckDBPyConnection, stream: Any) -> None:
 
     import pyarrow.parquet as pq
 
-    with warnings.catch_warnings(action="ignore"):  # that a second copy of the rows is made
+    with warnings.catch_warnings(action="ignore"):  # about a second copy of the rows
         answered = result.to_arrow_table()
     pq.write_table(answered, stream)
 
@@ -107,7 +107,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """For reading: six significant digits, no line breaks."""
+    """A readable form: six significant digits, no line breaks."""
     if value is None:
         return "NULL"
     if isinstance(value, float):

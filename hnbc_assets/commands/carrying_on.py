@@ -1,7 +1,7 @@
 """Carrying on without an optional stage: what a run still makes after such a stage failed, and its message.
 
-In scope: choosing what is left, making it, the message. Out of scope: which stages are optional (defs), what is
-published then (lake/optional.py). Dagster skips everything that depends on a failed step, so the rest needs a run of
+In scope: choosing the remaining assets, making them, the message. Out of scope: which stages are optional (defs), what
+is published then (lake/optional.py). Dagster skips everything that depends on a failed step, so the rest needs a run of
 its own.
 """
 
@@ -51,7 +51,7 @@ def left_without(plan: Plan, failed: Collection[str], not_tried: Collection[str]
     """The assets that were not tried and can be made although others failed.
 
     Assets outside the optional stages are made without the optional ones. If an upstream's files could not be fetched,
-    an optional asset is made from its older files, where there are any.
+    an optional asset is made from its older files, if there are any.
     """
     settled = {asset for asset in failed if plan.nodes[asset].upstream and asset in plan.made}
     found = []

@@ -1,6 +1,7 @@
-"""Currency in `hnbc status`: what the upstreams were seen to have, what is held up, what failed, what is old.
+"""How current the lake is, in `hnbc status`: observed releases, what is held, what failed, what is old.
 
-In scope: reading that from the lake's own records, and printing it. Out of scope: looking or making anything.
+In scope: reading that from the lake's own records, and printing it. Out of scope: looking at upstreams or making
+anything.
 """
 
 from __future__ import annotations
@@ -19,30 +20,30 @@ if TYPE_CHECKING:
     from hnbc_assets.study import Study
 
 
-def tell(lake: Lake, study: Study | None) -> None:
-    """The upstreams as they were seen last, then what the latest attempts failed at."""
+def print_currency(lake: Lake, study: Study | None) -> None:
+    """Print the upstreams as last observed, then the latest attempts that failed."""
     from hnbc_assets.lake.observations import all_observed
 
     seen = all_observed(lake)
     if seen:
         rows = [
-            (name, in_use(lake, name) or "-", one.release or "?", _ago(one.looked_at), said(lake, study, one))
+            (name, in_use(lake, name) or "-", one.release or "?", _ago(one.looked_at), remark(lake, study, one))
             for name, one in seen.items()
         ]
         print_table(("upstream", "in use", "seen", "looked", ""), rows, right=set())
-    _tell_attempts(lake)
+    _print_attempts(lake)
 
 
 def in_use(lake: Lake, name: str) -> str:
-    """The release that a raw asset holds; empty when it holds none."""
+    """The release that a raw asset contains; empty if it contains none."""
     from hnbc_assets.lake.parquet import find_provenance
 
     made = find_provenance(lake.table(f"raw/{name}"))
     return "" if made is None else made.release
 
 
-def said(lake: Lake, study: Study | None, seen: Observation) -> str:
-    """What is to be said of an upstream: a look that failed, a release that is not in use, a look too long ago."""
+def remark(lake: Lake, study: Study | None, seen: Observation) -> str:
+    """A remark on an upstream: a look that failed, a release that is not in use, a look too long ago."""
     from hnbc_assets.lake.attempts import latest
 
     if seen.problem:
@@ -67,8 +68,8 @@ def aged(study: Study | None, made: Provenance) -> str:
     return f"not made for more than {allowed:g} days (freshness of {made.stage})" if days > allowed else ""
 
 
-def _tell_attempts(lake: Lake) -> None:
-    """Assets whose latest attempt did not succeed, a reason a line; those that failed alike together."""
+def _print_attempts(lake: Lake) -> None:
+    """Print assets whose latest attempt did not succeed, one line per reason; those with the same reason together."""
     from hnbc_assets.lake.attempts import Attempt, unsuccessful
 
     alike: dict[tuple[str, str], list[Attempt]] = {}
@@ -77,7 +78,7 @@ def _tell_attempts(lake: Lake) -> None:
     for (run_id, reason), attempts in alike.items():
         names = [attempt.asset for attempt in attempts]
         further = f" and {len(names) - 2} more" if len(names) > 2 else ""
-        word = "held up" if attempts[0].held else "failed" if reason else "begun, and never ended"
+        word = "held" if attempts[0].held else "failed" if reason else "started, never finished"
         message = f"✗ {', '.join(names[:2])}{further}: {word} {_ago(attempts[0].begun_at)} (run {run_id[:8]})"
         click.echo(f"\n{message}" + (f"\n  {reason}" if reason else ""))
 

@@ -1,7 +1,7 @@
-"""Asking the published database: opened read-only, closed to files and network.
+"""Querying the published database: opened read-only, closed to files and network.
 
-In scope: opening it, running a statement, saying what is wrong with one. Out of scope: publishing it (lake), how an
-answer looks (answers).
+In scope: opening it, running a statement, explaining what is wrong with one. Out of scope: publishing it (lake), how
+the format of an answer (answers).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def connect(lake: Lake) -> DuckDBPyConnection:
     if not lake.database.exists():
         from hnbc_assets.commands.printing import own_name
 
-        raise CommandError(f"{lake.database} is not there yet. {own_name()} run makes it.")
+        raise CommandError(f"{lake.database} does not exist yet. {own_name()} run makes it.")
     try:
         database = duckdb.connect(str(lake.database), read_only=True, config={"enable_external_access": "false"})
     except duckdb.Error as error:
@@ -44,7 +44,7 @@ def connect(lake: Lake) -> DuckDBPyConnection:
 
 
 def parse(database: DuckDBPyConnection, text: str) -> list[str]:
-    """The statements of a script. Raises CommandError at a mistake, before anything is run."""
+    """The statements of a script. Raises CommandError for a mistake, before anything is run."""
     import duckdb
 
     try:
@@ -54,7 +54,7 @@ def parse(database: DuckDBPyConnection, text: str) -> list[str]:
 
 
 def answer(database: DuckDBPyConnection, statement: str, form: str, output: Path | None, *, note: str = "") -> None:
-    """Run one statement and give its answer. Raises CommandError if the database refuses it."""
+    """Run one statement and print its answer. Raises CommandError if the database refuses it."""
     import duckdb
 
     from hnbc_assets.commands import answers
@@ -75,15 +75,15 @@ def answer(database: DuckDBPyConnection, statement: str, form: str, output: Path
 
 
 def mark(lake: Lake) -> str:
-    """What stands below an answer that must not be taken for a real one."""
+    """The note below an answer that must not be interpreted as a real one."""
     return "SIMULATED" if lake.upstream() == "simulated" else ""
 
 
 def say(error: Exception) -> str:
-    """DuckDB's message, without what only its own shell offers."""
+    """DuckDB's message, without advice that applies only to its own shell."""
     text = str(error).strip()
     if "file system operations are disabled" in text or "external extensions is disabled" in text:
-        return f"{text}\nSQL reaches no files here. Answers go to files by --output."
+        return f"{text}\nSQL reaches no files here. --output writes answers to files."
     if "read-only mode" in text:
-        return f"{text}\nThe database holds published results and is only read; hnbc run replaces it as a whole."
+        return f"{text}\nThe database contains published results and is only read; hnbc run replaces it as a whole."
     return text

@@ -24,17 +24,17 @@ WOULD_FAIL = 3
 @click.option(
     "--live",
     is_flag=True,
-    help="Ask every address of the study, at the live hosts unless HNBC_UPSTREAM names a mirror.",
+    help="Query every address of the study, at the live hosts unless HNBC_UPSTREAM names a mirror.",
 )
 @click.option(
     "--save",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Keep what the hosts answered (status, headers, first bytes) as JSON, for a report.",
+    help="Save the hosts' answers (status, headers, first bytes) as JSON, for a report.",
 )
 def doctor(live: bool, file: Path | None) -> None:
-    """Check the machine and the study; with --live, or when HNBC_UPSTREAM is set, every upstream address too.
+    """Check the machine and the study; with --live, or when HNBC_UPSTREAM is set, every upstream address as well.
 
     The first 64 KiB of each file (all of an API's answer) are read, and compared with what its reader needs. Nothing is
     kept in the lake. The exit status is 3 when something would fail.
@@ -58,7 +58,7 @@ def _examine(live: bool, file: Path | None) -> int:
     if asks:
         print_asked(asked)
     else:
-        click.echo("\nNo host was asked: hnbc doctor --live asks them.")
+        click.echo("\nNo host was queried: hnbc doctor --live queries them.")
     if file is not None:
         save(file, place, study, findings, asked)
         click.echo(f"\nThe findings are in {file}.")
@@ -69,7 +69,7 @@ def _examine(live: bool, file: Path | None) -> int:
 
 
 def _place(place: Place, live: bool) -> Place:
-    """The place of the environment; with --live the live hosts, unless a mirror is named."""
+    """The place that the environment sets; with --live the live hosts, unless a mirror is named."""
     return replace(place, upstream="live") if live and place.simulated else place
 
 
@@ -90,5 +90,5 @@ def _study(place: Place, study: Study) -> Finding:
 def _print_findings(findings: list[Finding]) -> None:
     from hnbc_assets.commands.printing import print_table
 
-    rows = [(finding.what, "good" if finding.good else "fails", finding.said) for finding in findings]
+    rows = [(finding.what, "good" if finding.good else "fails", finding.message) for finding in findings]
     print_table(("what", "verdict", "seen"), rows, right=set())

@@ -1,6 +1,6 @@
 """Executing a job of the study against the lake's Dagster instance.
 
-In scope: running a job in this terminal, the exit status that belongs to what happened, runs whose process is gone.
+In scope: running a job in this terminal, the exit status that belongs to what happened, runs whose process has ended.
 Out of scope: the jobs themselves (job), the lines while one runs (narration).
 """
 
@@ -67,7 +67,7 @@ def execute(
 
 
 def exit_status(outcomes: Sequence[RunOutcome]) -> int:
-    """0 when all passed; of several reasons the one that most needs a person: fault, study, gate, network."""
+    """0 when all passed; of several reasons the one that most needs a person: failure, study, gate, network."""
     statuses = {failure.exit_status for outcome in outcomes for failure in outcome.failures}
     if any(outcome.run_error for outcome in outcomes):
         statuses.add(1)
@@ -77,10 +77,10 @@ def exit_status(outcomes: Sequence[RunOutcome]) -> int:
 
 
 def release_abandoned(instance: DagsterInstance) -> None:
-    """End the runs whose process on this machine is gone, so that nothing waits for them.
+    """End the runs whose process on this machine no longer exists, so that nothing waits for them.
 
     Dagster's own monitoring ends a run of the daemon whose process was killed, but not one whose code server was killed
-    with it: that would fill the queue for ever.
+    with it: that would fill the queue permanently.
     """
     from dagster import DagsterRunStatus, RunsFilter
 
@@ -89,13 +89,13 @@ def release_abandoned(instance: DagsterInstance) -> None:
         if not _gone(record.dagster_run):
             continue
         known = instance.get_run_by_id(record.dagster_run.run_id)
-        if known is not None and known.status in under_way:  # it could have ended well since it was read
+        if known is not None and known.status in under_way:  # it may have ended normally since it was read
             instance.report_run_failed(known, "The process of this run ended without a word.")
             instance.event_log_storage.free_concurrency_slots_for_run(known.run_id)
 
 
 def _gone(run: DagsterRun) -> bool:
-    """Whether the process that executes a run, or the code server that is its parent, is known to be gone."""
+    """Whether the process that executes a run, or the code server that is its parent, is known to have ended."""
     from hnbc_assets.defs.alerts import WORKER_TAG
 
     host, _, process = run.tags.get(WORKER_TAG, "").rpartition(":")
@@ -118,7 +118,7 @@ def _listens(path: str) -> bool:
 
 
 def _alive(process: int) -> bool:
-    if process == os.getpid():  # the number of an earlier process, given to this one: in a container, as a rule
+    if process == os.getpid():  # the id of an earlier process, reused by this one: usually in a container
         return False
     try:
         os.kill(process, 0)
@@ -130,7 +130,7 @@ def _alive(process: int) -> bool:
 
 
 def share_cores(steps_at_once: int) -> None:
-    """Numerical libraries' threads times Dagster's processes are no more than the cores."""
+    """Limit numerical libraries' threads so that threads times Dagster's processes do not exceed the cores."""
     share = str(max(1, (os.cpu_count() or 1) // steps_at_once))
     for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, share)

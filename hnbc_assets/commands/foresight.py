@@ -1,6 +1,6 @@
 """`hnbc refresh --dry-run`: what a refresh would fetch and make, with sizes, from the upstreams' indexes alone.
 
-In scope: asking, comparing with the archive, printing. Out of scope: fetching or keeping anything.
+In scope: querying, comparing with the archive, printing. Out of scope: downloading or storing anything.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Foreseen:
-    """What a look at one object gives: its release in use and upstream, files to download and their bytes.
+    """What a look at one object finds: its release in use and upstream, files to download and their bytes.
 
-    `unsized` counts files whose size no one tells before they are fetched.
+    `unsized` counts files whose size is not known before they are downloaded.
     """
 
     name: str
@@ -38,8 +38,8 @@ class Foreseen:
     problem: str = ""
 
 
-def tell(home: Home) -> int:
-    """Print it; the exit status: 0, or 3 when an upstream could not be asked.
+def print_foresight(home: Home) -> int:
+    """Print it; the exit status: 0, or 3 when an upstream could not be reached.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def tell(home: Home) -> int:
 
     belongs = home.lake.upstream()
     if belongs not in (None, home.place.upstream):
-        raise LakeBelongsElsewhere(f"{home.lake.root} holds results of {belongs!r}: set HNBC_UPSTREAM={belongs}.")
+        raise LakeBelongsElsewhere(f"{home.lake.root} contains results of {belongs!r}: set HNBC_UPSTREAM={belongs}.")
     chosen_study, nodes = study(), graph()
     plan = examine(home.lake, nodes)
     archive = open_archive(home.place)
@@ -66,7 +66,7 @@ def tell(home: Home) -> int:
 
 
 def foresee(study: Study, upstream: Upstream, plan: Plan, client: Client, archive: Archive) -> Foreseen:
-    """Ask one object's release, and where that is news its index."""
+    """Query one object's release and, if that is new, its index."""
     from hnbc_assets.sources.listing import size
 
     made = plan.made.get(upstream.raw)
@@ -103,7 +103,7 @@ def _print(found: Sequence[Foreseen]) -> None:
 
 
 def _print_assets(plan: Plan) -> None:
-    """What would be made for certain, and what would follow where contents really change."""
+    """What would certainly be made, and what would follow if contents change."""
     if not plan.reasons:
         click.echo("\nEverything is current: nothing would be fetched, nothing made.")
         return
@@ -111,6 +111,4 @@ def _print_assets(plan: Plan) -> None:
     following = sorted(set(plan.with_steps(plan.descendants(certain))) - set(certain))
     click.echo(f"\nwould be made: {', '.join(certain)}")
     if following:
-        click.echo(
-            f"and of these {len(following)} those whose inputs then have another content: {', '.join(following)}"
-        )
+        click.echo(f"and of these {len(following)}, those whose inputs have then changed: {', '.join(following)}")

@@ -1,9 +1,9 @@
-"""A full disk, reported in one line: which errors mean it, and which lines of Dagster are left out then.
+"""A full disk, reported in one line: which errors indicate it, and which of Dagster's lines are left out then.
 
 In scope: distinguishing a full disk from other errors. Out of scope: what a command does then (cli, narration).
 
-SQLite, in which Dagster keeps its events, usually reports a full disk as an I/O error: then the free space at that
-moment decides.
+SQLite, in which Dagster keeps its events, usually reports a full disk as an I/O error; the free space at that
+moment then decides.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any, TextIO
 LITTLE_ROOM = 100_000  # bytes; less than one of SQLite's journals takes
 ROOM_OF_AN_EVENT = 8_000_000  # bytes; more than an event with a figure takes in SQLite's journal
 TEXTS = ("No space left on device", "database or disk is full", "Disk quota exceeded")
-_reported: set[bool] = set()  # of this process's command
-# What Dagster writes to stderr when an event cannot be kept, before it raises the error that is reported in the end.
+_reported: set[bool] = set()  # by this process's command
+# What Dagster writes to stderr when an event cannot be stored, before it raises the error that is finally reported.
 DAGSTERS_LINES = ("Exception while writing logger call to event log: ", "Exception while storing event batch: ")
 
 
@@ -42,14 +42,14 @@ def sentence() -> str:
 
 
 def once() -> str:
-    """The message when a command first asks for it, and nothing afterwards: further steps fail for the same reason."""
+    """The message on the first call in a command, and nothing afterwards: further steps fail for the same reason."""
     first = not _reported
     _reported.add(True)
     return sentence() if first else ""
 
 
 def begin() -> None:
-    """A command begins: it has reported nothing yet."""
+    """Start of a command: it has reported nothing yet."""
     _reported.clear()
 
 
@@ -79,7 +79,7 @@ class _Filtering:
 
     def write(self, text: Any) -> int:
         if isinstance(text, str) and text.startswith(DAGSTERS_LINES):
-            with_room = not any(said in text for said in (*TEXTS, "disk I/O error")) or room() > ROOM_OF_AN_EVENT
+            with_room = not any(part in text for part in (*TEXTS, "disk I/O error")) or room() > ROOM_OF_AN_EVENT
             if not with_room:
                 return len(text)
         return self._stream.write(text)
@@ -89,7 +89,7 @@ class _Filtering:
 
 
 def _means_full(error: BaseException) -> bool:
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(said in str(error) for said in TEXTS):
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(part in str(error) for part in TEXTS):
         return True
     return isinstance(error, sqlite3.OperationalError) and "disk I/O error" in str(error) and room() <= ROOM_OF_AN_EVENT
 

@@ -1,6 +1,6 @@
-"""Dagster's home inside the lake: its settings, and the variables that children are given.
+"""Dagster's home inside the lake: its settings, and the variables of child processes.
 
-In scope: resolving where everything is, once, to absolute values; writing Dagster's settings. Out of scope: starting
+In scope: resolving all paths once to absolute values; writing Dagster's settings. Out of scope: starting
 anything.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hnbc_assets.lake.paths import Lake
     from hnbc_assets.study import Place
 
-OURS = "# Written by hnbc, and rewritten by its next version. To keep settings of your own, remove this line.\n"
+OURS = "# Written by hnbc, and rewritten by its next version. To keep your own settings, remove this line.\n"
 SETTINGS = """\
 telemetry: {enabled: false}
 nux: {enabled: false}
@@ -35,7 +35,7 @@ retention:
   schedule: {purge_after_days: 90}
   sensor: {purge_after_days: {skipped: 2, failure: 30, success: 90}}
 """
-# A run in the terminal writes there itself: its output is not caught for the UI.
+# A run in the terminal prints its output itself: the output is not captured for the UI.
 TERMINAL = "terminal.yaml"
 UNCAUGHT = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 MODULE, LOCATION = "hnbc_assets.definitions", "hnbc_assets"  # as in the project's workspace.yaml
@@ -66,7 +66,7 @@ class Home:
 
     @property
     def logs(self) -> Path:
-        """Where logs are kept that are not shown. Not `logs`, which Dagster empties as its own."""
+        """Where logs are kept that are not printed. Not `logs`, which Dagster uses and empties."""
         return self.path / "hnbc_logs"
 
     def instance(self) -> DagsterInstance:
@@ -77,12 +77,12 @@ class Home:
 
 
 def look() -> Home:
-    """Where everything is, without making or claiming anything.
+    """All paths, without making or claiming anything.
 
     Raises
     ------
     StudyError
-        If a variable has no sensible value, or a file stands where the lake should be.
+        If a variable has no sensible value, or a file is where the lake should be.
     """
     from hnbc_assets.lake.paths import Lake
     from hnbc_assets.study import Place
@@ -94,14 +94,14 @@ def look() -> Home:
 
 
 def prepare() -> Home:
-    """Claim the lake for its upstream, write Dagster's settings, export every variable with an absolute value.
+    """Claim the lake for its upstream, write Dagster's settings, export every variable with absolute paths.
 
     Raises
     ------
     LakeBelongsElsewhere
         If the lake was filled from another upstream.
     StudyError
-        If a variable has no sensible value, the study cannot be used with this upstream, or the lake cannot be made
+        If a variable has no sensible value, the study cannot be used with this upstream, or the lake cannot be created
         there. The study is checked before the lake is claimed.
     """
     from hnbc_assets.study import load_study

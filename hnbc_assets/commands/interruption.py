@@ -1,6 +1,6 @@
-"""Signals that end a command, told apart.
+"""Signals that end a command: which of them was received.
 
-In scope: noticing SIGINT and SIGTERM whoever handles them, and the exit status of what they stop. Out of scope: what
+In scope: detecting SIGINT and SIGTERM whoever handles them, and the exit status of what they stop. Out of scope: what
 is done about them.
 """
 
@@ -19,16 +19,16 @@ from hnbc_assets.commands.leaving import SIGNALS, leave_at_once
 
 
 class Interruption:
-    """While entered, SIGINT and SIGTERM end the process at once, until something is begun: from then on they raise
+    """While entered, SIGINT and SIGTERM end the process at once, until `begin` is called: from then on they raise
     KeyboardInterrupt, and `received` says which came first.
 
-    Dagster puts one handler of its own in place of both while it executes; the signals' numbers are read from the
-    wake-up socket, which the interpreter writes to whatever the handler is. For the main thread.
+    Dagster installs its own handler for both while it executes. The signal numbers are read from the wake-up socket, to
+    which the interpreter writes whatever the handler is. For the main thread.
     """
 
     def __init__(self) -> None:
         self._first: int | None = None
-        self.advice = "Nothing had been begun."  # whoever begins something replaces it
+        self.advice = "Nothing had been started."  # replaced by whatever starts something
 
     def __enter__(self) -> Self:
         self._reading, self._writing = socket.socketpair()
@@ -41,7 +41,7 @@ class Interruption:
         return self
 
     def begin(self) -> None:
-        """From now on a signal raises an exception, so that what has been begun is ended in order."""
+        """From now on a signal raises an exception, so that what has been started is ended in order."""
         for number in self._handlers:
             signal.signal(number, signal.default_int_handler)
 
@@ -57,7 +57,7 @@ class Interruption:
             leave_at_once(self.received)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.received  # noqa: B018 - the last ones are still in the socket
+        self.received  # noqa: B018 - the last signals are still in the socket
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._before)
@@ -66,7 +66,7 @@ class Interruption:
 
     @property
     def received(self) -> int | None:
-        """The first of the signals that came, or None. May be asked from another thread."""
+        """The first signal that was received, or None. May be called from another thread."""
         try:
             numbers = self._reading.recv(4096)
         except OSError:  # nothing there, or closed
@@ -78,7 +78,7 @@ class Interruption:
 
 
 def until_stopped(work: Callable[[Interruption], int]) -> int:
-    """The exit status of work that a signal may stop: its own, or the signal's, with the work's advice."""
+    """The exit status of work that a signal may stop: its own, or the signal's, with the advice printed."""
     with Interruption() as interruption:
         try:
             status = work(interruption)

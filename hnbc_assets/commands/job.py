@@ -1,4 +1,4 @@
-"""The job that `hnbc run` executes, in a form that other processes can make again by themselves.
+"""The job that `hnbc run` executes, in a form that other processes can rebuild by themselves.
 
 In scope: making the job from study and definitions, choosing assets by Dagster's selection syntax. Out of scope:
 executing it (run), the definitions (defs).
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def study(executor: str | None = None) -> Study:
-    """The study of this place, with another executor if one is named."""
+    """The study of this environment, with another executor if one is named."""
     from hnbc_assets.study import load_study
 
     found = load_study()
@@ -37,7 +37,7 @@ def study(executor: str | None = None) -> Study:
 
 @cache
 def definitions(executor: str | None = None) -> Definitions:
-    """Everything that Dagster knows of the study, made once in a process."""
+    """The study's Dagster definitions, built once per process."""
     from hnbc_assets.defs import build_definitions
 
     return build_definitions(study(executor))
@@ -50,24 +50,24 @@ def resolved_job(name: str, executor: str | None = None) -> JobDefinition:
 
 
 def graph(executor: str | None = None) -> dict[str, Node]:
-    """The study's assets as the plan of the lake knows them."""
+    """The study's assets as the lake's plan represents them."""
     from hnbc_assets.defs.graph import nodes
 
     return nodes(definitions(executor).assets or [])
 
 
 def as_keys(assets: Iterable[str]) -> list[AssetKey]:
-    """Dagster's keys of assets of the plan."""
+    """Dagster's keys for assets of the plan."""
     from dagster import AssetKey
 
     return [AssetKey(asset.split("/")) for asset in assets]
 
 
 def choose(known: Definitions, selections: Sequence[str]) -> list[AssetKey]:
-    """The assets that any of the selections names, in the selection syntax of Dagster's UI.
+    """The assets that match any of the selections, in the selection syntax of Dagster's UI.
 
-    A plain name means that asset, `*` in it anything, and a `+` before or after it all that it needs or that needs
-    it, as in the UI: `+signature` is `+key:"signature"`. Tables that the same step makes come along.
+    A plain name means that asset, `*` in it any characters, and a `+` before or after it everything that it depends on
+    or that depends on it, as in the UI: `+signature` is `+key:"signature"`. Tables of the same step are included.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def choose(known: Definitions, selections: Sequence[str]) -> list[AssetKey]:
         if not found:
             raise click.UsageError(_explain(selection, graph.materializable_asset_keys))
         chosen |= found
-    # Tables that one step makes are made together: asking for one of them means all.
+    # Tables that one step makes are made together: selecting one of them selects all.
     together = AssetSelection.assets(*chosen).required_multi_asset_neighbors().resolve(graph)
     return sorted(together & graph.materializable_asset_keys)
 
@@ -105,8 +105,8 @@ def _explain(selection: str, keys: set[AssetKey], error: Exception | None = None
     names = sorted(key.to_user_string() for key in keys)
     plain = PLAIN_NAME.fullmatch(selection.strip())
     if plain is None:
-        reason = "it cannot be read" if error is not None else "no asset of this study is meant by that"
+        reason = "it cannot be read" if error is not None else "no asset of this study matches it"
         return f"--select {selection}: {reason}. Inside an expression a name is written key:NAME."
     near = difflib.get_close_matches(plain[2], names, n=3, cutoff=0.5)
-    hint = f"Near it: {', '.join(near)}." if near else "dg list defs lists all assets."
-    return f"--select {selection}: no asset of this study is meant by that. {hint}"
+    hint = f"Similar: {', '.join(near)}." if near else "dg list defs lists all assets."
+    return f"--select {selection}: no asset of this study matches it. {hint}"

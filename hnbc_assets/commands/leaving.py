@@ -1,7 +1,7 @@
-"""Ending a command that has begun nothing.
+"""Ending a command that has started nothing.
 
-In scope: what a signal does before anything is begun. Imports nothing that takes time. Out of scope: stopping what has
-been begun (interruption).
+In scope: what a signal does before anything is started. Imports nothing slow. Out of scope: stopping what has
+been started (interruption).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from types import FrameType
 from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-MESSAGE = b"Stopped. Nothing had been begun.\n"
+MESSAGE = b"Stopped. Nothing had been started.\n"
 
 
 def leave_at_once(number: int, frame: FrameType | None = None) -> NoReturn:
-    """End the process before it has begun anything, with the signal's status.
+    """End the process before it has started anything, with the signal's status.
 
-    Not by an exception: modules that are being imported swallow it, or raise another.
+    Not with an exception: modules that are being imported suppress it, or raise another.
     """
     os.write(2, MESSAGE)
     os._exit(128 + number)

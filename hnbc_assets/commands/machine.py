@@ -1,6 +1,6 @@
 """The machine that a study would run on: Python, memory, disk, write access, clock.
 
-In scope: looking at each, and the verdict. Out of scope: the upstream hosts (addresses_asked.py), printing (doctor.py).
+In scope: examining each, and the verdict. Out of scope: the upstream hosts (addresses_asked.py), printing (doctor.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-# Peak memory of a full run, and the disk space of its archive, tables and databases; True: of a simulated one.
+# Peak memory of a full run, and the disk space of its archive, tables and databases; key True: a simulated run.
 MEMORY_BYTES = {True: 3e9, False: 6e9}
 DISK_BYTES = {True: 1e9, False: 12e9}
 BUILT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,10 +24,10 @@ CLOCK_APART = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was checked: what it is, what was found with the remedy, and whether it is good enough."""
+    """One thing that was checked: what it is, what was found with the remedy, and whether it is sufficient."""
 
     what: str
-    said: str
+    message: str
     good: bool
 
 
@@ -51,16 +51,16 @@ def _python() -> Finding:
 def _memory(simulated: bool) -> Finding:
     found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     needed = MEMORY_BYTES[simulated]
-    said = f"{found / 1e9:.1f} GB" + ("" if found >= needed else f": a run takes up to {needed / 1e9:.0f} GB")
-    return Finding("memory", said, found >= needed)
+    message = f"{found / 1e9:.1f} GB" + ("" if found >= needed else f": a run takes up to {needed / 1e9:.0f} GB")
+    return Finding("memory", message, found >= needed)
 
 
 def _disk(lake: Path, simulated: bool) -> Finding:
     free = shutil.disk_usage(_existing(lake)).free
     there = sum(file.stat().st_size for file in (lake / "raw").rglob("*") if file.is_file())
     needed = max(1e9, DISK_BYTES[simulated] - there)
-    said = f"{free / 1e9:.1f} GB free for {lake}"
-    return Finding("disk", said + ("" if free >= needed else f": {needed / 1e9:.0f} GB are needed"), free >= needed)
+    message = f"{free / 1e9:.1f} GB free for {lake}"
+    return Finding("disk", message + ("" if free >= needed else f": {needed / 1e9:.0f} GB are needed"), free >= needed)
 
 
 def _writable(lake: Path) -> Finding:
@@ -84,13 +84,13 @@ def _clock(dates: Iterable[str]) -> Finding:
         except ValueError:
             continue
     apart = sorted((now - moment for moment in moments if moment.tzinfo), key=abs)
-    said = f"{now:%Y-%m-%d %H:%M} UTC"
+    message = f"{now:%Y-%m-%d %H:%M} UTC"
     if apart:  # the median: a single host's clock may be wrong
         middle = apart[len(apart) // 2]
         if abs(middle) > CLOCK_APART:
-            return Finding("clock", f"{said}, {middle} from what the hosts say: set the machine's clock", False)
+            return Finding("clock", f"{message}, {middle} from the hosts' clocks: set the machine's clock", False)
     good = now > BUILT
-    return Finding("clock", said + ("" if good else ": before this version was made; set the machine's clock"), good)
+    return Finding("clock", message + ("" if good else ": before this version was made; set the machine's clock"), good)
 
 
 def _existing(path: Path) -> Path:

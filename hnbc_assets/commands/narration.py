@@ -1,7 +1,7 @@
-"""A run reported in the terminal while it happens, from the events that Dagster keeps of it.
+"""Progress of a run in the terminal, from the events that Dagster records.
 
-In scope: following a run's events, one line per asset, checks that failed, errors in their own words. Out of scope:
-executing (run). Reading the event log serves every executor alike: steps may run in this process or in others.
+In scope: following a run's events, one line per asset, failed checks, errors with their own messages. Out of scope:
+executing (run). Reading the event log works with every executor: steps may run in this process or in others.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 STOPPED = "stopped"
 PAUSE_SECONDS = 0.25
-PATIENCE_SECONDS = 1.0  # a step that is done sooner has no line for its start
+PATIENCE_SECONDS = 1.0  # a step that finishes sooner has no line for its start
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A step that failed: its assets, what its error says, the exit status that belongs to it."""
+    """A step that failed: its assets, its error message, its exit status."""
 
     name: str
     message: str
@@ -48,12 +48,12 @@ class FailedCheck:
 
 @dataclass
 class RunOutcome:
-    """What a run has done so far."""
+    """The outcome of a run so far."""
 
     run_id: str | None = None
     planned: dict[str, list[str]] = field(default_factory=dict)  # step -> assets
-    rows: dict[str, int | None] = field(default_factory=dict)  # asset made -> its rows, where they count
-    found: dict[str, str] = field(default_factory=dict)  # asset -> what its latest passed check says
+    rows: dict[str, int | None] = field(default_factory=dict)  # asset made -> its rows, if it has any
+    found: dict[str, str] = field(default_factory=dict)  # asset -> the result of its latest passed check
     done: set[str] = field(default_factory=set)
     started: dict[str, float] = field(default_factory=dict)  # step -> time
     announced: set[str] = field(default_factory=set)
@@ -73,7 +73,7 @@ class RunOutcome:
 
 
 def joined(outcomes: Sequence[RunOutcome]) -> RunOutcome:
-    """The outcome of several runs of one command, as of one: what a later run made is no longer left."""
+    """The outcome of several runs of one command, as one: what a later run made is no longer left."""
     together = RunOutcome(run_id=outcomes[0].run_id)
     for outcome in outcomes:
         together.planned |= outcome.planned
@@ -113,7 +113,7 @@ class Narrator:
         while not self._over.wait(PAUSE_SECONDS):
             try:
                 self._read()
-            except Exception:  # the event log cannot be read: leaving reads it once more, and raises why
+            except Exception:  # the event log cannot be read: exiting reads it once more, and raises the reason
                 return
             self._announce()
             if self._interruption is not None and self._interruption.received and not self._stopping_said:
@@ -130,12 +130,12 @@ class Narrator:
             for record in page.records:
                 entry = record.event_log_entry
                 if entry.dagster_event is not None:
-                    self._hear(entry.dagster_event, entry.timestamp)
+                    self._handle(entry.dagster_event, entry.timestamp)
             self._cursor = page.cursor
             if not page.has_more:
                 return
 
-    def _hear(self, event: Any, at: float) -> None:
+    def _handle(self, event: Any, at: float) -> None:
         outcome, step, data = self.outcome, event.step_key, event.event_specific_data
         match event.event_type_value:
             case "ASSET_MATERIALIZATION_PLANNED":
@@ -146,7 +146,7 @@ class Narrator:
                 rows = data.materialization.metadata.get("dagster/row_count")
                 outcome.rows[event.asset_key.to_user_string()] = rows.value if rows else None
             case "ASSET_CHECK_EVALUATION":
-                self._hear_check(data)
+                self._handle_check(data)
             case "STEP_SUCCESS":
                 self._succeeded(step, at)
             case "STEP_FAILURE":
@@ -154,7 +154,7 @@ class Narrator:
             case "PIPELINE_FAILURE" if data is not None and data.error is not None and not outcome.failures:
                 outcome.run_error = self._explain("run", data.error)[0]
 
-    def _hear_check(self, evaluation: Any) -> None:
+    def _handle_check(self, evaluation: Any) -> None:
         if evaluation.passed:
             self.outcome.found[evaluation.asset_key.to_user_string()] = evaluation.description or ""
             return
@@ -179,7 +179,7 @@ class Narrator:
     def _succeeded(self, step: str, at: float) -> None:
         outcome = self.outcome
         outcome.done.add(step)
-        assets = outcome.planned.get(step, [])  # none for a check's own step: it speaks only when it fails
+        assets = outcome.planned.get(step, [])  # none for a check's own step: it is printed only if it fails
         seconds = at - outcome.started.get(step, at)
         for number, asset in enumerate(assets):
             rows = outcome.rows.get(asset, outcome.found.get(asset) or "not made")  # an observed source is not made
@@ -212,12 +212,12 @@ class Narrator:
         return ", ".join(assets) or step
 
     def _place(self) -> str:
-        """How many of the planned assets are behind us."""
+        """How many of the planned assets are finished."""
         done = sum(len(assets) for step, assets in self.outcome.planned.items() if step in self.outcome.done)
         return f"[{done}/{sum(map(len, self.outcome.planned.values()))}]"
 
     def _explain(self, name: str, error: Any) -> tuple[str, int]:
-        """The error in its own words and the exit status of its type; the whole of it goes to the log."""
+        """The error's own message and the exit status of its type; the full error is written to the log."""
         if error is None:
             return "no reason was given", 1
         log = self._logs / f"{self.outcome.run_id}.log"
@@ -225,35 +225,35 @@ class Narrator:
             file.write(f"{name}\n{error.to_string()}\n\n")
         cause = error
         while cause is not None:
-            kind, said = _own_type(cause)
+            kind, message = _own_type(cause)
             if kind is not None:
-                return said, kind.exit_status
+                return message, kind.exit_status
             cause = cause.cause
         innermost = error
         while innermost.cause is not None:
             innermost = innermost.cause
         if "Interrupt" in (innermost.cls_name or ""):
             return STOPPED, 1
-        if any(said in innermost.message for said in full_disk.TEXTS):
+        if any(part in innermost.message for part in full_disk.TEXTS):
             return full_disk.sentence(), 1
         return f"{innermost.message.strip()}\nUnexpected error; traceback in {log}", 1
 
 
 def _found(evaluation: Any) -> str:
-    """What a check says, with what it found and what it allows where it tells them."""
-    said = [evaluation.description] if evaluation.description else []
+    """The description of a check's result, with what it found and what it allows if recorded."""
+    parts = [evaluation.description] if evaluation.description else []
     for name, word in (("value", "found"), ("threshold", "allowed")):
         given = evaluation.metadata.get(name)
         if given is not None and str(given.value) not in (evaluation.description or ""):
-            said.append(f"{word}: {given.value}")
-    return "; ".join(said)
+            parts.append(f"{word}: {given.value}")
+    return "; ".join(parts)
 
 
 def _own_type(error: Any) -> tuple[type[HnbcError] | None, str]:
-    """The exception type of this package that a recorded error is of, and its message without the type's name."""
+    """The exception type of this package of a recorded error, and its message without the type's name."""
     from pydoc import ErrorDuringImport, locate
 
-    name, _, said = error.message.partition(": ")
+    name, _, message = error.message.partition(": ")
     if not name.startswith("hnbc_assets"):
         return None, ""
     try:
@@ -261,5 +261,5 @@ def _own_type(error: Any) -> tuple[type[HnbcError] | None, str]:
     except ErrorDuringImport:
         return None, ""
     if isinstance(kind, type) and issubclass(kind, HnbcError):
-        return kind, said.strip()
+        return kind, message.strip()
     return None, ""

@@ -1,11 +1,11 @@
 """The origin of a terminal's runs: the code location, as for runs that the UI and the daemon start.
 
-In scope: giving a run the origin by which the UI's start page, jobs and automation find it, and the tags with its
+In scope: giving a run the origin by which the UI's overview, jobs and automation find it, and the tags with its
 command. Out of scope: executing it (execution).
 
-Dagster assigns a job that is executed in this process to no code location, and its start page leaves such runs out. Its
-public calls take no origin. So the origin is read from the form in which Dagster keeps it in its database, which newer
-versions still read, and passed to the instance when that creates the run.
+Dagster assigns a job that is executed in this process to no code location, and its overview omits such runs. Its
+public methods take no origin. So the origin is read from the form in which Dagster stores it in its database, which
+newer versions still read, and passed to the instance when that creates the run.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def belonging(instance: DagsterInstance, job: str, run_id: str) -> Iterator[None
 
 
 def tags() -> dict[str, str]:
-    """The tags of a run: how its command was called, and its repository."""
+    """The tags of a run: its command line and its repository."""
     command = command_line()
     shown = command if len(command) <= LONGEST_COMMAND else f"{command[:LONGEST_COMMAND]} …"
     return {COMMAND_TAG: shown, REPOSITORY_TAG: f"{REPOSITORY}@{LOCATION}"}

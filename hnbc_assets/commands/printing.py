@@ -1,7 +1,7 @@
-"""How times, tables and this command's own name look in the terminal.
+"""Formats of times, tables and this command's own name in the terminal.
 
-In scope: ages in words, plain tables, lines beside an answer, the path to call `hnbc` by. Out of scope: answers of the
-database (answers).
+In scope: ages in words, plain tables, lines besides an answer, the path of `hnbc`. Out of scope: answers of
+the database (answers).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import click
 
 
 def age(moment: datetime) -> str:
-    """How long ago, in the largest unit that says it."""
+    """How long ago, in the largest suitable unit."""
     seconds = (datetime.now(UTC) - moment).total_seconds()
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= length:
@@ -27,7 +27,7 @@ def age(moment: datetime) -> str:
 
 
 def moment(written_at: str) -> datetime:
-    """A time as the lake writes it (ISO 8601, UTC); the beginning of time for an empty one."""
+    """A time as the lake writes it (ISO 8601, UTC); the earliest possible time for an empty one."""
     if not written_at:
         return datetime.fromtimestamp(0, UTC)
     found = datetime.fromisoformat(written_at)
@@ -35,7 +35,7 @@ def moment(written_at: str) -> datetime:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: set[int], err: bool = False) -> None:
-    """A table without lines; the columns `right` are aligned there. With `err`, on the standard error stream."""
+    """Print a table without lines; the columns `right` are aligned right. With `err`, on the standard error stream."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     click.echo(err=err)
     for row in (header, *rows):
@@ -44,13 +44,13 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: 
 
 
 def say(text: str) -> None:
-    """Print what is not an answer, on the standard error stream; nothing if it is empty."""
+    """Print a text that is not an answer on the standard error stream; nothing if it is empty."""
     if text:
         click.echo(text, err=True)
 
 
 def own_name() -> str:
-    """How this command can be called again from here."""
+    """How to call this command again from the current folder."""
     called = Path(sys.argv[0])
     if called.name != "hnbc" or shutil.which("hnbc") == str(called.absolute()):
         return "hnbc"

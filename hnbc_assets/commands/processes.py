@@ -1,6 +1,6 @@
-"""Programs that run beside a command, and end with it: all of them, grandchildren too.
+"""Programs that run along with a command and end with it: all of them, including grandchildren.
 
-In scope: starting a program in a process group of its own, ending the group, collecting orphans. Out of scope: which
+In scope: starting a program in its own process group, ending the group, collecting orphans. Out of scope: which
 programs (ui).
 """
 
@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # Linux: prctl(2)
 
 
 class Program:
-    """A program in a session and process group of its own, its output in a log file."""
+    """A program in its own session and process group, with its output in a log file."""
 
     def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
         self.name, self.log = name, log
@@ -47,7 +47,7 @@ class Program:
 
     @property
     def lives(self) -> bool:
-        """Whether any process of the group still runs; those that ended are collected."""
+        """Whether any process of the group still runs; those that ended are reaped."""
         self._process.poll()
         with suppress(ChildProcessError):
             while os.waitpid(-self._process.pid, os.WNOHANG)[0]:
@@ -64,7 +64,9 @@ class Program:
 
 
 def stop(programs: Sequence[Program], *, grace_seconds: float = GRACE_SECONDS) -> None:
-    """End programs and all they started: SIGTERM, a time of grace, SIGKILL. A further Ctrl-C does not cut it short."""
+    """End programs and all that they started: SIGTERM, a grace period, SIGKILL. A further Ctrl-C does not
+    shorten it.
+    """
     if not programs:
         return
     kept = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -73,7 +75,7 @@ def stop(programs: Sequence[Program], *, grace_seconds: float = GRACE_SECONDS) -
             for program in programs:
                 program.signal(number)
             deadline = time.monotonic() + seconds
-            while {program.lives for program in programs} != {False}:  # each is asked, so that each is collected
+            while {program.lives for program in programs} != {False}:  # each is checked, so that each is reaped
                 if time.monotonic() > deadline:
                     break
                 time.sleep(0.05)
@@ -85,14 +87,14 @@ def stop(programs: Sequence[Program], *, grace_seconds: float = GRACE_SECONDS) -
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of grandchildren whose own parent ended, so that none escapes (Linux)."""
+    """Make this process the parent of grandchildren whose own parent ended, so that none is left running (Linux)."""
     libc = _libc()
     if libc is not None:
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _end_with_parent() -> Callable[[], None] | None:
-    """What a child does first: ask for SIGTERM when its parent is gone, even if that was killed (Linux)."""
+    """The first action of a child: request SIGTERM for when its parent ends, even if that is killed (Linux)."""
     libc = _libc()
     if libc is None:
         return None

@@ -1,6 +1,6 @@
-"""`hnbc refresh`: looks at the upstreams once, and makes only stale assets.
+"""`hnbc refresh`: looks at the upstreams once and makes only stale assets.
 
-In scope: the command, its rounds, what it prints of them. Out of scope: what is stale (lake/plan.py), what a release
+In scope: the command, its rounds, what it prints about them. Out of scope: what is stale (lake/plan.py), what a release
 would bring (foresight), what people decide (verdicts).
 """
 
@@ -26,14 +26,14 @@ MOST_ROUNDS = 60
 
 
 @click.command(short_help="Look at the upstreams and make only stale assets.")
-@click.option("--dry-run", is_flag=True, help="Say what would be fetched and made, with sizes; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be fetched and made, with sizes; change nothing.")
 @click.option(
     "--accept",
     "accepted",
     nargs=2,
     multiple=True,
     metavar="SOURCE RELEASE",
-    help="Let a release through that a gate holds up, such as: --accept gdc 46.0. It is recorded who did and when.",
+    help="Accept a release that a gate holds, such as: --accept gdc 46.0. Who accepted it and when is recorded.",
 )
 @click.option(
     "--promote",
@@ -43,13 +43,13 @@ MOST_ROUNDS = 60
 )
 @click.option("-v", "--verbose", is_flag=True, help="Dagster's own log lines too.")
 def refresh(dry_run: bool, accepted: tuple[tuple[str, str], ...], promoted: str | None, verbose: bool) -> None:
-    """Look at every upstream's release once, fetch what is new, make what no longer is current, publish.
+    """Look at every upstream's release once, fetch what is new, make what is stale, publish.
 
-    Nothing new: nothing is fetched and nothing made. What a stopped refresh has finished is kept, and the next one goes
-    on from there. A release that changes more than the study allows is held up: what is published stays.
+    If nothing is new, nothing is fetched or made. What a stopped refresh has finished is kept, and the next one
+    continues from there. A release that changes more than the study allows is held: what is published stays.
 
-    Only one command at a time makes assets in a lake: a second one names the first and ends with status 2. The command
-    waits for a run that the UI or its daemon has started.
+    Only one command at a time makes assets in a lake: a second one names the first and ends with exit status 2. The
+    command waits for a run that the UI or its daemon has started.
     """
     from hnbc_assets.commands import foresight
     from hnbc_assets.commands.home import look
@@ -58,7 +58,7 @@ def refresh(dry_run: bool, accepted: tuple[tuple[str, str], ...], promoted: str 
     if dry_run:
         if accepted or promoted:
             raise click.UsageError("--dry-run decides nothing: leave --accept and --promote out.")
-        sys.exit(foresight.tell(look()))
+        sys.exit(foresight.print_foresight(look()))
     sys.exit(until_stopped(lambda interruption: _refresh(accepted, promoted, verbose, interruption)))
 
 
@@ -81,7 +81,7 @@ def _refresh(
     say(opening(home, chosen_study))
     if chosen_study.execution.executor == "multiprocess":
         share_cores(chosen_study.execution.max_concurrent)
-    definitions()  # loaded before anything is begun
+    definitions()  # loaded before anything is started
     with turn(home.lake), home.instance() as instance:
         interruption.begin()
         for source, release in accepted:
@@ -90,7 +90,7 @@ def _refresh(
             say(verdicts.promote(home.lake, chosen_study, promoted))
         release_abandoned(instance)
         wait_for_runs(instance)
-        interruption.advice = "What was finished is kept; the next refresh goes on from there."
+        interruption.advice = "What was finished is kept; the next refresh continues from there."
         outcomes = _rounds(home, instance, verbose, interruption)
         if not interruption.received:
             _alert(home, instance, chosen_study, outcomes)
@@ -103,7 +103,7 @@ def _refresh(
 
 
 def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: Any) -> list[RunOutcome]:
-    """A look, then stale assets level by level, until none that can be made is left."""
+    """One look, then stale assets level by level, until none is left that can be made."""
     from hnbc_assets.commands.execution import execute
     from hnbc_assets.commands.job import LOOK, REFRESH, as_keys, graph
     from hnbc_assets.commands.turn import command_line
@@ -116,7 +116,7 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
     while not interruption.received:
         plan = examine(home.lake, nodes)
         if not plan.reasons:
-            unfinished.finish(home.lake)  # this completes a stopped run
+            unfinished.finish(home.lake)  # this refresh completes a stopped run
         elif len(plan.reasons) == len(nodes):
             unfinished.begin(home.lake, command_line())
         failed = {asset for asset in failed if not plan.mended(asset)}
@@ -126,7 +126,9 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
         if not wave:
             break
         if len(outcomes) > MOST_ROUNDS:
-            raise RuntimeError(f"{', '.join(wave[:3])} stay stale however often they are made: {plan.reasons[wave[0]]}")
+            raise RuntimeError(
+                f"{', '.join(wave[:3])} remain stale after being made repeatedly: {plan.reasons[wave[0]]}"
+            )
         say(_why(plan, wave))
         outcome = execute(home, instance, REFRESH, as_keys(wave), None, verbose, interruption)
         outcomes.append(outcome)
@@ -143,7 +145,7 @@ def _why(plan: Plan, wave: list[str]) -> str:
 
 
 def _alert(home: Home, instance: DagsterInstance, chosen_study: Study, outcomes: list[RunOutcome]) -> None:
-    """Tell whom the study names of each run that failed. The daemon does not see runs of a terminal."""
+    """Alert the recipients that the study names to each run that failed. The daemon does not see runs of a terminal."""
     from hnbc_assets.defs.alerts import AlertFailed, failure_of, notify
 
     for outcome in outcomes:
@@ -158,7 +160,7 @@ def _alert(home: Home, instance: DagsterInstance, chosen_study: Study, outcomes:
 
 
 def _close(home: Home, outcomes: list[RunOutcome]) -> None:
-    """What came of it, in a few lines."""
+    """Print the outcome in a few lines."""
     from hnbc_assets.commands.run import published_headline, where
     from hnbc_assets.lake.paths import DATABASE
 
@@ -175,11 +177,11 @@ def _close(home: Home, outcomes: list[RunOutcome]) -> None:
         click.echo("\n".join(_moved(home) or [published_headline(home)]))
         say(where(home))
     elif failures:
-        say("The published database stays as it was; hnbc status has the reasons.")
+        say("The published database is unchanged; hnbc status has the reasons.")
 
 
 def _moved(home: Home) -> list[str]:
-    """What the latest report counts, when this publication has one; otherwise that the results are the same."""
+    """The counts of the latest report, if this publication has one; otherwise a line that the results are the same."""
     from hnbc_assets.lake.publications import read_published
 
     tables = read_published(home.lake, ["release_reports", "publications"])

@@ -1,6 +1,6 @@
-"""`hnbc run`: makes the study's assets, tells what happens, ends with the headline.
+"""`hnbc run`: makes the study's assets, prints the progress, ends with the headline.
 
-In scope: the command, its opening and closing words. Out of scope: the job itself (job), executing it (execution), the
+In scope: the command, its opening and closing lines. Out of scope: the job itself (job), executing it (execution), the
 lines while it runs (narration), the headline's text (report).
 """
 
@@ -42,7 +42,7 @@ LONG_TABLES = {
     multiple=True,
     metavar="ASSETS",
     help="Only these, in the selection syntax of Dagster's UI, where a plain name means that asset: signature, "
-    "'+signature' (with all it needs), 'signature+' (with all that depends on it), 'cohorts/*', "
+    "'+signature' (with all that it depends on), 'signature+' (with all that depends on it), 'cohorts/*', "
     "'group:drugs and not key:drug_models'. May be given several times.",
 )
 @click.option(
@@ -59,8 +59,8 @@ def run(selections: tuple[str, ...], executor: str | None, everything: bool, ver
     is kept, and the next run completes it: it makes what is left, and what has changed since, and says so. --all makes
     everything again. After a complete run, the next one makes everything.
 
-    Only one command at a time makes assets in a lake: a second one names the first and ends with status 2. The command
-    waits for a run that the UI or its daemon has started.
+    Only one command at a time makes assets in a lake: a second one names the first and ends with exit status 2. The
+    command waits for a run that the UI or its daemon has started.
     """
     from hnbc_assets.commands.interruption import until_stopped
 
@@ -96,7 +96,7 @@ def _run(
         if not selections:
             keys = _left(home, executor, everything)
         _look_first(home, chosen_study, keys)
-        becomes = "the same command makes all of the selection again" if selections else "the next run completes it"
+        becomes = "the same command makes the whole selection again" if selections else "the next run completes it"
         interruption.advice = f"What was finished is kept; {becomes}."
         outcome = execute(home, instance, STUDY, keys, executor, verbose, interruption)
         outcome = carry_on(home, instance, outcome, executor, verbose, interruption)
@@ -113,12 +113,12 @@ def _run(
         say(published_without(without))
         say(where(home))
     elif keys is not None and not outcome.failures:
-        say(f"The database was not published anew: hnbc run --select {DATABASE} does it.")
+        say(f"The database was not published again: hnbc run --select {DATABASE} publishes it.")
     return 1 if without else exit_status([outcome])
 
 
 def _look_first(home: Home, chosen_study: Study, keys: Sequence[Any] | None) -> None:
-    """Find a missing file, gene set or address in seconds, before gigabytes are fetched."""
+    """Find a missing file, gene set or address in seconds, before gigabytes are downloaded."""
     from hnbc_assets.commands.addresses_asked import ask_first
     from hnbc_assets.defs.preflight import fetch_sets, require_files
     from hnbc_assets.defs.resources import open_archive_to_fetch, open_client
@@ -137,7 +137,7 @@ def _look_first(home: Home, chosen_study: Study, keys: Sequence[Any] | None) -> 
 
 
 def _left(home: Home, executor: str | None, everything: bool) -> list[Any] | None:
-    """What the run before this one has left to make, after printing it; None for everything."""
+    """What the previous run has left to make, after printing it; None for everything."""
     from hnbc_assets.commands.job import as_keys, graph
     from hnbc_assets.commands.printing import age, own_name
     from hnbc_assets.commands.turn import command_line
@@ -150,8 +150,8 @@ def _left(home: Home, executor: str | None, everything: bool) -> list[Any] | Non
         left = unfinished.left(home.lake, examine(home.lake, nodes))
         if 0 < len(left) < len(nodes):
             say(
-                f"This completes the run that was begun {age(begun)}: {len(nodes) - len(left)} of {len(nodes)} assets "
-                f"are made, {len(left)} are left. To make everything again: {own_name()} run --all\n"
+                f"This completes the run that was started {age(begun)}: {len(nodes) - len(left)} of {len(nodes)} "
+                f"assets are made, {len(left)} are left. To make everything again: {own_name()} run --all\n"
             )
             return as_keys(left)
     unfinished.begin(home.lake, command_line())
@@ -159,7 +159,9 @@ def _left(home: Home, executor: str | None, everything: bool) -> list[Any] | Non
 
 
 def kept(home: Home, executor: str | None) -> str:
-    """What a stopped run has made, and what the next one will make; a run that has made everything is complete."""
+    """What a stopped run has made, and what the next one will make; a run that has made everything is marked
+    complete.
+    """
     from hnbc_assets.commands.job import graph
     from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.plan import examine
@@ -216,6 +218,6 @@ def where(home: Home) -> str:
         size = database.stat().st_size / 1e6
     return (
         f"\ndatabase  {database} ({size:.1f} MB)"
-        f'\nask it    {command} sql "SELECT * FROM signature"'
+        f'\nquery it    {command} sql "SELECT * FROM signature"'
         f"\nwatch it  {command} ui, then http://127.0.0.1:3000"
     )

@@ -1,7 +1,7 @@
 """The SQL shell of `hnbc sql` on a terminal.
 
 In scope: reading statements over several lines, the few commands that begin with a dot, history. Out of scope: running
-SQL (database), how an answer looks (answers).
+SQL (database), the format of an answer (answers).
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 HELP = """\
 A statement ends with ; and may take several lines.
-.tables          tables, with their rows and what they hold
+.tables          tables, with their rows and descriptions
 .schema TABLE    a table's columns, with units and descriptions
 .quit            ends the shell, as Ctrl-D does"""
 TABLES = """
-SELECT table_name AS "table", estimated_size AS "rows", coalesce(comment, '') AS "what it holds"
+SELECT table_name AS "table", estimated_size AS "rows", coalesce(comment, '') AS "description"
 FROM duckdb_tables() WHERE NOT temporary ORDER BY table_name"""
 SCHEMA = """
-SELECT column_name AS "column", data_type AS "type", coalesce(comment, '') AS "what it is"
+SELECT column_name AS "column", data_type AS "type", coalesce(comment, '') AS "description"
 FROM duckdb_columns() WHERE table_name = '{}' AND NOT internal ORDER BY column_index"""
 
 
 class Shell:
-    """A conversation with the database; when it is published anew, the next statement asks the new one."""
+    """An interactive session with the database; after a new publication, the next statement queries the new one."""
 
     def __init__(self, lake: Lake, form: str = "table") -> None:
         self._lake, self._form = lake, form
@@ -43,7 +43,7 @@ class Shell:
         self._seen = self._edition()
 
     def talk(self) -> None:
-        """Ask for statements until the end."""
+        """Read statements until the end."""
         self._greet()
         history = _history()
         lines: list[str] = []
@@ -86,7 +86,7 @@ class Shell:
             click.echo("interrupted")
 
     def obey(self, text: str) -> bool:
-        """Follow a command that begins with a dot; False ends the shell."""
+        """Run a command that begins with a dot; False ends the shell."""
         word, _, rest = text.rstrip("; ").partition(" ")
         match word:
             case ".quit" | ".exit":
@@ -111,13 +111,13 @@ class Shell:
         except FileNotFoundError:
             return
         if edition != self._seen:
-            click.echo("The database was published anew; from here on the new one answers.")
+            click.echo("The database was published again; from now on the new one answers.")
             self._database.close()
             self._database, self._seen = connect(self._lake), edition
 
 
 def _history() -> Callable[[], None]:
-    """Editing and history where the system has readline; the function returned keeps the history."""
+    """Editing and history where the system has readline; the returned function saves the history."""
     try:
         import readline
     except ImportError:

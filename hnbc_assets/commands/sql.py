@@ -1,7 +1,7 @@
-"""`hnbc sql`: questions to the published database, read-only.
+"""`hnbc sql`: queries to the published database, read-only.
 
-In scope: the command's arguments: a query, a script or a shell, and where the answer goes. Out of scope: asking
-(database), how an answer looks (answers), the shell (shell).
+In scope: the command's arguments: a query, a script or a shell, and where the answer goes. Out of scope: querying
+(database), the format of an answer (answers), the shell (shell).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hnbc_assets.errors import CommandError
 FORMATS = ("table", "csv", "json", "parquet")
 
 
-@click.command(short_help="Ask the published database in SQL.")
+@click.command(short_help="Query the published database in SQL.")
 @click.argument("query", required=False)
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Table by default; or by the output's suffix.")
 @click.option(
@@ -26,7 +26,7 @@ FORMATS = ("table", "csv", "json", "parquet")
     help="Write the answer to a file, which is replaced in one step; its folder must exist.",
 )
 def sql(query: str | None, form: str | None, output: Path | None) -> None:
-    """Ask the published database in SQL: QUERY, a script on the standard input, or a shell on a terminal.
+    """Query the published database in SQL: QUERY, a script on the standard input, or a shell on a terminal.
 
     \b
     hnbc sql "SELECT gene, coefficient FROM signature"
@@ -54,7 +54,7 @@ def sql(query: str | None, form: str | None, output: Path | None) -> None:
     with connect(lake) as database:
         statements = parse(database, sys.stdin.read() if query is None else query)
         if not statements:
-            raise CommandError("There is no SQL statement in that.")
+            raise CommandError("The query contains no SQL statement.")
         if output is not None and len(statements) > 1:
             raise CommandError(f"--output takes the answer of one statement; there are {len(statements)}.")
         for statement in statements:
@@ -64,5 +64,5 @@ def sql(query: str | None, form: str | None, output: Path | None) -> None:
 def _form_of(output: Path | None) -> str:
     suffix = output.suffix.removeprefix(".") if output is not None else "table"
     if suffix not in FORMATS:
-        raise click.UsageError(f"--output {output}: name the format by --format {'|'.join(FORMATS)}.")
+        raise click.UsageError(f"--output {output}: give the format with --format {'|'.join(FORMATS)}.")
     return suffix

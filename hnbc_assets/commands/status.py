@@ -1,7 +1,7 @@
-"""`hnbc status`: what the lake holds, how fresh it is, what its checks found.
+"""`hnbc status`: the content of the lake, its age, the results of its checks.
 
-In scope: gathering that from the lake's own files, and printing it. Out of scope: upstreams and what failed (currency),
-changing anything, asking Dagster's records or an upstream.
+In scope: reading that from the lake's own files, and printing it. Out of scope: upstreams and what failed (currency),
+changing anything, querying Dagster's records or an upstream.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Asset:
 
 @dataclass(frozen=True)
 class Release:
-    """What is archived of a source's release."""
+    """The archived files of a source's release."""
 
     source: str
     release: str
@@ -47,35 +47,35 @@ class Release:
 @click.command(short_help="Releases, assets, failing checks, age of the database.")
 @click.option("--verify", is_flag=True, help="Read every archived file and name those that differ from the record.")
 def status(verify: bool) -> None:
-    """What the lake holds: upstream releases, each asset with its age, rows and data version, failing checks, the
-    database's age. Read from the lake alone; nothing is asked over the network, nothing changed.
+    """The content of the lake: upstream releases, each asset with its age, rows and data version, failing checks, the
+    database's age. Read from the lake alone, without the network; nothing is changed.
 
     The exit status is 1 when the latest attempt at an asset failed, a blocking check failed, or archived files are
     damaged (--verify looks for damage); 2 when the study cannot be used; 4 when a gate holds a release; 3 when an
     upstream was not reached at the last look; otherwise 0. If several apply, the first of these counts. Other failed
-    checks, and attempts that were stopped or killed, change nothing.
+    checks, and attempts that were stopped or killed, do not count.
     """
     from hnbc_assets.commands.home import look
 
     home = look()
-    study = _say_place(home)
+    study = _print_place(home)
     assets = gather(home.lake)
     if assets:
-        _say_database(home.lake, assets)
+        _print_database(home.lake, assets)
     else:
         click.echo("\nNothing has been made here yet: hnbc run")
-    _say_run(home.lake)
-    _say_releases(releases(home.lake))
-    currency.tell(home.lake, study)
+    _print_run(home.lake)
+    _print_releases(releases(home.lake))
+    currency.print_currency(home.lake, study)
     if assets:
-        _say_assets(assets, study, planned(home, study))
-        _say_checks(home.lake)
+        _print_assets(assets, study, planned(home, study))
+        _print_checks(home.lake)
     whole = not verify or _verified(home.lake)
     sys.exit(_state(home.lake, study, whole))
 
 
 def _verified(lake: Lake) -> bool:
-    """Hash the archive, print what differs and what depends on it; whether all is as recorded."""
+    """Hash the archive, print what differs and what depends on it; return whether all is as recorded."""
     from hnbc_assets.defs.archive_check import manifests, verify
 
     found = verify(lake)
@@ -83,11 +83,11 @@ def _verified(lake: Lake) -> bool:
     for reason in found.unread:
         click.echo(f"\n! {reason} Files that only it names were not read.")
     if not found.lost:
-        click.echo(f"\narchive: {total}, all as they were recorded")
+        click.echo(f"\narchive: {total}, all as recorded")
         return True
-    click.echo(f"\narchive: ✗ {len(found.lost):,} of {total} are not as they were recorded")
+    click.echo(f"\narchive: ✗ {len(found.lost):,} of {total} are not as recorded")
     for path, users in found.lost.items():
-        what = "changed" if (lake.raw / path).exists() else "gone"
+        what = "changed" if (lake.raw / path).exists() else "missing"
         click.echo(f"  ✗ {path}: {what}; used by {', '.join(dict.fromkeys(users))}")
     raw = [asset for asset, files in manifests(lake).items() if not found.lost.keys().isdisjoint(files.path)]
     if raw:
@@ -114,7 +114,7 @@ def _state(lake: Lake, study: Study | None, whole: bool) -> int:
 
 
 def gather(lake: Lake) -> dict[str, Asset]:
-    """Every asset in the lake, in the order of its name."""
+    """Every asset in the lake, in the order of names."""
     import pyarrow.parquet as pq
 
     from hnbc_assets.lake.parquet import read_provenance
@@ -126,7 +126,7 @@ def gather(lake: Lake) -> dict[str, Asset]:
 
 
 def releases(lake: Lake) -> list[Release]:
-    """What the assets under raw/ hold of each source and release."""
+    """What the assets under raw/ contain of each source and release."""
     import pandas as pd
 
     from hnbc_assets.lake.parquet import read
@@ -142,7 +142,7 @@ def releases(lake: Lake) -> list[Release]:
 
 
 def planned(home: Home, study: Study | None) -> Plan | str:
-    """What a refresh would find stale, as refresh itself finds it; or why that is not known."""
+    """What a refresh would find stale, determined as by refresh itself; or why that is not known."""
     from hnbc_assets.commands.job import graph
     from hnbc_assets.lake.plan import examine
 
@@ -156,8 +156,8 @@ def planned(home: Home, study: Study | None) -> Plan | str:
         return str(error)
 
 
-def _say_place(home: Home) -> Study | None:
-    """Print the first lines; the study, or None when the study cannot be used (which is said)."""
+def _print_place(home: Home) -> Study | None:
+    """Print the first lines; the study, or None after printing that the study cannot be used."""
     from hnbc_assets.study import load_study
 
     belongs = home.lake.upstream()
@@ -175,7 +175,7 @@ def _say_place(home: Home) -> Study | None:
     return study
 
 
-def _say_database(lake: Lake, assets: dict[str, Asset]) -> None:
+def _print_database(lake: Lake, assets: dict[str, Asset]) -> None:
     from hnbc_assets.lake.optional import lacking
     from hnbc_assets.lake.paths import DATABASE
 
@@ -192,7 +192,7 @@ def _say_database(lake: Lake, assets: dict[str, Asset]) -> None:
         click.echo(f"          {len(later)} assets are newer than it: {', '.join(later[:3])}{' …' * (len(later) > 3)}")
 
 
-def _say_run(lake: Lake) -> None:
+def _print_run(lake: Lake) -> None:
     """The command that is making assets, or the run that was stopped and can be completed."""
     from hnbc_assets.commands.turn import described
     from hnbc_assets.lake import unfinished
@@ -203,18 +203,18 @@ def _say_run(lake: Lake) -> None:
         click.echo(f"now       {described(other)} is making assets")
     elif begun is not None:
         click.echo(
-            f"          A run of everything that was begun {age(begun)} has not been completed: hnbc run completes it"
+            f"          A run of everything that was started {age(begun)} has not been completed: hnbc run completes it"
         )
 
 
-def _say_releases(found: list[Release]) -> None:
+def _print_releases(found: list[Release]) -> None:
     if found:
         rows = [(r.source, r.release, f"{r.files:,}", f"{r.megabytes:,.1f}", r.retrieved[:16]) for r in found]
         print_table(("source", "release", "files", "MB", "retrieved"), rows, right={2, 3})
 
 
-def _say_assets(assets: dict[str, Asset], study: Study | None, plan: Plan | str) -> None:
-    """Print every asset in the lake with the reason why it is stale, and what has not been made."""
+def _print_assets(assets: dict[str, Asset], study: Study | None, plan: Plan | str) -> None:
+    """Print every asset in the lake with the reason if it is stale, and what has not been made."""
     notes = {name: currency.aged(study, asset.provenance) for name, asset in assets.items()}
     if not isinstance(plan, str):
         notes |= {name: "not part of this study" for name in assets if name not in plan.nodes}
@@ -244,7 +244,7 @@ def _stale(plan: Plan | str, assets: dict[str, Asset]) -> str:
     return f"{len(plan.reasons)} of {len(plan.nodes)} assets, and what depends on them: hnbc refresh makes them{unmade}"
 
 
-def _say_checks(lake: Lake) -> None:
+def _print_checks(lake: Lake) -> None:
     from hnbc_assets.lake.checks import outcomes
 
     all_checks = outcomes(lake)

@@ -1,7 +1,7 @@
 """One command at a time: while a command in a terminal makes assets, no other does in its lake.
 
-In scope: holding the lake's lock, saying who holds it, waiting for runs of the UI and the daemon. Out of scope: runs
-whose process is gone (execution).
+In scope: holding the lake's lock, reporting who holds it, waiting for runs of the UI and the daemon. Out of scope: runs
+whose process has ended (execution).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hnbc_assets.lake.atomic import Holder
     from hnbc_assets.lake.paths import Lake
 
-A_MOMENT = 1.0  # seconds; a process that only asks whether the lock is held holds it for less
+A_MOMENT = 1.0  # seconds; a process that only tests whether the lock is held holds it for less
 WAIT_FOR_RUNS_SECONDS = 3600.0
 UNDER_WAY = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
 COMMAND_TAG = "hnbc/command"
@@ -50,7 +50,7 @@ def turn(lake: Lake) -> Iterator[None]:
 
 
 def command_line() -> str:
-    """How this command was called."""
+    """The command line of this process."""
     return shlex.join(["hnbc", *sys.argv[1:]])
 
 
@@ -62,16 +62,17 @@ def described(other: Holder) -> str:
 
 def _taken(other: Holder | None, lake: Lake) -> str:
     who = "Another command" if other is None else described(other)
-    return f"{who} is making assets in {lake.root}, and two at once would make the same. Try again when it has ended."
+    in_use = f"{who} is making assets in {lake.root}, and two at once would make the same assets"
+    return f"{in_use}. Try again when it has ended."
 
 
 def wait_for_runs(instance: DagsterInstance) -> None:
-    """Let runs that the daemon or the UI started finish first: both would make the same assets.
+    """Wait for runs that the daemon or the UI started: both would make the same assets.
 
     Raises
     ------
     CommandError
-        If one has not ended in an hour.
+        If one has not ended after an hour.
     """
     from dagster import DagsterRunStatus, RunsFilter
 
@@ -84,7 +85,7 @@ def wait_for_runs(instance: DagsterInstance) -> None:
             click.echo(f"{_name(run)} has been running since {started}: waiting until it has ended …", err=True)
             named = run.run_id
         if time.monotonic() > deadline:
-            raise CommandError(f"{_name(run)} has not ended in an hour. End it in the UI, then try again.")
+            raise CommandError(f"{_name(run)} has not ended after an hour. End it in the UI, then try again.")
         time.sleep(1)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 READY_SECONDS = 120.0
-ABANDONED_SECONDS = 30.0  # between looks for runs whose process is gone
+ABANDONED_SECONDS = 30.0  # between searches for runs whose process has ended
 
 
 class UiEnded(HnbcError):
@@ -37,8 +37,8 @@ class UiEnded(HnbcError):
 def ui(port: int) -> None:
     """Start Dagster's webserver and daemon on this machine, and end both on Ctrl-C or SIGTERM.
 
-    The daemon runs schedules and what is launched in the UI; a run under way is stopped with it, and what it has
-    finished is kept. Nothing listens to other machines.
+    The daemon runs schedules and what is launched in the UI; a run in progress is stopped with it, and what it has
+    finished is kept. Nothing accepts connections from other machines.
     """
     from hnbc_assets.commands.home import prepare
     from hnbc_assets.commands.interruption import Interruption
@@ -58,7 +58,7 @@ def ui(port: int) -> None:
 
 
 def _serve(home: Home, port: int) -> None:
-    """Returns only by an exception: KeyboardInterrupt, or UiEnded when a program ended by itself."""
+    """Ends only with an exception: KeyboardInterrupt, or UiEnded when a program ended by itself."""
     from hnbc_assets.commands.execution import release_abandoned
     from hnbc_assets.commands.processes import Program, adopt_orphans, stop
 
@@ -83,18 +83,18 @@ def _serve(home: Home, port: int) -> None:
             _all_run(programs)
             time.sleep(0.5)
             if time.monotonic() - checked > ABANDONED_SECONDS:
-                _go_on(release)
+                _attempt(release)
                 checked = time.monotonic()
     finally:
         stop(programs)
 
 
-def _go_on(task: Callable[[], None]) -> None:
-    """Do a task whose failure (a storage that is busy) must not end what people are watching, but is said."""
+def _attempt(task: Callable[[], None]) -> None:
+    """Run a task whose failure (a busy storage) is reported but must not end the UI."""
     try:
         task()
     except Exception as error:
-        click.echo(f"Runs whose process is gone could not be looked for: {error}", err=True)
+        click.echo(f"Could not search for runs whose process has ended: {error}", err=True)
 
 
 def _await(programs: list[Program], port: int) -> None:
@@ -141,7 +141,7 @@ def _check_free(port: int) -> None:
 
 
 def _check_study() -> Any:
-    """A study that cannot be used is said here, not in a log."""
+    """A study that cannot be used is reported here, not in a log."""
     from hnbc_assets.study import load_study
 
     return load_study()
@@ -149,15 +149,15 @@ def _check_study() -> Any:
 
 def _script(name: str) -> list[str]:
     """A console script of this environment, by this interpreter."""
-    beside = Path(sys.executable).with_name(name)
-    found = beside if beside.exists() else shutil.which(name)
+    sibling = Path(sys.executable).with_name(name)
+    found = sibling if sibling.exists() else shutil.which(name)
     if found is None:
-        raise UiEnded(f"{name} is not installed beside {sys.executable}; make the environment anew: make clean demo")
+        raise UiEnded(f"{name} is not installed next to {sys.executable}; rebuild the environment: make clean demo")
     return [sys.executable, str(found)]
 
 
 def _log(home: Home, name: str) -> Path:
-    """The program's log of this start; that of the start before is kept beside it."""
+    """The program's log of this start; that of the previous start is kept next to it."""
     log = home.logs / f"{name}.log"
     if log.exists():
         log.replace(home.logs / f"{name}.before.log")

@@ -1,6 +1,6 @@
-"""What a person decides by `hnbc refresh`: a release is let through, a signature is promoted.
+"""What a person decides with `hnbc refresh`: a release is accepted, a signature is promoted.
 
-In scope: making sure that the decision means something, and recording it. Out of scope: what follows (defs).
+In scope: checking that the decision applies, and recording it. Out of scope: what follows (defs).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def accept(lake: Lake, source: str, release: str) -> str:
-    """Record that a held release is let through; returns what to tell.
+    """Record that a held release is accepted; returns the message.
 
     Raises
     ------
     CommandError
-        If nothing of that name is held up.
+        If no release of that name is held.
     """
     from hnbc_assets.defs.gates import evidence
     from hnbc_assets.lake.decisions import Decision, decide, this_person
@@ -31,15 +31,15 @@ def accept(lake: Lake, source: str, release: str) -> str:
     matching = [a for (name, at), a in held.items() if at == release and source in (name, name.split("/")[0])]
     if not matching:
         known = "; ".join(f"{name.split('/')[0]} {at}" for name, at in held) or "nothing"
-        raise CommandError(f"No gate holds {source} {release}. Held up now: {known}.")
+        raise CommandError(f"No gate holds {source} {release}. Held now: {known}.")
     because = " ".join(evidence(attempt.reason) for attempt in matching)
     who = this_person()
     decide(lake, Decision("accept", source, release, who, _now(), because))
-    return f"accepted {source} {release} as {who}; held up because: {because}"
+    return f"accepted {source} {release} as {who}; held because: {because}"
 
 
 def held_releases(lake: Lake) -> dict[tuple[str, str], Attempt]:
-    """The releases that gates hold up now: object and release to the attempt."""
+    """The releases that gates hold now: object and release to the attempt."""
     from hnbc_assets.lake.attempts import unsuccessful
     from hnbc_assets.lake.lineage import RAW_PREFIX
     from hnbc_assets.lake.observations import observed
@@ -49,7 +49,7 @@ def held_releases(lake: Lake) -> dict[tuple[str, str], Attempt]:
 
 
 def promote(lake: Lake, study: Study, signature_id: str) -> str:
-    """Record that a signature is promoted; returns what to tell.
+    """Record that a signature is promoted; returns the message.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def promote(lake: Lake, study: Study, signature_id: str) -> str:
     policy = study.challengers.promotion
     if policy != "approval":
         raise CommandError(
-            f"challengers.promotion is {policy} in the study: only with approval does a person choose. Change it there."
+            f"challengers.promotion is {policy} in the study: a person chooses only with approval. Change it there."
         )
     try:
         chosen = registry.signature_of(lake, signature_id)

@@ -57,7 +57,7 @@ class Probed:
 
     what: str
     seen: Glimpse
-    said: str
+    message: str
     verdict: Verdict
 
 
@@ -107,8 +107,8 @@ def probe(client: Client, ask: Ask) -> Iterator[Probed]:
     """Ask all addresses of a file, then what follows from the first good answer."""
     answers = [_judged(client, ask, url) for url in ask.urls]
     found = next((seen for seen, _, good in answers if good), None)
-    for seen, said, good in answers:
-        yield Probed(ask.what, seen, said, "good" if good else "fails" if found is None else "not needed")
+    for seen, message, good in answers:
+        yield Probed(ask.what, seen, message, "good" if good else "fails" if found is None else "not needed")
     if found is not None and ask.then is not None:
         for further in ask.then(found):
             yield from probe(client, further)
@@ -118,10 +118,10 @@ def _judged(client: Client, ask: Ask, url: str) -> tuple[Glimpse, str, bool]:
     """The answer of one address and what it says; one that was given but is not good is asked for again, once."""
     for attempt in (1, 2):
         seen = glimpse(client, url, params=ask.params, first_bytes=ask.first_bytes)
-        said, good = judge(ask, seen)
+        message, good = judge(ask, seen)
         if good or not seen.given or attempt == 2 or not client.may_retry(1):
             break
-    return seen, said, good
+    return seen, message, good
 
 
 def judge(ask: Ask, seen: Glimpse) -> tuple[str, bool]:

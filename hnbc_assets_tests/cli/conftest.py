@@ -1,4 +1,4 @@
-"""The command line under test: in this process where that suffices, as a process of its own where it must be one."""
+"""The command line under test: in this process where that suffices, as its own process where necessary."""
 
 import importlib.util
 import os
@@ -20,7 +20,7 @@ HNBC = Path(sys.executable).with_name("hnbc")
 
 @dataclass
 class Ended:
-    """How a command ended, and what it said."""
+    """How a command ended, and its output."""
 
     status: int
     out: str
@@ -29,7 +29,7 @@ class Ended:
 
 @pytest.fixture
 def lake_path(tmp_path, monkeypatch):
-    """A lake of this test's own; every variable that a command exports is put back afterwards."""
+    """This test's own lake; every variable that a command exports is restored afterwards."""
     for variable in ("HNBC_STUDY", "DAGSTER_HOME", "HNBC_UPSTREAM"):
         monkeypatch.setenv(variable, "")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -47,22 +47,22 @@ def hnbc(lake_path, monkeypatch, capsys):
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             cli.main()
-        said = capsys.readouterr()
-        return Ended(ended.value.code or 0, said.out, said.err)
+        output = capsys.readouterr()
+        return Ended(ended.value.code or 0, output.out, output.err)
 
     return call
 
 
 @pytest.fixture
 def standin(monkeypatch):
-    """Put the stand-in study in place of the definitions in this process; it behaves in the way that is named."""
+    """Replace the definitions in this process with the stand-in study; it behaves as named."""
     import dagster
 
     from hnbc_assets import cli
     from hnbc_assets.commands import job
 
     def forget():
-        """Nothing made from one test's definitions meets another test: neither what is kept here nor by Dagster."""
+        """Clear everything that this package and Dagster keep of one test's definitions before another test."""
         job.definitions.cache_clear()
         job.resolved_job.cache_clear()
         if remembered:
@@ -110,7 +110,7 @@ def filled(tmp_path_factory):
 
 @pytest.fixture
 def published(filled, standin, own_lake):
-    """That lake, as this test's own; the stand-in can then be set to behave otherwise."""
+    """A copy of that lake for this test; the stand-in can then be set to behave otherwise."""
     standin()
     shutil.copytree(filled, own_lake.root)
     return own_lake
@@ -118,7 +118,7 @@ def published(filled, standin, own_lake):
 
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
-    """Name the packaged study with other sections for the commands that follow."""
+    """Make the following commands use the packaged study with other sections."""
 
     def name(**sections):
         file = tmp_path / "own.yaml"
@@ -130,7 +130,9 @@ def settings(tmp_path, monkeypatch):
 
 @pytest.fixture
 def start(lake_path, tmp_path):
-    """Start the command line as a process of its own, on the stand-in study; it is killed if the test leaves it."""
+    """Start the command line as its own process, on the stand-in study; it is killed if it is still running
+    after the test.
+    """
     started = []
 
     def begin(*arguments, way="", **variables):

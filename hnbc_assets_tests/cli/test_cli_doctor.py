@@ -1,4 +1,4 @@
-"""`hnbc doctor`: what would fail is known in seconds, and what the hosts answered can be kept and judged again."""
+"""`hnbc doctor`: what would fail is known in seconds, and the hosts' answers can be saved and examined again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SMALL = {"n_tcga": 60, "n_discovery": 40, "n_validation": 40, "n_metabric": 40, 
 
 @pytest.fixture
 def study(tmp_path):
-    """The packaged study, small."""
+    """The packaged study, made small."""
     path = tmp_path / "study.yaml"
     settings = yaml.safe_load(PACKAGED.read_text())
     settings["simulation"] = SMALL | {"n_genes": 1500}
@@ -34,7 +34,7 @@ def study(tmp_path):
 
 @pytest.fixture
 def answers(monkeypatch):
-    """Let an answer of the simulated hosts be replaced: a function of the request, or None to leave it."""
+    """Replace answers of the simulated hosts: a function of the request that returns an answer, or None to leave it."""
     from hnbc_assets.defs import resources
 
     def install(replace):
@@ -64,21 +64,21 @@ def test_every_address_of_the_study_answers_at_the_simulated_hosts(hnbc, study, 
     assert "Nothing would fail." in ended.out
     for name in ("geo/", "gdc/TCGA-BRCA", "gene_sets"):
         assert name in ended.out
-    assert not lake_path.exists(), "a check keeps nothing"
+    assert not lake_path.exists(), "a check stores nothing"
 
 
-def test_without_an_upstream_named_no_host_is_asked(hnbc, study, monkeypatch):
+def test_without_a_named_upstream_no_host_is_queried(hnbc, study, monkeypatch):
     monkeypatch.setenv("HNBC_STUDY", str(study))
     ended = hnbc("doctor")
     assert ended.status == 0
-    assert "No host was asked: hnbc doctor --live asks them." in ended.out
+    assert "No host was queried: hnbc doctor --live queries them." in ended.out
 
 
-def test_an_address_that_has_ended_is_named_with_the_status_of_its_host(study, answers, tmp_path):
+def test_an_address_that_no_longer_exists_is_named_with_the_status_of_its_host(study, answers, tmp_path):
     answers(lambda request: httpx.Response(410) if request.url.path.endswith("GPL96.annot.gz") else None)
     dead = failing(asked_of(study, tmp_path))
     assert {one.probed.what for one in dead} == {"annotation"}
-    assert all("410" in one.probed.said for one in dead)
+    assert all("410" in one.probed.message for one in dead)
 
 
 def test_a_file_of_another_layout_is_found_by_its_first_bytes(study, answers, tmp_path):
@@ -94,18 +94,18 @@ def test_a_file_of_another_layout_is_found_by_its_first_bytes(study, answers, tm
     answers(replace)
     (dead,) = failing(asked_of(study, tmp_path))
     assert (dead.object, dead.probed.what) == ("gdc/TCGA-BRCA", "star file")
-    assert "no column tpm_unstranded" in dead.probed.said
+    assert "no column tpm_unstranded" in dead.probed.message
 
 
 def test_a_web_page_with_status_200_is_not_data(study, answers, tmp_path):
     page = httpx.Response(200, html="<html>please wait</html>")
     answers(lambda request: page if request.url.path.endswith("acc.cgi") else None)
     dead = failing(asked_of(study, tmp_path))
-    assert {one.probed.said for one in dead} == {"a web page instead of data"}
+    assert {one.probed.message for one in dead} == {"a web page instead of data"}
 
 
 def test_only_the_first_bytes_of_a_large_file_are_read(study, answers, tmp_path):
-    """A host that does not know Range sends the whole file; reading stops anyway."""
+    """A host that does not support Range sends the whole file; reading stops anyway."""
     read = 0
 
     class Endless(httpx.SyncByteStream):
@@ -121,8 +121,8 @@ def test_only_the_first_bytes_of_a_large_file_are_read(study, answers, tmp_path)
     assert read <= len(dead) * 2 * 65536
 
 
-def test_what_was_seen_is_kept_and_gives_the_same_verdicts_again(hnbc, study, answers, monkeypatch, tmp_path):
-    """A user's report can become a test: the kept answers, served again, get the same verdicts."""
+def test_saved_answers_give_the_same_verdicts_again(hnbc, study, answers, monkeypatch, tmp_path):
+    """A user's report can become a test: the saved answers, served again, get the same verdicts."""
     answers(
         lambda request: (
             httpx.Response(403, text="no") if request.url.path.endswith("h.all.v2023.2.Hs.symbols.gmt") else None
@@ -157,15 +157,15 @@ def findings(lake, **more):
     return {finding.what: finding for finding in machine.examine(lake, simulated=True, **more)}
 
 
-def test_what_a_machine_lacks_is_reported_with_how_to_mend_it(tmp_path, monkeypatch):
+def test_what_a_machine_lacks_is_reported_with_the_remedy(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**6))
     monkeypatch.setattr(machine.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 250_000}[name])
     monkeypatch.setattr(machine.sys, "version_info", (3, 13, 1))
     found = findings(tmp_path / "lake")
-    assert "1 GB are needed" in found["disk"].said
-    assert "a run takes up to 3 GB" in found["memory"].said
-    assert "3.11 or 3.12 is needed" in found["python"].said
+    assert "1 GB are needed" in found["disk"].message
+    assert "a run takes up to 3 GB" in found["memory"].message
+    assert "3.11 or 3.12 is needed" in found["python"].message
     assert not any(found[what].good for what in ("disk", "memory", "python"))
     assert found["lake"].good
 
@@ -174,7 +174,7 @@ def test_a_lake_cannot_be_below_a_file(tmp_path):
     (tmp_path / "file").write_text("")
     found = findings(tmp_path / "file" / "lake")
     assert not found["lake"].good
-    assert "is a file" in found["lake"].said
+    assert "is a file" in found["lake"].message
 
 
 def test_a_clock_that_differs_from_the_hosts_is_named(tmp_path):
@@ -185,7 +185,7 @@ def test_a_clock_that_differs_from_the_hosts_is_named(tmp_path):
     assert findings(tmp_path, dates=[now, now, wrong[0]])["clock"].good
 
 
-def test_a_host_that_is_overloaded_is_asked_twice_and_no_more(study, answers, tmp_path):
+def test_a_host_that_is_overloaded_is_queried_twice_and_no_more(study, answers, tmp_path):
     """Five retries with growing pauses are for downloads: a check takes seconds."""
     asked = Counter()
 
@@ -197,7 +197,7 @@ def test_a_host_that_is_overloaded_is_asked_twice_and_no_more(study, answers, tm
 
     answers(overloaded)
     dead = failing(asked_of(study, tmp_path))
-    assert {one.probed.said for one in dead} == {"refused: HTTP status 503"}
+    assert {one.probed.message for one in dead} == {"refused: HTTP status 503"}
     assert set(asked.values()) == {2}
 
 
@@ -217,20 +217,20 @@ def test_a_profile_that_the_hub_lacks_is_found_before_its_tar_is_fetched(study, 
     assert (dead.object, dead.probed.what) == ("cbioportal/brca_metabric", profile)
 
 
-def test_a_run_goes_on_where_only_an_optional_stage_has_a_dead_address(study, answers, tmp_path, capsys):
+def test_a_run_continues_if_only_an_optional_stage_has_a_dead_address(study, answers, tmp_path, capsys):
     place, loaded = Place("simulated", tmp_path / "lake", study), load_study(study)
     answers(lambda request: httpx.Response(410) if "sanger" in request.url.host else None)
     ask_first(place, loaded, ["gdsc", "geo/GSE25055"])
-    said = capsys.readouterr()
-    assert "The stage drugs would fail; the rest is made and published without it." in said.err
-    assert "HTTP status 410" in said.err
-    assert said.out == "", "a run's output is its headline"
+    output = capsys.readouterr()
+    assert "The stage drugs would fail; the rest is made and published without it." in output.err
+    assert "HTTP status 410" in output.err
+    assert output.out == "", "a run's output is its headline"
     answers(lambda request: httpx.Response(410) if "ncbi" in request.url.host else None)
     with pytest.raises(UpstreamRefused, match="GSE25055"):
         ask_first(place, loaded, ["gdsc", "geo/GSE25055"])
 
 
-def test_every_address_of_gdsc_is_asked_and_one_that_answers_is_enough(study, answers, tmp_path):
+def test_every_address_of_gdsc_is_queried_and_one_that_answers_is_enough(study, answers, tmp_path):
     """The workbook has three addresses, the expression two; the retired site is not among them."""
     refused = httpx.Response(404)
     answers(lambda request: refused if "release-7.0" in request.url.path or "/cmp/" in request.url.path else None)
@@ -239,4 +239,4 @@ def test_every_address_of_gdsc_is_asked_and_one_that_answers_is_enough(study, an
     assert {one.probed.what for one in failing(asked)} == {"model_list", "gene_identifiers"}
     (expression,) = [o for o in asked if o.probed.what == "expression_rma" and o.probed.verdict == "good"]
     assert "release-6.0" in expression.probed.seen.url
-    assert "expression (rma) of" in expression.probed.said
+    assert "expression (rma) of" in expression.probed.message

@@ -1,4 +1,4 @@
-"""The environment that `make` makes: from nothing, with uv or with pip, and what it says where neither can."""
+"""The environment that `make` makes: from nothing, with uv or with pip, and its message where neither can."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ def make(folder, path, *arguments):
 
 
 def a_python(folder, name, answer):
-    """Put a program in the folder that stands for a Python: `answer` is a shell line that gets its arguments."""
+    """Put a program in the folder that acts as a Python: `answer` is a shell line that gets its arguments."""
     program = folder / name
     program.write_text(f"#!/bin/sh\n{answer}\n")
     program.chmod(0o755)
@@ -69,13 +69,13 @@ def test_a_python_without_venv_is_named_as_such(copy, tools):
     assert "add venv to the python3 that is here" in made.stderr
 
 
-def test_a_python_of_another_version_is_passed_over(copy, tools):
+def test_a_python_of_another_version_is_skipped(copy, tools):
     a_python(tools, "python3", "exit 1")
     assert "install Python 3.11 or 3.12 with venv" in make(copy, str(tools), "environment").stderr
 
 
 def test_nothing_is_made_twice(copy, tools):
-    """A finished environment is left alone until the lock or pyproject.toml is newer."""
+    """A finished environment is not changed until the lock or pyproject.toml is newer."""
     (copy / ".venv").mkdir()
     (copy / ".venv" / ".made").touch()
     assert make(copy, str(tools), "--question", "environment").returncode == 0
@@ -99,5 +99,5 @@ def test_a_fresh_clone_gets_a_working_environment(copy, tools, installer):
         (tools / "uv").symlink_to(shutil.which("uv"))
     made = make(copy, f"{tools}:/usr/bin:/bin", "environment")
     assert made.returncode == 0, made.stderr
-    said = subprocess.run([copy / ".venv" / "bin" / "hnbc", "--version"], capture_output=True, text=True, check=True)
-    assert said.stdout.startswith("hnbc ")
+    output = subprocess.run([copy / ".venv" / "bin" / "hnbc", "--version"], capture_output=True, text=True, check=True)
+    assert output.stdout.startswith("hnbc ")

@@ -32,8 +32,8 @@ def stopped_at(start, tmp_path):
         (tmp_path / "signalling" / "sitecustomize.py").write_text(SIGNALLING)
         variables = {"AT_MODULE": module, "SIGNAL": str(number), "PYTHONPATH": str(tmp_path / "signalling")}
         process = start(*arguments, **variables)
-        _, said = process.communicate(timeout=600)
-        return process.returncode, said
+        _, output = process.communicate(timeout=600)
+        return process.returncode, output
 
     return stop
 
@@ -48,15 +48,15 @@ def stopped_at(start, tmp_path):
     ],
 )
 def test_a_run_that_is_stopped_before_it_begins_says_so_in_one_line(stopped_at, lake_path, module, number, status):
-    ended, said = stopped_at(module, "run", number=number)
+    ended, output = stopped_at(module, "run", number=number)
     assert ended == status
-    assert said.splitlines()[-1] == "Stopped. Nothing had been begun."
-    assert "Traceback" not in said
+    assert output.splitlines()[-1] == "Stopped. Nothing had been started."
+    assert "Traceback" not in output
     assert not list(lake_path.rglob("*.part"))
     assert not (lake_path / "unfinished_run.json").exists()
 
 
 @pytest.mark.parametrize("command", [["status"], ["sql", "SELECT 1"]])
 def test_other_commands_end_without_a_traceback_too(stopped_at, command):
-    ended, said = stopped_at("hnbc_assets.lake.paths", *command)
-    assert (ended, said.strip()) == (130, "")
+    ended, output = stopped_at("hnbc_assets.lake.paths", *command)
+    assert (ended, output.strip()) == (130, "")

@@ -1,4 +1,6 @@
-"""`hnbc refresh` over the stand-in study: what it makes, what it says, the status it ends with; what status tells."""
+"""`hnbc refresh` over the stand-in study: what it makes, what it prints, its exit status; what `hnbc status`
+reports.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,9 @@ NO_ANSWER = "https://api.gdc.cancer.gov/status: no answer after 5 tries."
 CURRENT = "Everything is current: nothing was fetched, nothing made."
 
 
-def made(said):
+def made(output):
     """The assets that were made, in their order; a look makes none."""
-    names = [line.split()[1] for line in said.splitlines() if line.startswith("  ✓ ")]
+    names = [line.split()[1] for line in output.splitlines() if line.startswith("  ✓ ")]
     return [name for name in names if name != "gdc_release"]
 
 
@@ -35,7 +37,7 @@ def runs_of(lake, names=ALL):
 # --- what is made -----------------------------------------------------------------------------------------------------
 
 
-def test_an_empty_lake_is_filled_and_the_results_are_told(hnbc, standin, own_lake):
+def test_an_empty_lake_is_filled_and_the_results_are_printed(hnbc, standin, own_lake):
     standin()
     ended = hnbc("refresh")
     assert ended.status == 0
@@ -68,7 +70,7 @@ def test_nothing_new_makes_nothing_and_writes_nothing(hnbc, published):
     assert published.database.stat().st_mtime_ns == database
 
 
-def test_a_new_release_is_followed_level_by_level_and_its_report_told(hnbc, standin, published):
+def test_a_new_release_is_followed_level_by_level_and_its_report_named(hnbc, standin, published):
     standin(release="46.0")
     ended = hnbc("refresh")
     assert ended.status == 0
@@ -82,7 +84,7 @@ def test_a_new_release_is_followed_level_by_level_and_its_report_told(hnbc, stan
     assert hnbc("refresh").out.strip() == CURRENT
 
 
-def test_what_comes_out_the_same_ends_the_refresh_there(hnbc, standin, published):
+def test_an_asset_made_with_the_same_content_ends_the_refresh_there(hnbc, standin, published):
     standin(release="45.1")
     ended = hnbc("refresh")
     assert made(ended.err) == ["raw/gdc/one", "cohorts/one", "signature"]
@@ -90,14 +92,14 @@ def test_what_comes_out_the_same_ends_the_refresh_there(hnbc, standin, published
     assert hnbc("refresh").out.strip() == CURRENT
 
 
-def test_a_publication_in_which_nothing_moved_says_so(hnbc, standin, published):
+def test_a_publication_in_which_nothing_changed_says_so(hnbc, standin, published):
     published.publication.unlink()
     ended = hnbc("refresh")
     assert made(ended.err) == ["hnbc_database"]
     assert "No signature, score or figure of merit moved." in ended.out
 
 
-def test_what_a_failed_refresh_made_is_kept_and_the_next_goes_on_from_there(hnbc, standin, published):
+def test_what_a_failed_refresh_made_is_kept_and_the_next_continues_from_there(hnbc, standin, published):
     standin("bug", release="46.0")
     failed = hnbc("refresh")
     assert failed.status == 1
@@ -113,7 +115,7 @@ def test_what_a_failed_refresh_made_is_kept_and_the_next_goes_on_from_there(hnbc
 
 
 @pytest.mark.parametrize(
-    ("way", "status", "said"),
+    ("way", "status", "message"),
     [
         ("bug", 1, "KeyError: 'hazard_ratio'\n      Unexpected error; traceback in "),
         ("own", 1, "Of a type that lives elsewhere."),
@@ -123,25 +125,25 @@ def test_what_a_failed_refresh_made_is_kept_and_the_next_goes_on_from_there(hnbc
         ("gate", 4, "one loses 9 of 10 patients (90%, allowed 5%)"),
     ],
 )
-def test_each_cause_has_its_exit_status_and_its_own_words(hnbc, standin, published, way, status, said):
+def test_each_cause_has_its_exit_status_and_its_own_message(hnbc, standin, published, way, status, message):
     database = published.database.read_bytes()
     standin(way, release="46.0")
     ended = hnbc("refresh")
     assert ended.status == status
-    assert said in ended.err
+    assert message in ended.err
     assert "Traceback" not in ended.err
     assert published.database.read_bytes() == database
     assert ended.out.strip() != CURRENT
 
 
-def test_a_refresh_that_failed_says_what_stays(hnbc, standin, published):
+def test_a_refresh_that_failed_says_what_is_kept(hnbc, standin, published):
     standin("gate", release="46.0")
     ended = hnbc("refresh")
     assert "1 step failed" in ended.out
-    assert "The published database stays as it was; hnbc status has the reasons." in ended.err
+    assert "The published database is unchanged; hnbc status has the reasons." in ended.err
 
 
-def test_a_silent_upstream_holds_nothing_else_up(hnbc, standin, published):
+def test_a_silent_upstream_delays_nothing_else(hnbc, standin, published):
     published.table("signature").unlink()
     standin("silent")
     ended = hnbc("refresh")
@@ -176,10 +178,10 @@ def hold(lock, held, enough):
 def test_a_signal_stops_it_and_the_next_one_completes_it(start, hnbc, standin, own_lake, tmp_path, number, status):
     process, _ = begun(start, tmp_path)
     os.kill(process.pid, number)
-    _, said = process.communicate(timeout=600)
+    _, output = process.communicate(timeout=600)
     assert process.returncode == status
-    assert "Stopped. What was finished is kept; the next refresh goes on from there." in said
-    assert "Traceback" not in said
+    assert "Stopped. What was finished is kept; the next refresh continues from there." in output
+    assert "Traceback" not in output
     standin()
     assert made(hnbc("refresh").err) == ["cohorts/one", "signature", "hnbc_database"]
 
@@ -189,7 +191,7 @@ def test_after_a_kill_the_next_refresh_completes_it(start, hnbc, standin, own_la
     os.kill(asset, signal.SIGKILL)
     process.communicate(timeout=600)
     assert attempts.latest(own_lake, "cohorts/one").reason == ""
-    assert "cohorts/one: begun, and never ended" in hnbc("status").out
+    assert "cohorts/one: started, never finished" in hnbc("status").out
     standin()
     ended = hnbc("refresh")
     assert (ended.status, made(ended.err)) == (0, ["cohorts/one", "signature", "hnbc_database"])
@@ -219,7 +221,7 @@ def test_a_dry_run_decides_nothing(hnbc, standin, published, decision):
     assert decisions(published) == []
 
 
-def test_what_a_gate_held_goes_through_once_it_is_accepted_and_who_did_is_kept(hnbc, standin, published):
+def test_what_a_gate_held_is_made_after_it_is_accepted_and_who_accepted_it_is_recorded(hnbc, standin, published):
     standin("gate", release="46.0")
     assert hnbc("refresh").status == 4
     assert hnbc("refresh").status == 4, "it is tried again, and held again"
@@ -229,21 +231,21 @@ def test_what_a_gate_held_goes_through_once_it_is_accepted_and_who_did_is_kept(h
     (decision,) = decisions(published)
     assert (decision.kind, decision.subject, decision.choice) == ("accept", "gdc", "46.0")
     assert decision.evidence == "gdc 46.0 (gdc/one) beside 45.0: one loses 9 of 10 patients (90%, allowed 5%)."
-    assert f"accepted gdc 46.0 as {decision.by}; held up because: {decision.evidence}" in ended.err
+    assert f"accepted gdc 46.0 as {decision.by}; held because: {decision.evidence}" in ended.err
 
 
 def test_what_no_gate_holds_cannot_be_accepted(hnbc, standin, published):
     ended = hnbc("refresh", "--accept", "gdc", "46.0")
     assert ended.status == 2
-    assert "No gate holds gdc 46.0. Held up now: nothing." in ended.err
+    assert "No gate holds gdc 46.0. Held now: nothing." in ended.err
     standin("gate", release="46.0")
     hnbc("refresh")
     ended = hnbc("refresh", "--accept", "geo", "46.0")
-    assert "No gate holds geo 46.0. Held up now: gdc 46.0." in ended.err
+    assert "No gate holds geo 46.0. Held now: gdc 46.0." in ended.err
     assert decisions(published) == []
 
 
-def test_a_signature_is_promoted_only_where_the_study_asks_for_approval(hnbc, standin, published):
+def test_a_signature_is_promoted_only_if_the_study_requires_approval(hnbc, standin, published):
     ended = hnbc("refresh", "--promote", "0a1b2c")
     assert ended.status == 2
     assert "challengers.promotion is automatic in the study" in ended.err

@@ -1,4 +1,4 @@
-"""`hnbc run`: what it makes, what it says, the status it ends with."""
+"""`hnbc run`: what it makes, what it prints, its exit status."""
 
 import os
 import re
@@ -19,13 +19,13 @@ ALL = ["raw/gdc/one", "cohorts/one", "signature", "hnbc_database"]
 AGO = r"(just now|\d+ minutes? ago)"  # as the machine is busy or idle
 
 
-def made(said):
+def made(output):
     """The assets that were made, in their order."""
-    return [line.split()[1] for line in said.splitlines() if line.startswith("  ✓ ")]
+    return [line.split()[1] for line in output.splitlines() if line.startswith("  ✓ ")]
 
 
 @pytest.mark.parametrize(
-    ("way", "status", "said"),
+    ("way", "status", "message"),
     [
         ("", 0, "4 assets made"),
         ("warning", 0, "! signature: check failed: stability: 2 of 5 genes below 50 %"),
@@ -36,22 +36,22 @@ def made(said):
         ("unreachable", 3, "https://api.gdc.cancer.gov/status: no answer after 5 tries."),
     ],
 )
-def test_each_cause_has_its_exit_status_and_its_own_words(hnbc, standin, way, status, said):
+def test_each_cause_has_its_exit_status_and_its_own_message(hnbc, standin, way, status, message):
     standin(way)
     ended = hnbc("run")
     assert ended.status == status
-    assert said in ended.err
+    assert message in ended.err
     assert "Traceback" not in ended.err
 
 
-def test_a_run_tells_each_asset_with_its_rows(hnbc, standin):
+def test_a_run_prints_each_asset_with_its_rows(hnbc, standin):
     standin()
     lines = hnbc("run").err.splitlines()
     (made,) = [line.split() for line in lines if "✓ cohorts/one" in line]  # a slow machine has a line for its start too
     assert made[:4] == ["✓", "cohorts/one", "1,234", "rows"]
 
 
-def test_a_run_ends_with_the_headline_and_says_where_the_database_is(hnbc, standin, lake_path):
+def test_a_run_ends_with_the_headline_and_the_place_of_the_database(hnbc, standin, lake_path):
     standin()
     ended = hnbc("run")
     assert ended.out.strip() == "HEADLINE of publications, release_reports, signature"
@@ -88,7 +88,7 @@ def test_a_selection_makes_exactly_what_it_names(hnbc, standin, lake_path):
         (["*"], {"raw/gdc/one", "cohorts/one", "signature", "hnbc_database"}),
     ],
 )
-def test_a_selection_is_read_as_the_ui_reads_it(standin, lake_path, selections, meant):
+def test_a_selection_is_interpreted_as_in_the_ui(standin, lake_path, selections, meant):
     from hnbc_assets.commands import job
 
     standin()
@@ -96,7 +96,7 @@ def test_a_selection_is_read_as_the_ui_reads_it(standin, lake_path, selections, 
 
 
 @pytest.mark.parametrize("selection", ["signatur", "foo(", "group:cohorts and not cohorts/one"])
-def test_a_selection_that_means_nothing_is_a_usage_error(hnbc, standin, selection):
+def test_a_selection_that_matches_nothing_is_a_usage_error(hnbc, standin, selection):
     standin()
     ended = hnbc("run", "--select", selection)
     assert ended.status == 2
@@ -112,14 +112,14 @@ def test_a_lake_of_another_upstream_is_refused(hnbc, standin, monkeypatch):
     assert "'simulated'" in ended.err
 
 
-def test_a_study_that_is_not_there_is_a_study_error(hnbc, monkeypatch):
+def test_a_missing_study_is_a_study_error(hnbc, monkeypatch):
     monkeypatch.setenv("HNBC_STUDY", "nowhere/study.yaml")
     ended = hnbc("run")
     assert ended.status == 2
     assert "nowhere/study.yaml" in ended.err
 
 
-def test_the_ui_s_instance_knows_the_run(hnbc, standin, lake_path):
+def test_the_instance_of_the_ui_has_the_run(hnbc, standin, lake_path):
     from dagster import DagsterInstance, DagsterRunStatus
 
     standin()
@@ -153,11 +153,11 @@ def test_a_signal_stops_the_run_with_its_own_status_and_the_next_run_completes_i
 ):
     process, _ = begun(start, tmp_path)
     os.kill(process.pid, number)
-    _, said = process.communicate(timeout=600)
+    _, output = process.communicate(timeout=600)
     assert process.returncode == status
-    assert "✓ raw/gdc/one" in said
-    assert "Stopped. What was finished is kept, 1 of 4 assets; the next run makes the other 3." in said
-    assert "Traceback" not in said
+    assert "✓ raw/gdc/one" in output
+    assert "Stopped. What was finished is kept, 1 of 4 assets; the next run makes the other 3." in output
+    assert "Traceback" not in output
     assert unfinished(own_lake.root) == []
     raw = own_lake.table("raw/gdc/one").stat()
     standin()
@@ -179,7 +179,9 @@ def test_a_run_whose_process_was_killed_is_ended_and_completed_by_the_next_one(
     process.communicate(timeout=600)
     assert len(unfinished(lake_path)) == 1
     status = hnbc("status").out
-    assert re.search(rf"A run of everything that was begun {AGO} has not been completed: hnbc run completes it", status)
+    assert re.search(
+        rf"A run of everything that was started {AGO} has not been completed: hnbc run completes it", status
+    )
     standin()
     ended = hnbc("run")
     assert (ended.status, made(ended.err)) == (0, ["cohorts/one", "signature", "hnbc_database"])
@@ -189,9 +191,9 @@ def test_a_run_whose_process_was_killed_is_ended_and_completed_by_the_next_one(
 # --- what a run leaves, and the next one makes ------------------------------------------------------------------------
 
 
-def left(said):
-    """What a run says when it completes the one before it."""
-    return [line for line in said.splitlines() if line.startswith("This completes the run that was begun")]
+def left(output):
+    """What a run prints when it completes the previous one."""
+    return [line for line in output.splitlines() if line.startswith("This completes the run that was started")]
 
 
 def test_a_failed_run_is_completed_by_the_next(hnbc, standin):
@@ -254,9 +256,9 @@ def test_what_a_refresh_completed_is_not_left_to_a_run(hnbc, standin):
 def test_a_run_that_was_stopped_after_its_last_asset_is_complete(hnbc, published):
     begin(published, "hnbc run")
     os.utime(published.unfinished_run, (0, 0))  # before everything in the lake was made
-    assert "A run of everything that was begun" in hnbc("status").out
+    assert "A run of everything that was started" in hnbc("status").out
     assert kept(look(), None) == "All 4 assets had been made."
-    assert "A run of everything that was begun" not in hnbc("status").out
+    assert "A run of everything that was started" not in hnbc("status").out
 
 
 # --- one at a time ----------------------------------------------------------------------------------------------------
@@ -278,8 +280,8 @@ def test_a_second_command_at_once_names_the_first_and_its_start_and_changes_noth
     assert f"hnbc run --select '*' (process {first.pid}, since " in hnbc("status").out
     assert first.poll() is None
     os.kill(first.pid, signal.SIGINT)
-    _, said = first.communicate(timeout=600)
-    assert "Stopped. What was finished is kept; the same command makes all of the selection again." in said
+    _, output = first.communicate(timeout=600)
+    assert "Stopped. What was finished is kept; the same command makes the whole selection again." in output
 
 
 def test_a_run_of_the_ui_is_waited_for_by_name(hnbc, standin, own_lake, monkeypatch):
@@ -303,12 +305,12 @@ def test_a_run_of_the_ui_is_waited_for_by_name(hnbc, standin, own_lake, monkeypa
     assert "just now: waiting until it has ended …" in ended.err
 
 
-def test_steps_in_processes_of_their_own_are_told_alike(start, lake_path):
+def test_steps_in_their_own_processes_are_reported_alike(start, lake_path):
     process = start("run", "--executor", "multiprocess", way="unreachable")
-    _, said = process.communicate(timeout=600)
+    _, output = process.communicate(timeout=600)
     assert process.returncode == 3
-    assert "✗ raw/gdc/one failed" in said
-    assert "no answer after 5 tries" in said
+    assert "✗ raw/gdc/one failed" in output
+    assert "no answer after 5 tries" in output
 
 
 def test_help_needs_neither_dagster_nor_pandas():
@@ -317,8 +319,8 @@ def test_help_needs_neither_dagster_nor_pandas():
         "import sys, hnbc_assets.cli; "
         "print(*{'dagster', 'pandas', 'duckdb', 'numpy', 'pydantic', 'rich', 'yaml', 'pyarrow'} & set(sys.modules))"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == ""
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == ""
 
 
 def begun(start, tmp_path, *arguments):
@@ -334,7 +336,7 @@ def begun(start, tmp_path, *arguments):
 
 
 def unfinished(lake_path):
-    """The runs that Dagster takes to be under way."""
+    """The runs that Dagster regards as in progress."""
     from dagster import DagsterInstance
 
     assert look().path == lake_path / "dagster"

@@ -19,7 +19,7 @@ HNBC = Path(sys.executable).with_name("hnbc")
 
 @pytest.fixture
 def published(lake_path):
-    """A small database in the lake, with the values that formats stumble over."""
+    """A small database in the lake, with values that are difficult for the formats."""
     lake_path.mkdir()
     with duckdb.connect(str(lake_path / "hnbc.duckdb")) as database:
         database.execute(
@@ -45,14 +45,14 @@ def test_off_a_terminal_a_table_is_whole(hnbc, published):
     assert len(hnbc("sql", "FROM numbers").out.splitlines()) == 100_000 + 3
 
 
-def test_csv_reads_back_as_it_was(hnbc, published):
+def test_csv_reads_back_unchanged(hnbc, published):
     read = pd.read_csv(io.StringIO(hnbc("sql", "FROM signature", "--format", "csv").out))
     assert read.gene.tolist() == ["BCL2", "ANKRD44"]
     assert read.coefficient[0] == -0.25
     assert read.day.isna().tolist() == [False, True]
 
 
-def test_json_is_json_even_where_numbers_are_none(hnbc, published):
+def test_json_is_json_even_if_numbers_are_missing(hnbc, published):
     first, second = json.loads(hnbc("sql", "FROM signature", "--format", "json").out)
     assert first == {
         "gene": "BCL2",
@@ -111,7 +111,7 @@ def test_a_database_that_is_open_for_writing_elsewhere_is_reported_in_one_line(h
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "message"),
     [
         ("SELEC 1", "SELEC"),
         ("FROM signatur", "signatur"),
@@ -124,10 +124,10 @@ def test_a_database_that_is_open_for_writing_elsewhere_is_reported_in_one_line(h
         ("/* nothing */", "no SQL statement"),
     ],
 )
-def test_what_cannot_be_answered_is_said_in_one_message(hnbc, published, query, said):
+def test_what_cannot_be_answered_is_reported_in_one_message(hnbc, published, query, message):
     ended = hnbc("sql", query)
     assert ended.status == 2
-    assert said in ended.err
+    assert message in ended.err
     assert "Traceback" not in ended.err
 
 
@@ -144,7 +144,7 @@ def test_a_script_on_the_standard_input_runs_statement_by_statement(hnbc, publis
     assert out == "one\n1\nn\n2\n"
 
 
-def test_a_closed_pipe_is_no_error(published):
+def test_a_closed_pipe_is_not_an_error(published):
     pipe = subprocess.run(
         f"{sys.executable} {HNBC} sql 'FROM numbers' --format csv | head -1",
         shell=True,
@@ -156,30 +156,30 @@ def test_a_closed_pipe_is_no_error(published):
 
 
 def test_the_shell_takes_statements_over_several_lines(published, tmp_path):
-    said = converse(
+    output = converse(
         ["SELECT gene", "FROM signature", "WHERE coefficient < 0;", ".tables", ".schema signature", ".quit"]
     )
-    assert "SIMULATED" in said
-    assert "BCL2" in said
-    assert "The genes of the signature" in said
-    assert "HGNC symbol" in said
+    assert "SIMULATED" in output
+    assert "BCL2" in output
+    assert "The genes of the signature" in output
+    assert "HGNC symbol" in output
 
 
-def test_the_shell_survives_mistakes_and_asks_the_database_of_the_moment(published):
+def test_the_shell_survives_mistakes_and_queries_the_current_database(published):
     def publish():
         draft = published.with_name("draft")
         with duckdb.connect(str(draft)) as database:
             database.execute("CREATE TABLE signature AS SELECT 'TACSTD2' AS gene")
         os.replace(draft, published)
 
-    said = converse(["SELEC 1;", publish, "SELECT gene FROM signature;", ".quit"])
-    assert "syntax error" in said
-    assert "published anew" in said
-    assert "TACSTD2" in said
+    output = converse(["SELEC 1;", publish, "SELECT gene FROM signature;", ".quit"])
+    assert "syntax error" in output
+    assert "published again" in output
+    assert "TACSTD2" in output
 
 
 def converse(lines):
-    """Type lines into the shell on a terminal of its own, each at its prompt; what the terminal showed."""
+    """Type lines into the shell on its own terminal, each at its prompt; returns what the terminal showed."""
     ours, theirs = pty.openpty()
     shell = subprocess.Popen(
         [sys.executable, str(HNBC), "sql"], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
@@ -199,7 +199,7 @@ def converse(lines):
 
 
 def until_prompt(terminal, seconds=300):
-    """Read until the shell asks for more, or has ended."""
+    """Read until the shell prompts for more, or has ended."""
     shown, deadline = "", time.monotonic() + seconds
     while not shown.endswith(("hnbc> ", "  ... ")) and time.monotonic() < deadline:
         if select.select([terminal], [], [], 0.2)[0]:

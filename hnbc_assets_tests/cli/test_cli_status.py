@@ -1,4 +1,4 @@
-"""`hnbc status`: the lake as it is."""
+"""`hnbc status`: the state of the lake."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -49,24 +49,24 @@ def lake(lake_path):
     return lake
 
 
-def line_of(said, word):
+def line_of(output, word):
     """The line that begins with a word."""
-    return next(line for line in said.splitlines() if line.strip().startswith(word))
+    return next(line for line in output.splitlines() if line.strip().startswith(word))
 
 
 def test_each_asset_has_its_rows_age_and_version(hnbc, lake):
-    said = hnbc("status").out
-    assert line_of(said, "patients").split()[:6] == ["patients", "3", "3", "hours", "ago", "new"]
+    output = hnbc("status").out
+    assert line_of(output, "patients").split()[:6] == ["patients", "3", "3", "hours", "ago", "new"]
 
 
-def test_a_stale_asset_is_named_with_the_reason_that_refresh_gives(hnbc, published, standin):
+def test_a_stale_asset_is_named_with_the_reason_that_refresh_prints(hnbc, published, standin):
     assert line_of(hnbc("status").out, "stale:") == "stale: none of 4 assets"
     made = read_provenance(published.table("cohorts/one"))
     write(published.table("cohorts/one"), pd.DataFrame({"value": [2]}), replace(made, data_version="new"))
-    said = hnbc("status").out
-    assert line_of(said, "signature").endswith("stale: cohorts/one changed")
-    assert "stale" not in line_of(said, "cohorts/one")
-    assert line_of(said, "stale:") == "stale: 1 of 4 assets, and what depends on them: hnbc refresh makes them"
+    output = hnbc("status").out
+    assert line_of(output, "signature").endswith("stale: cohorts/one changed")
+    assert "stale" not in line_of(output, "cohorts/one")
+    assert line_of(output, "stale:") == "stale: 1 of 4 assets, and what depends on them: hnbc refresh makes them"
     assert "signature: cohorts/one changed" in hnbc("refresh").err
     assert line_of(hnbc("status").out, "stale:") == "stale: none of 4 assets"
 
@@ -80,9 +80,9 @@ def test_another_title_makes_nothing_stale(hnbc, published, settings):
 def test_an_asset_that_the_study_does_not_have_and_one_that_is_not_made(hnbc, published):
     write(published.table("of_a_former_study"), pd.DataFrame({"value": [1]}), Provenance("of_a_former_study", "1"))
     published.table("signature").unlink()
-    said = hnbc("status").out
-    assert line_of(said, "of_a_former_study").endswith("not part of this study")
-    assert line_of(said, "stale:").endswith("; not in the table above: signature, hnbc_database")
+    output = hnbc("status").out
+    assert line_of(output, "of_a_former_study").endswith("not part of this study")
+    assert line_of(output, "stale:").endswith("; not in the table above: signature, hnbc_database")
 
 
 def test_what_is_stale_is_not_known_while_the_study_cannot_be_used(hnbc, lake, tmp_path, monkeypatch):
@@ -98,9 +98,9 @@ def test_releases_are_counted_per_source(hnbc, lake):
 
 
 def test_failing_checks_are_named(hnbc, lake):
-    said = hnbc("status").out
-    assert "checks: 1 passed, 1 failed" in said
-    assert "! signature: stability: 2 of 5 genes below 50 %" in said
+    output = hnbc("status").out
+    assert "checks: 1 passed, 1 failed" in output
+    assert "! signature: stability: 2 of 5 genes below 50 %" in output
 
 
 def test_the_database_s_age_and_what_is_newer_than_it(hnbc, lake):
@@ -109,12 +109,12 @@ def test_the_database_s_age_and_what_is_newer_than_it(hnbc, lake):
     assert "not published yet" in hnbc("status").out
     lake.database.write_bytes(b"")
     os.utime(lake.database, (0, (datetime.now() - timedelta(days=2)).timestamp()))
-    said = hnbc("status").out
-    assert "published 2 days ago" in said
-    assert "3 assets are newer than it" in said
+    output = hnbc("status").out
+    assert "published 2 days ago" in output
+    assert "3 assets are newer than it" in output
 
 
-def test_an_empty_place_is_left_empty(hnbc, lake_path):
+def test_an_empty_folder_is_left_empty(hnbc, lake_path):
     ended = hnbc("status")
     assert ended.status == 0
     assert "hnbc run" in ended.out
@@ -195,7 +195,7 @@ def test_verify_counts_a_damaged_archived_file_as_a_failure(hnbc, own_lake):
     rows = pd.DataFrame([archive.store("gdc", "45.0", file_id="a", url="https://x.org/a", path="a.tsv", content=b"as")])
     write(own_lake.table("raw/gdc/one"), rows, Provenance("raw/gdc/one", "raw1"))
     ended = hnbc("status", "--verify")
-    assert (ended.status, "all as they were recorded" in ended.out) == (0, True)
+    assert (ended.status, "all as recorded" in ended.out) == (0, True)
     own_lake.database.write_bytes(b"no database")
     ended = hnbc("status", "--verify")
     assert (ended.status, "Files that only it names were not read" in ended.out) == (0, True)
@@ -203,7 +203,7 @@ def test_verify_counts_a_damaged_archived_file_as_a_failure(hnbc, own_lake):
     (stored,) = own_lake.raw.rglob("*.tsv")
     stored.chmod(0o600)
     stored.write_bytes(b"is")
-    assert hnbc("status").status == 0, "it is not looked for"
+    assert hnbc("status").status == 0, "damage is not searched for"
     ended = hnbc("status", "--verify")
     assert ended.status == 1
     assert "a.tsv: changed; used by raw/gdc/one and 0 tables made from it" in ended.out

@@ -32,7 +32,7 @@ def port():
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.full)]
 )
-def test_the_ui_answers_and_leaves_no_process_behind(start, port, lake_path, hnbc, standin, number, status):
+def test_the_ui_answers_and_leaves_no_process_running(start, port, lake_path, hnbc, standin, number, status):
     """Webserver, daemon and the code servers that each of them starts: four processes, all ended.
 
     A run of the terminal belongs to the code location that the UI shows, as a run that was launched there does.
@@ -51,9 +51,9 @@ def test_the_ui_answers_and_leaves_no_process_behind(start, port, lake_path, hnb
     assert of_repository["runId"] == run["runId"]
     wait_for(lambda: len(of_lake(lake_path) - {process.pid}) >= 4)
     os.kill(process.pid, number)
-    _, said = process.communicate(timeout=600)
+    _, output = process.communicate(timeout=600)
     assert process.returncode == status
-    assert "nothing is left running" in said
+    assert "nothing is left running" in output
     assert of_lake(lake_path) == set()
     assert (lake_path / "dagster" / "hnbc_logs" / "webserver.log").exists()
 
@@ -67,7 +67,7 @@ def test_a_killed_ui_takes_its_programs_with_it(start, port, lake_path):
     wait_for(lambda: of_lake(lake_path) == set())
 
 
-def test_a_port_in_use_is_said_at_once(hnbc, lake_path):
+def test_a_port_in_use_is_reported_at_once(hnbc, lake_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -78,13 +78,13 @@ def test_a_port_in_use_is_said_at_once(hnbc, lake_path):
     assert "--port" in ended.err
 
 
-def test_a_program_that_ends_by_itself_ends_the_ui_with_its_last_words(start, port, lake_path):
+def test_a_program_that_ends_by_itself_ends_the_ui_with_the_end_of_its_log(start, port, lake_path):
     (lake_path / "dagster").mkdir(parents=True)
     (lake_path / "dagster" / "dagster.yaml").write_text("no_such_setting: true\n")
     process = start("ui", "--port", str(port))
-    _, said = process.communicate(timeout=600)
+    _, output = process.communicate(timeout=600)
     assert process.returncode == 1
-    assert "no_such_setting" in said
+    assert "no_such_setting" in output
     assert of_lake(lake_path) == set()
 
 
@@ -105,9 +105,9 @@ def ask(port, query):
     connection.request("POST", "/graphql", json.dumps({"query": query}), {"Content-Type": "application/json"})
     answer = connection.getresponse()
     assert answer.status == 200
-    said = json.load(answer)["data"]
+    output = json.load(answer)["data"]
     connection.close()
-    return said
+    return output
 
 
 def of_lake(lake_path):
@@ -125,7 +125,7 @@ def of_lake(lake_path):
 
 
 def wait_for(condition, seconds=600):
-    """Wait until something is so."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

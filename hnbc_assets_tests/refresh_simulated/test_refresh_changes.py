@@ -92,7 +92,7 @@ def test_the_dry_run_forecast_what_the_refresh_then_made(first, second):
     foreseen = (second.path.parent / "foreseen.txt").read_text()
     certain, possible = (
         set(re.search(f"{begins}(.*)", foreseen)[1].split(", "))
-        for begins in ("would be made: ", "those whose inputs then have another content: ")
+        for begins in ("would be made: ", "those whose inputs have then changed: ")
     )
     before, after = made_in(first), made_in(second)
     made = {asset for asset in after if after[asset] != before.get(asset)}

@@ -226,7 +226,7 @@ def test_a_refresh_that_is_terminated_says_so_and_the_next_one_goes_on(ready, se
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=600)
     assert process.returncode == 143, said
-    assert "Stopped. What was finished is kept; the next refresh goes on from there." in said
+    assert "Stopped. What was finished is kept; the next refresh continues from there." in said
     assert "Traceback" not in said
     assert lake.database.read_bytes() == before
     succeeded(lake.hnbc("refresh"))
