@@ -1,6 +1,6 @@
-"""Alternatives: several addresses of the same file, asked in order until one answers.
+"""Alternatives: several addresses of the same file, tried in order until one answers.
 
-In scope: trying the next address, and one error for all of them. Out of scope: what is asked of an address (http.py,
+In scope: trying the next address, and one error for all of them. Out of scope: requests to an address (http.py,
 download.py), which addresses there are (addresses.py).
 """
 
@@ -15,17 +15,17 @@ Answer = TypeVar("Answer")
 
 
 def first_of(urls: Iterable[str], ask: Callable[[str], Answer], what: str) -> Answer:
-    """The answer of the first address that gives one.
+    """The answer of the first address that has one.
 
     Parameters
     ----------
-    ask : asks one address; its errors of the kinds below lead to the next address
+    ask : queries one address; its errors of the kinds below lead to the next address
     what : the file, for the error
 
     Raises
     ------
     UpstreamUnreachable, DamagedDownload, UpstreamRefused
-        No address gave an answer. The error is of the kind that is most likely to pass, in this order, and quotes every
+        No address answered. The error is of the most temporary kind among them, in this order, and quotes every
         address; with a single address it is that address's own error.
     """
     failed: list[HnbcError] = []

@@ -1,14 +1,14 @@
-"""The raw archive: every byte that came from upstream, kept by source and release, each file with its checksum.
+"""The raw archive: all files downloaded from upstreams, by source and release, each with its checksum.
 
-In scope: fetching files, replies worth keeping, and what is kept already. Out of scope: downloads (download.py, several
-at once: batch.py), what a file holds (the source's module).
+In scope: fetching files, replies to keep, and files kept already. Out of scope: downloads (download.py, several
+at once: batch.py), the content of a file (the source's module).
 
     ROOT/SOURCE/RELEASE/manifest.jsonl      one line per verified file
-    ROOT/SOURCE/RELEASE/<path>              the files, exactly as upstream sent them
+    ROOT/SOURCE/RELEASE/<path>              the files, exactly as the upstream sent them
 
-A file that a later release has unchanged (same id, same checksum) is not stored twice: its row points to the first's
-path. No byte is ever written over: other content lies beside, under a name with digits of its digest. What is read is
-read again for its sha256 first; a file that no longer has it is set aside when it is fetched again (intact.py).
+A file that is unchanged in a later release (same id, same checksum) is not stored twice: its row has the first file's
+path. No file is ever overwritten: other content is stored next to it, with digits of its digest in the name. A file is
+read only after its sha256 was checked; a file that no longer has it is set aside when it is fetched again (intact.py).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Archive", "Wanted"]
 
-WORKERS = 8  # the official GDC client's most
-VIEWS = "views"  # the folder beside the sources' that archive_views keeps
+WORKERS = 8  # the maximum of the official GDC client
+VIEWS = "views"  # the folder of archive_views, next to those of the sources
 
 
 class Archive(Files):
@@ -62,24 +62,24 @@ class Archive(Files):
         workers: int | None = None,
         download: Downloader = download_all,
     ) -> pd.DataFrame:
-        """Make all these files present: those kept and verified stay, the others are downloaded, several at once.
+        """Make all these files present: kept and verified files stay, the others are downloaded, several at once.
 
         Parameters
         ----------
-        source, release : whose files, and of which release; they name the folder
+        source, release : source and release of the files; they name the folder
         progress : called with files and bytes while downloading; not called when nothing is missing
         workers : downloads at the same time; the archive's own number by default
-        download : brings the missing files; each from its own address by default
+        download : downloads the missing files; each from its own address by default
 
         Returns
         -------
-        The manifest rows of exactly these files, in the order asked: columns of `raw_files`.
+        The manifest rows of exactly these files, in the order requested: columns of `raw_files`.
 
         Raises
         ------
         DownloadsIncomplete
-            Some files could not be fetched. All were tried, unless upstream was out of reach for many in a row; what
-            came is kept, and the next call fetches the missing ones only.
+            Some files could not be fetched. All were tried, unless the upstream was unreachable for many in a row; what
+            was downloaded is kept, and the next call fetches only the missing files.
         """
         if len({w.file_id for w in wanted}) < len(wanted) or len({w.path for w in wanted}) < len(wanted):
             raise ValueError("a batch names a file id or a path twice")
@@ -95,7 +95,7 @@ class Archive(Files):
                 def landed(one: Wanted, got: Landed) -> Row:
                     lost = damaged.get(one.file_id)
                     if lost is not None and got.path == self.root / lost["path"] and got.sha256 != lost["sha256"]:
-                        # Upstream has other content by now: the place stays that of the content that is named there.
+                        # The upstream's content has changed: the path stays with the content that is recorded there.
                         place = folder / beside(one.path, got.sha256)
                         place.parent.mkdir(parents=True, exist_ok=True)
                         os.replace(got.path, place)
@@ -111,22 +111,22 @@ class Archive(Files):
         return as_frame([rows[w.file_id] for w in wanted])
 
     def mend(self, client: Client, rows: pd.DataFrame, *, download: Downloader = download_all) -> list[str]:
-        """Fetch damaged files again from the addresses that gave them, and verify each by its row's sha256.
+        """Fetch damaged files again from the addresses they came from, and verify each by its row's sha256.
 
-        For rows whose release no listing gives any more. Damaged files are set aside first.
+        For rows of a release that no listing has any more. Damaged files are set aside first.
 
         Parameters
         ----------
-        download : brings the files; each from its own address by default
+        download : downloads the files; each from its own address by default
 
         Returns
         -------
-        The paths of the files that were damaged; all are whole now.
+        The paths of the files that were damaged; all are whole afterwards.
 
         Raises
         ------
         ArchiveDamaged
-            Some cannot be fetched again as they were; names them and says why.
+            Some cannot be fetched again unchanged; names them and gives the reason.
         """
         lost = self.damaged(rows)
         for (source, release), group in rows[rows["path"].isin(lost)].groupby(["source", "release"]):
@@ -150,7 +150,7 @@ class Archive(Files):
                     paths = tuple(one.path for one in targets if one.file_id in error.failures)
                     raise ArchiveDamaged(
                         f"{len(paths)} archived file(s) were damaged and are set aside in {self.root / DAMAGED}; "
-                        f"upstream does not give them again as they were: {', '.join(paths[:5])}. {error}",
+                        f"the upstream no longer has them unchanged: {', '.join(paths[:5])}. {error}",
                         paths,
                     ) from error
         return lost
@@ -158,7 +158,7 @@ class Archive(Files):
     def missing(self, listing: Listing) -> list[Wanted]:
         """The files that fetching a listing would download; writes nothing.
 
-        Files kept intact, files of another release and files whose replacement is kept are left out.
+        Files kept intact, and files whose replacement is kept are left out, also those of another release.
         """
         by_release: dict[str, list[Wanted]] = {}
         for release, one in listing.wanted:
@@ -175,10 +175,10 @@ class Archive(Files):
         return lacking
 
     def store(self, source: str, release: str, *, file_id: str, url: str, path: str, content: bytes) -> pd.Series:
-        """Keep a reply as a raw file; the same bytes again leave file and row as they are. Returns its manifest row.
+        """Store a reply as a raw file; the same bytes again leave file and row unchanged. Returns its manifest row.
 
-        Other bytes under the same id take over the row, not the place: those that were there stay, for what was made
-        from them (views, the gate's comparison) names them.
+        Other bytes under the same id replace the row, not the file: the previous file is kept, because what was made
+        from it (views, the gate's comparison) refers to it.
         """
         check_path(path)
         manifest = self._manifest(source, release)
@@ -204,13 +204,13 @@ class Archive(Files):
         return as_frame([row]).iloc[0]
 
     def manifest(self, source: str | None = None, release: str | None = None) -> pd.DataFrame:
-        """Every file kept, or those of one source or release: the columns of `raw_files`."""
+        """All kept files, or those of one source or release: the columns of `raw_files`."""
         found = self.root.glob(f"{source or '*'}/{release or '*'}/manifest.jsonl")
         paths = sorted(path for path in found if path.parts[-3] != VIEWS)
         return as_frame([row for path in paths for row in Manifest(path.parent).rows().values()])
 
     def touched(self, rows: pd.DataFrame) -> list[str]:
-        """As `damaged`, in no time: read are only files whose size or time is not as recorded."""
+        """As `damaged`, but fast: only files whose size or time differs from the record are read."""
         known: dict[tuple[str, str], dict[str, Row]] = {}
         for place in set(zip(rows["source"], rows["release"], strict=True)):
             known[place] = self._manifest(*place).rows()
@@ -240,10 +240,11 @@ class Archive(Files):
         *,
         adopt: Callable[[Row], None] | None = None,
     ) -> tuple[dict[str, Row], dict[str, Row]]:
-        """Rows of the wanted files that are here, verified: in this release, in another one, or landed unrecorded.
+        """Rows of the wanted files that are present, verified: in this release, in another one, or landed unrecorded.
 
-        The second holds the rows of those whose file is no longer here as it was recorded. `adopt` is called with the
-        rows that this release's manifest lacks; with it every file is read, without it only those that were touched.
+        The second result has the rows of those whose file is missing or no longer as recorded. `adopt` is called with
+        the rows that this release's manifest lacks; with it every file is read, without it only files that were
+        touched.
         """
         here, elsewhere = manifest.rows(), None
         likely: dict[str, Row] = {}
@@ -276,7 +277,7 @@ class Archive(Files):
         return kept, damaged
 
     def _landed_unrecorded(self, source: str, release: str, wanted: Wanted) -> Row | None:
-        """A row for a file that landed just before a crash, without one."""
+        """A row for a file without one, which landed just before a crash."""
         target = self.root / source / release / wanted.path
         if target.is_file() and target.stat().st_size == wanted.size_bytes:
             md5, sha256 = digests(target, with_md5=wanted.md5 is not None)
@@ -286,7 +287,7 @@ class Archive(Files):
         return None
 
     def _other_rows(self, source: str, here: Manifest) -> dict[tuple[str, str], Row]:
-        """Rows by file id and checksum, md5 and sha256 both: of the other releases, and what this one had before."""
+        """Rows by file id and checksum, both md5 and sha256: of the other releases, and earlier rows of this one."""
         rows = [*here.history()]
         for path in sorted(self.root.glob(f"{source}/*/manifest.jsonl")):
             if path.parent != here.folder:
@@ -300,7 +301,9 @@ class Archive(Files):
 
 
 def is_wanted(row: Row, wanted: Wanted) -> bool:
-    """Whether a kept file is the one wanted: by upstream's checksum and size where it states them, else by address."""
+    """Whether a kept file is the one wanted: by the upstream's checksum and size if it states them, otherwise by
+    address.
+    """
     if wanted.size_bytes is not None and row["size_bytes"] != wanted.size_bytes:
         return False
     if wanted.md5 is not None:

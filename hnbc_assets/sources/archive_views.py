@@ -1,12 +1,12 @@
-"""Views: which archived files an upstream object consisted of at each release, and what of the past may go.
+"""Views: the archived files of an upstream object at each release, and which old files may be deleted.
 
 In scope: keeping, recalling and pruning views. Out of scope: fetching (archive.py), which release a study uses.
 
-    ROOT/views/OBJECT/RELEASE.json      first line: release, position, when kept; then one line a manifest row
+    ROOT/views/OBJECT/RELEASE.json      first line: release, position, when kept; then one line per manifest row
 
-An object is what one raw asset fetches (`gdc/TCGA-BRCA`, `gdsc`). A manifest forgets what a fetch took: rows of other
-objects stand in it too, and a file that is fetched again replaces its row. A view remembers, so that an old release can
-be derived again offline.
+An object is what one raw asset fetches (`gdc/TCGA-BRCA`, `gdsc`). A manifest does not record which rows belong to a
+fetch: it also has rows of other objects, and a file that is fetched again replaces its row. A view records this, so
+that an old release can be made again offline.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MANIFEST, LOCK = "manifest.jsonl", ".lock"
 
 @dataclass(frozen=True)
 class View:
-    """A release of an object that is in the archive, and when it first came (UTC, ISO 8601)."""
+    """A release of an object that is in the archive, and when it was first archived (UTC, ISO 8601)."""
 
     release: str
     kept_at: str
@@ -40,7 +40,7 @@ class View:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What went: releases of objects ("gdc/TCGA-BRCA 45.0"), the number of files, and their bytes."""
+    """What was deleted: releases of objects ("gdc/TCGA-BRCA 45.0"), the number of files, and their bytes."""
 
     releases: tuple[str, ...]
     files: int
@@ -57,7 +57,7 @@ class _Kept:
 
 
 def keep_view(archive: Archive, name: str, release: str, rows: pd.DataFrame) -> None:
-    """Remember the manifest rows, in their order, that an object consisted of at a release.
+    """Record the manifest rows of an object at a release, in their order.
 
     The same release again replaces its rows and keeps its position; equal rows write nothing.
 
@@ -69,13 +69,13 @@ def keep_view(archive: Archive, name: str, release: str, rows: pd.DataFrame) -> 
     Raises
     ------
     UpstreamChanged
-        Name or release hold characters that no file name should have.
+        Name or release contain characters that no file name should have.
     """
     path = _path(archive, name, release)
-    told = tuple(_plain(row) for row in rows.to_dict("records"))
+    plain = tuple(_plain(row) for row in rows.to_dict("records"))
     with _held(archive):
         before = _read(archive, path) if path.exists() else None
-        if before is not None and before.rows == told:
+        if before is not None and before.rows == plain:
             return
         if before is None:
             position = max((view.position for view in _all(archive, name)), default=-1) + 1
@@ -84,14 +84,14 @@ def keep_view(archive: Archive, name: str, release: str, rows: pd.DataFrame) -> 
         partial = path.with_name(f".{path.name}.part")
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(line) + "\n" for line in (header, *told))
+            file.writelines(json.dumps(line) + "\n" for line in (header, *plain))
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
 
 
 def views(archive: Archive, name: str) -> list[View]:
-    """The releases of an object that are in the archive, oldest first (in the order in which they came)."""
+    """The releases of an object that are in the archive, oldest first (in the order of archiving)."""
     return [View(view.release, view.kept_at) for view in _all(archive, name)]
 
 
@@ -101,29 +101,30 @@ def all_views(archive: Archive) -> list[tuple[str, str, pd.DataFrame]]:
 
 
 def recall(archive: Archive, name: str, release: str, *, damaged: bool = False) -> pd.DataFrame:
-    """The manifest rows of an object at a release, as `fetch` returned them; nothing upstream is asked.
+    """The manifest rows of an object at a release, as `fetch` returned them; no upstream is queried.
 
-    Read again are only files whose size or time has changed; each is when it is read from. With `damaged`, none is.
+    Only files whose size or time has changed are checked again; with `damaged`, none is. Each is checked when it is
+    read.
 
     Raises
     ------
     StudyError
-        The release is not in the archive; says which are.
+        The release is not in the archive; lists those that are.
     ArchiveDamaged
-        Files of it are gone or changed; names them.
+        Some of its files are gone or changed; names them.
     """
     path = _path(archive, name, release)
     if not path.exists():
         known = ", ".join(view.release for view in views(archive, name)) or "none"
         raise StudyError(
             f"{name}: release {release!r} is not in the archive, which has: {known}. Name one of these, or none to "
-            "use what upstream has now."
+            "use what the upstream has now."
         )
     rows = as_frame(list(_read(archive, path).rows))
     if not damaged and (lost := archive.touched(rows)):
         raise ArchiveDamaged(
             f"{name} {release}: {len(lost)} archived file(s) are gone or changed: {', '.join(lost[:5])}. "
-            "Bring them back from a backup, or use another release.",
+            "Restore them from a backup, or use another release.",
             tuple(lost),
         )
     return rows
@@ -143,8 +144,8 @@ def prune(
     oldest kept view. Keep the rows of a release without a view (held, or fetched in part). Delete a file if no row
     names it.
 
-    A process that is killed here loses nothing needed: rows are deleted before files, and views last, so that the next
-    call finishes the work.
+    A process that is killed during this loses nothing needed: rows are deleted before files, and views last, so that
+    the next call finishes the work.
 
     Parameters
     ----------
@@ -176,7 +177,7 @@ def prune(
 def _prune_source(
     archive: Archive, source: str, stay: Iterable[_Kept], dropped: Iterable[_Kept], protected: Collection[str]
 ) -> list[int]:
-    """Prune one source's manifests, then its files; the sizes of the files deleted."""
+    """Prune one source's manifests, then its files; returns the sizes of the deleted files."""
     kept_rows = [row for view in stay for row in view.rows if row["source"] == source]
     dropped_rows = [row for view in dropped for row in view.rows if row["source"] == source]
     named = {(row["release"], row["file_id"]) for row in kept_rows}
@@ -197,7 +198,7 @@ def _prune_source(
             candidates |= {row["path"] for row in rows if goes(row)}
             if len(remaining) < len(rows):
                 manifest.replace(remaining)
-        # A fetch that began meanwhile may have adopted files: its manifest counts, once it is done.
+        # A fetch that started meanwhile may have adopted files: its manifest counts when it has ended.
         list(_hold_new(archive, source, manifests, held))
         present = {folder.name: manifest.rows() for folder, manifest in manifests.items()}
         pointed = {row["path"] for rows in present.values() for row in rows.values()}
@@ -210,7 +211,7 @@ def _prune_source(
 
 
 def _hold_new(archive: Archive, source: str, manifests: dict[Path, Manifest], held: ExitStack) -> Iterator[Manifest]:
-    """Each release of the source that is not held yet, held from now on; waits for a fetch that is under way."""
+    """Each release of the source that is not locked yet, locked from now on; waits for a fetch in progress."""
     for folder in sorted(path.parent for path in archive.root.glob(f"{source}/*/{LOCK}")):
         if folder not in manifests:
             manifests[folder] = Manifest(folder)
@@ -219,13 +220,13 @@ def _hold_new(archive: Archive, source: str, manifests: dict[Path, Manifest], he
 
 
 def _leftovers(root: Path, folder: Path) -> set[str]:
-    """What still lies in a release that is nobody's: parts of downloads, files of a prune that was killed."""
+    """Files in a release that no row names: parts of downloads, files of a killed prune."""
     found = (path for path in folder.rglob("*") if path.is_file() and path.name not in (LOCK, MANIFEST))
     return {path.relative_to(root).as_posix() for path in found}
 
 
 def _delete(root: Path, path: str) -> int:
-    """Delete a file, and the folders that are empty then (below SOURCE/RELEASE); returns its size."""
+    """Delete a file, and folders that are then empty (below SOURCE/RELEASE); returns its size."""
     target = root / path
     size = target.stat().st_size
     target.unlink()
@@ -238,7 +239,7 @@ def _delete(root: Path, path: str) -> int:
 
 @contextmanager
 def _held(archive: Archive) -> Iterator[None]:
-    """Hold the views of the archive: another process waits."""
+    """Lock the views of the archive: another process waits."""
     folder = archive.root / VIEWS
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("w") as lock:
@@ -272,6 +273,6 @@ def _read(archive: Archive, path: Path) -> _Kept:
 
 
 def _plain(row: Mapping[str, object]) -> Row:
-    """A manifest row as JSON has it: a missing checksum is null, a size is a whole number."""
-    told = {column: None if pd.isna(row[column]) else row[column] for column in COLUMNS}
-    return told | {"size_bytes": int(str(told["size_bytes"]))}
+    """A manifest row as JSON stores it: a missing checksum is null, a size is a whole number."""
+    plain = {column: None if pd.isna(row[column]) else row[column] for column in COLUMNS}
+    return plain | {"size_bytes": int(str(plain["size_bytes"]))}

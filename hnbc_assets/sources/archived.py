@@ -1,4 +1,4 @@
-"""Finding one archived file among the manifest rows that a reader was given, and opening it whether packed or not.
+"""Finding one archived file among the manifest rows given to a reader, and opening it, packed or not.
 
 In scope: the step from manifest rows to a path and its text. Out of scope: formats, the manifest itself (archive).
 """
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive
 
 GZIP_MAGIC = b"\x1f\x8b"
-REMEDY = "Delete it and fetch it again; if it is a file of your own, save it again."
+REMEDY = "Delete it and fetch it again; if it is your own file, save it again."
 
 
 def find(archive: Archive, manifest: pd.DataFrame, pattern: str) -> Path | None:
-    """The path of the manifest row whose file id matches `pattern` wholly, or None; the last row wins."""
+    """The path of the manifest row whose whole file id matches `pattern`, or None; the last row wins."""
     wanted = re.compile(pattern)
     path = None
     for _, row in manifest.iterrows():
@@ -35,12 +35,12 @@ def find(archive: Archive, manifest: pd.DataFrame, pattern: str) -> Path | None:
 
 
 def locate(archive: Archive, manifest: pd.DataFrame, pattern: str, what: str) -> Path:
-    """As `find`, for a file that must be there.
+    """As `find`, for a file that must exist.
 
     Raises
     ------
     FormatError
-        If no row matches; the message says what was looked for and which files the manifest has.
+        If no row matches; the message has what was searched for and the files of the manifest.
     """
     path = find(archive, manifest, pattern)
     if path is None:
@@ -50,7 +50,7 @@ def locate(archive: Archive, manifest: pd.DataFrame, pattern: str, what: str) ->
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file, unpacked when it is gzip.
+    """The content of a file, unpacked if it is gzip.
 
     Raises
     ------
@@ -67,9 +67,9 @@ def read_bytes(path: Path) -> bytes:
 
 
 def chunks(path: Path, size: int = 1 << 20) -> Generator[bytes, None, None]:
-    """The content of a file piece by piece, unpacked when it is gzip (of one member or several).
+    """The content of a file piece by piece, unpacked if it is gzip (with one or several members).
 
-    Unpacked by ISA-L, in about a third of zlib's time: half of reading a series matrix is unpacking.
+    It is unpacked by ISA-L, in about a third of zlib's time: half of reading a series matrix is unpacking.
 
     Raises
     ------
@@ -104,14 +104,14 @@ def open_text(path: Path) -> TextIO:
     Raises
     ------
     FormatError
-        While it is read: if it is gzip and ends early or cannot be unpacked.
+        During reading: if it is gzip and ends early or cannot be unpacked.
     """
     content = io.BufferedReader(_Content(chunks(path)), 1 << 20)
     return io.TextIOWrapper(content, encoding="utf-8-sig", errors="replace", newline=None)
 
 
 class _Content(io.RawIOBase):
-    """Pieces of a file as a stream of bytes: an error of unpacking is raised where it is read."""
+    """Pieces of a file as a stream of bytes: an error of unpacking is raised by the read."""
 
     def __init__(self, pieces: Generator[bytes, None, None]) -> None:
         self._pieces = pieces

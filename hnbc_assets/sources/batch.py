@@ -1,6 +1,6 @@
 """A batch of downloads: several at the same time, all tried, and one error that names what could not be fetched.
 
-In scope: threads, progress, giving up when upstream is out of reach. Out of scope: a single download (download.py),
+In scope: threads, progress, giving up if the upstream is unreachable. Out of scope: a single download (download.py),
 which files are missing and how they are recorded (archive.py).
 """
 
@@ -23,13 +23,13 @@ UNREACHABLE_IN_A_ROW = 8
 
 @dataclass(frozen=True)
 class Batch:
-    """Files to download, where each goes, and who is notified.
+    """Files to download, their targets, and what is called for each.
 
     Attributes
     ----------
-    title : whose files, for the error
+    title : a name for the files, for the error
     targets : the place of each file
-    landed : records a file that is in place, in the thread that downloaded it, and returns its row
+    landed : records a file that is in place, called in the thread that downloaded it; returns its row
     workers : downloads at the same time
     """
 
@@ -41,7 +41,7 @@ class Batch:
     workers: int
 
 
-# Brings the files of a batch to their targets, as `download_all` does; returns their rows by file id.
+# Downloads the files of a batch to their targets, as `download_all` does; returns their rows by file id.
 Downloader = Callable[[Batch], dict[str, Row]]
 
 
@@ -51,7 +51,7 @@ def download_all(batch: Batch) -> dict[str, Row]:
     Raises
     ------
     DownloadsIncomplete
-        Some could not be fetched. All were tried, unless upstream was out of reach for many in a row.
+        Some could not be fetched. All were tried, unless the upstream was unreachable for many in a row.
     """
     client, targets, progress = batch.client, batch.targets, batch.progress
     stop = threading.Event()
@@ -75,7 +75,7 @@ def download_all(batch: Batch) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     failures: dict[str, Exception] = {}
     with ThreadPoolExecutor(batch.workers, thread_name_prefix="download") as pool:
-        try:  # from the first download on: Ctrl-C may come while the others are being submitted
+        try:  # from the first download on: Ctrl-C may arrive while the others are being submitted
             futures: dict[Future[Row], Wanted] = {pool.submit(one, wanted): wanted for wanted in targets}
             for future in as_completed(futures):
                 try:
@@ -99,10 +99,10 @@ def download_all(batch: Batch) -> dict[str, Row]:
 
 
 def summary(title: str, failures: Mapping[str, Exception], n_missing: int) -> str:
-    """What failed and why, the first few by name, and what to do."""
+    """What failed and why, with the first few names, and what to do."""
     causes = [str(error) for error in failures.values() if not isinstance(error, Interrupted)]
     untried = len(failures) - len(causes)
-    said = f"{title}: {len(failures)} of {n_missing} files could not be fetched, the others are kept. "
-    said += " ".join(causes[:3]) + (f" (and {len(causes) - 3} more)" if len(causes) > 3 else "")
-    said += f" {untried} were not tried, because upstream was out of reach." if untried else ""
-    return said + " Run again: only the missing files are fetched."
+    text = f"{title}: {len(failures)} of {n_missing} files could not be fetched, the others are kept. "
+    text += " ".join(causes[:3]) + (f" (and {len(causes) - 3} more)" if len(causes) > 3 else "")
+    text += f" {untried} were not tried, because the upstream was unreachable." if untried else ""
+    return text + " Run again: only the missing files are fetched."

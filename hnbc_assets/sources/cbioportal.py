@@ -1,7 +1,7 @@
 """cBioPortal: a study's release, its files, and their readers.
 
-In scope: which files of a study's folder are wanted, and the word for their state. Out of scope: how the hub delivers
-them (cbioportal_hub), what is in them (cbioportal_tables, cbioportal_profile), which profile to take (the study file).
+In scope: which files of a study's folder are wanted, and a name for their state. Out of scope: how the hub delivers
+them (cbioportal_hub), their contents (cbioportal_tables, cbioportal_profile), which profile to use (the study file).
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ __all__ = [
     "release",
 ]
 
-# The version of what is fetched and recorded in the manifest. Raise it when either changes: only then is everything
+# The version of what is fetched and recorded in the manifest. Increase it when either changes: only then is everything
 # fetched again.
 CONTRACT = 1
 LARGEST_RECORD_BYTES = 2**20
 
 
 def release(client: Client, study: str, *, profile: str | None, mutations: bool = False) -> str:
-    """One word for the state of a study's wanted files: a digest of their checksums, as the hub's repository has them.
+    """A name for the state of a study's wanted files: a digest of their checksums in the hub's repository.
 
     Twelve hexadecimal digits. The portal's importDate is not a release: it can be older than the hub's files, and newer
     than unchanged ones.
@@ -60,13 +60,13 @@ def release(client: Client, study: str, *, profile: str | None, mutations: bool 
     Raises
     ------
     UpstreamRefused, UpstreamUnreachable, DamagedDownload
-        The hub's pointer to a file could not be read; names the file and the addresses asked.
+        The hub's pointer to a file could not be read; names the file and the addresses tried.
     """
     return _word(_stated(client, study, profile=profile, mutations=mutations))
 
 
 def listing(client: Client, archive: Archive, study: str, *, profile: str | None, mutations: bool = False) -> Listing:
-    """A study's clinical files, one expression profile and, when asked, its mutations, as the hub has them now.
+    """A study's clinical files, one expression profile and, if requested, its mutations, as the hub has them now.
 
     `profile` is the data file's name without `data_` and `.txt`, e.g. mrna_seq_v2_rsem_zscores_ref_all_samples. A
     file's id is its name as a member of the study's tar, which is its address.
@@ -86,7 +86,7 @@ def listing(client: Client, archive: Archive, study: str, *, profile: str | None
 
 
 def downloader(archive: Archive, study: str) -> Downloader:
-    """What brings a study's files: they are members of a tar, and have no addresses of their own."""
+    """The downloader of a study's files: they are members of a tar and have no addresses of their own."""
     return Hub(study, archive.root / "cbioportal").download
 
 
@@ -105,9 +105,9 @@ def fetch(
 
 
 def about(client: Client, study: str) -> dict[str, str]:
-    """What the portal says of its own import of a study: `importDate`, or why it is not known. Never fails.
+    """The portal's record of its own import of a study: `importDate`, or why it is not known. Never fails.
 
-    It is asked once, and nothing depends on it: since version 7 the date may be null, and the portal may not answer.
+    It is queried once, and nothing depends on it: since version 7 the date may be null, and the portal may not answer.
     """
     date: object = None
     for url in client.addresses.of("cbioportal.api", study=study):
@@ -128,7 +128,7 @@ def files_of(profile: str | None, mutations: bool) -> tuple[str, ...]:
 
 
 def _stated(client: Client, study: str, *, profile: str | None, mutations: bool) -> dict[str, Stated]:
-    """What the hub's repository has of each wanted file, by name."""
+    """The hub repository's record of each wanted file, by name."""
     return {file: stated(client, study, file) for file in files_of(profile, mutations)}
 
 

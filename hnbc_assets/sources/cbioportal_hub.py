@@ -1,12 +1,12 @@
-"""cBioPortal's hub: what it states of a study's files, and how these are fetched.
+"""cBioPortal's hub: its record of a study's files, and how these are fetched.
 
-In scope: the pointers in the hub's repository, the study's tar, the repository's large files as the second way.
-Out of scope: which files a study needs and what they hold (cbioportal.py, cbioportal_tables.py).
+In scope: the pointers in the hub's repository, the study's tar, the repository's large files as the second source.
+Out of scope: which files a study needs and their contents (cbioportal.py, cbioportal_tables.py).
 
-The hub publishes a study twice, apart from each other: as a tar, made on every push, and as files of a git repository
-whose data files are LFS objects. The repository's pointers say which bytes a file has now, so they are the release and
-the proof; the tar, a plain file on a plain host, brings them. A member that is whole but is not what its pointer says
-belongs to another state of the study: it is taken from the repository instead.
+The hub publishes a study twice, independently: as a tar, made on every push, and as files of a git repository
+whose data files are LFS objects. The repository's pointers state the present content of a file, so they are the release
+and the proof; the tar, a plain file on a plain host, is the download. A member that is whole but does not match its
+pointer belongs to another state of the study: it is downloaded from the repository instead.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from hnbc_assets.sources.manifest import Row
 
 @dataclass(frozen=True)
 class Stated:
-    """What the hub's repository holds of a file now: its checksum and size; its bytes where it is not an LFS object."""
+    """The present state of a file in the hub's repository: checksum and size; its bytes if it is not an LFS object."""
 
     url: str
     sha256: str
@@ -47,35 +47,35 @@ class Stated:
 
 
 def stated(client: Client, study: str, file: str) -> Stated:
-    """Ask the hub's repository for a file of a study: nearly always a pointer of 130 bytes.
+    """Request a file of a study from the hub's repository: nearly always a pointer of 130 bytes.
 
     Raises
     ------
     UpstreamRefused, UpstreamUnreachable, DamagedDownload
-        No address gave it; names all that were asked.
+        No address has it; names all that were tried.
     """
     urls = client.addresses.of("cbioportal.pointer", study=study, file=file)
     try:
         return first_of(urls, lambda url: _stated_at(client, url, table=file.startswith("data")), f"{study}/{file}")
     except (UpstreamRefused, UpstreamUnreachable, DamagedDownload) as error:
-        hint = " Is the study, or its profile, spelled as the hub has it?" if isinstance(error, UpstreamRefused) else ""
+        hint = " Is the study, or its profile, spelled as in the hub?" if isinstance(error, UpstreamRefused) else ""
         raise type(error)(f"The hub's pointer to {study}/{file} could not be read: {error}{hint}") from error
 
 
 def _stated_at(client: Client, url: str, *, table: bool) -> Stated:
-    """What one address says; an answer that is not a file of the repository is asked for once more.
+    """The record at one address; an answer that is not a file of the repository is requested once more.
 
-    A `table` ends in a line end: nothing else shows whether a table without a pointer is whole.
+    A `table` must end with a line end: nothing else shows whether a table without a pointer is whole.
     """
     for attempt in (1, 2):
         content = client.get(url).content
-        wrong = "the answer was empty" if not content else "a web page came" if is_web_page(content) else None
+        wrong = "the answer was empty" if not content else "it was a web page" if is_web_page(content) else None
         try:
             pointer = git_lfs.read_pointer(content)
         except ValueError as error:
             pointer, wrong = None, f"the answer {error}"
         if wrong is None and pointer is None and table and content[-1:] not in (b"\n", b"\r"):
-            wrong = "the answer's last line does not end, so that it may be cut short"
+            wrong = "the answer's last line has no line end, so it may be truncated"
         if wrong is None:
             if pointer is not None:
                 return Stated(url, pointer.sha256, pointer.size_bytes)
@@ -88,22 +88,22 @@ def _stated_at(client: Client, url: str, *, table: bool) -> Stated:
 class Hub:
     """A study at the hub, whose files' ids are their names in the tar: STUDY/FILE.
 
-    `folder` is where the tar lies, hidden, while its members are taken out.
+    `folder` is where the tar is, hidden, while its members are extracted.
     """
 
     def __init__(self, study: str, folder: Path) -> None:
         self.study = study
-        self.tar = folder / f".{study}.tar.gz.part"  # by its name a part: swept where a killed process left it
+        self.tar = folder / f".{study}.tar.gz.part"  # its name marks it as a part: deleted if a killed process left it
 
     def download(self, batch: Batch) -> dict[str, Row]:
-        """Bring files of the study to their targets (a `Downloader`): from the tar, what it lacks from LFS.
+        """Download files of the study to their targets (a `Downloader`): from the tar; what it lacks, from LFS.
 
-        Every file is proved by the size and sha256 of its pointer before it is put in place.
+        Every file is verified by the size and sha256 of its pointer before it is put in place.
 
         Raises
         ------
         DownloadsIncomplete
-            Some could not be fetched either way; each says what was wrong with the tar, and with the rest.
+            Some could not be fetched from either; each error says what was wrong with the tar and with the repository.
         """
         rows: dict[str, Row] = {}
         batch.progress.start(len(batch.targets), None)
@@ -120,7 +120,7 @@ class Hub:
         return rows
 
     def _from_tar(self, batch: Batch, rows: dict[str, Row]) -> dict[str, HnbcError]:
-        """Land what the tar has of the files; the others with the reason, by file id."""
+        """Land those files that the tar has; returns the others with the reason, by file id."""
         client, targets, progress = batch.client, batch.targets, batch.progress
         url, *others = client.addresses.of("cbioportal.tar", study=self.study)
         name = f"{self.study}.tar.gz"
@@ -145,7 +145,7 @@ class Hub:
         return lacking
 
     def _from_repository(self, batch: Batch) -> dict[str, Row]:
-        """The second way: each file as the repository's LFS server offers it, else from GitHub's own copy."""
+        """The second source: each file from the repository's LFS server, otherwise from GitHub's own copy."""
         offered, refused = self._offered(batch.client, list(batch.targets))
         by_id = {one.file_id: target for one, target in batch.targets.items()}
 
@@ -155,14 +155,14 @@ class Hub:
         try:
             return download_all(replace(batch, targets={one: by_id[one.file_id] for one in offered}, landed=landed))
         except DownloadsIncomplete as error:
-            for file_id, said in refused.items():
+            for file_id, answered in refused.items():
                 if file_id in error.failures:
                     failure = error.failures[file_id]
-                    error.failures[file_id] = type(failure)(f"{said} {failure}")
+                    error.failures[file_id] = type(failure)(f"{answered} {failure}")
             raise
 
     def _offered(self, client: Client, wanted: list[Wanted]) -> tuple[list[Wanted], dict[str, str]]:
-        """The files at the addresses that the repository offers now; by file id what its LFS server said instead."""
+        """The files at the addresses that the repository offers now; by file id the LFS server's error, if any."""
         offers: dict[str, git_lfs.Offer | str]
         try:
             config = first_of(client.addresses.of("cbioportal.lfsconfig"), client.get, ".lfsconfig").text
@@ -187,9 +187,9 @@ class Hub:
 def _members(
     packed: Path, url: str, targets: Mapping[Wanted, Path]
 ) -> Iterator[tuple[Wanted, Landed | UpstreamInconsistent]]:
-    """Each wanted member of a tar that arrived whole: landed, or why it is not the file wanted.
+    """Each wanted member of a whole tar: landed, or why it is not the file wanted.
 
-    Read once, front to back, block by block; members may come in any order, and those not wanted are passed over. A
+    The tar is read once, block by block; members may be in any order, and those not wanted are skipped. A
     member's name is only ever compared, its size is bounded by the pointer's, and links are refused.
     """
     from isal import igzip, isal_zlib
@@ -210,16 +210,16 @@ def _members(
 def _member(
     tar: tarfile.TarFile, member: tarfile.TarInfo, wanted: Wanted, target: Path, url: str
 ) -> Landed | UpstreamInconsistent:
-    """Land one member, if it is what its pointer says; otherwise say what it is."""
+    """Land one member if it matches its pointer; otherwise return the difference."""
     stream = tar.extractfile(member) if member.isreg() else None
     if stream is None:
-        return UpstreamInconsistent(f"{wanted.file_id} in {url} is a link or not a file, and is not followed.")
+        return UpstreamInconsistent(f"{wanted.file_id} in {url} is a link or not a file; it is not followed.")
     says = f"the hub's repository states {wanted.size_bytes} bytes, sha256 {wanted.sha256}"
     if member.size != wanted.size_bytes:
         start = stream.read(git_lfs.LARGEST_POINTER_BYTES)
         if start.startswith(git_lfs.POINTER_START):
             return UpstreamInconsistent(
-                f"{wanted.file_id} in {url} is a Git LFS pointer instead of the data: the hub packed no large files."
+                f"{wanted.file_id} in {url} is a Git LFS pointer instead of the data: the tar has no large files."
             )
         return _other_state(f"{wanted.file_id} in {url} has {member.size} bytes; {says}.")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -238,18 +238,18 @@ def _member(
 
 
 def _other_state(difference: str) -> UpstreamInconsistent:
-    """The tar arrived whole (gzip's own checksum holds), so a member that differs is of another state of the study."""
+    """The tar is whole (gzip's own checksum matches), so a member that differs is of another state of the study."""
     return UpstreamInconsistent(
-        f"{difference} The tar is whole, not damaged: it holds another version, because it lags behind the repository."
+        f"{difference} The tar is whole, not damaged: it has another version, older than the repository's."
     )
 
 
 def _neither(
     title: str, tar: Mapping[str, HnbcError], repository: Mapping[str, Exception], n_wanted: int
 ) -> DownloadsIncomplete:
-    """The error for files that neither way could fetch; what was wrong with the tar as a whole is said once.
+    """The error for files that could be fetched from neither; what was wrong with the whole tar is reported once.
 
-    A file's own error is of the kind of the tar's error, or that of a host that was out of reach and may answer later.
+    A file's own error is of the kind of the tar's error, or that of a host that was unreachable and may answer later.
     """
     whole = not any(isinstance(error, UpstreamInconsistent) for error in tar.values())
     failures: dict[str, Exception] = {}
@@ -259,7 +259,7 @@ def _neither(
         else:
             kind = type(failure if isinstance(failure, UpstreamUnreachable) else tar[name])
             failures[name] = kind(f"{name}: {tar[name]} It could not be fetched from the repository either: {failure}")
-    said = summary(title, failures, n_wanted)
+    text = summary(title, failures, n_wanted)
     if whole:
-        said = f"{next(iter(tar.values()))} The repository could not give all files either: {said}"
-    return DownloadsIncomplete(said, failures)
+        text = f"{next(iter(tar.values()))} The repository does not have all files either: {text}"
+    return DownloadsIncomplete(text, failures)

@@ -41,14 +41,14 @@ def read_expression(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The expression profile, features × samples (float64), and features[feature_id, symbol, entrez_gene_id].
 
-    A feature is a row of the file: its id is the symbol (or entrez:ID where there is none), followed by #2, #3 …
-    where a symbol has several rows. `sample_ids` that the profile lacks are an error; read the header first with
-    `profiled_samples`. Of the file no more than a piece is in memory at a time, beside the values themselves.
+    A feature is a row of the file: its id is the symbol (or entrez:ID if there is no symbol), followed by #2, #3 …
+    if a symbol has several rows. `sample_ids` that the profile lacks are an error; read the header first with
+    `profiled_samples`. Only one piece of the file is in memory at a time, in addition to the values themselves.
 
     Raises
     ------
     FormatError
-        The profile is cut short, a row is not as wide as the header, a value is not a number; names file and line.
+        The profile is truncated, a row is not as wide as the header, a value is not a number; names file and line.
     """
     path = archived.locate(archive, manifest, PROFILE, "expression profile")
     symbols, entrez, wanted, values = _read(path, sample_ids)
@@ -76,7 +76,7 @@ def expression_samples(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame
     Raises
     ------
     FormatError
-        More than one in twenty of the profile's samples has no row: the sample table was cut short.
+        More than one in twenty of the profile's samples has no row: the sample table is truncated.
     """
     samples, profiled = read_samples(archive, manifest), profiled_samples(archive, manifest)
     require_known(
@@ -91,7 +91,7 @@ def expression_samples(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame
 def _read(
     path: Path, sample_ids: Sequence[str] | None
 ) -> tuple[list[str | None], list[str | None], list[str], np.ndarray]:
-    """Symbols, Entrez ids, samples and values of a profile, piece by piece."""
+    """Symbols, Entrez ids, samples and values of a profile, read in pieces."""
     lines = _Lines(path)
     names = header_names(lines.header.decode("utf-8", "replace"), path)
     identifiers = [name for name in (SYMBOL, ENTREZ) if name in names]
@@ -119,7 +119,7 @@ def _read(
 
 
 def _joined(pieces: list[np.ndarray]) -> np.ndarray:
-    """Pieces below each other; each is released once it is copied, so that memory never holds the whole twice."""
+    """Pieces below each other; each is released after it is copied, so that the whole is never in memory twice."""
     values = np.empty((sum(len(piece) for piece in pieces), pieces[0].shape[1]))
     end = len(values)
     while pieces:
@@ -130,7 +130,7 @@ def _joined(pieces: list[np.ndarray]) -> np.ndarray:
 
 
 def _parse(path: Path, line: int, block: bytes, names: list[str], columns: list[str]) -> pl.DataFrame:
-    """The chosen columns of some whole lines, the first of which is number `line` of the file, as a polars frame."""
+    """The chosen columns of some whole lines, starting at number `line` of the file, as a polars frame."""
     import polars as pl
 
     n_rows = block.count(b"\n")
@@ -148,29 +148,29 @@ def _parse(path: Path, line: int, block: bytes, names: list[str], columns: list[
 
 
 class _Lines:
-    """A table's lines: its header, then blocks of whole lines that end in LF, whatever they end in on disk."""
+    """A table's lines: its header, then blocks of whole lines that end in LF, whatever the line end on disk."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._pieces = self._plain()
         self._start, self._line = b"", 1
-        self.ended = False  # the block given out last is the file's last
+        self.ended = False  # the last block returned is the file's last
         self.header = self._find_header()
 
     def _plain(self) -> Iterator[bytes]:
-        """The file's bytes with LF for CRLF or CR, cut behind line ends, without a byte order mark."""
+        """The file's bytes with LF for CRLF or CR, cut after line ends, without a byte order mark."""
         rest: list[bytes] = []
-        held, cr_only = 0, None
+        n_bytes, cr_only = 0, None
         for piece in archived.chunks(self._path):
             if cr_only is None:
                 piece = piece.removeprefix(b"\xef\xbb\xbf")
                 cr_only = b"\r" in piece and b"\n" not in piece
             rest.append(piece.replace(b"\r", b"\n") if cr_only else piece)
-            held += len(piece)
-            if held >= BLOCK_BYTES:
+            n_bytes += len(piece)
+            if n_bytes >= BLOCK_BYTES:
                 block = b"".join(rest)
                 end = block.rfind(b"\n") + 1
-                rest, held = [block[end:]], len(block) - end
+                rest, n_bytes = [block[end:]], len(block) - end
                 if end:
                     yield block[:end].replace(b"\r\n", b"\n")
         block = b"".join(rest).replace(b"\r\n", b"\n")
@@ -179,7 +179,7 @@ class _Lines:
             yield block if block.endswith(b"\n") else block + b"\n"
 
     def _find_header(self) -> bytes:
-        """The first line without # in front; the blocks begin behind it."""
+        """The first line that does not begin with #; the blocks start after it."""
         for block in self._pieces:
             position = 0
             while position < len(block):
@@ -192,7 +192,7 @@ class _Lines:
         return b""
 
     def blocks(self) -> Iterator[tuple[int, bytes]]:
-        """Number of the first line, and some whole lines without empty ones in them."""
+        """Number of the first line, and some whole lines, without empty lines."""
         line = self._line
         block, self._start = self._start, b""
         while True:
@@ -209,7 +209,7 @@ class _Lines:
 
 
 def _ragged(path: Path, first: int, block: bytes, n_columns: int, *, at_end: bool) -> FormatError | None:
-    """The error for the first line of a block that is not as wide as the header; None where all are."""
+    """The error for the first line of a block that is not as wide as the header; None if all are."""
     place = np.frombuffer(block, dtype=np.uint8)
     ends = np.flatnonzero(place == ord("\n"))
     cells = np.diff(np.searchsorted(np.flatnonzero(place == ord("\t")), ends), prepend=0) + 1

@@ -1,7 +1,7 @@
-"""cBioPortal's clinical and mutation tables, in the portal's own words, every row whole and every id known.
+"""cBioPortal's clinical and mutation tables, with the portal's own values, every row complete and every id known.
 
-In scope: the layout that all of the portal's tables share, patients, samples, mutations. Out of scope: the expression
-profile, which is too large for this way (cbioportal_profile); what a status means for the study (science/cohorts).
+In scope: the layout that all tables of the portal share, patients, samples, mutations. Out of scope: the expression
+profile, which is too large for this (cbioportal_profile); what a status means for the study (science/cohorts).
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ REQUIRED = {
 IDS = ("PATIENT_ID", "SAMPLE_ID", "Tumor_Sample_Barcode")
 SAMPLE_TYPES = {"primary": "primary", "metastasis": "metastatic", "metastatic": "metastatic", "recurrence": "recurrent"}
 TCGA_CODES = {"01": "primary", "02": "recurrent", "06": "metastatic", "11": "normal"}
-# The hub's tables may lack single records of each other; a table that was cut short lacks many.
+# The hub's tables may lack single records of each other; a truncated table lacks many.
 LARGEST_LOST_SHARE = 0.05
 REMEDY = (
-    "Delete it and fetch the study again; if it stays, the hub's own file is damaged: report it at "
+    "Delete it and fetch the study again; if the error remains, the hub's own file is damaged: report it at "
     "github.com/cBioPortal/datahub."
 )
 
@@ -43,13 +43,13 @@ def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Index patient_id; the portal's upper-case columns, all text. Of a patient with several samples the first primary
-    one gives the sample's columns. A column of both tables keeps the patient's value, filled from the sample's.
+    Index patient_id; the portal's upper-case columns, all text. For a patient with several samples, the first primary
+    one supplies the sample's columns. A column in both tables keeps the patient's value, filled from the sample's.
 
     Raises
     ------
     FormatError
-        A table is cut short or has rows of another shape, a patient has two rows, more than one in twenty patients of
+        A table is truncated or has rows of another shape, a patient has two rows, more than one in twenty patients of
         the sample table has none; names file and line.
     """
     path = archived.locate(archive, manifest, pattern_of(CLINICAL[0]), "clinical patient table")
@@ -96,13 +96,13 @@ def read_mutations(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
-    """A table of the portal as text; the rows that begin with # are about it, not of it. Line ends may be CR.
+    """A table of the portal as text; rows that begin with # are comments. Line ends may be CR.
 
     Raises
     ------
     FormatError
-        It cannot be read, lacks a required column, has two of one name, or a row with more or fewer cells than the
-        header; names file and line.
+        It cannot be read, lacks a required column, has two columns of one name, or a row with more or fewer cells than
+        the header; names file and line.
     """
     about = _examine(path, required)
     with archived.open_text(path) as stream:
@@ -118,7 +118,7 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
                 index_col=False,
             )
         except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-            raise FormatError(f"{label(path)} cannot be read: it ends early, or is damaged. {REMEDY}") from error
+            raise FormatError(f"{label(path)} cannot be read: it is truncated or damaged. {REMEDY}") from error
     for name in IDS:
         if name in table:
             table[name] = table[name].str.strip()
@@ -131,41 +131,41 @@ def header_names(line: str, path: Path) -> list[str]:
     Raises
     ------
     FormatError
-        There is none, or two have the same name.
+        It has no columns, or two have the same name.
     """
     names = line.rstrip("\r\n").split("\t")
     if names == [""]:
         raise FormatError(f"{label(path)} has no header. {REMEDY}")
     twice = next((name for position, name in enumerate(names) if name in names[:position]), None)
     if twice is not None:
-        raise FormatError(f"{label(path)} has two columns named {twice!r}, so that none can be trusted. {REMEDY}")
+        raise FormatError(f"{label(path)} has two columns named {twice!r}, so neither can be trusted. {REMEDY}")
     return names
 
 
 def wrong_row(path: Path, line: int, n_cells: int, n_columns: int, *, last: bool) -> FormatError:
     """The error for a row that is not as wide as its header."""
-    cut = " It is the last one: the file is cut off." if last and n_cells < n_columns else ""
+    cut = " It is the last one: the file is truncated." if last and n_cells < n_columns else ""
     return FormatError(f"{label(path)}, line {line}: {n_cells} cells where the header has {n_columns}.{cut} {REMEDY}")
 
 
 def require_known(ids: pd.Series, known: pd.Series, lacks: str, what: str) -> None:
-    """Refuse a table that lacks too many of the ids that another one has.
+    """Raise an error for a table that lacks too many of another table's ids.
 
     Raises
     ------
     FormatError
-        More than one in twenty is lacking; `lacks` begins the sentence, `what` ends it.
+        More than one in twenty is missing; `lacks` begins the sentence, `what` ends it.
     """
     lost = ids[~ids.isin(known)]
     if len(lost) > LARGEST_LOST_SHARE * len(ids):
         raise FormatError(
-            f"{lacks} {len(lost)} of {len(ids)} {what}, e.g. {lost.iloc[0]}: it was cut short, or the two are of "
+            f"{lacks} {len(lost)} of {len(ids)} {what}, e.g. {lost.iloc[0]}: it is truncated, or the two are of "
             f"different studies. {REMEDY}"
         )
 
 
 def label(path: Path) -> str:
-    """A file as a reader knows it: STUDY/FILE."""
+    """A file's name for messages: STUDY/FILE."""
     return "/".join(path.parts[-2:])
 
 
@@ -175,7 +175,7 @@ def pattern_of(name: str) -> str:
 
 
 def _examine(path: Path, required: Sequence[str]) -> int:
-    """Read a table through: how many # rows are in front of its header, once every row proved to be as wide as that."""
+    """Read a whole table; return the number of # rows before its header if every row is as wide as the header."""
     names: list[str] = []
     about = wrong = cells = 0
     with archived.open_text(path) as stream:
@@ -215,7 +215,7 @@ def _require_unique(ids: pd.Series, what: str, path: Path) -> None:
 
 
 def _sample_types(samples: pd.DataFrame) -> pd.Series:
-    """The sample table's type in our words: its own column, else TCGA's code, else primary."""
+    """The sample table's type in this project's terms: its own column, else TCGA's code, else primary."""
     given = samples.get("SAMPLE_TYPE", pd.Series(None, index=samples.index, dtype=object))
     named = given.str.lower().str.split().str[0].map(SAMPLE_TYPES)
     coded = samples["SAMPLE_ID"].str.extract(r"^TCGA-\w{2}-\w{4}-(\d{2})", expand=False).map(TCGA_CODES)

@@ -1,6 +1,6 @@
-"""One way to read a cohort's archived files, whatever upstream they came from.
+"""One way to read a cohort's archived files, whatever their upstream.
 
-In scope: which reader serves which kind of source. Out of scope: the formats (gdc, geo, cbioportal, user_table), what
+In scope: which reader is for which kind of source. Out of scope: the formats (gdc, geo, cbioportal, user_table), what
 a value means (science/cohorts).
 """
 
@@ -17,7 +17,7 @@ from hnbc_assets.sources import cbioportal, gdc, geo, user_table
 from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.gdc_evidence import gene_names
 
-# Functions, not modules: a module holds the fetching too, and code that is not used would count as code that is.
+# Functions, not modules: a module also contains the fetching, and unused code would count as used code.
 CLINICAL: dict[str, Callable[[Archive, pd.DataFrame], pd.DataFrame]] = {
     "gdc": gdc.read_clinical,
     "geo": geo.read_clinical,
@@ -30,7 +30,8 @@ CLINICAL: dict[str, Callable[[Archive, pd.DataFrame], pd.DataFrame]] = {
 class CohortFiles:
     """A cohort's files. `source` has `kind` (gdc, geo, cbioportal, table) and that kind's settings.
 
-    `gene_manifest` is that of a GDC project, whose files name Ensembl ids for tables that have nothing else.
+    `gene_manifest` is that of a GDC project, whose files have the symbols of Ensembl ids for tables that have only
+    these.
     """
 
     archive: Archive
@@ -63,7 +64,7 @@ class CohortFiles:
         )
 
     def expression(self, sample_ids: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """features × samples in the upstream's values, and features (feature_id, symbol)."""
+        """features × samples in the upstream's units, and features (feature_id, symbol)."""
         if self.source.kind == "gdc":
             return gdc.read_expression(
                 self.archive, self.manifest, value=self.source.value, sample_ids=sample_ids, samples=self.samples

@@ -1,11 +1,11 @@
 """One file from upstream to disk: resumed, examined, and put in place only when whole.
 
-In scope: a single download and the proof that it is the file asked for. Out of scope: batches and what is kept
+In scope: a single download and the proof that it is the requested file. Out of scope: batches and files kept
 already (archive.py), requests as such (http.py).
 
-A file is received beside its place under a hidden name, `.NAME.part`. Only a part that passed every examination is
-moved to NAME, in one step; a part left by a cut connection or a killed process is continued by Range where it is sure
-to belong to the same content; otherwise the download starts again.
+A file is downloaded under a hidden name next to its target, `.NAME.part`. Only a part that passed every examination
+is renamed to NAME, in one step. A part left by a broken connection or a killed process is continued with Range if it
+certainly belongs to the same content; otherwise the download starts again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from hnbc_assets.sources.intact import check_path, place_for
 Advance = Callable[[int], None]
 BLOCK_BYTES = 2**20
 UNENDED = (
-    "its last line does not end, so that it may be cut short. If the host's file is like that, save it, end the line, "
+    "its last line has no line end, so it may be truncated. If the host's file is like that, save it, end the line, "
     "and name it as a `file` in the study."
 )
 
@@ -50,13 +50,13 @@ class Wanted:
 
     Attributes
     ----------
-    file_id : what upstream calls it, or a name of our own; unique within source and release
+    file_id : the upstream's id, or this project's own name; unique within source and release
     url : its real address, https://HOST/PATH
     path : where it is kept inside SOURCE/RELEASE/, relative
-    size_bytes, md5, sha256 : what upstream's index says, where it says so
-    others : further addresses of the same file, asked in this order when the first does not give it
-    headers : sent along when it is asked for at its first address
-    content : what the bytes must be, examined before they are taken for whole
+    size_bytes, md5, sha256 : as stated in the upstream's index, if it does
+    others : further addresses of the same file, tried in this order if the first does not have it
+    headers : sent with the request to its first address
+    content : the required content type, examined before the file is accepted as whole
     """
 
     file_id: str
@@ -80,8 +80,8 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Landed:
-    """A file that is in place: its size, checksums (md5 only where upstream stated one), the address that gave it,
-    without secrets, and where it is.
+    """A file that is in place: its size, checksums (md5 only if the upstream states one), the address it came from,
+    without secrets, and its path.
     """
 
     size_bytes: int
@@ -92,11 +92,11 @@ class Landed:
 
 
 class Interrupted(Exception):
-    """The batch was stopped; what has arrived stays as a part."""
+    """The batch was stopped; what was downloaded is kept as a part."""
 
 
 class Part:
-    """The part of a file received so far, and what is known about the whole that it belongs to."""
+    """The part of a file received so far, and what is known about the whole file."""
 
     def __init__(self, target: Path) -> None:
         self.path = target.with_name(f".{target.name}.part")
@@ -112,7 +112,7 @@ class Part:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def begin(self, wanted: Wanted, response: httpx.Response) -> None:
-        """Start from the first byte, and note what this answer says about the whole."""
+        """Start from the first byte, and record what this answer states about the whole file."""
         self._begun_here = "content-encoding" not in response.headers
         length = response.headers.get("content-length", "") if self._begun_here else ""
         validator = response.headers.get("etag") or response.headers.get("last-modified")
@@ -128,7 +128,7 @@ class Part:
         self._notes_path.write_text(json.dumps(self.notes))
 
     def resumable(self, wanted: Wanted) -> bool:
-        """Whether the bytes here surely begin the content now wanted.
+        """Whether these bytes are certainly the beginning of the content now wanted.
 
         The same checksum is the same content wherever it came from: a signed address differs in every request.
         """
@@ -141,15 +141,15 @@ class Part:
         return same_place and (bool(self.notes.get("validator")) or self._begun_here)
 
     def discard(self) -> None:
-        """Remove the part and the notes about it."""
+        """Delete the part and its record."""
         self.path.unlink(missing_ok=True)
         self._notes_path.unlink(missing_ok=True)
         self.notes, self._begun_here = {}, False
 
     def land(self, target: Path, sha256: str) -> Path:
-        """Put the whole file in its place, or beside other content that is there; returns where.
+        """Move the whole file to its target, or next to other content that is there; returns the path.
 
-        After a crash of the machine it is there whole, or not there.
+        After a crash of the machine it is present whole, or absent.
         """
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
@@ -162,19 +162,19 @@ class Part:
 def download(
     client: Client, wanted: Wanted, target: Path, *, advance: Advance = lambda _: None, stop: threading.Event
 ) -> Landed:
-    """Fetch one file to `target`: resumed when cut, once more when damaged, then from its other addresses.
+    """Fetch one file to `target`: resumed if interrupted, once more if damaged, then from its other addresses.
 
     Parameters
     ----------
-    advance : called with the number of bytes that arrived (negative when a file starts again)
+    advance : called with the number of bytes received (negative if a file starts again)
     stop : when set, the download ends with `Interrupted` and its part is kept
 
     Raises
     ------
     UpstreamUnreachable, UpstreamRefused
-        Upstream kept failing, or will not give the file; quotes every address.
+        The upstream kept failing, or refuses the file; quotes every address.
     DamagedDownload, ChecksumMismatch
-        What came is not the file, twice.
+        What was received is not the file, twice.
     """
 
     def from_address(url: str) -> Landed:
@@ -203,7 +203,7 @@ def download_from(client: Client, wanted: Wanted, target: Path, *, advance: Adva
 
 
 def receive(client: Client, wanted: Wanted, part: Part, advance: Advance, stop: threading.Event) -> None:
-    """Receive a file's bytes, from where the part ends; attempts that bring it further do not count as failures."""
+    """Receive a file's bytes, starting at the end of the part; attempts that make progress do not count as failures."""
     if part.resumable(wanted):
         advance(part.size)
     else:
@@ -224,7 +224,7 @@ def receive(client: Client, wanted: Wanted, part: Part, advance: Advance, stop: 
 
 
 def attempt_once(client: Client, wanted: Wanted, part: Part, advance: Advance, stop: threading.Event) -> None:
-    """One request for what is missing, appended to the part; returns when the body has ended."""
+    """One request for the missing bytes, appended to the part; returns when the body has ended."""
     offset = part.size if part.resumable(wanted) else 0
     whole = wanted.size_bytes or part.notes.get("size")
     if offset and offset == whole:
@@ -241,7 +241,7 @@ def attempt_once(client: Client, wanted: Wanted, part: Part, advance: Advance, s
         else:
             advance(-part.size)
             part.discard()
-            raise TemporaryFailure("the part kept so far does not fit what upstream has")
+            raise TemporaryFailure("the part kept so far does not match the upstream's file")
         with part.path.open("ab") as file:
             for chunk in response.iter_bytes():
                 if stop.is_set():
@@ -249,13 +249,12 @@ def attempt_once(client: Client, wanted: Wanted, part: Part, advance: Advance, s
                 file.write(chunk)
                 advance(len(chunk))
                 if wanted.size_bytes is not None and file.tell() > wanted.size_bytes:
-                    raise ChecksumMismatch(
-                        f"{wanted.file_id} ({wanted.url}): more bytes came than the {wanted.size_bytes} of the index."
-                    )
+                    more = f"more than the index's {wanted.size_bytes} bytes were received"
+                    raise ChecksumMismatch(f"{wanted.file_id} ({wanted.url}): {more}.")
 
 
 def continues(response: httpx.Response, offset: int, whole: int | None) -> bool:
-    """Whether a partial answer begins where the part ends, and speaks of the same whole."""
+    """Whether a partial answer begins where the part ends, and belongs to the same whole."""
     span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("content-range", ""))
     if span is None or int(span[1]) != offset or "content-encoding" in response.headers:
         return False
@@ -263,18 +262,18 @@ def continues(response: httpx.Response, offset: int, whole: int | None) -> bool:
 
 
 def examine(wanted: Wanted, part: Part) -> tuple[int, str | None, str]:
-    """Prove that a part is the whole file: size, checksum, and that its content is of the kind promised.
+    """Prove that a part is the whole file: size, checksum, and the kind of its content.
 
     Returns
     -------
-    Its size, md5 (only where upstream stated one) and sha256.
+    Its size, md5 (only if the upstream states one) and sha256.
 
     Raises
     ------
     ChecksumMismatch
         Size or a checksum differ from upstream's index (or, without one, from its headers).
     DamagedDownload
-        Empty, a web page, or content that is cut off.
+        Empty, a web page, or truncated content.
     """
     name = f"{wanted.file_id} ({wanted.url})"
     size = part.size
@@ -283,16 +282,16 @@ def examine(wanted: Wanted, part: Part) -> tuple[int, str | None, str]:
     with part.path.open("rb") as file:
         start = file.read(256)
     if is_web_page(start):
-        raise DamagedDownload(f"{name}: a web page came where {wanted.content} data was asked for.")
+        raise DamagedDownload(f"{name}: a web page was received instead of {wanted.content} data.")
     stated_size = wanted.size_bytes if wanted.size_bytes is not None else part.notes.get("size")
     if stated_size is not None and size != stated_size:
-        raise ChecksumMismatch(f"{name}: {size} bytes came, upstream states {stated_size}.")
+        raise ChecksumMismatch(f"{name}: {size} bytes were received, the upstream states {stated_size}.")
     stated_md5 = (wanted.md5 or part.notes.get("stated_md5") or "").lower() or None
     found_md5, sha256 = digests(part.path, with_md5=stated_md5 is not None)
     if found_md5 != stated_md5:
-        raise ChecksumMismatch(f"{name}: md5 {found_md5} came, upstream states {stated_md5}.")
+        raise ChecksumMismatch(f"{name}: md5 {found_md5} was received, the upstream states {stated_md5}.")
     if wanted.sha256 is not None and sha256 != wanted.sha256.lower():
-        raise ChecksumMismatch(f"{name}: sha256 {sha256} came, upstream states {wanted.sha256}.")
+        raise ChecksumMismatch(f"{name}: sha256 {sha256} was received, the upstream states {wanted.sha256}.")
     if wanted.md5 is None and wanted.sha256 is None:
         examine_content(wanted.content, part.path, name)
         if wanted.content == "text" and stated_md5 is None and wanted.size_bytes is None:
@@ -301,7 +300,7 @@ def examine(wanted: Wanted, part: Part) -> tuple[int, str | None, str]:
 
 
 def examine_content(content: str, path: Path, name: str) -> None:
-    """Read a file through, where its format shows whether it is cut off or corrupt."""
+    """Read a whole file, if its format shows whether it is truncated or corrupt."""
     try:
         if content == "gzip":
             with gzip.open(path) as file:
@@ -318,7 +317,7 @@ def examine_content(content: str, path: Path, name: str) -> None:
 
 
 def examine_last_line(path: Path, name: str) -> None:
-    """Notice a text that is cut off where neither size nor checksum are stated: its last line does not end."""
+    """Detect a truncated text if neither size nor checksum is stated: its last line has no line end."""
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         end = file.read()
@@ -327,7 +326,7 @@ def examine_last_line(path: Path, name: str) -> None:
 
 
 def digests(path: Path, *, with_md5: bool = False) -> tuple[str | None, str]:
-    """A file's md5 (when asked for) and sha256, in hexadecimal digits."""
+    """A file's md5 (if requested) and sha256, in hexadecimal digits."""
     md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):

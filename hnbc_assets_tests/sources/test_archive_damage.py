@@ -96,8 +96,8 @@ def test_a_host_without_range_is_served_from_the_start(archive):
     ("served", "error", "said"),
     [
         (b"x" * 600, ChecksumMismatch, "md5"),
-        (b"x" * 599, ChecksumMismatch, "599 bytes came, upstream states 600"),
-        (b"x" * 601, ChecksumMismatch, "more bytes came than the 600"),
+        (b"x" * 599, ChecksumMismatch, "599 bytes were received, the upstream states 600"),
+        (b"x" * 601, ChecksumMismatch, "more than the index's 600 bytes"),
         (b"", DamagedDownload, "empty"),
         (b"<!DOCTYPE html>" + b" " * 585, DamagedDownload, "web page"),
     ],
@@ -128,7 +128,7 @@ def test_content_that_is_cut_off_is_known_without_any_checksum(archive, content)
 def test_a_text_whose_last_line_does_not_end_is_not_taken_for_whole(archive):
     """A body that was cut off with a length that agrees: only its end shows it."""
     upstream = Upstream({"set.gmt": b"A\tabout\tTP53\nB\tabout\tERB"})
-    with pytest.raises(DownloadsIncomplete, match=r"last line does not end.*name it as a `file`"):
+    with pytest.raises(DownloadsIncomplete, match=r"last line has no line end.*name it as a `file`"):
         archive.fetch(upstream.client, "host", "1.0", [wanted("set.gmt")])
     assert archive.manifest().empty
     upstream.files["set.gmt"] += b"B2\n"

@@ -96,7 +96,7 @@ def broken(tmp_path, name, text):
         ("clinical_sample", SAMPLES + "P3\tS3\tPrimary\tI\n", "line 7: 4 cells where the header has 5. It is the last"),
         ("mutations", MAF + "TP53\tS1\n", "line 5: 2 cells where the header has 3. It is the last one"),
         ("mutations", MAF.replace("Hugo_Symbol", "Gene"), "has no column Hugo_Symbol"),
-        ("profile", PROFILE[:-3], "line 4: 3 cells where the header has 4. It is the last one: the file is cut off"),
+        ("profile", PROFILE[:-3], "line 4: 3 cells where the header has 4. It is the last one: the file is truncated"),
         ("profile", PROFILE.replace("\tNA", ""), "line 2: 3 cells where the header has 4. D"),
         ("profile", PROFILE.replace("\tNA", "\tNA\t1").replace("\t2\n", "\n"), "line 2: 5 cells where the header"),
         ("profile", PROFILE.replace("0.5", "O.5"), "line 2, sample S1: 'O.5' is not a number"),

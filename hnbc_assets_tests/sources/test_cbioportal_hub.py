@@ -110,7 +110,7 @@ def test_a_tar_that_lags_behind_is_no_damage_and_the_new_file_comes_from_the_rep
 def test_when_the_repository_gives_nothing_either_the_error_says_that_the_tar_lags(hub, archive, newer):
     hub.files = hub.files | {PATIENT_FILE: PATIENTS.replace("P1\t50", newer).encode()}
     hub.answers = {BATCH: httpx.Response(404), MEDIA: httpx.Response(404)}
-    with pytest.raises(DownloadsIncomplete, match="not damaged: it holds another version") as caught:
+    with pytest.raises(DownloadsIncomplete, match="not damaged: it has another version") as caught:
         fetch(hub, archive)
     assert {name: type(error) for name, error in caught.value.failures.items()} == {
         f"{STUDY}/{PATIENT_FILE}": UpstreamInconsistent
@@ -203,16 +203,16 @@ def test_a_file_that_git_holds_as_it_is_needs_no_tar(hub, archive):
     assert hub.bodies() == []
     assert set(rows["release"]) == {cbioportal.release(hub.client, STUDY, profile="profile", mutations=True)}
     hub.files |= {PATIENT_FILE: hub.files[PATIENT_FILE][:-2]}  # nobody states its size or checksum
-    with pytest.raises(DamagedDownload, match="last line does not end, so that it may be cut short, twice"):
+    with pytest.raises(DamagedDownload, match="last line has no line end, so it may be truncated, twice"):
         fetch(hub, archive)
 
 
 @pytest.mark.parametrize(
     ("answer", "error", "said"),
     [
-        (httpx.Response(404), UpstreamRefused, "spelled as the hub has it"),
+        (httpx.Response(404), UpstreamRefused, "spelled as in the hub"),
         (httpx.Response(503), UpstreamUnreachable, "HTTP status 503"),
-        (httpx.Response(200, text="<html>Just a moment…</html>"), DamagedDownload, "a web page came, twice"),
+        (httpx.Response(200, text="<html>Just a moment…</html>"), DamagedDownload, "it was a web page, twice"),
         (httpx.Response(200), DamagedDownload, "the answer was empty"),
     ],
     ids=["absent", "out of order", "a web page", "empty"],

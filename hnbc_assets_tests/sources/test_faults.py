@@ -211,7 +211,7 @@ def test_a_study_cut_short_with_a_consistent_length_is_never_taken_for_whole(sma
 
 @pytest.mark.real
 @pytest.mark.parametrize(
-    ("tar", "said"), [("lagging", "lags behind the repository"), ("pointers", "is a Git LFS pointer")]
+    ("tar", "said"), [("lagging", "older than the repository"), ("pointers", "is a Git LFS pointer")]
 )
 def test_a_tar_of_another_state_is_no_damage_and_the_repository_gives_what_it_lacks(small_replica, archive, tar, said):
     small_replica.control(revise=["brca_metabric"], tar=tar, fault=[{"kind": "status", "code": 404, "path": "batch"}])
