@@ -242,11 +242,11 @@ def described() -> dict[str, str]:
 
 
 def test_the_readme_describes_every_setting_with_its_default():
-    there, told = settings(), described()
-    assert set(told) == set(there)
+    there, documented = settings(), described()
+    assert set(documented) == set(there)
     simple = {name: value for name, value in there.items() if isinstance(value, (bool, int, float, str))}
     written = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in simple.items()}
-    assert {name: told[name].strip("`") for name in written} == written
+    assert {name: documented[name].strip("`") for name in written} == written
 
 
 def test_files_and_images_that_the_readme_links_are_there():

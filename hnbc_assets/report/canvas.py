@@ -1,6 +1,6 @@
 """The sheet that every figure is drawn on: size, colours, heading, watermark, PNG.
 
-In scope: what all figures share. Out of scope: what any one of them shows (genes, signature, comparisons).
+In scope: what all figures share. Out of scope: what each of them shows (genes, signature, comparisons).
 
 Colours are Okabe & Ito's, which stay apart under the common colour-vision deficiencies and in grey. matplotlib is
 imported when a figure is drawn; its global state (pyplot, rcParams) is never touched, so threads may draw.
@@ -25,7 +25,7 @@ GROUP_COLOURS = {"high": HIGH, "low": LOW}
 INK, FAINT = "#222222", "#9A9A9A"
 DPI = 120
 FOOT_LINE = 0.2  # inches
-WIDEST_PIXELS = 980  # what the UI's dialog shows without scrolling sideways
+WIDEST_PIXELS = 980  # what the UI's dialog shows without horizontal scrolling
 
 
 def sheet(width: float, height: float) -> Figure:
@@ -51,7 +51,7 @@ def axes(figure: Figure, left: float, bottom: float, right: float, top: float = 
 
 @dataclass(frozen=True)
 class Panel:
-    """Size of a panel and the room around its axes, inches."""
+    """Size of a panel and the margins around its axes, inches."""
 
     width: float
     height: float
@@ -129,7 +129,7 @@ def empty(
 
 
 def as_markdown(png: bytes, alt: str = "figure") -> str:
-    """The figure as a Markdown image that needs no file, for asset metadata."""
+    """The figure as an inline Markdown image, for asset metadata."""
     return f"![{alt}](data:image/png;base64,{base64.b64encode(png).decode('ascii')})"
 
 
@@ -140,7 +140,7 @@ def caption(
     n_patients: int | None = None,
     n_events: int | None = None,
 ) -> str:
-    """One line that says whose data these are: "gse25065 · DRFS · 150 patients, 31 events"."""
+    """One line about the data: "gse25065 · DRFS · 150 patients, 31 events"."""
     counts = [
         f"{n:,} {word if n != 1 else word[:-1]}"
         for n, word in ((n_patients, "patients"), (n_events, "events"))
@@ -151,7 +151,7 @@ def caption(
 
 
 def known(value: object) -> bool:
-    """Whether a single value is there."""
+    """Whether a single value is present."""
     return value is not None and not pd.isna(value)
 
 
@@ -162,7 +162,7 @@ def only(frame: pd.DataFrame, column: str) -> str | None:
 
 
 def of_cohort(frame: pd.DataFrame, cohort: str | None) -> pd.DataFrame:
-    """The rows of one cohort, where the frame names cohorts and one is wanted."""
+    """The rows of one cohort, if the frame names cohorts and a cohort is given."""
     return frame[frame["cohort_id"] == cohort] if cohort is not None and "cohort_id" in frame else frame
 
 
@@ -175,19 +175,19 @@ def not_drawn(reasons: Mapping[str, str]) -> list[str]:
 
 
 def p_text(p: float, name: str = "p") -> str:
-    """ "p = 0.012", "p < 0.001", or "no p" where there is none."""
+    """ "p = 0.012", "p < 0.001", or "no p" where it is missing."""
     if not known(p):
         return f"no {name}"
     return f"{name} < 0.001" if p < 0.001 else f"{name} = {p:.3f}"
 
 
 def signed(value: float, digits: int) -> str:
-    """A number with its sign, as one would print it; nothing is not "−0.00"."""
+    """A number with its sign, for print; never "−0.00"."""
     return "–" if not known(value) else f"{round(float(value), digits) + 0.0:+.{digits}f}".replace("-", "−")
 
 
 def shortened(name: object, length: int = 34) -> str:
-    """A name that fits beside an axis."""
+    """A name that fits next to an axis."""
     text = str(name)
     return text if len(text) <= length else text[: length - 1].rstrip(" _-") + "…"
 

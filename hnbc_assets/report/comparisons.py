@@ -30,14 +30,14 @@ def immune_boxplots(
     training: str | None = None,
     watermark: str | None = None,
 ) -> bytes:
-    """Scores of cell populations by risk group, one panel a method, each population standardised over the patients.
+    """Scores of cell populations by risk group, one panel per method, each population standardised over the patients.
 
     Parameters
     ----------
     infiltration : immune_infiltration (patient_id, method, cell_type, score)
     groups : risk_scores (patient_id, risk_group)
-    associations : immune_associations. At most 20 populations a method, those with the least p
-    cohort_id : the cohort to draw; needed where the tables hold several; the others are named
+    associations : immune_associations. At most 20 populations per method, those with the least p
+    cohort_id : the cohort to draw; required if the tables have several; the others are named
     training : the cohort that the score was fitted to; its risk groups are apparent
     """
     title = "Cell populations by risk group"
@@ -76,7 +76,7 @@ def drug_boxplots(
     sensitivity : drug_sensitivity (patient_id, drug_id, drug_name, ln_ic50_um)
     groups : risk_scores (patient_id, risk_group)
     associations : drug_associations; only its drugs are drawn, at most 20, those with the least p
-    cohort_id : the cohort to draw; needed where the tables hold several; the others are named
+    cohort_id : the cohort to draw; required if the tables have several; the others are named
     training : the cohort that the score was fitted to; its risk groups are apparent
     """
     title = "Predicted drug sensitivity by risk group"
@@ -107,7 +107,7 @@ def drug_boxplots(
 
 
 def _groups(groups: pd.DataFrame) -> pd.Series:
-    """Risk group by patient, those without one left out."""
+    """Risk group by patient, without patients who have none."""
     return groups.drop_duplicates("patient_id").set_index("patient_id")["risk_group"].dropna()
 
 
@@ -162,13 +162,13 @@ def _footnotes(
     """Whether the groups of the drawn cohort are apparent, and where the other cohorts are."""
     notes = []
     if training is not None and cohort is not None and _groups(canvas.of_cohort(groups, cohort)).nunique() > 1:
-        own = "apparent: the score that makes the groups was fitted to these patients' survival"
-        notes.append(own if cohort == training else f"the score that makes the groups was fitted to {training}")
+        own = "apparent: the score that defines the groups was fitted to these patients' survival"
+        notes.append(own if cohort == training else f"the score that defines the groups was fitted to {training}")
     everyone = groups["cohort_id"].dropna().unique() if "cohort_id" in groups else []
     compared = set(associations["cohort_id"]) if "cohort_id" in associations else set()
     others = [name for name in everyone if name != cohort]
-    beside, lacking = [n for n in others if n in compared], [n for n in others if n not in compared]
-    where = dict.fromkeys(beside, f"in the table {table}")
+    in_table, lacking = [n for n in others if n in compared], [n for n in others if n not in compared]
+    where = dict.fromkeys(in_table, f"in the table {table}")
     if compared:  # otherwise nothing could be compared anywhere, and the figure says why
         where |= dict.fromkeys(lacking, "could not be compared: no groups, or values that do not allow it")
     return notes + canvas.not_drawn(where)
@@ -184,7 +184,7 @@ def _order(wide: pd.DataFrame, tests: pd.DataFrame) -> list[str]:
 def _paired_boxes(
     ax: Axes, wide: pd.DataFrame, tests: pd.DataFrame, order: list[str], group: pd.Series, rows: int
 ) -> None:
-    """Two boxes a feature; effect and FDR (and adjusted FDR) written at the right."""
+    """Two boxes per feature; effect and FDR (and adjusted FDR) written at the right."""
     wide = wide.loc[order, wide.columns.intersection(group.index)]
     z = wide.sub(wide.mean(axis=1), axis=0).div(wide.std(axis=1).replace(0, np.nan), axis=0)
     member = group[wide.columns]
@@ -240,7 +240,7 @@ def _write_tests(ax: Axes, tests: pd.DataFrame, places: np.ndarray, rows: int) -
 
 
 def _is_reversed(row: pd.Series) -> bool:
-    """Whether adjustment makes a difference of the other direction."""
+    """Whether adjustment reverses the direction of the difference."""
     adjusted = row.get("adjusted_effect")
     return (
         canvas.known(adjusted)

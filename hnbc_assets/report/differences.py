@@ -1,4 +1,4 @@
-"""The headline's passages on what differs between the risk groups: cell populations and drugs.
+"""The headline's passages on differences between the risk groups: cell populations and drugs.
 
 In scope: wording of the published comparisons. Out of scope: the tests (science/group_comparison), other passages.
 """
@@ -18,7 +18,7 @@ METHODS = {"ssgsea": "ssGSEA", "mcp_counter": "MCP-counter", "mean_z": "mean z"}
 
 
 def immune(tables: Tables) -> Iterator[str]:
-    """A line a method in the training cohort, or why there is none; mean z only where no other method ran."""
+    """One line per method in the training cohort, or why there is none; mean z only where no other method ran."""
     tests = rows(tables, "immune_associations", "cohort_id", "method", "cell_type", "p_value")
     cohort = _compared_cohort(tables, tests)
     if cohort is None:
@@ -32,7 +32,7 @@ def immune(tables: Tables) -> Iterator[str]:
 
 
 def drugs(tables: Tables) -> str:
-    """Drugs whose predicted sensitivity differs with risk, and how many models were too poor to ask."""
+    """Drugs whose predicted sensitivity differs with risk, and how many models were too poor to compare."""
     if missing := _missing(tables):
         return f"missing: {missing}"
     tests = rows(tables, "drug_associations", "cohort_id", "drug_id", "drug_name", "p_value")
@@ -40,20 +40,20 @@ def drugs(tables: Tables) -> str:
     if cohort is None:
         return _no_comparison(tables, "drug")
     differing = _differences(tests, cohort, "drug_id", _drug_names(tests), ("less sensitive", "more sensitive"))
-    told = [differing, _unskilled(tables, cohort)]
+    clauses = [differing, _unskilled(tables, cohort)]
     origin = "predicted from GDSC, whose use is non-commercial; relative within each cohort, not absolute ln IC50"
-    return f"{'; '.join(part for part in told if part)} ({origin})"
+    return f"{'; '.join(clause for clause in clauses if clause)} ({origin})"
 
 
 def _missing(tables: Tables) -> str:
     """Why the database was published without drugs; empty where it has them."""
     checks = rows(tables, "check_results", "asset", "check_name", "passed", "description")
-    said = checks[(checks["check_name"] == "drugs_complete") & ~checks["passed"].fillna(True).astype(bool)]
-    return str(said["description"].iloc[0]) if len(said) else ""
+    failed = checks[(checks["check_name"] == "drugs_complete") & ~checks["passed"].fillna(True).astype(bool)]
+    return str(failed["description"].iloc[0]) if len(failed) else ""
 
 
 def _drug_names(tests: pd.DataFrame) -> pd.Series:
-    """Each row's drug by name; where several drugs of GDSC share a name, with the identifier too."""
+    """Each row's drug by name; with its identifier where several drugs of GDSC have the same name."""
     name = tests["drug_name"].astype(str)
     several = tests.groupby("drug_name")["drug_id"].transform("nunique") > 1
     return name.where(~several, name + f"{TIE}[" + tests["drug_id"].astype(str) + "]")
@@ -73,14 +73,14 @@ def _no_comparison(tables: Tables, what: str) -> str:
     if rows(tables, "signature").empty:
         why = "there are no risk groups"
     elif what == "drug" and len(models) and not models["compared"].astype(bool).any():
-        why = "no model predicts left-out cell lines well enough (drug_models says why, drug by drug)"
+        why = "no model predicts left-out cell lines well enough (drug_models gives the reason for each drug)"
     else:
         why = "no cohort has both groups and scores"
     return f"no {what} was compared: {why}"
 
 
 def _compared_cohort(tables: Tables, tests: pd.DataFrame) -> str | None:
-    """The training cohort where it was compared, otherwise the first that was."""
+    """The training cohort if it was compared, otherwise the first that was."""
     compared = list(tests.loc[tests["p_value"].notna(), "cohort_id"].unique())
     made = rows(tables, "signatures", "cohort_id")["cohort_id"]
     training = [cohort for cohort in made if cohort in compared]
@@ -88,11 +88,11 @@ def _compared_cohort(tables: Tables, tests: pd.DataFrame) -> str | None:
 
 
 def _differences(tests: pd.DataFrame, cohort: str, key: str, name: pd.Series, words: tuple[str, str]) -> str:
-    """How many differ, plainly and adjusted, the strongest of those that still do, and how many do so elsewhere.
+    """How many differ, unadjusted and adjusted, the strongest that remain, and how many of these in other cohorts.
 
-    A difference survives adjustment when it is there in both comparisons and in the same direction.
+    A difference remains after adjustment when it is in both comparisons and in the same direction.
 
-    tests : rows of one method, all cohorts; key : what identifies a feature; name : what to call each row's feature
+    tests : rows of one method, all cohorts; key : what identifies a feature; name : the name of each row's feature
     """
     tests = tests.assign(label=name.to_numpy())
     tested = tests[(tests["cohort_id"] == cohort) & tests["p_value"].notna()]
@@ -116,7 +116,7 @@ def _differences(tests: pd.DataFrame, cohort: str, key: str, name: pd.Series, wo
 
 
 def _elsewhere(others: pd.DataFrame, lasting: pd.DataFrame, key: str, was_adjusted: bool) -> str:
-    """In how many of the other cohorts' tests the same features differ in the same direction, adjusted too."""
+    """How many of the same features differ in the same direction, also adjusted, in each of the other cohorts."""
     again = others.merge(lasting[[key, "effect"]], on=key, suffixes=("", "_here"), validate="many_to_one")
     plain, adjusted, same_sign = _verdicts(again)
     same = plain & (again["effect"] * again["effect_here"] > 0)
@@ -130,6 +130,6 @@ def _elsewhere(others: pd.DataFrame, lasting: pd.DataFrame, key: str, was_adjust
 
 
 def _verdicts(tests: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
-    """Row by row: a plain difference; an adjusted one; both effects of one sign."""
+    """For each row: an unadjusted difference; an adjusted one; both effects of the same sign."""
     same_sign = tests["effect"].astype(float) * tests["adjusted_effect"].astype(float) > 0
     return tests["fdr"] < FDR, tests["adjusted_fdr"] < FDR, same_sign

@@ -1,6 +1,6 @@
 """Every figure of the stages by name: tables in, PNG bytes out.
 
-In scope: the list. Out of scope: the drawing, which is a file a stage beside this one; the release report's own figure
+In scope: the list. Out of scope: the drawing (one file per stage in this folder); the release report's own figure
 (release_figure): an edit of it would make every stage stale.
 """
 

@@ -36,7 +36,7 @@ def volcano(
     ----------
     resistance : drug_resistance_genes (of one cohort); `contrast` picks the rows, default the candidates' or plain
     candidates : candidate_genes; up to 20 with the least p are labelled, and the figure says so when there are more
-    fdr : threshold that is coloured
+    fdr : threshold for colours
 
     Returns
     -------
@@ -114,7 +114,7 @@ def _label_candidates(ax: Axes, genes: pd.DataFrame, candidates: pd.DataFrame | 
 
 
 def _spread(heights: np.ndarray, gap: float, top: float) -> np.ndarray:
-    """Places for labels at least `gap` apart, below `top` and above `gap`, as near to `heights` (descending) as can be.
+    """Places for labels at least `gap` apart, below `top`, above `gap`, as near to `heights` (descending) as possible.
 
     Without the gaps this is isotonic regression: neighbours that would overlap are pooled around their mean.
     """

@@ -1,7 +1,7 @@
 """The headline: what the study found, in a few printed lines.
 
 In scope: the order of its passages, and those on genes, signature and score. Out of scope: what differs between risk
-groups (differences), what may be said of it all (reading), computing anything that is not in a published table.
+groups (differences), what may be concluded (reading), computing anything that is not in a published table.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ WIDTH, LEAST_WIDTH, INDENT = 116, 40, 13
 
 
 def headline(tables: Tables, width: int = WIDTH) -> str:
-    """The study's results in words, from its published tables; a table that is absent counts as empty.
+    """The study's results in words, from its published tables; a missing table counts as empty.
 
-    Lines have at most `width` characters (never fewer than 40) and break between words. Training figures are labelled
-    apparent and validation stands beside them. A null result is said plainly, and so is a score whose genes' hazards do
-    not agree with their direction in resistance.
+    Lines have at most `width` characters (at least 40) and break between words. Training figures are labelled apparent
+    and are followed by validation. A null result is reported as such, and so is a score whose genes' hazards do not
+    agree with their direction in resistance.
     """
     lines = [
         ("SIMULATED", "planted effects in invented patients: nothing below is a finding about breast cancer")
@@ -51,9 +51,9 @@ def is_simulated(tables: Tables) -> bool:
 
 
 def _set(label: str, text: str, width: int) -> str:
-    """A label and its text, wrapped with a hanging indent; a no-break space holds its neighbours together.
+    """A label and its text, wrapped with a hanging indent; lines do not break at a no-break space.
 
-    Words that are held together are separated if they are longer than a line: the terminal would break within a word.
+    Unless the words that it joins are longer than a line: the terminal would then break within a word.
     """
     room = max(min(width, WIDTH), LEAST_WIDTH) - INDENT
     text = " ".join(part if len(part) <= room else part.replace(TIE, " ") for part in text.split(" "))
@@ -90,13 +90,13 @@ def _resistance(tables: Tables) -> str:
 
 
 def _fdr_threshold(tables: Tables) -> float | None:
-    """The false-discovery rate below which the study calls a gene a resistance gene."""
-    said = rows(tables, "candidate_overlap").get("fdr_threshold", pd.Series(dtype=float)).dropna()
-    return float(said.iloc[0]) if len(said) else None
+    """The false-discovery rate below which a gene is a resistance gene in the study."""
+    thresholds = rows(tables, "candidate_overlap").get("fdr_threshold", pd.Series(dtype=float)).dropna()
+    return float(thresholds.iloc[0]) if len(thresholds) else None
 
 
 def _candidates(tables: Tables) -> str:
-    """How many anoikis genes are resistance genes by the contrast that decides, and how many chance would bring."""
+    """How many anoikis genes are resistance genes in the selecting contrast, and how many are expected by chance."""
     candidates = rows(tables, "candidate_genes", "gene", "contrast", "in_training_cohort")
     measured = int(candidates["in_training_cohort"].fillna(False).astype(bool).sum())
     ending = f"{measured} measured in the training cohort"
@@ -111,7 +111,7 @@ def _candidates(tables: Tables) -> str:
 
 
 def _deciding_overlap(tables: Tables, candidates: pd.DataFrame) -> pd.Series | None:
-    """The overlap in the contrast that chooses candidates, also where it chose none."""
+    """The overlap in the contrast that selects candidates, even if it selected none."""
     overlap = rows(tables, "candidate_overlap", "contrast")
     if "deciding" in overlap:
         overlap = overlap[overlap["deciding"].astype(bool)]
@@ -136,12 +136,12 @@ def _why_none(tables: Tables) -> str:
     if len(made) and known(made["note"].iloc[0]):
         return str(made["note"].iloc[0])
     if rows(tables, "candidate_genes").empty:
-        return "no anoikis gene is tied to resistance, so nothing entered"
+        return "no anoikis gene is associated with resistance, so no gene entered the LASSO"
     return "the LASSO kept no gene"
 
 
 def _genes(tables: Tables) -> Iterator[str]:
-    """A line a gene of the signature, the strongest first."""
+    """One line per gene of the signature, the strongest first."""
     genes = rows(tables, "signature", "gene", "coefficient")
     if genes.empty:
         return
@@ -162,7 +162,7 @@ def _figures(tables: Tables, metric: str, name: str) -> str:
     """A figure of merit in every cohort, the training cohort first and labelled."""
     found = performance(tables, metric)
     if metric != "hazard_ratio_per_sd":
-        found = found[~_told_already(tables, found)]
+        found = found[~_already_reported(tables, found)]
     if found.empty:
         return f"{name} not estimated"
     return f"{name} " + "; ".join(
@@ -170,8 +170,8 @@ def _figures(tables: Tables, metric: str, name: str) -> str:
     )
 
 
-def _told_already(tables: Tables, found: pd.DataFrame) -> pd.Series:
-    """Rows without a figure for the very reason that the cohort's hazard ratio per sd has none."""
+def _already_reported(tables: Tables, found: pd.DataFrame) -> pd.Series:
+    """Rows without a figure for the same reason as the cohort's hazard ratio per sd."""
     first = performance(tables, "hazard_ratio_per_sd")
     first = first[first["estimate"].isna()].set_index("cohort_id")["reason"]
     return found["estimate"].isna() & (found["reason"] == found["cohort_id"].map(first))
@@ -182,12 +182,12 @@ def _concordance(tables: Tables) -> str:
 
 
 def _split(tables: Tables) -> str:
-    """The split at the training median: sizes of the groups judged, hazard ratio and log-rank p a cohort."""
+    """The split at the training median: for each cohort the group sizes, hazard ratio and log-rank p."""
     if rows(tables, "signature").empty:
         return ""
     ratios = performance(tables, "hazard_ratio_high_vs_low")
-    ratios = ratios[~_told_already(tables, ratios)]
-    beside = {
+    ratios = ratios[~_already_reported(tables, ratios)]
+    by_metric = {
         metric: performance(tables, metric).set_index("cohort_id")["estimate"].dropna()
         for metric in ("n_high", "n_low", "log_rank_p")
     }
@@ -195,10 +195,10 @@ def _split(tables: Tables) -> str:
     for _, row in ratios.iterrows():
         cohort = row["cohort_id"]
         text = f"{cohort}"
-        if cohort in beside["n_high"] and cohort in beside["n_low"]:
-            text += f" {beside['n_high'][cohort]:,.0f} high / {beside['n_low'][cohort]:,.0f} low"
+        if cohort in by_metric["n_high"] and cohort in by_metric["n_low"]:
+            text += f" {by_metric['n_high'][cohort]:,.0f} high / {by_metric['n_low'][cohort]:,.0f} low"
         text += f", HR{TIE}{estimate(row)}"
-        if cohort in beside["log_rank_p"]:
-            text += f", log-rank{TIE}{p_value(beside['log_rank_p'][cohort])}"
+        if cohort in by_metric["log_rank_p"]:
+            text += f", log-rank{TIE}{p_value(by_metric['log_rank_p'][cohort])}"
         parts.append(text + label(row))
     return "at the training median: " + "; ".join(parts) if parts else ""

@@ -1,6 +1,6 @@
-"""The headline's last passage: what may be said from the figures above it, and what may not.
+"""The headline's last passage: what may be concluded from the figures above it, and what may not.
 
-In scope: validation, how its independence is known, what scores depend on, direction, treatment. Out of scope: the
+In scope: validation, the evidence of its independence, what scores depend on, direction, treatment. Out of scope: the
 figures themselves (headline, differences).
 """
 
@@ -16,7 +16,7 @@ from hnbc_assets.report.wording import Tables, listed, performance, rows
 
 
 def reading(tables: Tables) -> Iterator[str]:
-    """A sentence or two a line, from the published tables alone."""
+    """One or two sentences per line, from the published tables alone."""
     genes = rows(tables, "signature", "direction_concordant")
     if genes.empty:
         yield "A null result: no signature, so no score, no groups and nothing to validate."
@@ -35,26 +35,27 @@ def reading(tables: Tables) -> Iterator[str]:
 
 
 def _validation(tables: Tables) -> Iterator[str]:
-    """Cohorts of other patients whose values stand alone; then those scaled together with another; then the basis."""
+    """Independent cohorts scaled separately; then those scaled together with another; then the evidence."""
     tests = performance(tables, "hazard_ratio_per_sd")
     judged = tests[~tests["apparent"] & tests["independent"] & tests["estimate"].notna()]
     together = judged["scaled_with"].notna()
     alone = judged[~together]
     if judged.empty:
-        yield "No independent cohort could test the score; the figures above say no more than that it fits."
+        yield "No independent cohort could test the score; the figures above only describe its fit."
         return
     if alone.empty:
-        yield "No independent cohort whose values were scaled by themselves could test the score."
+        yield "No independent cohort whose values were scaled separately could test the score."
     else:
         word = f"independent cohort{'s' if len(alone) != 1 else ''}"
-        yield f"A higher score goes with a higher hazard in {_harmful(alone)} of {len(alone)} {word}{_inverse(alone)}"
+        found = f"{_harmful(alone)} of {len(alone)} {word}{_inverse(alone)}"
+        yield f"A higher score is associated with a higher hazard in {found}"
     for _, row in judged[together].iterrows():
-        goes = "does not go with a higher hazard (95 % interval includes 1)"
-        goes = "goes with a higher hazard" if row["ci_lower"] > 1 else goes
-        goes = "goes with a lower hazard" if row["ci_upper"] < 1 else goes
+        association = "is not associated with a higher hazard there (95 % CI includes 1)"
+        association = "is associated with a higher hazard there" if row["ci_lower"] > 1 else association
+        association = "is associated with a lower hazard there" if row["ci_upper"] < 1 else association
         yield (
-            f"{row['cohort_id']} is not counted, its values being scaled together with those of {row['scaled_with']}: "
-            f"a higher score {goes} there."
+            f"{row['cohort_id']} is not counted, because its values were scaled together with those of "
+            f"{row['scaled_with']}: a higher score {association}."
         )
     yield from _basis(judged)
 
@@ -66,11 +67,11 @@ def _harmful(judged: pd.DataFrame) -> int:
 def _inverse(judged: pd.DataFrame) -> str:
     """How the sentence on validation ends."""
     n = int((judged["ci_upper"] < 1).sum())
-    return " (95 % interval above 1)" + (f", with a lower one in {n}." if n else ".")
+    return " (95 % CI above 1)" + (f", with a lower one in {n}." if n else ".")
 
 
 def _basis(judged: pd.DataFrame) -> Iterator[str]:
-    """How independence is known, cohorts of the same basis together."""
+    """The evidence of independence, cohorts with the same evidence together."""
     if "independence_basis" not in judged:
         return
     known_basis = judged.dropna(subset=["independence_basis"])
@@ -83,7 +84,7 @@ def _basis(judged: pd.DataFrame) -> Iterator[str]:
 
 
 def _notes(tables: Tables) -> Iterator[str]:
-    """What the scores of each cohort depend on, cohorts of the same note together."""
+    """What the scores of each cohort depend on, cohorts with the same note together."""
     coverage = rows(tables, "score_coverage", "cohort_id", "note")
     if "note" not in coverage or "grouped" not in coverage:
         return

@@ -1,7 +1,7 @@
-"""A release's report: the signatures that stand beside the published one, judged on the same patients.
+"""A release's report: other signatures compared with the published one on the same patients.
 
-In scope: wording of signature_challengers. Out of scope: the comparison (science/signature/challenge), what became of
-the published signature itself (release_results).
+In scope: wording of signature_challengers. Out of scope: the comparison (science/signature/challenge), changes of the
+published signature itself (release_results).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hnbc_assets.report.wording import listed
 from hnbc_assets.tables.changes import SignatureChallengers
 
 STATUS = {
-    "challenger": "a refit on the present data",
+    "challenger": "a refit on the current data",
     "retired": "published before",
     "passed_over": "a refit that was passed over",
 }
@@ -23,22 +23,22 @@ HEADINGS = ("signature", "cohort", "patients are", "n / events", "published", "o
 
 
 def challengers(frames: Frames) -> list[Block]:
-    """Harrell's C of each other signature beside the published one's, with the difference and its 95 % limits."""
+    """Harrell's C of each other signature and of the published one, with the difference and its 95 % limits."""
     rows = frame(frames, SignatureChallengers)
     if rows.empty:
-        return [Paragraph("No other signature stands beside it.")]
+        return [Paragraph("No other signature was compared with it.")]
     rows = rows.assign(status=rows["status"].fillna("challenger"))
     ids = rows[["challenger_id", "status"]].drop_duplicates("challenger_id")
-    beside = [f"{name} ({STATUS.get(status, status)})" for name, status in ids.itertuples(index=False)]
+    others = [f"{name} ({STATUS.get(status, status)})" for name, status in ids.itertuples(index=False)]
     lead = (
-        f"Beside it {'stands' if len(ids) == 1 else 'stand'} {listed(beside)}, scored on the same patients. The "
-        "difference is the other one minus the published."
+        f"It is compared with {listed(others)} on the same patients. The difference is the other signature minus the "
+        "published one."
     )
     verdicts = [_verdict(name, rows[rows["challenger_id"] == name]) for name in ids["challenger_id"]]
-    said = (
-        "Harrell's C of both, difference with 95 % limits; apparent: the patients trained the two, which flatters both"
+    caption = (
+        "Harrell's C of both, difference with 95 % limits; apparent: the patients trained both, so both are optimistic"
     )
-    grid = Grid(said, HEADINGS, tuple(_cells(rows)), numbers_from=3)
+    grid = Grid(caption, HEADINGS, tuple(_cells(rows)), numbers_from=3)
     missing = [
         f"{row.challenger_id} in {row.cohort_id}: {row.reason}" for row in rows.itertuples() if known(row.reason)
     ]
@@ -52,12 +52,12 @@ def _cells(rows: pd.DataFrame) -> list[tuple[str, ...]]:
     for row in rows.itertuples():
         name = "" if row.challenger_id == previous else str(row.challenger_id)
         previous = row.challenger_id
-        standing = "apparent" if apparent[row.Index] else "independent" if independent[row.Index] else "not independent"
+        status = "apparent" if apparent[row.Index] else "independent" if independent[row.Index] else "not independent"
         cells.append(
             (
                 name,
                 f"{row.cohort_id} {str(row.endpoint).upper()}",
-                standing,
+                status,
                 f"{int(row.n_patients):,} / {int(row.n_events):,}",
                 number(row.c_published, 3),
                 number(row.c_challenger, 3),
@@ -68,10 +68,10 @@ def _cells(rows: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def _verdict(name: str, rows: pd.DataFrame) -> str:
-    """In how many independent cohorts the interval leaves 0 out."""
+    """In how many independent cohorts the interval excludes 0."""
     judged = rows[flags(rows["independent"]) & ~flags(rows["apparent"]) & rows["ci_lower"].notna()]
     if judged.empty:
         return f"No independent cohort could compare {name}."
     better, worse = int((judged["ci_lower"] > 0).sum()), int((judged["ci_upper"] < 0).sum())
     of = f"of {count(len(judged), 'independent cohort')}"
-    return f"{name} orders patients better in {better} {of}, worse in {worse} (95 % interval without 0)."
+    return f"{name} orders patients better in {better} {of}, worse in {worse} (95 % interval excludes 0)."

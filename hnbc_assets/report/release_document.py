@@ -1,7 +1,7 @@
 """A small document of headings, paragraphs, lists, tables and a figure, rendered to Markdown and to one HTML file.
 
-In scope: both renderings, and their escaping: whatever a text holds, it is shown and never obeyed. Out of scope: what
-a report says (release, release_data, release_results).
+In scope: both renderings, and their escaping: any text is shown and never interpreted. Out of scope: the contents of a
+report (release, release_data, release_results).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A paragraph; `strong` is the one that says all in short."""
+    """A paragraph; `strong` marks the summary."""
 
     text: str
     strong: bool = False
@@ -58,7 +58,7 @@ class Items:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: a caption, a heading a column, rows of texts; the columns from `numbers_from` on are numbers."""
+    """A table: a caption, one heading per column, rows of texts; the columns from `numbers_from` on are numbers."""
 
     caption: str
     headings: tuple[str, ...]
@@ -72,7 +72,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure and what it shows, for those who do not see it."""
+    """A figure with its alternative text."""
 
     png: bytes
     alt: str
@@ -83,7 +83,7 @@ Block = Paragraph | Items | Grid | Picture
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it."""
+    """A heading and the blocks under it."""
 
     heading: str
     blocks: tuple[Block, ...]
@@ -91,7 +91,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A title, a mark that stands on top of everything, and sections; the first may have no heading."""
+    """A title, a mark above everything else, and sections; the first may have no heading."""
 
     title: str
     mark: str | None
@@ -99,7 +99,7 @@ class Document:
 
 
 def as_markdown_text(document: Document) -> str:
-    """The document in Markdown (with tables), the figure as an image that needs no file."""
+    """The document in Markdown (with tables), the figure as an inline image."""
     parts = [f"# {_md(document.title)}"]
     if document.mark:
         parts.append(f"> **{_md(document.mark)}**")
@@ -173,7 +173,7 @@ def _row_html(cells: Sequence[str], tag: str, numbers_from: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """One line without control characters, which could end a table's row or hide what stands there."""
+    """One line without control characters, which could end a table's row or hide text."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(text).replace("\u00a0", " ")).split())
 
 
@@ -182,7 +182,7 @@ def _html(text: str) -> str:
 
 
 def _md(text: str) -> str:
-    """Text that Markdown shows as it is; an underscore within a word has no meaning there."""
+    """Text escaped for Markdown; an underscore within a word has no meaning there."""
     escaped = re.sub(r"([\\`*\[\]|~])", r"\\\1", _plain(text))
     escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     escaped = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", escaped)
@@ -190,5 +190,5 @@ def _md(text: str) -> str:
 
 
 def _escape_first(found: re.Match[str]) -> str:
-    """What would begin a heading or a list at the start of a text; a number keeps its digits."""
+    """Escaped start of a text that would begin a heading or a list; a number keeps its digits."""
     return found[0] + "\\" if found[0].isdigit() else "\\" + found[0]

@@ -1,4 +1,4 @@
-"""Scores before and after: the figure of what a release did to patients.
+"""Scores before and after: the figure of a release's effect on patients.
 
 In scope: drawing it. Out of scope: which patients changed (science/signature/comparison), the report
 around it (release).
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_PANELS = 6
 LEGEND = 0.75  # inches below the axes
 STANDING_LINE = 0.16  # inches
-MOVED, NEW, GONE = "#777777", "#009E73", "#CC79A7"
+MOVED, ADDED, REMOVED = "#777777", "#009E73", "#CC79A7"
 TITLE = "Risk scores before and after"
 
 
@@ -34,17 +34,17 @@ def scores_before_after(
     cohorts: Mapping[str, str],
     watermark: str | None = None,
 ) -> bytes:
-    """Old against new score of the patients whose score or group changed, a panel a cohort, flipped patients marked.
+    """Old against new score of patients whose score or group changed, one panel per cohort, flipped patients marked.
 
-    Patients scored anew are marks on the axis of scores after, those no longer scored on that of scores before. Where
-    more than six cohorts changed, the six with the most changes are drawn, and the others named at the foot.
+    Newly scored patients are marks on the axis of new scores, those no longer scored on that of old scores. If more
+    than six cohorts changed, the six with the most changes are drawn, and the others are named in a footnote.
 
     Parameters
     ----------
     risk_changes : table risk_changes; patients that are not in it did not change, and are not drawn
     performance : prognostic_performance: every panel says whether the cohort's figures are apparent, not independent or
         independent
-    cohorts : role by cohort of the study; those that are not drawn are named at the foot, with the reason
+    cohorts : role by cohort of the study; those that are not drawn are named in a footnote, with the reason
     """
     drawn = risk_changes[risk_changes["old_score"].notna() | risk_changes["new_score"].notna()]
     counts = drawn["cohort_id"].value_counts(sort=False)
@@ -59,19 +59,19 @@ def scores_before_after(
     drawn = drawn[drawn["cohort_id"].isin(with_panel)]
     width, height = (6.6, 6.6) if len(with_panel) == 1 else (5.2, 5.9)
     rows = {name: None if performance is None else canvas.of_cohort(performance, str(name)) for name in with_panel}
-    stands = {name: canvas.wrapped(standing(own, cohorts.get(name, "")), width - 0.8) for name, own in rows.items()}
-    above = STANDING_LINE * max(map(len, stands.values()))
+    statuses = {name: canvas.wrapped(standing(own, cohorts.get(name, "")), width - 0.8) for name, own in rows.items()}
+    above = STANDING_LINE * max(map(len, statuses.values()))
     if drawn[["old_score", "new_score"]].isna().any(axis=None):
-        footnotes = ["marks on an axis: patients with a score on one side alone", *footnotes]
+        footnotes = ["marks on an axis: patients with only one of the two scores", *footnotes]
     panel = canvas.Panel(width, height + above, left=0.85, bottom=LEGEND + 0.55, right=0.35, top=0.45 + above)
     figure, made = canvas.panels(len(with_panel), panel, 0.75, footnotes)
     for ax, name in zip(made, with_panel, strict=True):
-        _panel(ax, drawn[drawn["cohort_id"] == name], str(name), stands[name])
+        _panel(ax, drawn[drawn["cohort_id"] == name], str(name), statuses[name])
     return canvas.finish(figure, TITLE, "only patients whose score or group changed", watermark, footnotes)
 
 
-def _panel(ax: Axes, changes: pd.DataFrame, cohort: str, stands: list[str]) -> None:
-    """One cohort: both axes have the same limits, so that the diagonal is where nothing moves."""
+def _panel(ax: Axes, changes: pd.DataFrame, cohort: str, status: list[str]) -> None:
+    """One cohort: both axes have the same limits, so that unchanged scores are on the diagonal."""
     old, new = (changes[name].to_numpy(dtype=float) for name in ("old_score", "new_score"))
     both = ~np.isnan(old) & ~np.isnan(new)
     flipped = flags(changes["flipped"]).to_numpy()
@@ -96,20 +96,20 @@ def _panel(ax: Axes, changes: pd.DataFrame, cohort: str, stands: list[str]) -> N
     _, inches = (length / ax.figure.dpi for length in ax.get_window_extent().size)
     place = {"loc": "upper left", "bbox_to_anchor": (-0.02, -0.5 / inches), "borderaxespad": 0.0}
     ax.legend(ncols=2, fontsize=8.5, frameon=False, columnspacing=1.2, **place)
-    above = 8 + 72 * STANDING_LINE * len(stands)
+    above = 8 + 72 * STANDING_LINE * len(status)
     ax.set_title(_counts(cohort, both, flipped), loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=above)
-    ax.text(0, 1 + 0.07 / inches, "\n".join(stands), transform=ax.transAxes, va="bottom", fontsize=9, color=INK)
+    ax.text(0, 1 + 0.07 / inches, "\n".join(status), transform=ax.transAxes, va="bottom", fontsize=9, color=INK)
 
 
-def _marks(ax: Axes, gone: np.ndarray, come: np.ndarray) -> None:
-    """Patients with one score only, on the axis that it belongs to."""
+def _marks(ax: Axes, removed: np.ndarray, added: np.ndarray) -> None:
+    """Patients with only one score, on the axis of that score."""
     look = {"linestyle": "", "markeredgewidth": 1.2, "markersize": 12, "zorder": 2}
-    if len(come):
-        at = {"transform": ax.get_yaxis_transform(), "label": f"scored anew ({len(come):,})"}
-        ax.plot(np.full(len(come), 0.018), come, "_", color=NEW, **at, **look)
-    if len(gone):
-        at = {"transform": ax.get_xaxis_transform(), "label": f"no longer scored ({len(gone):,})"}
-        ax.plot(gone, np.full(len(gone), 0.018), "|", color=GONE, **at, **look)
+    if len(added):
+        at = {"transform": ax.get_yaxis_transform(), "label": f"newly scored ({len(added):,})"}
+        ax.plot(np.full(len(added), 0.018), added, "_", color=ADDED, **at, **look)
+    if len(removed):
+        at = {"transform": ax.get_xaxis_transform(), "label": f"no longer scored ({len(removed):,})"}
+        ax.plot(removed, np.full(len(removed), 0.018), "|", color=REMOVED, **at, **look)
 
 
 def _counts(cohort: str, both: np.ndarray, flipped: np.ndarray) -> str:

@@ -1,6 +1,6 @@
-"""How the frames of a release's report are read and put in words, wherever the report does so.
+"""How the frames of a release's report are read and worded in all its sections.
 
-In scope: frames that may be absent, counted nouns, an estimate with its interval. Out of scope: any one section
+In scope: frames that may be missing, counted nouns, an estimate with its interval. Out of scope: the sections
 (release_data, release_results), the headline's words (wording).
 """
 
@@ -18,7 +18,7 @@ ABSENT = "–"
 
 
 def frame(frames: Frames, table: type[Table]) -> pd.DataFrame:
-    """The frame of a table; columns that it lacks are null, and a frame that is absent has no row."""
+    """The frame of a table; missing columns are null, and a missing frame has no rows."""
     found = frames.get(table.table_name())
     if found is None or found.empty:
         return table.empty()
@@ -42,7 +42,7 @@ def number(value: object, digits: int = 2) -> str:
 
 
 def with_interval(estimate: object, lower: object, upper: object, digits: int = 2) -> str:
-    """ "0.72 (0.65–0.79)"; limits below 0 are parted by "to"."""
+    """ "0.72 (0.65–0.79)"; limits below 0 are separated by "to"."""
     if not known(estimate):
         return ABSENT
     if not (known(lower) and known(upper)):
@@ -60,10 +60,10 @@ def difference(value: object, lower: object = None, upper: object = None, digits
 
 
 def text(value: object) -> str:
-    """A value as a word, or a dash where there is none."""
+    """A value as text, or a dash if it is missing."""
     return str(value) if known(value) else ABSENT
 
 
 def flags(column: pd.Series) -> pd.Series:
-    """A column of true and false, what is null being false."""
+    """A column of true and false; null is false."""
     return column.astype("boolean").fillna(False).astype(bool)

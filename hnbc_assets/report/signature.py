@@ -32,7 +32,7 @@ def lasso_path(
     n_events: int | None = None,
     watermark: str | None = None,
 ) -> bytes:
-    """Cross-validated deviance along the LASSO-Cox path with its standard-error band, and the coefficients beside it.
+    """Cross-validated deviance along the LASSO-Cox path with its standard-error band, and the coefficients.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def _gene_counts(ax: Axes, x: np.ndarray, n_genes: np.ndarray) -> None:
 
 
 def _profiles(ax: Axes, path: pd.DataFrame, coefficients: pd.DataFrame | None) -> str:
-    """A line a gene; the strongest at the chosen penalty coloured and named at the right. Returns a note."""
+    """One line per gene; the strongest at the chosen penalty are coloured and named at the right. Returns a note."""
     ax.axhline(0, color=FAINT, linewidth=0.8)
     if coefficients is None or coefficients.empty:
         ax.text(0.5, 0.5, "no gene has a coefficient", transform=ax.transAxes, ha="center", color="#555555")
@@ -135,7 +135,7 @@ def coefficients(
     n_events: int | None = None,
     watermark: str | None = None,
 ) -> bytes:
-    """The signature's coefficients, a row a gene, with each gene's direction in resistance beside it.
+    """The signature's coefficients, one row per gene, with each gene's direction in resistance.
 
     Parameters
     ----------
@@ -185,11 +185,11 @@ def forest(
     post_selection: bool = False,
     watermark: str | None = None,
 ) -> bytes:
-    """Hazard ratios with 95 % intervals, a row a gene, the figures written beside them.
+    """Hazard ratios with 95 % intervals, one row per gene, with the numbers at the right.
 
     Parameters
     ----------
-    table : gene (or `label`, where rows are no genes), hazard_ratio, ci_lower, ci_upper, p_value, optionally fdr and
+    table : gene (or `label`, where rows are not genes), hazard_ratio, ci_lower, ci_upper, p_value, optionally fdr and
         selected (drawn filled). Up to 20 rows are in the order of their hazard ratios. If there are more, the 20 with
         the least p are shown, the least on top, and the figure says so.
         A table of coefficients without hazard ratios is drawn by `coefficients`.
@@ -236,7 +236,7 @@ def forest(
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(-0.6, len(shown) - 0.4)
     ax.set_xlabel(f"hazard ratio per {per} (log scale)")
-    _beside(ax, shown, with_fdr, post_selection)
+    _columns_of_numbers(ax, shown, with_fdr, post_selection)
     least = f"{len(shown)} of {len(rows)} genes with the least p, least on top"
     notes = [whose, standing, least if len(shown) < len(rows) else ""]
     if "selected" in shown and not shown["selected"].fillna(True).astype(bool).all():
@@ -246,8 +246,8 @@ def forest(
     return canvas.finish(figure, title, " · ".join(note for note in notes if note), watermark)
 
 
-def _beside(ax: Axes, shown: pd.DataFrame, with_fdr: bool, post_selection: bool) -> None:
-    """The columns of figures at the right of a forest plot."""
+def _columns_of_numbers(ax: Axes, shown: pd.DataFrame, with_fdr: bool, post_selection: bool) -> None:
+    """The columns of numbers at the right of a forest plot."""
     width = ax.get_window_extent().width / ax.figure.dpi
     p_name = "p, post-selection" if post_selection else "p"
     columns = [(0.12, "HR (95 % CI)"), (1.62, p_name)] + ([(2.35, "FDR")] if with_fdr else [])

@@ -1,6 +1,6 @@
 """Standing: whether a cohort's figures are apparent, not independent or independent, in the same words everywhere.
 
-In scope: reading that from published rows and putting it in words. Out of scope: deciding it (defs/cohort_data,
+In scope: reading it from published rows and wording it. Out of scope: deciding it (defs/cohort_data,
 science/cohorts/independence).
 """
 
@@ -16,11 +16,11 @@ SCALED = "values scaled"
 
 
 def standing(rows: pd.DataFrame | None, role: str = "") -> str:
-    """Whether a cohort's figures are apparent, not independent (and why) or independent (and how that is known).
+    """Whether a cohort's figures are apparent, not independent (with the reason) or independent (with the evidence).
 
     Parameters
     ----------
-    rows : the cohort's rows of prognostic_performance, which has none of a cohort without an endpoint
+    rows : the cohort's rows of prognostic_performance, which has no rows of a cohort without an endpoint
     role : the cohort's role in the study
     """
     if role == "discovery" and (rows is None or rows.empty):
@@ -41,9 +41,9 @@ def standing(rows: pd.DataFrame | None, role: str = "") -> str:
 def independent_by(basis: str) -> str:
     """ "ids; profiles not screened" as "independent by ids (profiles could not be compared)"."""
     parts = [part for part in basis.split("; ") if part and not part.startswith(SCALED)]
-    held = [part for part in parts if " not " not in part]
+    compared = [part for part in parts if " not " not in part]
     lacking = [part.split(" not ")[0] for part in parts if " not " in part]
     if not parts:
         return "independent"
-    text = f"independent by {' and '.join(held)}" if held else "not shown to be independent"
+    text = f"independent by {' and '.join(compared)}" if compared else "not shown to be independent"
     return text + (f" ({' and '.join(lacking)} could not be compared)" if lacking else "")

@@ -34,11 +34,11 @@ def kaplan_meier(
 
     Parameters
     ----------
-    curves : survival_curves, a panel a cohort; patients and events are counted from the curves
+    curves : survival_curves, one panel per cohort; patients and events are counted from the curves
     performance : prognostic_performance: hazard ratios and log-rank p of each cohort are written in; every panel says
         whether it is apparent, not independent or independent, and p values of the first two are marked as
         post-selection; its cohorts without curves are named, with the reason
-    training : the cohort trained on, labelled apparent and drawn first
+    training : the training cohort, labelled apparent and drawn first
     lacking : cohorts that were not measured, and why; named with those that have no curves
     """
     title = "Survival by risk group (training median)"
@@ -54,8 +54,8 @@ def kaplan_meier(
     for ax, name in zip(made, cohorts, strict=True):
         own = None if performance is None else canvas.of_cohort(performance, name)
         _survival_panel(ax, canvas.of_cohort(curves, name), name, own, training)
-    said = "95 % bands; ticks are censored patients; numbers at risk below"
-    return canvas.finish(figure, title, said, watermark, notes)
+    caption = "95 % bands; ticks are censored patients; numbers at risk below"
+    return canvas.finish(figure, title, caption, watermark, notes)
 
 
 def _without_curves(performance: pd.DataFrame | None, cohorts: list[str | None]) -> dict[str, str]:
@@ -92,9 +92,9 @@ def _survival_panel(
     ax.set_ylabel(f"{endpoint.upper()} probability" if endpoint else "survival probability")
     ax.set_xlabel(unit)
     ax.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.985), ncols=2, fontsize=9, frameon=False, borderaxespad=0.2)
-    stands = APPARENT_HERE if cohort is not None and cohort == training else standing(performance)
-    flattered = stands.startswith((APPARENT_HERE, NOT_INDEPENDENT))
-    text = "\n".join([_split_text(performance, post_selection=flattered), *canvas.wrapped(stands, PANEL_TEXT)])
+    status = APPARENT_HERE if cohort is not None and cohort == training else standing(performance)
+    post_selection = status.startswith((APPARENT_HERE, NOT_INDEPENDENT))
+    text = "\n".join([_split_text(performance, post_selection=post_selection), *canvas.wrapped(status, PANEL_TEXT)])
     free_below = curves["survival"].min() > 0.35
     place = (
         {"x": 0.02, "y": 0.03, "va": "bottom"} if free_below else {"x": 0.985, "y": 0.98, "ha": "right", "va": "top"}
@@ -115,9 +115,9 @@ def _events(curve: pd.DataFrame) -> int:
 
 
 def _split_text(performance: pd.DataFrame | None, *, post_selection: bool) -> str:
-    """Hazard ratio and log-rank p of the split, as far as they are there.
+    """Hazard ratio and log-rank p of the split, where they exist.
 
-    p is marked where the patients helped to choose the genes or to fit the score: its level does not hold there.
+    p is marked where the patients helped to choose the genes or to fit the score: it is not valid there.
     """
     if performance is None or performance.empty:
         return ""

@@ -1,7 +1,7 @@
-"""How published tables are read and put in words, wherever the headline does so.
+"""How published tables are read and worded in all passages of the headline.
 
-In scope: rows of a table that may be absent, figures of merit, p values, whose values were scaled with whose.
-Out of scope: any one passage of the headline (headline, differences, reading).
+In scope: rows of a table that may be missing, figures of merit, p values, cohorts that were scaled together.
+Out of scope: the passages of the headline (headline, differences, reading).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ TIE = "\u00a0"
 
 
 def rows(tables: Tables, name: str, *columns: str) -> pd.DataFrame:
-    """A table, or an empty one with the columns asked for."""
+    """A table, or an empty one with the given columns."""
     frame = tables.get(name)
     return pd.DataFrame(columns=list(columns)) if frame is None else frame
 
 
 def performance(tables: Tables, metric: str) -> pd.DataFrame:
-    """The rows of one metric, apparent ones first, then the independent ones; `scaled_with` beside each."""
+    """The rows of one metric, apparent ones first, then the independent ones; each with `scaled_with`."""
     found = rows(tables, "prognostic_performance", "metric", "apparent", "independent", "cohort_id")
     found = found[found["metric"] == metric]
     facts = {"apparent": found["apparent"].astype(bool), "independent": found["independent"].astype(bool)}
@@ -40,7 +40,7 @@ def scaled_with(tables: Tables) -> dict[str, str]:
 
 
 def estimate(row: pd.Series, *, why: bool = True) -> str:
-    """A figure with its interval, or that there is none and, if asked, why."""
+    """A figure with its interval, or that it is missing and, with `why`, the reason."""
     if not known(row["estimate"]):
         return f"no figure ({row['reason']})" if why and known(row.get("reason")) else "no figure"
     interval = f"{TIE}({row['ci_lower']:.2f}–{row['ci_upper']:.2f})" if known(row["ci_lower"]) else ""
@@ -48,7 +48,7 @@ def estimate(row: pd.Series, *, why: bool = True) -> str:
 
 
 def label(row: pd.Series) -> str:
-    """What keeps a figure from being a plain validation, to stand behind it."""
+    """Why a figure is not a validation, to be written after it."""
     if row["apparent"]:
         return " apparent"
     limits = [] if row["independent"] else ["not independent"]
@@ -58,7 +58,7 @@ def label(row: pd.Series) -> str:
 
 
 def p_value(value: float) -> str:
-    """ "p = 0.012" held together, or "no p"."""
+    """ "p = 0.012" with no-break spaces, or "no p"."""
     return "no p" if not known(value) else f"p{TIE}<{TIE}0.001" if value < 0.001 else f"p{TIE}={TIE}{value:.3f}"
 
 

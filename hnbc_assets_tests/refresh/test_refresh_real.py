@@ -198,10 +198,10 @@ def test_two_publications_and_a_report_of_what_moved_between_them(refreshed):
     assert (row.n_file_changes, row.n_patients_changed, row.signature_changed) == (53, 25 + 39, False)
     assert (row.n_scores_moved, row.n_flipped) == (0, 0)
     said = words(lake.path / row.path)
-    assert "53 files and 64 patients that came, went or changed. The signature stayed" in said
+    assert "53 files and 64 patients added, removed or changed. The signature is unchanged" in said
     assert "gdc/TCGA-BRCA 45 0 8 25 0" in said  # files added, removed, superseded; patients added, removed
     assert "Files added: 20 maf and 25 star." in said
-    assert "39 patients have another value than before" in said
+    assert "39 patients have changed values" in said
     assert "gender → sex_at_birth" in said
 
 

@@ -1,4 +1,4 @@
-"""Published tables as the headline reads them, small and made by hand."""
+"""Published tables for the headline, small and made by hand."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def comparison(**columns) -> pd.DataFrame:
 
 @pytest.fixture
 def tables() -> dict[str, pd.DataFrame]:
-    """A small but complete result: five genes, one validation that holds and one that does not."""
+    """A small but complete result: one validation that confirms the score and one that does not."""
     none = float("nan")
     return {
         "cohorts": pd.DataFrame(

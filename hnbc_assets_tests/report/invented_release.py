@@ -1,4 +1,4 @@
-"""What a release brought and did, invented: frames of every table that its report reads.
+"""An invented release and its effects: frames of every table that its report reads.
 
 In scope: rows and frames. Out of scope: tests.
 """

@@ -1,4 +1,4 @@
-"""The headline's immune and drug lines: what differs with risk, and what survives adjustment."""
+"""The headline's immune and drug lines: what differs with risk, and what remains after adjustment."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_differences_count_elsewhere_only_in_the_same_direction(tables):
     assert "the same way in val 1, meta 0 of the 1" in flat(headline(tables))
 
 
-def test_a_difference_that_adjustment_turns_round_has_not_survived_it(tables):
+def test_a_difference_that_adjustment_reverses_is_not_named(tables):
     drugs = comparison(
         drug_id=["1", "2", "3"],
         drug_name=["Lasting", "Turned", "Gone"],
@@ -55,7 +55,7 @@ def test_a_difference_that_adjustment_turns_round_has_not_survived_it(tables):
     assert "Turned" not in text
 
 
-def test_drugs_of_one_name_are_told_apart_and_matched_across_cohorts_by_identifier(tables):
+def test_drugs_of_one_name_are_distinguished_and_matched_across_cohorts_by_identifier(tables):
     drugs = comparison(
         drug_id=["1007", "1819"],
         drug_name="Docetaxel",
@@ -92,7 +92,7 @@ def test_models_too_poor_to_compare_are_counted(tables):
     assert "; 2 of 3 models left out, their cross-validated r below 0.1 (predicted from GDSC" in flat(headline(tables))
 
 
-def test_a_database_without_drugs_says_what_is_missing_and_why(tables):
+def test_without_drugs_the_headline_reports_what_is_missing_and_why(tables):
     why = "drug_models is empty: raw/gdsc failed: no answer."
     rows = [("signature", "schema", True, ""), ("hnbc_database", "drugs_complete", False, why)]
     tables["check_results"] = pd.DataFrame(rows, columns=["asset", "check_name", "passed", "description"])

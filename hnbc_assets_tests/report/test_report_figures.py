@@ -1,6 +1,6 @@
-"""Figures: drawn from published tables, never taken for real when simulated, and never blank without a word.
+"""Figures: drawn from published tables, always marked when simulated, and never blank without a reason.
 
-What a figure writes is read from the drawn sheet, just before it becomes PNG.
+The text of a figure is read from the drawn sheet, just before it is rendered to PNG.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def all_figures(watermark):
 
 
 @pytest.mark.parametrize("name", list(all_figures(None)))
-def test_a_simulated_figure_carries_the_word_twice_and_a_real_one_never(name, written):
+def test_a_simulated_figure_is_marked_twice_and_a_real_one_is_not(name, written):
     assert all_figures("SIMULATED")[name]().startswith(PNG)
     assert written().count("SIMULATED") == 2
     all_figures(None)[name]()
@@ -192,7 +192,7 @@ def test_every_survival_panel_says_whether_it_is_independent_and_marks_p_after_s
     assert "not drawn: small (only 64 % of the coefficients are measured)" in written()
 
 
-def test_a_survival_panel_says_when_independence_is_not_known(written):
+def test_a_survival_panel_reports_unknown_independence(written):
     figures.kaplan_meier(curves("val")[0])
     assert "independence not known" in written()
 
@@ -204,7 +204,7 @@ def test_features_with_the_least_p_are_in_the_order_of_p(written):
     figures.immune_boxplots(scores, groups, tests, cohort_id="tcga", training="tcga")
     shown = list(dict.fromkeys(line for line in written().splitlines() if line.startswith("feature ")))
     assert shown == tests.sort_values("p_value")["cell_type"].head(20).tolist()
-    assert "apparent: the score that makes the groups was fitted to these patients' survival" in written()
+    assert "apparent: the score that defines the groups was fitted to these patients' survival" in written()
     many = hazards(26).assign(p_value=RNG.permutation(np.linspace(0.001, 0.2, 26)))
     figures.forest(many)
     shown = list(dict.fromkeys(line for line in written().splitlines() if line in set(many["gene"])))
@@ -220,7 +220,7 @@ def test_cohorts_that_are_not_drawn_are_named(written):
     assert "not drawn: scaled (could not be compared: no groups, or values that do not allow it)" in written()
 
 
-def test_a_comparison_without_groups_or_models_claims_nothing_of_a_score(written):
+def test_a_comparison_without_groups_or_models_makes_no_claim_about_a_score(written):
     scores, groups, tests = comparison()
     figures.immune_boxplots(scores, groups.iloc[:0], tests.iloc[:0], cohort_id="tcga", training="tcga")
     assert "There are not two risk groups" in written()
@@ -236,7 +236,7 @@ def test_p_values_after_selection_are_marked_in_the_forest(written):
     assert "apparent (training cohort)" in written()
 
 
-def test_a_forest_writes_each_ratio_and_says_what_it_leaves_out(written):
+def test_a_forest_writes_each_ratio_and_reports_what_it_leaves_out(written):
     figures.forest(hazards(26))
     assert "0.50 (0.40–0.70)" in written()
     assert "20 of 26 genes with the least p" in written()
@@ -250,7 +250,7 @@ def test_boxplots_write_effect_and_both_false_discovery_rates(written):
     assert "20 of 25 with the least p" in written()
 
 
-def test_a_difference_that_adjustment_reverses_is_written_so_beside_its_box(written):
+def test_a_difference_that_adjustment_reverses_is_marked_next_to_its_box(written):
     scores, groups, tests = comparison()
     tests = tests.assign(adjusted_fdr=0.002, adjusted_effect=[0.4, -0.4, -0.4])
     tests.loc[2, "adjusted_fdr"] = 0.6
@@ -275,7 +275,7 @@ def test_drugs_that_were_not_compared_are_counted_and_not_drawn(written):
     assert "no model predicts left-out cell lines well enough" in written().replace("\n", " ")
 
 
-def test_drugs_of_one_name_are_told_apart_by_their_identifier(written):
+def test_drugs_of_one_name_are_distinguished_by_their_identifier(written):
     figures.drug_boxplots(*drug_tables(3))
     assert {"Docetaxel [feature 1]", "Docetaxel [feature 2]", "feature 0"} <= set(written().splitlines())
 
@@ -301,7 +301,7 @@ def test_the_lasso_figure_names_both_penalties_and_the_genes_selected(written):
         assert text in written()
 
 
-def test_markdown_carries_the_png_itself():
+def test_markdown_contains_the_png_itself():
     import base64
 
     png = all_figures(None)["forest"]()

@@ -1,4 +1,4 @@
-"""The printed headline says what was found, and what was not."""
+"""The printed headline reports what was found, and what was not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hnbc_assets.report.headline import headline
 from hnbc_assets_tests.report.conftest import flat, performance
 
 
-def test_training_figures_are_apparent_and_validation_stands_beside_them(tables):
+def test_training_figures_are_apparent_and_followed_by_validation(tables):
     text = flat(headline(tables))
     assert (
         "7f3a91c2 · 2 genes (2 rise in residual disease) · HR per sd tcga PFI 1.42 (1.18–1.71) apparent; "
@@ -17,7 +17,7 @@ def test_training_figures_are_apparent_and_validation_stands_beside_them(tables)
     ) in text
     assert "Harrell's C tcga PFI 0.66 (0.61–0.71) apparent; val DRFS no figure (no event was observed)" in text
     assert "tcga 100 high / 101 low, HR 2.10 (1.50–3.00), log-rank p < 0.001 apparent" in text
-    assert "A higher score goes with a higher hazard in 1 of 2 independent cohorts" in text
+    assert "A higher score is associated with a higher hazard in 1 of 2 independent cohorts" in text
 
 
 def test_every_gene_is_named_with_its_hazard_and_its_direction_in_resistance(tables):
@@ -76,12 +76,12 @@ def test_a_cohort_scaled_together_with_another_is_labelled_and_not_counted_as_in
     assert "meta OS 1.08 (0.87–1.34); " in text
     assert "in 0 of 1 independent cohort " in text
     assert (
-        "val is not counted, its values being scaled together with those of disc: a higher score goes with a higher "
-        "hazard there."
+        "val is not counted, because its values were scaled together with those of disc: a higher score is associated "
+        "with a higher hazard there."
     ) in text
 
 
-def test_the_basis_of_independence_is_said_of_every_cohort_that_is_judged(tables):
+def test_the_evidence_of_independence_is_given_for_every_tested_cohort(tables):
     basis = {"meta": "ids; profiles not screened (too few common genes)", "val": "ids; profiles"}
     figures = tables["prognostic_performance"]
     figures["independence_basis"] = figures["cohort_id"].map(basis)
@@ -91,7 +91,7 @@ def test_the_basis_of_independence_is_said_of_every_cohort_that_is_judged(tables
     )
 
 
-def test_what_scores_depend_on_is_said_once_for_all_cohorts_it_holds_for(tables):
+def test_what_scores_depend_on_is_stated_once_for_all_cohorts_with_the_same_note(tables):
     tables["score_coverage"] = pd.DataFrame(
         {
             "cohort_id": ["tcga", "val", "meta", "disc"],
@@ -125,7 +125,7 @@ def test_simulated_results_say_so_first_and_real_ones_do_not(tables):
     assert headline(tables).startswith("SIMULATED")
 
 
-def test_a_null_result_is_said_plainly(tables):
+def test_a_null_result_is_reported_as_such(tables):
     for name in ("signature", "prognostic_performance", "immune_associations", "drug_associations", "score_coverage"):
         tables[name] = tables[name].iloc[:0]
     tables["signatures"]["note"] = "the LASSO kept no gene at the chosen penalty"

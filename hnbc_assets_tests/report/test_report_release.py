@@ -1,4 +1,4 @@
-"""The report of a release: every number in it is that of its frames, and whatever a name holds is shown, not obeyed."""
+"""The report of a release: every number in it is that of its frames, and any text is shown, not interpreted."""
 
 from __future__ import annotations
 
@@ -64,87 +64,87 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_what_came_is_counted_by_kind(frames):
-    said = markdown(frames)
-    assert f"- {CAME}\n" in said
-    assert cells(said, "gdc/TCGA-BRCA") == ["gdc/TCGA-BRCA", "3", "0", "1", "1", "0"]
-    assert "Files added: 1 maf and 2 star." in said
-    assert "**1 release came, with 4 files and 3 patients that came, went or changed." in said
+def test_new_data_are_counted_by_kind(frames):
+    text = markdown(frames)
+    assert f"- {CAME}\n" in text
+    assert cells(text, "gdc/TCGA-BRCA") == ["gdc/TCGA-BRCA", "3", "0", "1", "1", "0"]
+    assert "Files added: 1 maf and 2 star." in text
+    assert "**1 new release, with 4 files and 3 patients added, removed or changed." in text
 
 
 def test_changed_values_are_counted_and_the_first_patients_named(frames):
-    said = markdown(frames)
-    assert "2 patients have another value than before." in said
-    assert "| vital_status | 2 |" in said
-    assert "| TCGA-02 | days_to_death | – | 900 |" in said
-    assert "1 field is named otherwise" in said
-    assert "- gender → sex_at_birth (gdc/TCGA-BRCA)" in said
+    text = markdown(frames)
+    assert "2 patients have changed values." in text
+    assert "| vital_status | 2 |" in text
+    assert "| TCGA-02 | days_to_death | – | 900 |" in text
+    assert "1 field is renamed" in text
+    assert "- gender → sex_at_birth (gdc/TCGA-BRCA)" in text
 
 
 def test_of_many_patients_the_first_ten_are_named():
     rows = [("value_changed", f"P{i:02d}", f"field{j}", "1", "2") for i in range(25) for j in range(6)]
-    said = markdown({"release_changes": release_changes(*rows)})
-    assert "The first 10 of 25 patients, by name; release_changes has all" in said
-    assert "P09" in said
-    assert "P10" not in said
-    assert said.count("and 2 more") == 10
+    text = markdown({"release_changes": release_changes(*rows)})
+    assert "The first 10 of 25 patients, by name; release_changes has all" in text
+    assert "P09" in text
+    assert "P10" not in text
+    assert text.count("and 2 more") == 10
 
 
-def test_genes_in_and_out_stand_with_their_coefficients(frames):
-    said = markdown(frames)
-    assert "Another signature is published: bbb, 2 genes; it was aaa." in said
-    assert "1 gene entered, 1 gene left and 1 gene changed coefficient." in said
-    assert cells(said, "LEAVES")[1:] == ["left", "−0.1250", "–"]
-    assert cells(said, "STAYS")[1:] == ["other coefficient", "+0.5000", "+0.4375"]
+def test_entered_and_left_genes_are_listed_with_their_coefficients(frames):
+    text = markdown(frames)
+    assert "Another signature is published: bbb, 2 genes; the previous one was aaa." in text
+    assert "1 gene entered, 1 gene left and 1 gene changed coefficient." in text
+    assert cells(text, "LEAVES")[1:] == ["left", "−0.1250", "–"]
+    assert cells(text, "STAYS")[1:] == ["changed coefficient", "+0.5000", "+0.4375"]
 
 
-def test_a_signature_that_stayed_began_or_ended_is_said_to_have(frames):
-    stayed = markdown({**frames, "signature_changes": SignatureChanges.empty()})
-    assert "The signature stayed: bbb, 2 genes." in stayed
-    assert "The signature stayed; " in stayed
+def test_an_unchanged_new_or_withdrawn_signature_is_reported(frames):
+    unchanged = markdown({**frames, "signature_changes": SignatureChanges.empty()})
+    assert "The signature is unchanged: bbb, 2 genes." in unchanged
+    assert "The signature is unchanged; " in unchanged
     changes = frames["signature_changes"]
-    assert "A signature is published, where there was none: bbb, 2 genes." in markdown(
+    assert "A signature is published; before there was none: bbb, 2 genes." in markdown(
         {**frames, "signature_changes": changes.assign(from_signature_id="none")}
     )
     ended = {"signature_changes": changes.assign(to_signature_id="none"), "signature": Signature.empty()}
-    assert "No signature is published any more; before it was aaa." in markdown({**frames, **ended})
+    assert "No signature is published any more; the previous one was aaa." in markdown({**frames, **ended})
 
 
-def test_the_challenger_stands_beside_it_apparent_or_independent(frames):
-    said = markdown(frames)
-    assert "Beside it stands ccc (a refit on the present data), scored on the same patients." in said
-    assert "| ccc | train PFI | apparent | 200 / 80 | 0.700 | 0.720 | +0.020 (+0.001 to +0.040) |" in said
-    assert "|  | val PFI | independent | 100 / 40 | 0.600 | 0.650 | +0.050 (+0.010 to +0.090) |" in said
-    assert "ccc orders patients better in 1 of 1 independent cohort, worse in 0" in said  # the apparent one not counted
-    assert "No comparison of ccc in tiny: 1 event; 2 are needed." in said
+def test_the_challenger_is_compared_with_it_apparent_or_independent(frames):
+    text = markdown(frames)
+    assert "It is compared with ccc (a refit on the current data) on the same patients." in text
+    assert "| ccc | train PFI | apparent | 200 / 80 | 0.700 | 0.720 | +0.020 (+0.001 to +0.040) |" in text
+    assert "|  | val PFI | independent | 100 / 40 | 0.600 | 0.650 | +0.050 (+0.010 to +0.090) |" in text
+    assert "ccc orders patients better in 1 of 1 independent cohort, worse in 0" in text  # the apparent one not counted
+    assert "No comparison of ccc in tiny: 1 event; 2 are needed." in text
 
 
-def test_a_signature_published_before_is_told_from_a_challenger(frames):
+def test_a_signature_published_before_is_distinguished_from_a_challenger(frames):
     before = frames["signature_challengers"].iloc[:1].assign(challenger_id="aaa", status="retired", apparent=False)
     both = pd.concat([frames["signature_challengers"], before], ignore_index=True)
-    said = markdown({**frames, "signature_challengers": both})
-    assert "Beside it stand ccc (a refit on the present data) and aaa (published before)" in said
-    assert "No independent cohort could compare aaa." in said
-    assert "| aaa | train PFI | not independent |" in said
+    text = markdown({**frames, "signature_challengers": both})
+    assert "It is compared with ccc (a refit on the current data) and aaa (published before) on" in text
+    assert "No independent cohort could compare aaa." in text
+    assert "| aaa | train PFI | not independent |" in text
 
 
 def test_patients_are_counted_by_cohort_and_the_largest_moves_named(frames):
-    said = markdown(frames)
-    assert "3 scores moved; 2 patients are in the other risk group." in said
-    assert cells(said, "train")[1:] == ["1", "1", "2", "2", "1", "0.225"]
-    assert cells(said, "val")[1:] == ["0", "0", "1", "0", "1", "2.000"]
-    assert cells(said, "V1")[1:] == ["val", "+1.000 → −1.000", "−2.000", "high → low"]
-    assert "1 patient with a score lost a risk group." in said
-    assert said.index("| V1 |") < said.index("| TCGA-06 |") < said.index("| TCGA-05 |")
+    text = markdown(frames)
+    assert "3 scores moved; 2 patients changed risk group." in text
+    assert cells(text, "train")[1:] == ["1", "1", "2", "2", "1", "0.225"]
+    assert cells(text, "val")[1:] == ["0", "0", "1", "0", "1", "2.000"]
+    assert cells(text, "V1")[1:] == ["val", "+1.000 → −1.000", "−2.000", "high → low"]
+    assert "1 patient with a score lost a risk group." in text
+    assert text.index("| V1 |") < text.index("| TCGA-06 |") < text.index("| TCGA-05 |")
 
 
-def test_figures_of_merit_stand_before_and_after_and_uno_is_one_figure(frames):
-    said = markdown(frames)
-    assert cells(said, "val PFI")  # challenger's table; the figures' one follows
-    assert "| hazard ratio per sd | 1.50 (1.10–2.04) | 1.25 (0.94–1.66) | −0.250 |" in said
-    assert "| Uno's C, day 3,000 → 3,100 | 0.61 (0.50–0.70) | 0.65 (0.55–0.75) | +0.040 |" in said
-    assert "1 other figure changed; performance_changes lists them all." in said
-    assert "3 figures of merit changed.**" in said
+def test_figures_of_merit_are_given_before_and_after_and_uno_is_one_figure(frames):
+    text = markdown(frames)
+    assert cells(text, "val PFI")  # challenger's table; the figures' one follows
+    assert "| hazard ratio per sd | 1.50 (1.10–2.04) | 1.25 (0.94–1.66) | −0.250 |" in text
+    assert "| Uno's C, day 3,000 → 3,100 | 0.61 (0.50–0.70) | 0.65 (0.55–0.75) | +0.040 |" in text
+    assert "1 other figure changed; performance_changes lists them all." in text
+    assert "3 figures of merit changed.**" in text
 
 
 def test_figures_are_labelled_where_the_published_ones_are_given(frames):
@@ -154,27 +154,27 @@ def test_figures_are_labelled_where_the_published_ones_are_given(frames):
     assert "| val PFI (not independent) | hazard" in markdown({**frames, PrognosticPerformance.table_name(): given})
 
 
-def test_gates_say_who_accepted_when_and_why_they_held(frames):
-    said = markdown(frames)
-    assert "1 release held by a gate and accepted by a person" in said
-    row = cells(said, "gdc/TCGA-BRCA 46.0")
+def test_gates_report_who_accepted_when_and_why_they_held(frames):
+    text = markdown(frames)
+    assert "1 release held by a gate and accepted by a person" in text
+    row = cells(text, "gdc/TCGA-BRCA 46.0")
     assert row[1:] == ["M. Rossi", "2026-03-02T09:14:00Z", "6 % of files removed, 5 % allowed"]
 
 
 @pytest.mark.parametrize("none", [{}, {t.table_name(): t.empty() for t in EMPTY}, {"signature": pd.DataFrame()}])
-def test_nothing_changed_is_said_where_nothing_did(none):
-    said = markdown(none)
+def test_a_release_that_changed_nothing_is_reported_as_such(none):
+    text = markdown(none)
     for sentence in (
-        "No release came. Nothing changed in the signature, in patients' scores or in the figures of merit.",
-        "No upstream release came.",
+        "No new release. Nothing changed in the signature, in patients' scores or in the figures of merit.",
+        "No new upstream release.",
         "No value of a clinical record changed.",
         "No signature is published, as before.",
         "No patient's score or risk group changed.",
         "No figure of merit changed.",
-        "No gate had to be opened",
+        "No release held by a gate was accepted",
     ):
-        assert sentence in said
-    assert "![" not in said
+        assert sentence in text
+    assert "![" not in text
 
 
 def test_frames_with_other_types_or_columns_of_their_callers_are_read(frames):
@@ -185,7 +185,7 @@ def test_frames_with_other_types_or_columns_of_their_callers_are_read(frames):
     assert markdown(unmarked) == markdown(frames)
 
 
-def test_simulated_stands_on_top_of_both_and_across_the_figure(frames):
+def test_simulated_is_at_the_top_of_both_and_across_the_figure(frames):
     report = release_report(frames, title="A study", watermark="SIMULATED", cohorts={})
     assert report.markdown.split("\n\n")[1].startswith("> **SIMULATED. Planted effects in invented patients")
     assert Page(report.html).text.split("Planted effects")[0].count("SIMULATED") == 1
@@ -211,12 +211,12 @@ def test_the_figure_knows_which_cohorts_are_independent_and_which_are_not_drawn(
 
 
 def test_the_words_claim_association_only(frames):
-    said = markdown(frames)
-    assert "Associations only" in said
-    assert not re.search(r"\bpredictive\b|\bpredictor\b|\bbenefits? from the\b|\bcaus", said)
+    text = markdown(frames)
+    assert "Associations only" in text
+    assert not re.search(r"\bpredictive\b|\bpredictor\b|\bbenefits? from the\b|\bcaus", text)
 
 
-def test_the_page_stands_alone(frames):
+def test_the_page_is_self_contained(frames):
     """No script, nothing loaded from elsewhere, one figure inside, every tag closed."""
     report = release_report(frames, title="A study", watermark="SIMULATED", cohorts={})
     page = Page(report.html)
@@ -233,7 +233,7 @@ def test_the_page_stands_alone(frames):
     assert "http" not in re.sub(r"base64,[\w+/=]+|http-equiv", "", report.html)
 
 
-def test_what_names_hold_is_shown_and_never_obeyed(frames):
+def test_any_text_is_shown_and_never_interpreted(frames):
     evil = "<script>alert(1)</script>|*b*[x](javascript:1)`c`&amp;\n# d\x00"
     frames["release_changes"] = release_changes(("value_changed", evil, evil, evil, evil))
     frames["accepted_releases"] = frames["accepted_releases"].assign(accepted_by=evil, evidence=evil)

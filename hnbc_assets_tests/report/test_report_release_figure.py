@@ -1,4 +1,4 @@
-"""Scores before and after: who moved, flipped, came and went is counted on the sheet, and nothing drawn says so."""
+"""Scores before and after: moved, flipped, added and removed patients are counted, and an empty figure says why."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def written(monkeypatch):
     return lambda: "\n".join(texts)
 
 
-def test_the_figure_counts_who_flipped_came_and_went(written):
+def test_the_figure_counts_flipped_added_and_removed_patients(written):
     png = release_figure.scores_before_after(CHANGED, cohorts={})
     assert png.startswith(b"\x89PNG\r\n")
     for text in (
         "train · 4 changed, 1 flipped", "val · 2 changed, 1 flipped", "flipped to high (1)", "flipped to low (1)",
-        "scored anew (1)", "no longer scored (1)", "moved, same group (1)",
+        "newly scored (1)", "no longer scored (1)", "moved, same group (1)",
     ):  # fmt: skip
         assert text in written()
 
@@ -113,7 +113,7 @@ def test_every_panel_says_whether_it_is_independent_and_cohorts_without_one_are_
 
 
 def test_marks_are_explained_where_a_panel_has_some(written):
-    note = "marks on an axis: patients with a score on one side alone"
+    note = "marks on an axis: patients with only one of the two scores"
     release_figure.scores_before_after(CHANGED, cohorts={})
     assert note in written()
     both = [(f"c{i}", f"P{j}", "moved", 0.1, 0.2, "high", "high") for i in range(1, 7) for j in range(3)]
