@@ -76,7 +76,7 @@ def test_a_mirrors_password_is_not_part_of_the_name_of_a_lake(tmp_path):
 
 
 def test_lists_that_differ_only_in_secrets_are_refused_and_others_are_kept_apart(tmp_path):
-    with connect("live") as client, pytest.raises(StudyError, match=r"differ only in what is kept secret") as refused:
+    with connect("live") as client, pytest.raises(StudyError, match=r"differ only in secret parts") as refused:
         gene_sets.release(client, ["https://h.org/v1.0/a?token=one-one", "https://h.org/v1.0/a?token=two-two"])
     assert "one-one" not in str(refused.value)
     with connect("live") as client:

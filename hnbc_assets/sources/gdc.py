@@ -1,10 +1,10 @@
 """GDC: a project's expression files, clinical records and mutations, by release.
 
-In scope: which files and fields of GDC the project wants; the public functions of this source. Out of scope: the query
+In scope: which files and fields of GDC the project uses; the public functions of this source. Out of scope: the query
 language (gdc_api.py), the index (gdc_index.py), clinical records (gdc_clinical.py), STAR and MAF files (gdc_star.py,
 gdc_maf.py), what a value means for the study.
 
-Everything is kept as it came, index and clinical replies included, so that tables can be made again offline.
+Everything is stored as received, including index and clinical replies, so that tables can be made again offline.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ CASE_FIELDS_OPTIONAL = [
     "updated_datetime",
 ]
 
-# The version of what is fetched and recorded in the manifest. Raise the number when either changes: only then, or when
-# other fields are requested, is a project fetched again.
+# The version of what is fetched and recorded in the manifest. Increase the number when either changes: only then, or
+# when other fields are requested, is a project fetched again.
 CONTRACT = (
     *(1, BIOTAB_FILE_IDS, CDR_STATED),
     *(FILE_FIELDS_REQUIRED, FILE_FIELDS_OPTIONAL, CASE_FIELDS_REQUIRED, CASE_FIELDS_OPTIONAL),
@@ -112,13 +112,13 @@ def listing(
 ) -> Listing:
     """What GDC's index has of a project now, clinical records included (parameters and errors as `fetch`)."""
     if re.fullmatch(r"[A-Z0-9][A-Z0-9_.\-]*", project) is None:
-        raise StudyError(f"{project!r} is no name of a GDC project; they look like TCGA-BRCA.")
+        raise StudyError(f"{project!r} is not the name of a GDC project; names look like TCGA-BRCA.")
     version = release(client)
     folder = f"{project}/index" + ("" if limit is None else f"_first_{limit}")
     replies: list[InHand] = []
 
     def hits_of(kind: str, pages: Sequence[Reply]) -> list[dict[str, Any]]:
-        """The hits of a search, whose pages are kept in mind."""
+        """The hits of a search; its pages are added to the replies."""
         before = sum(reply.file_id.startswith(f"{folder}/{kind}-") for reply in replies)
         for number, page in enumerate(pages, start=before):
             name = f"{folder}/{kind}-{number:04}"
@@ -160,7 +160,7 @@ def listing(
     if endpoints == "tcga_cdr":
         path = f"{project}/cdr/{CDR_FILE_ID}.xlsx"
         url, *others = addresses(client, f"data/{CDR_FILE_ID}")
-        stated: Any = {} if client.upstream == "simulated" else CDR_STATED  # there survival is simulated too
+        stated: Any = {} if client.upstream == "simulated" else CDR_STATED  # its survival is simulated too
         wanted.append(Wanted(CDR_FILE_ID, url, path, content="xlsx", others=tuple(others), **stated))
     if previous is not None:
         present = {one.file_id for one in wanted}
@@ -180,18 +180,18 @@ def fetch(
     accept_lost_fields: bool = False,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Have everything of a project in the archive: index, clinical records, expression, mutations. Open files only.
+    """Archive everything of a project: index, clinical records, expression, mutations. Open files only.
 
     Parameters
     ----------
     project : GDC's name, as "TCGA-BRCA"
     mutations : whether the masked somatic mutation files are fetched
-    endpoints : "tcga_cdr" fetches the curated survival of the TCGA Clinical Data Resource too (Liu 2018,
+    endpoints : "tcga_cdr" also fetches the curated survival of the TCGA Clinical Data Resource (Liu 2018,
         10.1016/j.cell.2018.02.052)
-    limit : only the first so many patients by barcode, for a quick look
-    previous : manifest rows of the release before: GDC is asked what took the place of files that are gone, and its
-        answers are kept beside the index
-    accept_lost_fields : leave out clinical fields that GDC has no more; their values are missing then
+    limit : only this number of patients, the first by barcode, for a quick look
+    previous : manifest rows of the previous release: GDC is asked which files replaced those that are missing now, and
+        its answers are stored with the index
+    accept_lost_fields : leave out clinical fields that GDC no longer has; their values are then missing
 
     Returns
     -------
@@ -202,9 +202,9 @@ def fetch(
     StudyError
         GDC has no such project.
     FieldVanished
-        A clinical field is gone under all its names, and that was not accepted.
+        A clinical field is missing under all its names, and this was not accepted.
     UpstreamChanged
-        Another field is gone, GDC warns, or the release changed meanwhile.
+        Another field is missing, GDC warns, or the release changed meanwhile.
     DownloadsIncomplete
         Some files could not be fetched, or the curated survival is not the known file; the others are kept.
     """
@@ -226,7 +226,7 @@ def fetch(
         message = (
             f"{error} The survival of the TCGA Clinical Data Resource at GDC is not the known file of "
             f"{CDR_STATED['size_bytes']:,} bytes, md5 {CDR_STATED['md5']}: find out what changed. "
-            "With `endpoints: api` the cohort does without it."
+            "With `endpoints: api` the cohort is made without it."
         )
         raise DownloadsIncomplete(message, error.failures) from error
     if (now := release(client)) != listed.release:
@@ -237,7 +237,7 @@ def fetch(
 
 
 def searches(project: str, mutations: bool) -> dict[str, gdc_api.Filter]:
-    """What is searched for at /files, by kind: always open files only."""
+    """The searches at /files, by kind: always open files only."""
     of_project, is_open = equals("cases.project.project_id", project), equals("access", "open")
     found = {
         "star": all_of(
@@ -257,7 +257,7 @@ def searches(project: str, mutations: bool) -> dict[str, gdc_api.Filter]:
 
 
 def biotab_by_name(project: str) -> gdc_api.Filter:
-    """The search by name for a project's biotab of patients, for when nothing has the known id."""
+    """The search by name for a project's biotab of patients, for the case that no file has the known id."""
     of_project, is_open = equals("cases.project.project_id", project), equals("access", "open")
     return all_of(of_project, is_open, equals("file_name", biotab_name(project)))
 
@@ -268,12 +268,12 @@ def biotab_name(project: str) -> str:
 
 
 def is_of_kind(kind: str, project: str, hit: Mapping[str, Any]) -> bool:
-    """Whether a hit is a file that is read here: of the biotabs, only the patients' own."""
+    """Whether a hit is a file that is read here: of the biotabs, only that of the patients."""
     return kind != "biotab" or project in BIOTAB_FILE_IDS or hit["file_name"] == biotab_name(project)
 
 
 def wanted_file(client: Client, kind: str, project: str, hit: Mapping[str, Any]) -> Wanted:
-    """A hit of the index as a file to be had, verified by the index' size and md5."""
+    """A hit of the index as a file to download, verified by the index's size and md5."""
     file_id = str(hit["file_id"])
     url, *others = addresses(client, f"data/{file_id}")
     return Wanted(

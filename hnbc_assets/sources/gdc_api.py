@@ -1,10 +1,10 @@
-"""How GDC is asked: releases, fields that it knows, pages of hits.
+"""Queries to GDC: releases, the fields it has, pages of hits.
 
-In scope: GDC's query language and the shape of its replies. Out of scope: which files and fields the project wants
-(gdc.py), what records hold (gdc_clinical.py).
+In scope: GDC's query language and the shape of its replies. Out of scope: which files and fields the project uses
+(gdc.py), the content of records (gdc_clinical.py).
 
-GDC moves: fields were renamed three times in 18 months, and an unknown field is answered with HTTP 200 and a warning.
-So fields are compared with what `_mapping` lists before they are asked for, and any warning stops the ingest.
+GDC changes: fields were renamed three times in 18 months, and an unknown field is answered with HTTP 200 and a warning.
+So fields are compared with what `_mapping` lists before they are requested, and any warning stops the ingest.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def addresses(client: Client, path: str) -> tuple[str, ...]:
 
 
 def address(client: Client, path: str) -> str:
-    """The first address of a path: where the API itself is asked."""
+    """The first address of a path: that of the API itself."""
     return addresses(client, path)[0]
 
 
@@ -47,10 +47,10 @@ def release(client: Client) -> str:
 
 def read_release(status: Any, url: str) -> str:
     """The data release that a status reply names (errors as `release`)."""
-    said = str(status.get("data_release", "")) if isinstance(status, dict) else ""
-    match = re.search(r"Data Release (\d+(?:\.\d+)+)", said)
+    text = str(status.get("data_release", "")) if isinstance(status, dict) else ""
+    match = re.search(r"Data Release (\d+(?:\.\d+)+)", text)
     if match is None:
-        raise UpstreamChanged(f"{url}: 'data_release' is {said!r}, which names no release like '45.0'.")
+        raise UpstreamChanged(f"{url}: 'data_release' is {text!r}, which names no release like '45.0'.")
     return match[1]
 
 
@@ -83,21 +83,21 @@ def choose_fields(
     indispensable: Collection[str] | None = None,
     accept_lost: bool = False,
 ) -> list[str]:
-    """The fields to ask for: of each required field all its spellings that GDC knows, and the known optional ones.
+    """The fields to request: all spellings of each required field that GDC has, and the optional fields that it has.
 
     Parameters
     ----------
-    required : groups of alternatives ("demographic.gender" or "demographic.sex_at_birth"), one of each must be known
-    optional : fields whose absence is no error
-    indispensable : required fields that nothing works without; by default all
-    accept_lost : leave out the other required fields where they are gone
+    required : groups of alternatives ("demographic.gender" or "demographic.sex_at_birth"), GDC must have one of each
+    optional : fields whose absence is not an error
+    indispensable : required fields without which nothing works; by default all
+    accept_lost : leave out the other required fields if they are missing
 
     Raises
     ------
     UpstreamChanged
-        None of an indispensable field's spellings is known any more; names the field.
+        GDC has none of an indispensable field's spellings any more; names the field.
     FieldVanished
-        The same of other required fields, all of them, unless that is accepted.
+        The same for other required fields, naming all, unless that is accepted.
     """
     chosen: dict[str, None] = {}
     lost: list[Sequence[str]] = []
@@ -128,7 +128,7 @@ def all_of(*conditions: Filter) -> Filter:
 
 
 def query(filters: Filter, fields: Iterable[str]) -> dict[str, str]:
-    """The parameters of a search that are the same for each of its pages."""
+    """The parameters of a search that all of its pages share."""
     return {"filters": json.dumps(filters, separators=(",", ":")), "fields": ",".join(fields), "format": "JSON"}
 
 
@@ -147,7 +147,7 @@ def search(
     Raises
     ------
     UpstreamChanged
-        GDC warned about a field, a page is not shaped as known, or the pages do not add up to the total.
+        GDC warned about a field, a page does not have the known structure, or the pages do not add up to the total.
     """
     page_size = page_size if limit is None else min(page_size, limit)
     url, pages, ids = address(client, endpoint), [], set()
@@ -171,7 +171,7 @@ def search(
 def _ask(client: Client, url: str, params: dict[str, str], filters: Filter) -> Reply:
     """One page: by GET, or by POST of the same parameters if they make the address too long.
 
-    The reply's address has all parameters either way, because they are read from there later.
+    The reply's address has all parameters either way, because they are read from it later.
     """
     whole = whole_address(url, params)
     if len(whole) <= LONGEST_ADDRESS:
@@ -185,12 +185,12 @@ def read_page(value: Any, url: str) -> tuple[list[dict[str, Any]], int]:
     Raises
     ------
     UpstreamChanged
-        The page carries warnings, or is not shaped as known.
+        The page has warnings, or does not have the known structure.
     """
     if isinstance(value, dict) and value.get("warnings"):
-        said = "; ".join(f"{key}: {text}" for key, text in value["warnings"].items())
+        warnings = "; ".join(f"{key}: {text}" for key, text in value["warnings"].items())
         raise UpstreamChanged(
-            f"{url}: GDC warns about what was asked ({said}). Look up the fields' new names and add them in "
+            f"{url}: GDC warns about the request ({warnings}). Look up the fields' new names and add them in "
             "sources/gdc.py."
         )
     try:

@@ -1,4 +1,4 @@
-"""GDC's clinical records: API cases, the biotab of receptors, TCGA's curated survival; one row a patient.
+"""GDC's clinical records: API cases, the biotab of receptors, TCGA's curated survival; one row per patient.
 
 In scope: from nested records and odd table formats to one frame, values as upstream has them. Out of scope: what a
 value means for the study (HER2, endpoints: science/cohorts).
@@ -60,7 +60,7 @@ COLUMNS = (
     "treatments",
     "menopause_status",
 )
-NOT_SAID = ("unknown", "not reported", "not allowed to collect", "not available", "not applicable")
+NOT_STATED = ("unknown", "not reported", "not allowed to collect", "not available", "not applicable")
 CASE = {
     "submitter_id": TEXT,
     "demographic": {
@@ -90,18 +90,18 @@ def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     Index `patient_id` (12-character barcode). From the API: vital_status, days_to_death, days_to_last_follow_up (of
-    the primary diagnosis), days_to_follow_up (latest of the follow-ups), days_to_progression (earliest progression or
-    recurrence), progression_or_recurrence ("yes" if any follow-up says so, else "no" if any does), age_at_index, sex,
-    ajcc_pathologic_*, tissue_source_site, treatments (what was given, semicolons between), menopause_status.
-    From the biotab, where there is one: biotab_er_status_by_ihc, …. From the CDR, where fetched: cdr_os, cdr_os_time,
-    cdr_dss, cdr_dss_time, cdr_pfi, cdr_pfi_time (days). Missing where upstream has nothing.
+    the primary diagnosis), days_to_follow_up (latest follow-up), days_to_progression (earliest progression or
+    recurrence), progression_or_recurrence ("yes" if any follow-up says so, otherwise "no" if any does), age_at_index,
+    sex, ajcc_pathologic_*, tissue_source_site, treatments (those given, separated by semicolons), menopause_status.
+    From the biotab, if there is one: biotab_er_status_by_ihc, …. From the CDR, if fetched: cdr_os, cdr_os_time,
+    cdr_dss, cdr_dss_time, cdr_pfi, cdr_pfi_time (days). Missing where the upstream has nothing.
 
     Raises
     ------
     UpstreamChanged
         A patient has two records.
     FormatError
-        Biotab or CDR are not in the format known.
+        Biotab or CDR do not have the known format.
     """
     cases = read_pages(archive, manifest, "cases")
     clinical = pd.DataFrame([read_case(case) for case in cases], columns=["patient_id", *COLUMNS])
@@ -121,11 +121,13 @@ def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_these(table: pd.DataFrame, clinical: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The table, if it has any of the patients; if not, its ids are written differently and all rows would be lost."""
+    """The table, if it has any of the patients. Otherwise its ids are written differently, and all rows would be
+    lost.
+    """
     if len(clinical) and not table.index.isin(clinical.index).any():
         raise FormatError(
             f"{path.name}: none of its {len(table)} patients ({', '.join(map(str, table.index[:2]))} …) is among the "
-            f"{len(clinical)} cases ({', '.join(map(str, clinical.index[:2]))} …). Are its ids written in another way?"
+            f"{len(clinical)} cases ({', '.join(map(str, clinical.index[:2]))} …). Are its ids written differently?"
         )
     return table
 
@@ -159,7 +161,7 @@ def read_case(case: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def primary_diagnosis(diagnoses: list[dict[str, Any]]) -> dict[str, Any]:
-    """The diagnosis of the primary disease: marked so, else classified as primary, else the first."""
+    """The diagnosis of the primary disease: marked as such, otherwise classified as primary, otherwise the first."""
 
     def rank(diagnosis: Mapping[str, Any]) -> tuple[bool, bool]:
         marked = str(diagnosis.get("diagnosis_is_primary_disease")).lower() == "true"
@@ -169,21 +171,23 @@ def primary_diagnosis(diagnoses: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def numbers(records: Iterable[Mapping[str, Any]], *fields: str) -> list[float]:
-    """All values of these fields that are there."""
+    """All values of these fields that are present."""
     return [float(record[field]) for record in records for field in fields if record.get(field) is not None]
 
 
 def progression(follow_ups: Iterable[Mapping[str, Any]]) -> str | None:
-    """yes if any follow-up says so ("Yes - Progression or Recurrence"), else no if any does, else another word."""
-    said = [word for f in follow_ups if (word := str(f.get("progression_or_recurrence") or "").strip())]
+    """yes if any follow-up says so ("Yes - Progression or Recurrence"), otherwise no if any does, otherwise
+    another word.
+    """
+    words = [word for f in follow_ups if (word := str(f.get("progression_or_recurrence") or "").strip())]
     for answer in ("yes", "no"):
-        if any(re.match(rf"{answer}\b", word, flags=re.I) for word in said if word.lower() not in NOT_SAID):
+        if any(re.match(rf"{answer}\b", word, flags=re.I) for word in words if word.lower() not in NOT_STATED):
             return answer
-    return next((word for word in said if word.lower() not in NOT_SAID), said[0] if said else None)
+    return next((word for word in words if word.lower() not in NOT_STATED), words[0] if words else None)
 
 
 def given_treatments(treatments: Iterable[Mapping[str, Any]]) -> str | None:
-    """What was given: agents where they are named, else the kind. Treatments not given or unknown are left out.
+    """The treatments given: agents if they are named, otherwise the kind. Treatments not given or unknown are left out.
 
     A treatment counts as given if it is listed and its `treatment_or_therapy` is null or absent.
     """
@@ -214,12 +218,12 @@ def read_biotab(path: Path) -> pd.DataFrame:
 
     Returns
     -------
-    Index patient_id; biotab_er_status_by_ihc … as far as the file has them, missing where it has brackets.
+    Index patient_id; biotab_er_status_by_ihc … those that the file has, missing where it has brackets.
 
     Raises
     ------
     FormatError
-        The header rows are not those of a biotab.
+        Its header rows are not those of a biotab.
     """
     try:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE)
@@ -228,7 +232,7 @@ def read_biotab(path: Path) -> pd.DataFrame:
             f"{path.name}: not a biotab (tab-separated text with rows of equal length). Fetch it again."
         ) from error
     if "bcr_patient_barcode" not in table or len(table) < 2 or not str(table.iloc[1, 0]).startswith("CDE_ID:"):
-        raise FormatError(f"{path.name}: no biotab with its three header rows (names, names, CDE_ID:…).")
+        raise FormatError(f"{path.name}: not a biotab with its three header rows (names, names, CDE_ID:…).")
     table = table.iloc[2:].set_index("bcr_patient_barcode").rename_axis("patient_id")
     _plain_ids(table.index, path)
     table = table[[field for field in BIOTAB_FIELDS if field in table]].add_prefix("biotab_")

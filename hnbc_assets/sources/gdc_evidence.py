@@ -1,6 +1,6 @@
-"""What the archived GDC files say about themselves: warnings in replies, gene models, names of genes.
+"""Facts recorded in the archived GDC files: warnings in replies, gene models, names of genes.
 
-In scope: reading that back from the archive, for checks and for users' tables. Out of scope: asking the GDC (gdc_api),
+In scope: reading them from the archive, for checks and for users' tables. Out of scope: querying GDC (gdc_api),
 reading values (gdc_star).
 """
 
@@ -18,7 +18,7 @@ LONGEST_LINE = 200
 
 
 def reply_warnings(archive: Archive, manifest: pd.DataFrame) -> dict[str, str]:
-    """Archived API replies that came with warnings: file id to the warning."""
+    """Archived API replies that contain warnings: file id to the warning."""
     found = {}
     for row in manifest[manifest.path.str.endswith(".json")].to_dict("records"):
         reply = read_reply(archive.locate(row))
@@ -28,7 +28,7 @@ def reply_warnings(archive: Archive, manifest: pd.DataFrame) -> dict[str, str]:
 
 
 def gene_names(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame | None:
-    """Ensembl id and symbol of every gene, as the first STAR file has them: feature_id, symbol; None without files."""
+    """Ensembl id and symbol of every gene, from the first STAR file: feature_id, symbol; None without files."""
     from hnbc_assets.sources.gdc_star import read_star
 
     files = manifest[manifest.path.str.contains("/star/")]
@@ -40,7 +40,9 @@ def gene_names(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def n_features(archive: Archive, manifest: pd.DataFrame) -> int | None:
-    """How many genes the first STAR file lists (reading a cohort compares all files with it); None without files."""
+    """How many genes the first STAR file lists (when a cohort is read, all files are compared with it); None
+    without files.
+    """
     files = manifest[manifest.path.str.contains("/star/")]
     if files.empty:
         return None

@@ -1,6 +1,6 @@
-"""GDC's word on files that its index no longer has: which id took their place, and since when.
+"""GDC's record of files that its index no longer has: which id replaced them, and since when.
 
-In scope: asking it, and reading the archived answers. Out of scope: the index (gdc_index.py), what a release changed
+In scope: querying it, and reading the archived answers. Out of scope: the index (gdc_index.py), what a release changed
 (release_changes.py).
 """
 
@@ -29,19 +29,19 @@ def superseded(
 ) -> list[InHand]:
     """GDC's answers about the files of `previous` that are not among `present` any more.
 
-    Asked at POST /files/versions, and at GET /history/{id} of those that another id has replaced. When `previous` is
-    of this very release, its own answers are taken again: nothing is asked.
+    The requests are POST /files/versions, and GET /history/{id} for those that another id has replaced. If `previous`
+    is of this same release, its own answers are used again: nothing is requested.
 
     Parameters
     ----------
-    version, folder : the release and the folder that the answers are kept under, beside the index' pages
+    version, folder : the release and the folder under which the answers are stored, next to the index's pages
     previous : manifest rows of one fetch of the same project
-    present : file ids of the index now
+    present : file ids in the index now
 
     Raises
     ------
     UpstreamChanged
-        An answer is not shaped as known.
+        An answer does not have the known structure.
     """
     if set(previous["release"]) == {version}:
         return _again(archive, previous)
@@ -60,7 +60,7 @@ def superseded(
 
 
 def read_superseded(archive: Archive, manifest: pd.DataFrame) -> dict[str, str]:
-    """By the archived answers: the id of a file that is gone, and the id that has taken its place."""
+    """From the archived answers: the id of each missing file, and the id that has replaced it."""
     found: dict[str, str] = {}
     for row in manifest.to_dict("records"):
         if (match := ANSWERS.fullmatch(str(row["file_id"]))) and match[1] == "versions":
@@ -82,5 +82,5 @@ def _again(archive: Archive, previous: pd.DataFrame) -> list[InHand]:
 def _replaced(value: Any, url: str) -> dict[str, str]:
     """Old to new id of the records of files that another id has replaced."""
     if not isinstance(value, Sequence) or not all(isinstance(one, dict) and "id" in one for one in value):
-        raise UpstreamChanged(f"{url}: the reply is no list of records with an 'id'.")
+        raise UpstreamChanged(f"{url}: the reply is not a list of records with an 'id'.")
     return {str(one["id"]): str(one["latest_id"]) for one in value if one.get("latest_id") not in (None, one["id"])}

@@ -1,6 +1,6 @@
-"""GDC's index as it was fetched: which file is of which aliquot and patient.
+"""GDC's index as fetched: which file is of which aliquot and patient.
 
-In scope: reading the stored pages. Out of scope: asking GDC (gdc.py), choosing an aliquot (science/cohorts).
+In scope: reading the stored pages. Out of scope: querying GDC (gdc.py), choosing an aliquot (science/cohorts).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def read_pages(archive: Archive, manifest: pd.DataFrame, kind: str) -> Iterator[
     Raises
     ------
     FormatError
-        If a page is not shaped as one.
+        If a page does not have the structure of one.
     """
     pattern = re.compile(rf".+/index(?:_first_\d+)?/{kind}-\d+")
     for row in manifest.to_dict("records"):
@@ -51,12 +51,12 @@ def read_pages(archive: Archive, manifest: pd.DataFrame, kind: str) -> Iterator[
 
 
 def read_index(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
-    """The files that were fetched, one row each, as GDC's index describes them.
+    """The files that were fetched, one row each, as described in GDC's index.
 
     Returns
     -------
-    file_id, file_name, md5, size_bytes, kind ("star", "maf", "biotab", "cdr"), sample_type (GDC's word), aliquot_id,
-    patient_id (12-character barcode), version, updated_datetime; null where a file is of no single patient.
+    file_id, file_name, md5, size_bytes, kind ("star", "maf", "biotab", "cdr"), sample_type (GDC's term), aliquot_id,
+    patient_id (12-character barcode), version, updated_datetime; null if a file is not of a single patient.
     """
     fetched = {row["file_id"]: row for row in manifest.to_dict("records")}
     rows = [
@@ -82,12 +82,12 @@ def read_index(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe_file(kind: str, hit: Mapping[str, Any]) -> dict[str, Any]:
-    """One row of the index. A file of a tumour and its normal is described by the tumour's aliquot.
+    """One row of the index. A file of a tumour and its normal sample is described by the tumour's aliquot.
 
     Raises
     ------
     FormatError
-        If the record does not have the shape of a file's, or a patient's file names no case.
+        If the record does not have the structure of a file's, or a patient's file names no case.
     """
     where = str(hit.get(WHERE, "GDC's index"))
     shaped(hit, FILE, where=where, required=("file_id", "file_name", "md5sum", "file_size"))
@@ -115,7 +115,7 @@ def read_samples(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     sample_id (aliquot barcode), patient_id, sample_type ("primary", "normal", "metastatic", "recurrent", "other";
-    from GDC's word, else from the barcode), file_id. Of several files of one aliquot the newest counts.
+    from GDC's term, otherwise from the barcode), file_id. Of several files of one aliquot, the newest is used.
     """
     index = read_index(archive, manifest)
     star = index[index["kind"] == "star"]

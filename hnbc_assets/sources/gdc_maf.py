@@ -1,6 +1,6 @@
-"""GDC's masked somatic mutations: MAF files, one a tumour.
+"""GDC's masked somatic mutations: MAF files, one per tumour.
 
-In scope: reading them into one frame, with their own field names. Out of scope: what a mutation does.
+In scope: reading them into one frame, with their own field names. Out of scope: the effect of a mutation.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ def read_mutations(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    One row a mutation and tumour: those of MAF's columns that are of use and that the files have, and patient_id.
-    A tumour without mutations has no row; `read_index` (kind "maf") tells who was sequenced.
+    One row per mutation and tumour: the useful MAF columns that the files have, and patient_id.
+    A tumour without mutations has no row; `read_index` (kind "maf") has the sequenced patients.
 
     Raises
     ------
     UpstreamChanged
-        A required column is gone; names column and file.
+        A required column is missing; names column and file.
     FormatError
         A file cannot be read.
     """
@@ -89,7 +89,7 @@ def read_maf(path: Path) -> tuple[bytes, bytes]:
     try:
         text = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
-        raise FormatError(f"{path.name}: cannot be unpacked, it is damaged or cut short. Fetch it again.") from error
+        raise FormatError(f"{path.name}: cannot be unpacked, it is damaged or truncated. Fetch it again.") from error
     while text.startswith(b"#"):
         text = text.partition(b"\n")[2]
     header, _, body = text.replace(b"\r\n", b"\n").partition(b"\n")
@@ -98,7 +98,7 @@ def read_maf(path: Path) -> tuple[bytes, bytes]:
         raise UpstreamChanged(f"{path.name}: this MAF has no column {', '.join(lost)}.")
     names = header.split(b"\t")
     if len(set(names)) != len(names):
-        raise FormatError(f"{path.name}: this MAF has a column twice. Fetch it again.")
+        raise FormatError(f"{path.name}: this MAF has a duplicate column. Fetch it again.")
     return header, body if body.endswith(b"\n") or not body else body + b"\n"
 
 
@@ -108,7 +108,7 @@ def whole_rows(header: bytes, body: bytes, path: Path) -> None:
     Raises
     ------
     FormatError
-        If one is not so; the message names file and line (counted from the header).
+        If one does not; the message names file and line (counted from the header).
     """
     names = header.split(b"\t")
     gene, tumour = names.index(b"Hugo_Symbol"), names.index(b"Tumor_Sample_Barcode")

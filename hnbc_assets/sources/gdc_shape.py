@@ -1,7 +1,7 @@
-"""The shape of GDC's replies: JSON that is read back, and a check that its records have the expected types.
+"""The structure of GDC's replies: parsing the JSON, and checking that its records have the expected types.
 
-In scope: parsing a stored reply, and a check of types that names file, record and field. Out of scope: which fields are
-asked for (gdc), what they mean (gdc_clinical, gdc_index).
+In scope: parsing a stored reply, and a type check that names file, record and field. Out of scope: which fields are
+requested (gdc), what they mean (gdc_clinical, gdc_index).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hnbc_assets.errors import FormatError
 
 TEXT, NUMBER, SCALAR = "text", "a number", "a single value"
 DEEPEST = 40
-_REMEDY = "Fetch it again (delete the file); if it stays so, GDC has changed its format."
+_REMEDY = "Fetch it again (delete the file); if the error remains, GDC has changed its format."
 
 
 def read_reply(path: Path) -> Any:
@@ -52,18 +52,18 @@ def hits(path: Path) -> list[Any]:
 
 
 def shaped(record: Any, shape: Mapping[str, Any], *, where: str, required: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The record, once it is known to have the shape: its parts may be absent or null, else they have their type.
+    """The record, after a check of its structure: parts may be absent or null, otherwise they must have their type.
 
     Parameters
     ----------
-    shape : field -> TEXT, NUMBER, SCALAR, a shape (a record), or a list of one shape (records)
+    shape : field -> TEXT, NUMBER, SCALAR, a shape (of a record), or a list of one shape (of records)
     where : file and record, for the error's message
-    required : fields that must be there and not empty
+    required : fields that must be present and not empty
 
     Raises
     ------
     FormatError
-        If it does not; the message names file, record, field, what is there and what should be.
+        If a part has another type; the message names file, record, field, what was found and what is expected.
     """
     for path, expected, value in _misshapen(record, shape, ""):
         raise FormatError(f"{where}: {path or 'the record'} is {_short(value)}, not {expected}. {_REMEDY}")
@@ -74,7 +74,7 @@ def shaped(record: Any, shape: Mapping[str, Any], *, where: str, required: tuple
 
 
 def _misshapen(value: Any, shape: Any, path: str) -> Iterator[tuple[str, str, Any]]:
-    """Every place that differs from the shape: its path, what is expected, what is there."""
+    """Every part that differs from the shape: its path, what is expected, what was found."""
     if value is None:
         if not path:
             yield path, "a record", value
@@ -111,8 +111,8 @@ def _is(value: Any, kind: str) -> bool:
 
 
 def _short(value: Any) -> str:
-    said = repr(value)
-    return said if len(said) <= 60 else said[:57] + "…"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def _not_too_deep(value: Any, left: int = DEEPEST) -> None:

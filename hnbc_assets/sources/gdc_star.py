@@ -1,11 +1,11 @@
-"""GDC's expression files: STAR counts and TPM, one file an aliquot.
+"""GDC's expression files: STAR counts and TPM, one file per aliquot.
 
-In scope: reading them fast into one matrix, and proving that all follow one gene model. Out of scope: genes by symbol,
+In scope: reading them fast into one matrix, and checking that all use one gene model. Out of scope: genes by symbol,
 logarithms (science/cohorts/expression.py).
 
-A project has a thousand files of 60,660 genes, 5 GB of text of which one column is wanted. `scan_values` walks a
-file's bytes once, compares each gene with the first file's and reads the one number; whatever it is not made for
-(an exponent, another symbol) is left to a general reader, which compares the ids and words the errors.
+A project has a thousand files of 60,660 genes, 5 GB of text, from which one column is needed. `scan_values` reads a
+file's bytes once, compares each gene with the first file's and reads the one number; anything it does not support
+(an exponent, another symbol) is left to a general reader, which compares the ids and raises the errors.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def read_expression(
     sample_ids: Sequence[str],
     samples: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Expression of these aliquots, as the files have it (no logarithm), and the features that it is of.
+    """Expression of these aliquots, in the files' units (no logarithm), and its features.
 
     Parameters
     ----------
     value : "tpm" (transcripts per million) or "counts" (unstranded reads)
-    sample_ids : aliquot barcodes, as `read_samples` names them; they are the columns, in this order
-    samples : what `read_samples` gives, if that has been read already
+    sample_ids : aliquot barcodes, as in `read_samples`; they become the columns, in this order
+    samples : the result of `read_samples`, if already read
 
     Returns
     -------
@@ -57,7 +57,7 @@ def read_expression(
     FormatError
         A sample has no file among these, or a file cannot be read.
     UpstreamChanged
-        A file follows another gene model than the first, or lacks a column; names the file.
+        A file uses another gene model than the first, or lacks a column; names the file.
     """
     files = (read_samples(archive, manifest) if samples is None else samples).set_index("sample_id")["file_id"]
     rows = manifest.set_index("file_id")
@@ -86,7 +86,7 @@ def read_star(paths: Sequence[Path], column: str) -> tuple[pd.DataFrame, np.ndar
     Raises
     ------
     UpstreamChanged
-        A file's gene ids are not those of the first file, in their order, or it lacks the column; names the file.
+        A file's gene ids are not those of the first file in the same order, or it lacks the column; names the file.
     FormatError
         A file cannot be read.
     """
@@ -113,7 +113,7 @@ def read_star(paths: Sequence[Path], column: str) -> tuple[pd.DataFrame, np.ndar
 
 
 def _wrong_genes(genes: pl.Series) -> str | None:
-    """What is wrong with a file's gene ids; None where nothing is."""
+    """What is wrong with a file's gene ids; None if they are correct."""
     if genes.is_null().any():
         return "a row without gene_id"
     if genes.str.starts_with("N_").all():
@@ -123,12 +123,12 @@ def _wrong_genes(genes: pl.Series) -> str | None:
 
 
 def quick_values(path: Path, column: str, names: np.ndarray, ends: np.ndarray) -> np.ndarray | None:
-    """A file's values, (n_rows,), when it has exactly these genes and plain decimal numbers; None otherwise.
+    """A file's values, (n_rows,), if it has exactly these genes and plain decimal numbers; None otherwise.
 
     Parameters
     ----------
-    names, ends : the bytes that each row begins with (id, name and type, a tab after each), one row after the other,
-        and where each row's end
+    names, ends : the bytes with which each row begins (id, name and type, a tab after each), concatenated,
+        and the end of each row's
     """
     content = path.read_bytes()
     start = 0
@@ -154,18 +154,19 @@ def compiled_scan() -> Callable[..., Any]:
 def scan_values(
     text: np.ndarray, start: int, column: int, last: int, names: np.ndarray, ends: np.ndarray, values: np.ndarray
 ) -> bool:
-    """Walk the rows of a table, compare how each begins, read one column of plain decimal numbers.
+    """Read one column of plain decimal numbers from a table, comparing the beginning of each row.
 
     Parameters
     ----------
-    text : (n_bytes,) uint8; start : where the first row begins
-    column, last : which tab-separated field is read, and which is a row's last, from 0; the first three are names
-    names, ends : the bytes that each row is to begin with, its three names, and where each row's end
+    text : (n_bytes,) uint8; start : position of the first row
+    column, last : index of the tab-separated field to read, and of a row's last field, from 0; the first three are
+        names
+    names, ends : the bytes with which each row must begin (its three names), and the end of each row's
     values : (n_rows,), written to; a blank is NaN. Mantissas below 2^53 over a power of ten up to 22 round exactly.
 
     Returns
     -------
-    Whether every row was as expected; otherwise `values` is of no use.
+    Whether every row was as expected; otherwise `values` must not be used.
     """
     tab, newline, point, zero = 9, 10, 46, 48
     n, at, begin = text.size, start, 0
@@ -212,18 +213,18 @@ def scan_values(
 
 
 def general_values(path: Path, column: str, genes: pl.Series, first: Path) -> np.ndarray:
-    """A file's values, (n_rows,), by a general reader.
+    """A file's values, (n_rows,), read by a general reader.
 
     Raises
     ------
     UpstreamChanged
-        Its gene ids are not `genes`, which the file `first` has.
+        Its gene ids are not `genes`, those of the file `first`.
     """
     table = read_columns(path, ["gene_id", column])
     if not table["gene_id"].equals(genes):
         raise UpstreamChanged(
             f"{path.name}: its {len(table)} gene ids are not those of {first.name} ({len(genes)}). "
-            "Files of two gene models cannot be joined; see which release changed it."
+            "Files of two gene models cannot be joined; find out which release changed it."
         )
     return table[column].to_numpy()
 
@@ -256,13 +257,13 @@ def _numbers(table: pl.DataFrame, column: str, path: Path) -> pl.Series:
     """
     import polars as pl
 
-    said = table[column].str.strip_chars()
-    said = said.set(said == "", None)
-    values = said.cast(pl.Float64, strict=False)
-    wrong = said.is_not_null() & (values.is_null() | ~(values.is_finite() & (values >= 0)).fill_null(False))
+    texts = table[column].str.strip_chars()
+    texts = texts.set(texts == "", None)
+    values = texts.cast(pl.Float64, strict=False)
+    wrong = texts.is_not_null() & (values.is_null() | ~(values.is_finite() & (values >= 0)).fill_null(False))
     if wrong.any():
         row = int(wrong.arg_true()[0])
         raise FormatError(
-            f"{path.name}, row {row + 1}: {column} is {said[row][:40]!r}, not a number of 0 or more. Fetch it again."
+            f"{path.name}, row {row + 1}: {column} is {texts[row][:40]!r}, not a number of 0 or more. Fetch it again."
         )
     return values

@@ -1,10 +1,11 @@
-"""GDSC (Sanger): drug response and expression of cancer cell lines. For non-commercial use; say so with the results.
+"""GDSC (Sanger): drug response and expression of cancer cell lines. For non-commercial use; this must be stated with
+the results.
 
 In scope: which files a release consists of, fetching them, and both tables joined by cell line. Out of scope: reading
 their formats (gdsc_response, gdsc_expression, gdsc_models), models (science/drugs).
 
 Lines are identified by the Sanger model id (SIDM…); the passports' model list maps COSMIC ids to it. A line whose
-COSMIC id has no model there keeps that id.
+model there, the line keeps the COSMIC id.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ OWN_EXPRESSION, OWN_BYTES = "cell lines' expression, drugs.expression", 2 << 30 
 RESPONSE_FILES = {"8.5": "GDSC2_fitted_dose_response_27Oct23.xlsx"}
 MODELS, GENES = "model_list", "gene_identifiers"
 EXPRESSION_FILES = {RMA: "expression_rma", RNASEQ: "expression_rnaseq"}
-# The file id of the zipped table in lakes that were filled while it was still served.
+# The file id of the zipped table in lakes filled while it was still served.
 KEPT_BEFORE = r"Cell_line_RMA_.*\.zip"
-# Of release 8.5, as others recorded them: bytes and, of the official workbook and the model list, sha256.
+# Of release 8.5, from others' records: bytes and, for the official workbook and the model list, sha256.
 KNOWN_BYTES: dict[str, tuple[tuple[int, str | None], ...]] = {
     RESPONSE_FILES["8.5"]: (
         (22_112_537, "0e99120a14a003dcbd3c27c020f1cfd35e38ee091067a2406f66c0d4dbc1c899"),
@@ -48,8 +49,8 @@ KNOWN_BYTES: dict[str, tuple[tuple[int, str | None], ...]] = {
     GENES: ((3_873_087, None),),
     EXPRESSION_FILES[RNASEQ]: ((1_291_769_946, None),),
 }
-# The version of what is fetched and recorded in the manifest. Raise the number when either changes: only then, or when
-# a file is renamed, is everything fetched again.
+# The version of what is fetched and recorded in the manifest. Increase the number when either changes: only then, or
+# when a file is renamed, is everything fetched again.
 CONTRACT = (1, RESPONSE_FILES, EXPRESSION_FILES)
 Content = Literal["gzip", "text", "json", "xlsx", "zip"]
 CONTENTS: dict[str, Content] = {".gz": "gzip", ".zip": "zip", ".xlsx": "xlsx"}
@@ -75,16 +76,16 @@ class ScreenedLines:
 
 
 def release(client: Client, release: str = "8.5", expression: str = RMA, *, folder: Path | None = None) -> str:
-    """The release that the study names, after a look that every file of it is there.
+    """The release that the study names, after a check that each of its files is available.
 
-    A file of the user's own counts by its content: its release is added after a `+`.
+    For a user's own file the content determines the release, which is added after a `+`.
 
     Raises
     ------
     StudyError
-        If the release is not one whose file names are known here, or a local file cannot be read.
+        If the file names of this release are not known here, or a local file cannot be read.
     UpstreamRefused, UpstreamUnreachable
-        If none of the addresses of a file gives it; names them.
+        If none of the addresses of a file has it; names them.
     """
     listed = listing(client, None, release, expression, folder=folder)
     for _, one in listed.wanted:
@@ -97,17 +98,17 @@ def listing(
 ) -> Listing:
     """The files of a release: fitted dose response, model list, gene identifiers and the lines' expression.
 
-    Their names are known, so nothing is asked.
+    Their names are known, so nothing is queried.
 
     Parameters
     ----------
     expression : "rma" (arrays, by Ensembl gene), "rnaseq_tpm", or the study's own: an https address, or `file:PATH`
-    folder : where a relative path starts; default the working directory
+    folder : base of a relative path; by default the working directory
 
     Raises
     ------
     StudyError
-        If the release is not one whose file names are known here, or a local file cannot be read.
+        If the file names of this release are not known here, or a local file cannot be read.
     """
     if release not in RESPONSE_FILES:
         raise StudyError(f"GDSC release {release!r} is not known; known are {', '.join(RESPONSE_FILES)}.")
@@ -145,7 +146,8 @@ def fetch(
     Raises
     ------
     DownloadsIncomplete
-        Some could not be fetched from any of their addresses; what came is kept. Also the errors of `listing`.
+        Some could not be fetched from any of their addresses; what was downloaded is kept. Also the errors of
+        `listing`.
     """
     listed = listing(client, archive, release, expression, folder=folder)
     return fetch_listing(client, archive, listed, progress=progress)
@@ -157,7 +159,7 @@ def read(archive: Archive, manifest: pd.DataFrame, expression: str = RMA) -> Scr
     Raises
     ------
     FormatError
-        A file is missing, is not what its format promises or holds another kind of expression than the study names;
+        A file is missing, does not have its format or contains another kind of expression than the study names;
         or no line that was screened has expression.
     """
     responses = read_responses(_locate(archive, manifest, r"GDSC.*dose_response.*\.xlsx", "dose response workbook"))
@@ -202,7 +204,7 @@ def _locate(archive: Archive, manifest: pd.DataFrame, pattern: str, what: str) -
 def _read_expression(
     archive: Archive, manifest: pd.DataFrame, expression: str, model_of: dict[str, str], screened: set[str]
 ) -> LineExpression:
-    """Expression of the lines that were screened, by line id; never of another kind than the study names."""
+    """Expression of the lines that were screened, by line id; never another kind than the study names."""
     import re
 
     named = EXPRESSION_FILES.get(expression)
@@ -213,7 +215,7 @@ def _read_expression(
     measured = read_expression(path, model_of=model_of, wanted=screened, symbols=symbols)
     if expression in EXPRESSION_FILES and measured.kind != expression:
         raise FormatError(
-            f"{path.name} holds {measured.kind}, while the study has drugs.expression: {expression}. One does not "
+            f"{path.name} contains {measured.kind}, while the study has drugs.expression: {expression}. One does not "
             "replace the other: change the setting, or the address of the file."
         )
     return measured
@@ -242,7 +244,7 @@ def _cosmic_ids(line: str, cosmic: dict[str, list[str]]) -> str | None:
 
 
 def _reasons(table: pd.DataFrame, models: set[str]) -> Iterator[str | None]:
-    """Why each line is not used; null where it is."""
+    """Why each line is not used; null if it is."""
     for line, row in table.iterrows():
         unknown = "; its COSMIC id is not in the model list" if str(line).isdigit() else ""
         without = "" if str(line).isdigit() or line in models else "; the model list has no COSMIC id of it"

@@ -1,10 +1,10 @@
 """Expression of GDSC's cell lines, in any of the layouts in which it was published.
 
-In scope: recognising the layouts and reading them, block by block, never a whole file in memory. Out of scope: which
-file the study names and how lines are matched with the screen (gdsc).
+In scope: recognising the layouts and reading them, block by block, never with a whole file in memory. Out of scope:
+which file the study names and how lines are matched with the screen (gdsc).
 
     ensembl_gene <tab> COSMIC ids            Sanger's RMA of the arrays, log2, by Ensembl gene (releases 6.0 and 7.0)
-    GENE_SYMBOLS <tab> GENE_title <tab> DATA.<COSMIC id>      the same arrays by symbol, as cancerrxgene.org had them
+    GENE_SYMBOLS <tab> GENE_title <tab> DATA.<COSMIC id>      the same arrays by symbol, as on cancerrxgene.org
     model_id,,,SIDM…                         the passports' merged RNA-seq, TPM; three more header rows, then symbols
 """
 
@@ -34,12 +34,12 @@ MODEL_ID = re.compile(r"SIDM\d+")
 ENSEMBL = re.compile(r"(ENSG\d{11})(?:\.\d+)?(?:_at)?")
 HEADER_ROWS = {RMA: 1, RNASEQ: 4}
 LEAST_WITH_SYMBOL = 0.5
-PACK_AGAIN = "Fetch it again; if it is a file of your own, pack it again with deflate and without a password."
+PACK_AGAIN = "Fetch it again; if it is your own file, pack it again with deflate and without a password."
 
 
 @dataclass(frozen=True)
 class LineExpression:
-    """values: genes × line ids, log2, of the lines wanted; ids: line ids of all columns; kind: rma or rnaseq_tpm."""
+    """values: genes × line ids, log2, of the wanted lines; ids: line ids of all columns; kind: rma or rnaseq_tpm."""
 
     values: pd.DataFrame
     ids: tuple[str, ...]
@@ -64,24 +64,24 @@ def read_expression(
     wanted: set[str] | None = None,
     symbols: Callable[[], Mapping[str, str]] | None = None,
 ) -> LineExpression:
-    """Expression of cell lines, genes × lines, log2: RMA as it is, log2(TPM + 1).
+    """Expression of cell lines, genes × lines, log2: RMA unchanged, or log2(TPM + 1).
 
     Parameters
     ----------
-    path : a text table, plain, gzip or the one fitting member of a zip archive
-    model_of : COSMIC id to model id; a line whose COSMIC id is not among them keeps that id
+    path : a text table, plain, gzip or the one matching member of a zip archive
+    model_of : COSMIC id to model id; a line whose COSMIC id is not in it keeps that id
     wanted : line ids to keep; all by default
-    symbols : gives Ensembl gene id to symbol, for a table by Ensembl gene
+    symbols : maps Ensembl gene id to symbol, for a table by Ensembl gene
 
     Returns
     -------
-    Genes by symbol, in the file's order; rows without one are dropped, rows of the same symbol averaged. A line given
-    twice (`DATA.ID.1`, two COSMIC ids of one model) keeps its first column. Lines sorted by id.
+    Genes by symbol, in the file's order; rows without one are dropped, rows of the same symbol are averaged. A line
+    present twice (`DATA.ID.1`, two COSMIC ids of one model) keeps its first column. Lines sorted by id.
 
     Raises
     ------
     FormatError
-        The file has none of the layouts, is cut off, or less than half of its genes have a symbol.
+        The file has none of the layouts, is truncated, or less than half of its genes have a symbol.
     """
     with _opened(path) as blocks:
         stream = _lines_of(path, blocks)
@@ -128,7 +128,7 @@ def layout_of(name: str, line: bytes, model_of: Mapping[str, str]) -> Layout:
     found = {at: match[1] for at, cell in enumerate(cells) if ids is not None and (match := ids(cell))}
     if not found:
         raise FormatError(
-            f"{name}: its header is {cells[:3]}. Understood are ensembl_gene and COSMIC ids, GENE_SYMBOLS, "
+            f"{name}: its header is {cells[:3]}. Supported are ensembl_gene and COSMIC ids, GENE_SYMBOLS, "
             "GENE_title and DATA.<COSMIC id>, both with tabs, or model_id and SIDM ids with commas."
         )
     strange = [cell for at, cell in enumerate(cells[1:], 1) if cell and at not in found and cell != "GENE_title"]
@@ -148,11 +148,11 @@ def _parsed(path: Path, block: bytes, layout: Layout, columns: list[int]) -> tup
     """The first cells and the values of these columns, of whole lines."""
     import polars as pl
 
-    if layout.separator == "\t" or b'"' not in block:  # a row that is cut off would be filled with missing values
+    if layout.separator == "\t" or b'"' not in block:  # a truncated row would be filled with missing values
         expected = (layout.n_columns - 1) * len(block.splitlines())
         if block.count(layout.separator.encode()) != expected:
             raise FormatError(
-                f"{path.name}: not every row has the {layout.n_columns} cells of the header: cut off? {archived.REMEDY}"
+                f"{path.name}: not every row has the header's {layout.n_columns} cells: truncated? {archived.REMEDY}"
             )
     names = [str(at) for at in range(layout.n_columns)]
     kind = pl.Float32 if layout.kind == RNASEQ else pl.Float64
@@ -170,7 +170,7 @@ def _parsed(path: Path, block: bytes, layout: Layout, columns: list[int]) -> tup
     except pl.exceptions.PolarsError as error:
         start = block[:60].decode("utf-8", "replace")
         raise FormatError(
-            f"{path.name}: a row from {start!r} on cannot be read: it has a value that is not a number, or other than "
+            f"{path.name}: a row from {start!r} on cannot be read: it has a value that is not a number, or not "
             f"the {layout.n_columns} cells of the header. {archived.REMEDY}"
         ) from error
     values = np.empty((len(table), 0))  # polars loses the rows of a table without columns
@@ -206,7 +206,7 @@ def _symbols(
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Iterator[bytes]]:
-    """A file's bytes piece by piece: plain, gzip, or those of a zip archive's member that is a table of expression."""
+    """A file's bytes in pieces: plain, gzip, or those of the expression table in a zip archive."""
     if not zipfile.is_zipfile(path):
         yield archived.chunks(path, BLOCK_BYTES)
         return
@@ -228,7 +228,7 @@ def _member(path: Path, members: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
         found = ", ".join(one.filename for one in members[:6]) or "none"
         raise FormatError(f"{path.name}: which of its members is the lines' expression is not clear: {found}.")
     if tables[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise FormatError(f"{path.name}: {tables[0].filename} is packed by another method than deflate. {PACK_AGAIN}")
+        raise FormatError(f"{path.name}: {tables[0].filename} is packed with another method than deflate. {PACK_AGAIN}")
     return tables[0]
 
 
@@ -253,7 +253,7 @@ def _lines_of(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         *lines, rest = (rest + piece).splitlines(keepends=True) or [
             b""
-        ]  # the last may be whole; it waits for the next piece
+        ]  # the last may be incomplete; it waits for the next piece
         if len(rest) > LONGEST_LINE:
             raise FormatError(f"{path.name} has a line of more than {LONGEST_LINE // 2**20} MiB: this is not a table.")
         yield from lines

@@ -1,4 +1,4 @@
-"""GDSC's cell lines and genes by their other names: the passports' model list and gene identifiers.
+"""Other identifiers of GDSC's cell lines and genes: the passports' model list and gene identifiers.
 
 In scope: reading these two tables of cellmodelpassports.sanger.ac.uk. Out of scope: the joins that use them (gdsc).
 """
@@ -49,7 +49,7 @@ def read_models(path: Path) -> dict[str, str]:
 def read_symbols(path: Path) -> dict[str, str]:
     """Ensembl gene id (without version) to HGNC symbol.
 
-    A gene without HGNC symbol has COSMIC's; the first row of a gene decides.
+    A gene without an HGNC symbol gets COSMIC's; the first row of a gene is used.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str
             if None in row or None in row.values():
                 raise FormatError(
                     f"{path.name}: line {reader.line_num} does not have the {len(header)} cells of the header. "
-                    "Is the file cut off? Delete it and fetch it again."
+                    "Is the file truncated? Delete it and fetch it again."
                 )
             yield reader.line_num, row
     except csv.Error as error:

@@ -1,6 +1,6 @@
 """GDSC's fitted dose responses: a workbook of one sheet, in the official layout (16 columns) or the legacy one (19).
 
-In scope: reading either, one fit per line and drug. Out of scope: which address gave it (gdsc), expression
+In scope: reading either, one fit per line and drug. Out of scope: the address it came from (gdsc), expression
 (gdsc_expression).
 
 The official copy identifies a line by SANGER_MODEL_ID and has its CANCER_TYPE; the legacy one has COSMIC_ID and
@@ -72,7 +72,7 @@ def read_responses(path: Path) -> pd.DataFrame:
     with _collector_paused():
         try:
             cells = dict(zip(there, zip(*map(itemgetter(*map(header.index, there)), rows), strict=True), strict=True))
-        except (CalamineError, LookupError, ValueError) as error:  # rows of unequal length, too
+        except (CalamineError, LookupError, ValueError) as error:  # also rows of unequal length
             raise FormatError(
                 f"{path.name}: its sheet cannot be read ({error}). Delete it and fetch it again."
             ) from error
@@ -94,10 +94,11 @@ def read_responses(path: Path) -> pd.DataFrame:
 
 
 def keyed(responses: pd.DataFrame, model_of: Mapping[str, str]) -> pd.DataFrame:
-    """One row per line and drug. `line_id` is the model id, else that of the COSMIC id, else the COSMIC id itself.
+    """One row per line and drug. `line_id` is the model id, otherwise that of the COSMIC id, otherwise the COSMIC id
+    itself.
 
-    A drug name can have several ids (other batches or concentrations); they stay apart. When a line was fitted twice
-    for one drug id, the fit with the smallest RMSE is kept, the first of equals; without an RMSE the mean.
+    A drug name can have several ids (other batches or concentrations); they are kept separate. If a line was fitted
+    twice for one drug id, the fit with the smallest RMSE is kept, the first if equal; without an RMSE, the mean.
 
     Parameters
     ----------

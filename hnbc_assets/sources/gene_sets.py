@@ -1,6 +1,6 @@
-"""Gene sets: GMT collections, GeneCards exports, marker tables; from an address or from a file of the user's.
+"""Gene sets: GMT collections, GeneCards exports, marker tables; from an address or from a user's file.
 
-In scope: keeping the files and reading their formats. Out of scope: which sets the study uses, symbols' currency
+In scope: storing the files and reading their formats. Out of scope: which sets the study uses, updating symbols
 (science/cohorts/symbols).
 """
 
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from hnbc_assets.sources.progress import Progress
 
 
-# The version of what is fetched and recorded in the manifest. Raise it when either changes: only then is everything
+# The version of what is fetched and recorded in the manifest. Increase it when either changes: only then is everything
 # fetched again.
 CONTRACT = 1
 FILE = "file:"
 SOURCE = "gene_sets"
 MARKER_COLUMNS = ("HUGO symbols", "Cell population")
-GENECARDS_COLUMNS = ("gene symbol", "relevance score")  # as `plain_name` has them: exports spell them differently
+GENECARDS_COLUMNS = ("gene symbol", "relevance score")  # as `plain_name` returns them: exports spell them differently
 
 
 def version_in(address: str) -> str | None:
-    """The version that an address names (2023.2.Hs, 7.0, a commit); None for one that always shows the latest."""
+    """The version that an address names (2023.2.Hs, 7.0, a commit); None for an address of the latest version."""
     path = urlsplit(address).path
     match = re.search(r"/([0-9a-f]{40})(?=/|$)", path) or re.search(
         r"(?:^|[./_v-])(\d{4}\.\d+(?:\.[A-Z][a-z])?|\d+\.\d+(?:\.\d+)?)(?=[./_]|$)", path
@@ -54,9 +54,9 @@ def release_of(content: bytes) -> str:
 
 
 def release(client: Client | None, locations: Iterable[str], *, folder: Path | None = None) -> str:
-    """One short word for the present state of all lists, in any order.
+    """A short digest of the present state of all lists, in any order.
 
-    An address that names its version is not asked; others and local files are read.
+    An address that names its version is not queried; others and local files are read.
 
     Raises
     ------
@@ -69,23 +69,24 @@ def release(client: Client | None, locations: Iterable[str], *, folder: Path | N
 def listing(
     client: Client | None, archive: Archive | None, locations: Iterable[str], *, folder: Path | None = None
 ) -> Listing:
-    """The lists as they are now, each once; their location, without secrets, is file id and address.
+    """The lists as they are now, each once; the location, without secrets, is its file id and address.
 
-    A list whose address names a version is fetched once. One whose address names none (a repository's latest) is asked
-    for in every run: its release is its content's, so that what changed is another release and what did not is the
-    same. When it cannot be reached the run ends as with any other upstream: what was kept is not passed off as current.
+    A list whose address names a version is fetched once. A list whose address names none (a repository's latest) is
+    requested in every run: its release is a digest of its content, so a changed list is another release, an unchanged
+    list the same. If it cannot be reached, the run ends as with any other upstream: a kept copy is not reported as
+    current.
 
     Parameters
     ----------
     client : may be None when all lists are local
-    archive : whose copy an error names when an address cannot be reached; None for no such hint
-    locations : https addresses, and `file:PATH` as the study has it
-    folder : where relative paths start; default the working directory
+    archive : the archive whose copy an error names if an address cannot be reached; None for no such hint
+    locations : https addresses, and `file:PATH` as in the study
+    folder : base of relative paths; by default the working directory
 
     Raises
     ------
     StudyError
-        A local list cannot be read, or two addresses differ in nothing but secrets.
+        A local list cannot be read, or two addresses differ only in secrets.
     UpstreamUnreachable, UpstreamRefused, DamagedDownload
         An address without version could not be fetched.
     """
@@ -94,7 +95,7 @@ def listing(
     if len(set(order)) < len(order):
         twice = next(one for one in order if order.count(one) > 1)
         raise StudyError(
-            f"Two gene lists have the address {twice}: they differ only in what is kept secret, so that the archive "
+            f"Two gene lists have the address {twice}: they differ only in secret parts, so the archive "
             "cannot distinguish them. Save one and name it as a `file`."
         )
     wanted: list[tuple[str, Wanted]] = []
@@ -121,23 +122,23 @@ def fetch(
     folder: Path | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Archive lists (see `listing`); manifest rows in the order asked for.
+    """Archive lists (see `listing`); returns manifest rows in the order requested.
 
     Raises
     ------
     DownloadsIncomplete
-        Some could not be fetched; what came is kept. Also the errors of `listing`.
+        Some could not be fetched; what was downloaded is kept. Also the errors of `listing`.
     """
     return fetch_listing(client, archive, listing(client, archive, locations, folder=folder), progress=progress)
 
 
 def read_gmt(path: Path) -> dict[str, list[str]]:
-    """Sets by name, from a GMT file: name, description, genes, separated by tabs. A gene counts once.
+    """Sets by name, from a GMT file: name, description, genes, separated by tabs. A gene is listed once.
 
     Raises
     ------
     FormatError
-        If a line has no genes, a name comes twice, or the file has no set.
+        If a line has no genes, a name occurs twice, or the file has no set.
     """
     sets: dict[str, list[str]] = {}
     with archived.open_text(path) as stream:
@@ -154,7 +155,7 @@ def read_gmt(path: Path) -> dict[str, list[str]]:
                     f"{path.name}, line {number}: set {name[:40]!r} has no genes (GMT: name, description, genes)."
                 )
             if name in sets:
-                raise FormatError(f"{path.name}, line {number}: set {name!r} comes twice.")
+                raise FormatError(f"{path.name}, line {number}: set {name!r} occurs twice.")
             sets[name] = genes
     if not sets:
         raise FormatError(f"{path.name} has no gene set.")
@@ -164,12 +165,12 @@ def read_gmt(path: Path) -> dict[str, list[str]]:
 def read_genecards(path: Path, min_relevance: float | None = None) -> pd.DataFrame:
     """A GeneCards search exported as CSV: gene, relevance (GeneCards' relevance score), the most relevant first.
 
-    GeneCards may not be asked by programs: export the search there by hand and name the file in the study.
+    GeneCards must not be queried by programs: export the search there by hand and name the file in the study.
 
     Raises
     ------
     FormatError
-        If the columns `Gene Symbol` and `Relevance score` are not there.
+        If the columns `Gene Symbol` and `Relevance score` are missing.
     """
     table = _read_delimited(path)
     columns = {plain_name(name): name for name in table.columns}
@@ -178,15 +179,15 @@ def read_genecards(path: Path, min_relevance: float | None = None) -> pd.DataFra
         raise FormatError(
             f"{path.name} has no column {lost[0]!r} (a GeneCards export has Gene Symbol, Relevance score)."
         )
-    said = table[columns["relevance score"]].astype(str).str.strip()
-    relevance = pd.to_numeric(said.str.replace(",", ""), errors="coerce")
+    scores = table[columns["relevance score"]].astype(str).str.strip()
+    relevance = pd.to_numeric(scores.str.replace(",", ""), errors="coerce")
     named = table[columns["gene symbol"]].astype(str).str.strip() != ""
     unread = named & (relevance.isna() | relevance.isin([float("inf"), float("-inf")]))
     if unread.any():
         row = table.index[unread][0]
         raise FormatError(
             f"{path.name}, row {row + 1}: the relevance score of {table.loc[row, columns['gene symbol']][:40]!r} is "
-            f"{said[row][:40]!r}, not a number. Export the search again."
+            f"{scores[row][:40]!r}, not a number. Export the search again."
         )
     if not named.any():
         raise FormatError(f"{path.name} names no gene. Export the search again.")
@@ -208,7 +209,7 @@ def read_marker_table(path: Path) -> dict[str, list[str]]:
     for gene, population in zip(*(table[name] for name in MARKER_COLUMNS), strict=True):
         if gene.strip():
             if not population.strip():
-                raise FormatError(f"{path.name}: gene {gene.strip()[:40]!r} is of no cell population.")
+                raise FormatError(f"{path.name}: gene {gene.strip()[:40]!r} has no cell population.")
             genes = markers.setdefault(population.strip(), [])
             if gene.strip() not in genes:
                 genes.append(gene.strip())
@@ -218,7 +219,7 @@ def read_marker_table(path: Path) -> dict[str, list[str]]:
 
 
 def separator_of(header: str) -> str:
-    """Tab, comma or semicolon, whichever a header has most of."""
+    """Tab, comma or semicolon, whichever is most frequent in a header."""
     return max("\t,;", key=header.count)
 
 
@@ -228,14 +229,14 @@ def plain_name(column: str) -> str:
 
 
 def _place(address: str) -> str:
-    """Where a list is kept inside its release: HOST/PATH, and a few digits of the query where it has one."""
+    """Where a list is kept inside its release: HOST/PATH, and a few digits of a digest of the query if it has one."""
     parts = urlsplit(redacted(address))
     query = f".{hashlib.sha256(parts.query.encode()).hexdigest()[:8]}" if parts.query else ""
     return f"{parts.netloc.replace(':', '_')}{parts.path}{query}"
 
 
 def _wanted(address: str) -> Wanted:
-    """What to fetch of an address that names its version."""
+    """The file to fetch at an address that names its version."""
     from hnbc_assets.sources.archive import Wanted
 
     content: Literal["gzip", "text"] = "gzip" if urlsplit(address).path.endswith(".gz") else "text"
@@ -243,7 +244,7 @@ def _wanted(address: str) -> Wanted:
 
 
 def _latest(client: Client, archive: Archive | None, address: str) -> bytes:
-    """What an address without a version holds now."""
+    """The present content of an address without a version."""
     ends = (b"\n", b"\r")
     for _ in range(2):
         try:
@@ -251,17 +252,17 @@ def _latest(client: Client, archive: Archive | None, address: str) -> bytes:
         except UpstreamUnreachable as error:
             kept = "" if archive is None else _kept(archive, address)
             raise UpstreamUnreachable(
-                f"{error} The address names no version, so it is asked in every run.{kept}"
+                f"{error} The address names no version, so it is queried in every run.{kept}"
             ) from error
         if content and not is_web_page(content) and (content.endswith(ends) or content[:2] == archived.GZIP_MAGIC):
             return content
     if content and not is_web_page(content):
         raise DamagedDownload(f"{address}: {UNENDED}")
-    raise DamagedDownload(f"{address}: {'a web page' if content else 'nothing'} came twice where a list was asked for.")
+    raise DamagedDownload(f"{address}: {'a web page' if content else 'nothing'} was received twice instead of a list.")
 
 
 def _kept(archive: Archive, address: str) -> str:
-    """How to go on with the copy that was fetched last, where there is one."""
+    """How to continue with the copy that was fetched last, if there is one."""
     kept = archive.manifest(SOURCE)
     kept = kept[kept["file_id"] == redacted(address)].sort_values("retrieved_at")
     if kept.empty:
@@ -271,12 +272,12 @@ def _kept(archive: Archive, address: str) -> str:
 
 
 def _in_hand(location: str, path: str, content: bytes) -> InHand:
-    """A list that was read, under its content's release."""
+    """A list that was read, with the release of its content."""
     return InHand(release_of(content), redacted(location), redacted(location), path, content)
 
 
 def _read_delimited(path: Path) -> pd.DataFrame:
-    """A table as text, separated by tabs, semicolons or commas, whichever its header has most of."""
+    """A table as text, separated by tabs, semicolons or commas, whichever is most frequent in its header."""
     with archived.open_text(path) as stream:
         header = stream.readline()
     separator = separator_of(header)
@@ -302,7 +303,7 @@ def _read_delimited(path: Path) -> pd.DataFrame:
 
 
 def _local(path: Path, folder: Path | None) -> bytes:
-    """A list of the user's, which is text in UTF-8, packed or not."""
+    """A user's list: text in UTF-8, packed or not."""
     content = read_bytes(path, "gene list", folder=folder, at_most=LIST_BYTES)
     decode(unpacked(content, path.as_posix(), at_most=LIST_BYTES), path.as_posix())
     return content

@@ -137,7 +137,7 @@ def test_a_project_that_gdc_does_not_have_is_a_study_error(small_replica, tmp_pa
     with connect(small_replica.base) as client:
         with pytest.raises(StudyError, match="TCGA-NONE"):
             gdc.fetch(client, Archive(tmp_path), "TCGA-NONE")
-        with pytest.raises(StudyError, match="no name"):
+        with pytest.raises(StudyError, match="not the name"):
             gdc.fetch(client, Archive(tmp_path), "../etc")
 
 

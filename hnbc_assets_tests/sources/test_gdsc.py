@@ -204,9 +204,9 @@ def test_rna_seq_is_log2_of_tpm_of_the_lines_that_are_wanted(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "gene\t1\t2\nA\t1\t2\n", r"its header is \['gene', '1', '2'\]. Understood are ensembl_gene"),
+        ("a.txt", "gene\t1\t2\nA\t1\t2\n", r"its header is \['gene', '1', '2'\]. Supported are ensembl_gene"),
         ("a.txt", MATRIX[: MATRIX.index("\n") + 1], "ends after its header"),
-        ("a.txt", MATRIX + "ENSG00000000003\t1\n", "not every row has the 4 cells"),
+        ("a.txt", MATRIX + "ENSG00000000003\t1\n", "not every row has the header's 4 cells"),
         ("a.txt", MATRIX.replace("\t5\t", "\tfive\t"), "a value that is not a number"),
         ("a.txt", MATRIX.replace("ENSG0", "ENST0"), "0% have a symbol"),
         ("a.txt", MATRIX.replace("683665", "A375"), "names 'A375' among the lines"),
@@ -215,7 +215,7 @@ def test_rna_seq_is_log2_of_tpm_of_the_lines_that_are_wanted(tmp_path):
         ("a.zip", zipped(**{"a_tpm.csv": "", "b_tpm.csv": ""}), "not clear: a_tpm.csv, b_tpm.csv"),
         ("a.zip", damaged_in_its_data(zipped(**{"a.txt": MATRIX})), "cannot be unpacked .*pack it again"),
         ("a.zip", with_a_password(zipped(**{"a.txt": MATRIX})), "cannot be unpacked .*password"),
-        ("a.zip", zipped(zipfile.ZIP_LZMA, **{"a.txt": MATRIX}), "a.txt is packed by another method than deflate"),
+        ("a.zip", zipped(zipfile.ZIP_LZMA, **{"a.txt": MATRIX}), "a.txt is packed with another method than deflate"),
         ("a.csv", "model_id,,,SIDM00001\n,,,\n,,,\n,,,\nONE,,,-1\n", "negative, which a TPM never is"),
     ],
 )
@@ -267,7 +267,7 @@ def test_rna_seq_is_never_taken_for_arrays(tmp_path, archived):
     assert gdsc.read(archive, manifest, "rnaseq_tpm").kind == "rnaseq_tpm"
     with pytest.raises(FormatError, match=r"No GDSC expression \(rma\) among the archived files"):
         gdsc.read(archive, manifest)
-    with pytest.raises(FormatError, match=r"holds rnaseq_tpm, while the study has drugs\.expression: rma"):
+    with pytest.raises(FormatError, match=r"contains rnaseq_tpm, while the study has drugs\.expression: rma"):
         gdsc.read(*archived(**files, expression_rma=tpm))
 
 

@@ -78,7 +78,7 @@ def test_an_address_without_version_is_asked_every_time_and_its_content_is_its_r
 
 def test_an_address_without_version_out_of_reach_ends_the_run_and_names_the_copy(tmp_path):
     archive = Archive(tmp_path / "raw")
-    with pytest.raises(UpstreamUnreachable, match=r"genes\.gmt.*asked in every run\.$"):
+    with pytest.raises(UpstreamUnreachable, match=r"genes\.gmt.*queried in every run\.$"):
         Host(503).fetch(archive, LATEST)
     kept = Host("T\tx\tB\n").fetch(archive, LATEST)
     with pytest.raises(UpstreamUnreachable, match=f"copy of .* is raw/{kept['path'][0]}"):
