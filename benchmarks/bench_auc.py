@@ -1,4 +1,4 @@
-"""Bootstrapped time-dependent AUC: ours beside scikit-survival and riskRegression.
+"""Bootstrapped time-dependent AUC: ours, scikit-survival and riskRegression.
 
 In scope: the inputs and the peers of this kernel. Out of scope: measuring (harness.py).
 """

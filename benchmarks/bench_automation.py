@@ -1,11 +1,11 @@
-"""One tick of the daemon's automation over the whole graph with ten cohorts: our condition beside Dagster's eager().
+"""One tick of the daemon's automation over the whole graph with ten cohorts: our condition and Dagster's eager().
 
 In scope: the study of ten cohorts, its lake and instance, a tick through the sensor. Out of scope: measuring
 (harness.py).
 
-Nothing is behind, as in nearly every tick. Each asset has a small parquet file with the footer that a run leaves, and a
-materialisation in Dagster's own storage (SQLite, as `hnbc ui` has it). Eager compares events, ours the lake's files:
-both ask for nothing here, but only ours would see a killed run's assets again.
+Nothing is stale, as in nearly every tick. Each asset has a small parquet file with the footer that a run writes, and a
+materialisation in Dagster's own storage (SQLite, as in `hnbc ui`). Eager compares events, ours the lake's files: both
+request nothing here, but only ours would request the assets of a killed run again.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ SENSOR = "refresh"
 
 @dataclass(frozen=True)
 class Tick(Benchmark):
-    """A benchmark with a goal in seconds: ours must be quick in itself, whatever the peer takes."""
+    """A benchmark with a goal in seconds: ours must be fast by itself, whatever the peer takes."""
 
     def table(self) -> str:
-        """Measure it and say what was found, as markdown."""
+        """Measure it; the result as markdown."""
         measured = measure(self)
         ours = measured[0]
         verdict = "not measured" if ours.failure else "reached" if ours.seconds < GOAL_SECONDS else "MISSED"
-        return f"{report(self, measured)}\ngoal: under {GOAL_SECONDS:g} s a tick: {verdict}\n"
+        return f"{report(self, measured)}\ngoal: under {GOAL_SECONDS:g} s per tick: {verdict}\n"
 
 
 def ours(inputs: Inputs) -> Callable[[], Outputs]:
     tick = _ticking(inputs, eager=False)
     tick()
-    time.sleep(1.1)  # what one tick found is kept for a second, for its assets
+    time.sleep(1.1)  # the result of one tick is kept for a second, for its assets
     return tick
 
 
@@ -61,7 +61,7 @@ def eager(inputs: Inputs) -> Callable[[], Outputs]:
 
 
 def _ticking(inputs: Inputs, *, eager: bool) -> Callable[[], Outputs]:
-    """A filled lake and instance; the callable is one tick of the sensor, which goes on from the one before."""
+    """A filled lake and instance; the callable is one tick of the sensor, which continues from the previous one."""
     import dagster as dg
 
     from hnbc_assets.defs import build_definitions
@@ -91,7 +91,7 @@ def _ticking(inputs: Inputs, *, eager: bool) -> Callable[[], Outputs]:
         context = dg.build_sensor_context(instance=instance, repository_def=repository, cursor=cursor)
         found = sensor.evaluate_tick(context)
         cursor = found.cursor
-        return {"runs_asked_for": np.array([len(found.run_requests or [])])}
+        return {"requested_runs": np.array([len(found.run_requests or [])])}
 
     return tick
 
@@ -109,7 +109,7 @@ def _with_eager(definitions: Any) -> Any:
 
 
 def _write_study(path: Path, n_cohorts: int) -> None:
-    """The packaged study with further validation cohorts, each from a series of its own."""
+    """The packaged study with further validation cohorts, each from its own series."""
     import yaml
 
     from hnbc_assets.study import PACKAGED
@@ -123,7 +123,7 @@ def _write_study(path: Path, n_cohorts: int) -> None:
 
 
 def _fill(lake: Lake, graph: dict[str, Node]) -> None:
-    """Every asset made of the others as they are, by the code as it is; every upstream looked at."""
+    """Every asset made from the current others by the current code; every upstream looked at."""
     from datetime import UTC, datetime
 
     import pandas as pd
@@ -146,7 +146,7 @@ def _fill(lake: Lake, graph: dict[str, Node]) -> None:
 
 
 def benchmarks(size: str) -> list[Benchmark]:
-    """A tick in which nothing is behind; small: the packaged study's four cohorts."""
+    """A tick in which nothing is stale; small: the packaged study's four cohorts."""
     n_cohorts = 10 if size == "full" else 4
     peers = [
         Peer("ours", ours, repeats=1),

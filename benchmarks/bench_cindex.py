@@ -1,4 +1,4 @@
-"""Bootstrapped concordance: ours beside R survival, lifelines and scikit-survival.
+"""Bootstrapped concordance: ours, R survival, lifelines and scikit-survival.
 
 In scope: the inputs and the peers of this kernel. Out of scope: measuring (harness.py).
 """

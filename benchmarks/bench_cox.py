@@ -1,4 +1,4 @@
-"""Univariate Cox screen: ours beside R survival, lifelines and statsmodels.
+"""Univariate Cox screen: ours, R survival, lifelines and statsmodels.
 
 In scope: the inputs and the peers of this kernel. Out of scope: measuring (harness.py).
 """

@@ -1,11 +1,11 @@
-"""Drug response: all drugs from one decomposition, against one ridge a drug as calcPhenotype does it.
+"""Drug response: all drugs from one decomposition, against one ridge per drug as in calcPhenotype.
 
 In scope: the inputs and the peers of this kernel. Out of scope: how they are measured (harness.py).
 
 The peers are written from the methods' descriptions (oncoPredict's calcPhenotype, Maeser 2021, 10.1093/bib/bbab260, on
 linearRidge, Cule & De Iorio 2012, arXiv:1205.0686): a singular value decomposition of the genes for every drug. One
-chooses its penalty as linearRidge does, from principal components; the other takes ours, and shows that for the same
-penalty both give the same predictions. They do two of the drugs; their seconds are extrapolated.
+chooses its penalty as linearRidge does, from principal components; the other uses ours, and shows that for the same
+penalty both give the same predictions. They fit two of the drugs; their seconds are extrapolated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PEERS_DO = 2
 
 
 def screen(n_lines: int, n_genes: int, n_drugs: int, n_patients: int, seed: int = 20250101) -> Inputs:
-    """Standardised expression with 30 latent factors; four drugs in five miss 5–10 % of lines, the others half."""
+    """Standardised expression with 30 latent factors; four of five drugs miss 5–10 % of lines, the others half."""
     rng = np.random.default_rng(seed)
     loadings = rng.normal(0, 0.4, (30, n_genes))
     expression = rng.standard_normal((n_lines + n_patients, 30)) @ loadings
@@ -35,7 +35,7 @@ def screen(n_lines: int, n_genes: int, n_drugs: int, n_patients: int, seed: int 
 
 
 def ours(inputs: Inputs) -> Callable[[], Outputs]:
-    """The kernel of the project, frames made beforehand."""
+    """The kernel of the project, with frames made beforehand."""
     import pandas as pd
 
     from hnbc_assets.science.drugs.ridge import fit_predict
@@ -51,7 +51,7 @@ def ours(inputs: Inputs) -> Callable[[], Outputs]:
 
 
 def per_drug_automatic(inputs: Inputs) -> Callable[[], Outputs]:
-    """calcPhenotype's way: for each drug, a decomposition of its lines and linearRidge's automatic penalty."""
+    """As calcPhenotype: for each drug, a decomposition of its lines and linearRidge's automatic penalty."""
 
     def kernel() -> Outputs:
         predictions = [_linear_ridge(*_of_drug(inputs, j), inputs["patients"]) for j in range(PEERS_DO)]
@@ -61,7 +61,7 @@ def per_drug_automatic(inputs: Inputs) -> Callable[[], Outputs]:
 
 
 def per_drug_our_penalty(inputs: Inputs) -> Callable[[], Outputs]:
-    """The same decomposition for each drug at the penalty that ours chooses (computed before the clock starts)."""
+    """The same decomposition for each drug, at the penalty chosen by ours (computed before the clock starts)."""
     import pandas as pd
 
     from hnbc_assets.science.drugs.ridge import fit
@@ -89,7 +89,7 @@ def _of_drug(inputs: Inputs, j: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _linear_ridge(x: np.ndarray, y: np.ndarray, patients: np.ndarray) -> np.ndarray:
-    """Ridge in correlation form; penalty k_r = r σ̂²_r / Σ α̂² over the r components that fit their freedom best."""
+    """Ridge in correlation form; penalty k_r = r σ̂²_r / Σ α̂² of the r components, r closest to the effective df."""
     centre = x.mean(axis=0)
     size = np.sqrt(((x - centre) ** 2).sum(axis=0))
     u, d, vt = np.linalg.svd((x - centre) / size, full_matrices=False)
@@ -106,7 +106,7 @@ def _linear_ridge(x: np.ndarray, y: np.ndarray, patients: np.ndarray) -> np.ndar
 
 
 def benchmarks(size: str) -> list[Benchmark]:
-    """Ours first; the peers do the first drugs only."""
+    """Ours first; the peers fit the first drugs only."""
     n_lines, n_genes, n_drugs, n_patients = SIZES[size]
     fraction = PEERS_DO / n_drugs
     return [

@@ -1,4 +1,4 @@
-"""LASSO-Cox cross-validation: ours beside cv.glmnet, on the same folds and penalties.
+"""LASSO-Cox cross-validation: ours and cv.glmnet, on the same folds and penalties.
 
 In scope: the inputs and the peers of this kernel. Out of scope: measuring (harness.py).
 """
@@ -28,7 +28,7 @@ def ours(inputs: Inputs) -> Callable[[], Outputs]:
     return kernel
 
 
-# The same grid: 100 penalties over four decades, cut at 0.05 of the first.
+# The same grid: 100 penalties over four decades, ended at 0.05 of the first.
 GLMNET_PREPARE = """
   suppressMessages({library(survival); library(glmnet)})
   y <- Surv(time + 0.5 * (1 - event), event)

@@ -1,11 +1,11 @@
 """The whole main line: `hnbc run` on an empty lake, from the simulated upstream to the published database.
 
-In scope: the study of this size, the run as a process, what it took as a whole and asset by asset. Out of scope: any
-kernel beside its peers (bench_<kernel>.py).
+In scope: the study of this size, the run as a process, its time as a whole and by asset. Out of scope: any kernel with
+its peers (bench_<kernel>.py).
 
-The simulated upstream lives in the process that asks it, and making its bytes is no part of the platform's work. So the
-run has a stopwatch around the upstream: the time in which it drew or rendered is told apart. Other machines' work
-shows in the wall time; processor time and load are given beside it.
+The simulated upstream runs in the process of its client, and making its bytes is not part of the platform's work. So
+the run has a stopwatch around the upstream, which measures the time of drawing and rendering separately. Wall time
+includes the work of other processes; processor time and load are also given.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class MainLine:
     size: str
 
     def table(self) -> str:
-        """Run it and say what it took, as markdown."""
+        """Run it; times and memory as markdown."""
         with tempfile.TemporaryDirectory(prefix="bench-main-line-") as folder:
-            return self._told(_run(Path(folder), self.size))
+            return self._table(_run(Path(folder), self.size))
 
-    def _told(self, taken: Taken) -> str:
+    def _table(self, taken: Taken) -> str:
         mine, others = taken.seconds - taken.upstream_seconds, taken.processor - taken.upstream_processor
         lines = [
             f"### main line — {self.size}: {taken.described}",
@@ -72,7 +72,7 @@ class MainLine:
 
 @dataclass(frozen=True)
 class Taken:
-    """What a run took: wall and processor seconds, peak MB of its largest process, steps with their seconds."""
+    """Costs of a run: wall and processor seconds, peak MB of its largest process, steps with their seconds."""
 
     described: str
     seconds: float
@@ -92,7 +92,7 @@ def benchmarks(size: str) -> list[MainLine]:
 
 
 def _run(folder: Path, size: str) -> Taken:
-    """`hnbc run` in a process of its own, on an empty lake in the folder."""
+    """`hnbc run` in its own process, on an empty lake in the folder."""
     study, lake, figures = folder / "study.yaml", folder / "lake", folder / "upstream.json"
     described = _write_study(study, size)
     environment = os.environ | {
@@ -103,15 +103,15 @@ def _run(folder: Path, size: str) -> Taken:
         "COLUMNS": "200",
     }
     before, start = os.getloadavg()[0], time.perf_counter()
-    with (folder / "told").open("w+") as told:
+    with (folder / "output").open("w+") as output:
         command = [sys.executable, "-m", "benchmarks.bench_main_line", "--upstream-figures", str(figures)]
         root = Path(__file__).resolve().parent.parent
-        process = subprocess.Popen(command, cwd=root, env=environment, stdout=told, stderr=told)
+        process = subprocess.Popen(command, cwd=root, env=environment, stdout=output, stderr=output)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
-        told.seek(0)
-        lines = told.read()
+        output.seek(0)
+        lines = output.read()
     if process.returncode != 0:
         raise SystemExit(f"hnbc run ended with {process.returncode}:\n{lines}")
     upstream = json.loads(figures.read_text())
@@ -131,7 +131,7 @@ def _run(folder: Path, size: str) -> Taken:
 
 
 def _write_study(path: Path, size: str) -> str:
-    """The packaged study over a simulation of this size; gives the size in words."""
+    """Write the packaged study with a simulation of this size; returns the size in words."""
     import yaml
 
     from hnbc_assets.sources.simulated import FULL_SIZE, Simulation
@@ -165,7 +165,7 @@ class Stopwatch:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Time what happens inside; an inner use in the same thread adds nothing."""
+        """Time the context; an inner use in the same thread adds nothing."""
         if getattr(self._mine, "inside", False):
             yield
             return

@@ -1,4 +1,4 @@
-"""Moderated t-test: ours beside limma.
+"""Moderated t-test: ours and limma.
 
 In scope: the inputs and the peers of this kernel. Out of scope: measuring (harness.py).
 """

@@ -1,4 +1,4 @@
-"""GEO series matrix: ours beside pandas.
+"""GEO series matrix: ours and pandas.
 
 In scope: the inputs and the peers of this kernel. Out of scope: measuring (harness.py).
 """

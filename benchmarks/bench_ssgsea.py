@@ -1,4 +1,4 @@
-"""ssGSEA: ours beside GSVA and gseapy.
+"""ssGSEA: ours, GSVA and gseapy.
 
 In scope: the inputs and the peers of this kernel. Out of scope: measuring (harness.py).
 """
@@ -23,7 +23,7 @@ def ours(inputs: Inputs) -> Callable[[], Outputs]:
 
 
 def gseapy(inputs: Inputs) -> Callable[[], Outputs]:
-    """gseapy's own ssGSEA. It settles ties in its own way, so that ties make its scores differ."""
+    """gseapy's own ssGSEA. It orders ties differently, so that its scores differ where there are ties."""
     import gseapy
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""STAR gene counts: one column of many files, ours beside pandas, pyarrow, duckdb and polars.
+"""STAR gene counts: one column of many files, ours, pandas, pyarrow, duckdb and polars.
 
 In scope: the inputs and the peers of this kernel. Out of scope: measuring (harness.py).
 

@@ -1,4 +1,4 @@
-"""What the peers of a benchmark exchange: inputs and outputs as files that Python and R read, and how far they differ.
+"""Exchange between the peers of a benchmark: inputs and outputs as files for Python and R, and their differences.
 
 In scope: files between processes, the R program around an R peer. Out of scope: timing and reporting (harness.py).
 """
@@ -19,7 +19,7 @@ Outputs = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class RPeer:
-    """A peer in R. It is left out, and said so, where Rscript or one of its packages is missing."""
+    """A peer in R. It is left out, with a note, where Rscript or one of its packages is missing."""
 
     name: str
     prepare: str
@@ -44,19 +44,19 @@ def write_inputs(inputs: Inputs, folder: Path) -> None:
 
 
 def _as_lines(value: Any) -> str:
-    """Text for R: an item a line; the members of an inner list are parted by tabs."""
+    """Text for R: one item per line; the members of an inner list are separated by tabs."""
     items = value if isinstance(value, list) else [value]
     return "".join("\t".join(item) + "\n" if isinstance(item, list) else f"{item}\n" for item in items)
 
 
 def read_inputs(folder: Path) -> Inputs:
-    """The inputs that `write_inputs` left."""
+    """The inputs that `write_inputs` wrote."""
     arrays = {path.stem: np.load(path) for path in folder.glob("*.npy")}
     return arrays | json.loads((folder / "plain.json").read_text())
 
 
 def read_outputs(result: Path, *, from_r: bool) -> dict[str, np.ndarray]:
-    """The named arrays that a peer left."""
+    """The named arrays that a peer wrote."""
     if not from_r:
         return {path.stem: np.load(path) for path in result.glob("*.npy")}
     outputs = {}
@@ -67,7 +67,7 @@ def read_outputs(result: Path, *, from_r: bool) -> dict[str, np.ndarray]:
 
 
 def differences(ours: Outputs, theirs: Outputs) -> list[str]:
-    """Per output the largest absolute and relative difference; a peer that did a part is compared on that part."""
+    """Largest absolute and relative difference of each output; a peer that did a part is compared on that part."""
     found = []
     for name in sorted(set(ours) & set(theirs)):
         a, b = np.atleast_1d(ours[name]), np.atleast_1d(theirs[name])
@@ -89,7 +89,7 @@ def r_script(peer: RPeer, folder: Path, result: Path) -> str:
     """The R program of a peer: inputs as variables, preparation, the timed kernel, outputs as raw doubles."""
     return f"""
 for (package in c({", ".join(f'"{p}"' for p in peer.packages)}))
-  if (!requireNamespace(package, quietly = TRUE)) stop(paste("the R package", package, "is not there"))
+  if (!requireNamespace(package, quietly = TRUE)) stop(paste("the R package", package, "is missing"))
 for (file in list.files("{folder}", "[.]shape$", full.names = TRUE)) {{
   shape <- scan(file, quiet = TRUE)
   values <- readBin(sub("shape$", "bin", file), "double", if (length(shape)) prod(shape) else 1)
@@ -97,8 +97,8 @@ for (file in list.files("{folder}", "[.]shape$", full.names = TRUE)) {{
 }}
 for (file in list.files("{folder}", "[.]txt$", full.names = TRUE)) {{
   lines <- readLines(file)
-  parted <- any(grepl("\\t", lines))
-  assign(sub("[.]txt$", "", basename(file)), if (parted) strsplit(lines, "\\t") else lines)
+  split <- any(grepl("\\t", lines))
+  assign(sub("[.]txt$", "", basename(file)), if (split) strsplit(lines, "\\t") else lines)
 }}
 if (exists("values")) rm(values)
 memory <- function(entry) {{

@@ -1,12 +1,12 @@
-"""The stopwatch: runs every peer of a kernel in a process of its own; prints what it took and how far it is from ours.
+"""The stopwatch: runs every peer of a kernel in its own process; prints its costs and its differences from ours.
 
 In scope: how time, memory and agreement are measured. Out of scope: any kernel or its inputs (bench_<kernel>.py).
 
 A benchmark file defines `benchmarks(size) -> list[Benchmark]` (size is "small" or "full") and ends with
 `if __name__ == "__main__": main(benchmarks)`. The first peer of a benchmark is ours. A Python peer is a function at
-module level that takes the inputs, does everything that is not to be timed (imports, conversions, compiling), and
-returns a callable without arguments: the kernel, giving a dictionary of named arrays. An R peer is two pieces of R: the
-preparation, and an expression giving a named list of vectors or matrices; the inputs are variables of the same names.
+module level that takes the inputs, does everything that is not timed (imports, conversions, compiling), and returns a
+callable without arguments: the kernel, which returns a dictionary of named arrays. An R peer is two pieces of R: the
+preparation, and an expression for a named list of vectors or matrices; the inputs are variables of the same names.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Benchmark:
     """A kernel, its inputs and its peers, ours first.
 
     Inputs are arrays (float, integer, Boolean), lists of text, lists of lists of text, numbers, text or paths.
-    `goals` maps a peer's name (or its beginning) to how many times faster ours is meant to be.
+    `goals` maps a peer's name (or its beginning) to how many times faster ours should be.
     """
 
     kernel: str
@@ -67,13 +67,13 @@ class Benchmark:
     seconds_allowed: float = 1800
 
     def table(self) -> str:
-        """Measure it and say what was found, as markdown."""
+        """Measure it; the result as markdown."""
         return report(self, measure(self))
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one peer took. `extra_mb` is the peak above what the process held before the kernel began."""
+    """The costs of one peer. `extra_mb` is the peak above the process's memory before the kernel began."""
 
     peer: str
     seconds: float = math.nan
@@ -120,10 +120,10 @@ def report(benchmark: Benchmark, measurements: Sequence[Measurement]) -> str:
 
 
 class Measurable(Protocol):
-    """A benchmark of any kind: what is measured when it is asked for its table."""
+    """A benchmark of any kind, which is measured when its table is requested."""
 
     def table(self) -> str:
-        """What was measured, as markdown."""
+        """The measurements as markdown."""
 
 
 def main(benchmarks: Callable[[str], Sequence[Measurable]]) -> None:
@@ -147,7 +147,7 @@ def _run(peer: Peer | RPeer, folder: Path, number: int, seconds_allowed: float) 
     result.mkdir()
     if isinstance(peer, RPeer):
         if shutil.which("Rscript") is None:
-            return Measurement(peer.name, failure="Rscript is not there")
+            return Measurement(peer.name, failure="Rscript is missing")
         script = result / "peer.R"
         script.write_text(r_script(peer, folder, result))
         command = ["Rscript", "--vanilla", str(script)]
@@ -170,7 +170,7 @@ def _run(peer: Peer | RPeer, folder: Path, number: int, seconds_allowed: float) 
 
 
 def _module_of(function: Callable) -> str:
-    """The importable name of a function's module, also where that module is the running program."""
+    """The importable name of a function's module, even if that module is the running program."""
     if function.__module__ != "__main__":
         return function.__module__
     spec = sys.modules["__main__"].__spec__
@@ -180,10 +180,10 @@ def _module_of(function: Callable) -> str:
 
 
 def _child(module: str, function: str, folder: str, result: str, repeats: str) -> None:
-    """Runs in the fresh process: prepare, forget the peak so far, time the kernel, keep the best of the repeats."""
+    """Runs in the fresh process: prepare, reset the peak, time the kernel, keep the best of the repeats."""
     kernel = getattr(importlib.import_module(module), function)(read_inputs(Path(folder)))
     before, first_peak, best, outputs = _memory_kb("VmRSS"), 0, math.inf, {}
-    _forget_peak()
+    _reset_peak()
     for repeat in range(int(repeats)):
         del outputs
         start = time.perf_counter()
@@ -198,7 +198,7 @@ def _child(module: str, function: str, folder: str, result: str, repeats: str) -
 
 
 def _memory_kb(entry: str) -> int:
-    """VmRSS (now) or VmHWM (peak) of this process; where there is no /proc, the peak since it began."""
+    """VmRSS (now) or VmHWM (peak) of this process; without /proc, the peak since it began."""
     status = Path("/proc/self/status")
     if not status.exists():
         import resource
@@ -207,8 +207,8 @@ def _memory_kb(entry: str) -> int:
     return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith(entry))
 
 
-def _forget_peak() -> None:
-    """Start VmHWM afresh, where the kernel allows it."""
+def _reset_peak() -> None:
+    """Reset VmHWM, where the kernel allows it."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

@@ -1,6 +1,6 @@
-"""The rules of the house, held by reading its files: who may import whom, what a module says, what no file names.
+"""The rules of the code base, checked by reading its files: imports, module docstrings, names that no file may contain.
 
-Each test collects all breaches, one line a file, so that one run shows everything that there is to mend.
+Each test collects all breaches, one line per file, so that one run shows everything that must be fixed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ STUDY = {
     "study", "study_contradictions", "study_mistakes", "study_operation", "study_place", "study_reading",
     "study_sources",
 }  # fmt: skip
-# Each floor stands on those below it; rooms of one floor do not know each other.
-FLOORS = [
+# Each layer may import those above it in this list; parts of one layer do not import each other.
+LAYERS = [
     {"redaction"},
     {"arithmetic", "digits", "errors", "hnbc_assets"},
     {"addresses", "user_files"},
@@ -33,7 +33,7 @@ FLOORS = [
     {"definitions"},
     {"cli", "commands"},
 ]
-ONE_ROOM = [
+ONE_PART = [
     {"cli", "commands"},
     STUDY,
 ]  # a command and its group; a study and its sections
@@ -58,7 +58,7 @@ MOST_LINES = 350
 
 
 def breaches(found: dict[Path, str] | list[str]) -> str:
-    """One line a breach, for an assertion's message."""
+    """One line per breach, for an assertion's message."""
     lines = [f"{path.relative_to(ROOT)}: {what}" for path, what in found.items()] if isinstance(found, dict) else found
     return "\n" + "\n".join(sorted(lines))
 
@@ -73,14 +73,14 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def room(module: str) -> str:
-    """`hnbc_assets.science.genes.overlap` is in `science`; the package itself is a room of its own."""
+def part_of(module: str) -> str:
+    """`hnbc_assets.science.genes.overlap` is in `science`; the package itself is a part of its own."""
     return module.split(".")[1] if "." in module else module
 
 
 @cache
 def imports(module: str) -> tuple[str, ...]:
-    """What a module imports, anywhere in it, except for the type checker alone."""
+    """What a module imports, anywhere in it, except under TYPE_CHECKING."""
     return tuple(_imported(ast.parse(modules()[module].read_text()), module))
 
 
@@ -106,28 +106,28 @@ def own_imports(module: str) -> set[str]:
     return {name for name in imports(module) if name.split(".")[0] == "hnbc_assets"}
 
 
-def test_every_room_is_on_a_floor():
-    known = set().union(*FLOORS)
-    assert {room(module) for module in modules()} <= known
+def test_every_part_is_in_a_layer():
+    known = set().union(*LAYERS)
+    assert {part_of(module) for module in modules()} <= known
 
 
-def test_imports_go_down_the_floors_and_never_sideways():
-    floor = {name: number for number, names in enumerate(FLOORS) for name in names}
+def test_imports_go_to_lower_layers_only():
+    layer = {name: number for number, names in enumerate(LAYERS) for name in names}
     found = []
     for module, path in modules().items():
         for target in own_imports(module):
-            here, there = room(module), room(target)
-            together = here == there or any({here, there} <= rooms for rooms in ONE_ROOM)
-            if not together and floor[there] >= floor[here]:
+            here, there = part_of(module), part_of(target)
+            together = here == there or any({here, there} <= parts for parts in ONE_PART)
+            if not together and layer[there] >= layer[here]:
                 found.append(f"{path.relative_to(ROOT)}: {here} imports {target}")
     assert not found, breaches(found)
 
 
-def test_dagster_is_known_to_orchestration_alone_and_only_its_public_part():
+def test_only_orchestration_imports_dagster_and_only_its_public_part():
     found = {}
     for module, path in modules().items():
         used = [name for name in imports(module) if name.split(".")[0].startswith("dagster")]
-        if used and room(module) in WITHOUT_DAGSTER:
+        if used and part_of(module) in WITHOUT_DAGSTER:
             found[path] = f"imports {used[0]}"
         elif private := [name for name in used if "._" in name]:
             found[path] = f"imports {private[0]}, which is private"
@@ -153,8 +153,8 @@ def test_there_is_no_circle_of_imports():
 
 
 def test_nothing_heavy_is_imported_when_the_definitions_are():
-    """In a fresh process, one module after the other; what appears then is that module's doing."""
-    light = [module for module in modules() if room(module) not in ("science", "report")]
+    """In a fresh process, one module after the other; what is new then was imported by that module."""
+    light = [module for module in modules() if part_of(module) not in ("science", "report")]
     code = (
         "import importlib, json, sys\n"
         "light, heavy = json.loads(sys.argv[1])\n"
@@ -175,14 +175,14 @@ def test_nothing_heavy_is_imported_when_the_definitions_are():
     assert not found, breaches(found)
 
 
-def test_every_module_says_what_belongs_there_and_what_does_not():
+def test_every_module_states_its_scope():
     found = {}
     for module, path in modules().items():
         text = path.read_text()
         if module == "hnbc_assets" or (path.name == "__init__.py" and not text.strip()):
             continue
-        said = ast.get_docstring(ast.parse(text)) or ""
-        missing = [words for words in ("In scope:", "Out of scope:") if words not in said]
+        docstring = ast.get_docstring(ast.parse(text)) or ""
+        missing = [words for words in ("In scope:", "Out of scope:") if words not in docstring]
         if missing:
             found[path] = f"its docstring lacks {' and '.join(missing)}"
     assert not found, breaches(found)
@@ -192,9 +192,9 @@ def python_files() -> list[Path]:
     return [path for folder in OWN_PYTHON for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
-def test_no_file_is_a_drawer_for_odds_and_ends():
-    drawer = re.compile(r"(^|_)(utils?|helpers?|misc|common)$")
-    found = {path: "say what is in it" for path in python_files() if drawer.search(path.stem)}
+def test_no_file_has_a_catch_all_name():
+    catch_all = re.compile(r"(^|_)(utils?|helpers?|misc|common)$")
+    found = {path: "name it after its contents" for path in python_files() if catch_all.search(path.stem)}
     assert not found, breaches(found)
 
 

@@ -1,6 +1,6 @@
-"""README: what it tells a newcomer to type works; the tables, settings and files that it names are those there are.
+"""README: its commands work; the tables, settings and files that it names are those that exist.
 
-Not typed here: `make`, the UI (cli/test_cli_ui.py), runs against hosts or a mirror (main_line/test_main_line_real.py).
+Not run here: `make`, the UI (cli/test_cli_ui.py), runs against hosts or a mirror (main_line/test_main_line_real.py).
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ def typed(line: str) -> tuple[dict[str, str], list[str]]:
 
 
 def is_typed_here(line: str) -> bool:
-    """Whether a command is run here: not one that never ends, made the lake, or asks live hosts."""
+    """Whether a command is run here: not one that never ends, made the lake, or contacts live hosts."""
     variables, words = typed(line)
     return not variables and words not in (["ui"], ["run"]) and "--live" not in words
 
 
 @pytest.fixture(scope="module")
 def lake(first, tmp_path_factory):
-    """What `make demo` leaves behind, of a small simulation."""
+    """The lake of `make demo`, from a small simulation."""
     folder = tmp_path_factory.mktemp("demo")
     shutil.copytree(first.path.parent, folder, dirs_exist_ok=True)
     return at(folder)
@@ -93,13 +93,13 @@ def test_every_command_of_hnbc_that_the_readme_names_exists_with_its_options():
         if is_typed_here(line)
     ],
 )
-def test_a_command_runs_as_the_readme_has_it(lake, line, tmp_path):
+def test_a_command_of_the_readme_runs(lake, line, tmp_path):
     ended = run(lake, typed(line)[1], cwd=tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def test_a_second_run_on_another_machine_changes_nothing(lake):
-    """Other kernels and one thread, over the same lake: no release is held up and no table changes."""
+    """Other kernels and one thread, over the same lake: no release is held and no table changes."""
     before = versions(lake)
     other = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Prescott"}
     ended = run(lake, ["run", "--select", "group:releases or key:raw/gdc/*", "--select", "group:genes"], other)
@@ -158,7 +158,7 @@ def test_the_readme_names_every_published_table_and_no_other(lake):
 
 
 def test_the_example_of_a_study_of_ones_own_reads_tables_like_those_shown(tmp_path):
-    """The simulated upstream stands for the public hosts. What follows from such cohorts: main_line's user cohorts."""
+    """The simulated upstream replaces the public hosts. Results of such cohorts: main_line's user cohorts."""
     folder = tmp_path / "our_study"
     folder.mkdir()
     study = yaml.safe_load(blocks("yaml")[0][0])
@@ -224,14 +224,14 @@ def fields(model: type[BaseModel], prefix: str) -> dict[str, object]:
 
 
 def _kinds(annotation: object) -> list[object]:
-    """A type, or those that a list or a union is made of."""
+    """A type, or the members of a list or a union."""
     if typing.get_origin(annotation) in (list, typing.Union, types.UnionType):
         return list(typing.get_args(annotation))
     return [annotation]
 
 
 def described() -> dict[str, str]:
-    """Setting to default as the README's table has them; `.name` continues the setting before."""
+    """Setting to default as in the README's table; `.name` continues the previous setting."""
     found: dict[str, str] = {}
     for row in re.findall(r"^\| (`.+?) \| (.+?) \|", section("A study of your own"), re.M):
         names, defaults = re.findall(r"`([\w.\[\]]+)`", row[0]), row[1].split(", ")
@@ -249,7 +249,7 @@ def test_the_readme_describes_every_setting_with_its_default():
     assert {name: documented[name].strip("`") for name in written} == written
 
 
-def test_files_and_images_that_the_readme_links_are_there():
+def test_files_and_images_that_the_readme_links_exist():
     linked = [place for place in re.findall(r"\]\(([^)]+)\)", README) if not place.startswith("https://")]
     for place in linked:
         assert (REPOSITORY / place).is_file(), place

@@ -1,4 +1,4 @@
-"""The stopwatch: peers see the same inputs, differences are found, and what fails is said."""
+"""The stopwatch: peers get the same inputs, differences are found, and failures are reported."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def tiny_inputs() -> dict:
     return {"x": rng.normal(size=(30, 5)), "genes": genes, "sets": [genes[:4], genes[9:12]]}
 
 
-def test_a_peer_is_measured_in_a_process_of_its_own_and_a_failure_is_said(harness, monkeypatch):
+def test_a_peer_is_measured_in_its_own_process_and_a_failure_is_reported(harness, monkeypatch):
     monkeypatch.syspath_prepend(str(REPOSITORY))
     from benchmarks.bench_moderated_t import ours as needs_other_inputs
     from benchmarks.bench_ssgsea import ours
@@ -46,10 +46,10 @@ def test_a_peer_is_measured_in_a_process_of_its_own_and_a_failure_is_said(harnes
     assert "goal: at least 2 × broken: not measured" in report
 
 
-def test_an_r_peer_sees_the_inputs_that_ours_sees(harness):
-    """A matrix, its shape, its names and ragged lists of names arrive in R as they left."""
+def test_an_r_peer_gets_the_same_inputs_as_ours(harness):
+    """A matrix, its shape, its names and ragged lists of names are the same in R."""
     if shutil.which("Rscript") is None:
-        pytest.skip("Rscript is not there")
+        pytest.skip("Rscript is missing")
     inputs = tiny_inputs()
     kernel = """rownames(x) <- genes; list(x = unname(x), means = vapply(sets, function(s) mean(x[s, 2]), 0))"""
     found = harness.measure(harness.Benchmark("tiny", inputs, [harness.RPeer("R", "", kernel)]))[0]

@@ -1,4 +1,4 @@
-"""Clinical records, invented: a source's columns as its `read_clinical` gives them.
+"""Invented clinical records: a source's columns as `read_clinical` returns them.
 
 In scope: the frame. Out of scope: tests, values.
 """

@@ -63,7 +63,7 @@ def test_the_curated_endpoint_is_preferred_and_the_api_fills_its_gaps():
     assert patients["dss_days"].tolist() == [900] * 4
 
 
-def test_every_record_is_kept_and_who_is_out_knows_why():
+def test_every_record_is_kept_and_exclusions_have_a_reason():
     patients = harmonise_clinical("gdc", GDC, cohort_id="gdc", exclude_males=True).patients
     assert list(patients.columns) == ["cohort_id", *COLUMNS]
     decided = decide_inclusion(patients, {"TCGA-A1-A001", "TCGA-B2-A002"})
@@ -146,7 +146,7 @@ def test_many_spellings_have_one_meaning(function, given, expected):
     assert function(given) == expected
 
 
-def test_a_cohort_that_lacks_what_its_role_needs_says_what():
+def test_a_cohort_that_lacks_a_requirement_of_its_role_names_it():
     patients = decide_inclusion(harmonise_clinical("geo", GEO).patients, set(GEO.index))
     genes = pd.DataFrame(0.0, index=["A"], columns=GEO.index)
     with pytest.raises(CohortUnusable, match=r"x must find .* 1 pCR and 1 RD among 2 .*cohorts\.x\.columns\.response"):
@@ -161,14 +161,14 @@ def test_a_cohort_that_lacks_what_its_role_needs_says_what():
         require_role(patients.assign(included=False), genes, "descriptive", None, cohort_id="x", min_events=20)
 
 
-def test_a_role_needs_the_events_that_the_study_asks_for_and_no_others():
+def test_a_role_needs_the_events_that_the_study_requires_and_no_others():
     patients = decide_inclusion(harmonise_clinical("geo", GEO).patients, set(GEO.index))
     genes = pd.DataFrame(0.0, index=["A"], columns=GEO.index)
     require_role(patients, genes, "training", "drfs", cohort_id="x", min_events=1)
     require_role(patients, genes, "validation", "drfs", cohort_id="x", min_events=20)
 
 
-def test_records_that_come_twice_or_not_at_all_are_refused():
+def test_repeated_and_missing_records_are_refused():
     with pytest.raises(CohortUnusable, match="GSM1 has two records"):
         harmonise_clinical("geo", pd.concat([GEO, GEO.iloc[:1]]))
     with pytest.raises(CohortUnusable, match="no clinical record"):

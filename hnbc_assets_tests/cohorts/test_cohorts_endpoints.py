@@ -43,7 +43,7 @@ def test_impossible_records_are_null_with_a_reason_and_others_stay():
     assert frame["drfs_days"].isna().all()
 
 
-def test_a_death_of_one_who_is_alive_is_excluded_and_a_progression_is_not():
+def test_a_death_of_a_living_patient_is_excluded_and_a_progression_is_not():
     alive = pd.Series(["alive", "dead"], index=INDEX[:2])
     one = (series(100, 100), series(1, 1))
     frame = harmonised(given={"os": one, "pfi": one}, vital_status=alive)

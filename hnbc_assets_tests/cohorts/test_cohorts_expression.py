@@ -28,7 +28,7 @@ def test_tpm_and_counts_become_logarithms():
 
 
 @pytest.mark.parametrize("scale", ["log2_tpm", "log2_cpm", "log2_intensity"])
-def test_logarithms_are_taken_as_they_are_where_the_study_says_that_they_are(scale):
+def test_logarithms_are_unchanged_where_the_study_declares_them(scale):
     given = [[-3.2, 0, 3], [7, 15, 12.5]]
     values, _ = matrix(given, ["A", "B"], scale=scale, upstream="log2")
     np.testing.assert_array_equal(values.to_numpy(), given)
@@ -36,7 +36,7 @@ def test_logarithms_are_taken_as_they_are_where_the_study_says_that_they_are(sca
 
 @pytest.mark.parametrize("scale", ["log2_tpm", "log2_cpm"])
 @pytest.mark.parametrize("upstream", [None, "linear"])
-def test_a_table_of_logarithms_is_not_taken_for_a_linear_one(scale, upstream):
+def test_a_table_of_logarithms_is_not_accepted_as_linear(scale, upstream):
     """No log2(TPM + 1) is above 20; among fewer than 33,000 genes that sum to a million, some TPM is above 30."""
     with pytest.raises(StudyError, match=r"largest value is 14\.2.*values: log2"):
         matrix([[0, 1.5, 3], [7, 14.2, 12]], ["A", "B"], scale=scale, upstream=upstream)
@@ -57,7 +57,7 @@ def test_features_of_a_scaled_gene_are_averaged_and_missing_values_left_out():
     assert report["rule"].tolist() == ["its only feature", "mean of 2 features"]
 
 
-def test_of_features_on_a_log_scale_the_most_variable_is_taken():
+def test_the_most_variable_feature_on_a_log_scale_is_selected():
     values, report = matrix([[5, 5, 6], [1, 5, 9]], ["A", "A"], scale="log2_intensity")
     assert values.loc["A"].tolist() == [1, 5, 9]
     assert report["rule"][0] == "highest variance of 2 features: f1"
@@ -96,7 +96,7 @@ def test_values_that_cannot_be_on_the_scale_are_refused():
         matrix([[1, 2, 3]], [None], scale="zscore")
 
 
-def test_spreadsheet_damage_is_repaired_only_where_one_gene_can_be_meant():
+def test_spreadsheet_damage_is_repaired_only_where_one_gene_is_possible():
     frame = symbols.current(
         ["3-Mar", "1-Mar", "2-Mar", "7-Sep", "Sep-09", "14-Sep", "15-Sep", "1-Dec", "2-Oct", "2.31E+13"]
     )
@@ -116,7 +116,7 @@ def test_every_renaming_leads_to_a_symbol_that_is_itself_current():
     ]
 
 
-def test_a_frame_by_symbol_is_brought_to_current_symbols():
+def test_a_frame_by_symbol_gets_current_symbols():
     frame = pd.DataFrame([[1.0, 3], [3, 5], [0, 0]], index=["CYR61", "CCN1", "A"], columns=["l1", "l2"])
     current = current_genes(frame)
     assert current.loc["CCN1"].tolist() == [2, 4]

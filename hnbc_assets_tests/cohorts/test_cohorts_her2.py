@@ -1,4 +1,4 @@
-"""HER2: the study's rule, its reasons, and the plain ASCO/CAP call beside it."""
+"""HER2: the study's rule, its reasons, and the plain ASCO/CAP call."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_scores_and_words_are_understood_in_any_spelling():
     assert frame["her2_status"].tolist() == ["negative", "negative", "positive"]
 
 
-def test_a_reported_status_is_taken_as_reported_and_missing_is_indeterminate():
+def test_a_reported_status_is_used_and_a_missing_one_is_indeterminate():
     words = pd.Series(["N", "P", "NA", None, "I", "equivocal"])
     frame = her2.reported(Vocabulary("gse25055").her2("her2_status", words))
     assert frame["her2_status"].tolist() == ["negative", "positive", *["indeterminate"] * 4]

@@ -1,4 +1,4 @@
-"""Whether two cohorts share patients: by id, and by profile where ids say nothing."""
+"""Whether two cohorts share patients: by id, and by profile where ids cannot be compared."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ def cohort(ids, seed=1, n_genes=300, values=None):
     return pd.DataFrame({"patient_id": ids}), pd.DataFrame(x, index=genes, columns=ids)
 
 
-def test_barcodes_meet_by_their_patient_part():
+def test_barcodes_are_matched_by_their_patient_part():
     pairs = shared_patients({
         "a": cohort(["TCGA-AB-1234", "TCGA-AB-5678"]),
         "b": cohort(["TCGA-AB-1234-01A-11R-A10Y-07", "TCGA-XY-0001-01A"], seed=2),

@@ -1,4 +1,4 @@
-"""Losses: what a cohort has no more, counted against what it had; what is new is no loss."""
+"""Losses: what a cohort no longer has, as a share of what it had; additions do not compensate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def patients(**endpoints):
 
 @pytest.fixture
 def before():
-    """Survival is known of three patients, two of whom died; of progression nothing but one time is known."""
+    """Survival is known for three patients, two of them dead; for progression only one time is known."""
     return patients(
         os=([100.0, 200.0, 300.0, None], [True, True, False, None]),
         pfi=([None, 150.0, None, None], [None, False, None, None]),
@@ -34,7 +34,7 @@ def counted(found):
 FOLLOW_UP = "follow-up times"
 
 
-def test_nothing_is_lost_where_nothing_changed_and_only_what_there_was_is_counted(before):
+def test_nothing_is_lost_without_a_change_and_only_previous_records_count(before):
     assert counted(losses(before, before.copy())) == {
         ("patients", ""): (4, 0, ""),
         (FOLLOW_UP, "os"): (3, 0, ""),
@@ -43,7 +43,7 @@ def test_nothing_is_lost_where_nothing_changed_and_only_what_there_was_is_counte
     }
 
 
-def test_a_patient_who_is_gone_takes_follow_up_and_event_along(before):
+def test_a_lost_patient_counts_as_lost_follow_up_and_event_too(before):
     found = counted(losses(before, before.iloc[1:]))
     assert found["patients", ""] == (4, 1, "P1")
     assert found[FOLLOW_UP, "os"] == (3, 1, "P1")
@@ -51,26 +51,26 @@ def test_a_patient_who_is_gone_takes_follow_up_and_event_along(before):
     assert found[FOLLOW_UP, "pfi"] == (1, 0, "")
 
 
-def test_a_patient_without_follow_up_is_lost_as_a_patient_alone(before):
+def test_a_lost_patient_without_follow_up_counts_as_a_patient_only(before):
     found = counted(losses(before, before.iloc[:3]))
     assert found["patients", ""] == (4, 1, "P4")
     assert found[FOLLOW_UP, "os"] == (3, 0, "")
 
 
-def test_a_death_that_became_a_life_is_an_event_lost_and_no_time(before):
+def test_a_death_changed_to_alive_is_a_lost_event_and_no_lost_time(before):
     before_and_after = before, before.assign(os_event=pd.array([False, True, False, None], dtype="boolean"))
     found = counted(losses(*before_and_after))
     assert found["events", "os"] == (2, 1, "P1")
     assert found[FOLLOW_UP, "os"] == (3, 0, "")
 
 
-def test_a_status_that_is_unknown_now_is_an_event_lost(before):
+def test_a_status_that_became_unknown_is_a_lost_event(before):
     after = before.assign(os_event=pd.array([None, True, False, None], dtype="boolean"))
     assert counted(losses(before, after))["events", "os"] == (2, 1, "P1")
 
 
-def test_what_is_new_makes_up_for_no_loss(before):
-    """The totals are as before; P1's death is gone all the same."""
+def test_additions_do_not_compensate_losses(before):
+    """The totals are unchanged; P1's death is lost nevertheless."""
     after = before.assign(
         os_days=[None, 200.0, 300.0, 400.0], os_event=pd.array([None, True, True, True], dtype="boolean")
     )
@@ -80,11 +80,11 @@ def test_what_is_new_makes_up_for_no_loss(before):
     assert found["patients", ""] == (4, 0, "")
 
 
-def test_the_order_of_patients_means_nothing(before):
+def test_the_order_of_patients_does_not_matter(before):
     assert counted(losses(before, before.iloc[::-1])) == counted(losses(before, before))
 
 
-def test_a_cohort_that_is_gone_altogether_loses_all_it_had(before):
+def test_a_removed_cohort_loses_everything(before):
     found = counted(losses(before, before.iloc[:0]))
     assert {key: (had, lost) for key, (had, lost, _) in found.items()} == {
         ("patients", ""): (4, 4),

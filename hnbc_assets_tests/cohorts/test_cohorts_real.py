@@ -1,4 +1,4 @@
-"""Known answers on real patients: who is HER2-negative, with expression, with events; the same by two roads."""
+"""Known answers on real patients: who is HER2-negative, with expression, with events; the same from two sources."""
 
 from __future__ import annotations
 

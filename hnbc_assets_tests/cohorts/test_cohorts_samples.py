@@ -1,4 +1,4 @@
-"""Samples: one primary-tumour aliquot a patient."""
+"""Samples: one primary-tumour aliquot per patient."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def chosen(*barcodes):
     return choose_samples(samples)
 
 
-def test_the_higher_plate_wins_and_the_reason_says_so():
+def test_the_higher_plate_is_selected_and_is_the_recorded_reason():
     table = chosen("TCGA-A1-A0SB-01A-11R-A144-07", "TCGA-A1-A0SB-01A-11R-A41B-07")
     assert table["selected"].tolist() == [False, True]
     assert table["reason"][1] == "of 2 primary aliquots by higher plate"
@@ -30,7 +30,7 @@ def test_sample_type_01_comes_before_analyte_before_plate_before_barcode():
     assert chosen("TCGA-A1-A0SB-01B-11R-A144-07", "TCGA-A1-A0SB-01A-11R-A144-07")["selected"].tolist() == [False, True]
 
 
-def test_normal_tissue_and_metastases_are_never_taken():
+def test_normal_tissue_and_metastases_are_never_selected():
     table = chosen("TCGA-A1-A0SB-11A-11R-A41B-07", "TCGA-A1-A0SB-06A-11R-A41B-07", "TCGA-A1-A0SB-01A-11R-A144-07")
     assert table["selected"].tolist() == [False, False, True]
     assert table["reason"].tolist() == [
@@ -52,6 +52,6 @@ def test_the_choice_does_not_depend_on_the_order_of_the_rows():
     assert len(next(iter(picks))) == 3
 
 
-def test_ids_that_are_no_barcodes_are_taken_by_their_order():
+def test_other_ids_are_selected_by_their_order():
     samples = pd.DataFrame({"sample_id": ["s2", "s1"], "patient_id": "p", "sample_type": "primary"})
     assert choose_samples(samples)["selected"].tolist() == [False, True]

@@ -22,12 +22,12 @@ def words(*values, name=None):
 
 
 def mappings(**settings):
-    """As the study file gives them."""
+    """Mappings as in the study file."""
     cohort = Cohort(role="descriptive", source=TABLE, expression_scale="log2_tpm", **settings)
     return Mappings(**{name: getattr(cohort, name) for name in settings})
 
 
-def test_events_coded_one_and_two_are_read_as_in_r_and_recorded_so():
+def test_events_coded_one_and_two_are_read_as_in_r_and_recorded_as_such():
     vocabulary = Vocabulary("mine")
     event = vocabulary.event("os", words("1", "2", "NA", "2.0", None, "1", name="status"))
     assert event.dropna().tolist() == [0, 1, 1, 0]
@@ -41,7 +41,7 @@ def test_events_coded_one_and_two_are_read_as_in_r_and_recorded_so():
 @pytest.mark.parametrize(
     "codes", [("1", "2", "0"), ("2", "2"), ("1", "-1"), ("1", "9"), ("1", "2", "9"), ("Tot", "Lebt"), ("1", "yes", "2")]
 )
-def test_event_codes_that_may_mean_anything_stop_the_cohort(codes):
+def test_ambiguous_event_codes_stop_the_cohort(codes):
     with pytest.raises(StudyError, match=r"mine: 'status' has values .*cohorts\.mine\.event_values: \{os: \{"):
         Vocabulary("mine").event("os", words(*codes, name="status"))
 
@@ -58,12 +58,14 @@ def test_the_error_names_values_counts_and_the_line_to_write():
     clinical = records(os_days=["10", "20", "30", "40"], os_event=["Tot", "Lebt", "Tot", "unknown"])
     with pytest.raises(StudyError) as raised:
         harmonise_clinical("table", clinical, cohort_id="mine")
-    said = str(raised.value)
-    assert "mine: 'os_event' has values that are not understood for os_event: 'Tot' in 2 patients, 'Lebt' in 1" in said
-    assert "cohorts.mine.event_values: {os: {Tot: …, Lebt: …}} (each event, censored or missing)" in said
+    message = str(raised.value)
+    assert (
+        "mine: 'os_event' has values that are not understood for os_event: 'Tot' in 2 patients, 'Lebt' in 1" in message
+    )
+    assert "cohorts.mine.event_values: {os: {Tot: …, Lebt: …}} (each event, censored or missing)" in message
 
 
-def test_what_is_evident_is_suggested_and_numbers_of_an_unknown_code_are_not():
+def test_evident_meanings_are_suggested_and_those_of_unknown_numeric_codes_are_not():
     with pytest.raises(StudyError, match=r"\{positive: positive, negative: negative, strong: …\}"):
         Vocabulary("x").er(words("positive", "positive", "positive", "negative", "negative", "strong"))
     with pytest.raises(StudyError, match=r'\{os: \{"1": …, "9": …\}\}'):
@@ -124,7 +126,7 @@ def test_a_mapping_that_leaves_out_a_value_stops_and_one_with_more_does_not():
     assert more.er(words("P", "N", "NA")).tolist() == ["positive", "negative", None]
 
 
-def test_a_word_that_otherwise_says_nothing_means_what_the_study_says():
+def test_a_word_for_missing_has_the_meaning_that_the_study_gives_it():
     vocabulary = Vocabulary("mine", mappings(event_values={"drfs": {"none": "censored", "Distant": "event"}}))
     events = vocabulary.event("drfs", words("None", "Distant", "none", "NA", None))
     assert events.tolist()[:3] == [0.0, 1.0, 0.0]
@@ -163,8 +165,8 @@ def test_a_vital_status_of_gdc_that_is_not_understood_stops_the_cohort_and_can_b
         StudyError, match=r"'vital_status' has values .* 'Perished' in 1 .*\{os: \{Alive: censored, Per"
     ):
         harmonise_clinical("gdc", clinical, cohort_id="tcga")
-    said = mappings(event_values={"os": {"Alive": "censored", "Perished": "event"}})
-    patients = harmonise_clinical("gdc", clinical, mappings=said).patients
+    given = mappings(event_values={"os": {"Alive": "censored", "Perished": "event"}})
+    patients = harmonise_clinical("gdc", clinical, mappings=given).patients
     assert patients["os_days"].tolist() == [50, 100]
     assert patients["os_event"].tolist() == [False, True]
 

@@ -15,7 +15,7 @@ N_FACTORS = 13
 
 
 def simulate(seed: int, n_lines: int = 300, n_patients: int = 200, n_genes: int = 390):
-    """Latent factors in lines and patients: one that goes with risk, ER, general sensitivity, and ten programmes.
+    """Latent factors in lines and patients: one associated with risk, ER, general sensitivity, and ten programmes.
 
     In patients ER and general sensitivity go with risk too. Every drug depends on general sensitivity and on a mixture
     of the programmes; "planted" drugs, half in each direction, also on risk's factor, "er" drugs on ER.
@@ -91,7 +91,7 @@ def test_general_sensitivity_leaves_out_the_drug_itself():
     np.testing.assert_allclose(level.loc["D11"], z.iloc[:11].mean())
 
 
-def test_a_drugs_units_do_not_weigh_in_general_sensitivity():
+def test_a_drugs_units_do_not_affect_general_sensitivity():
     rng = np.random.default_rng(3)
     predictions = pd.DataFrame(rng.standard_normal((6, 30)))
     scaled = predictions.mul([1, 10, 100, 1, 1, 1], axis=0) + 5
@@ -130,8 +130,8 @@ def described(compared: list[bool]) -> pd.DataFrame:
     )
 
 
-def test_a_drug_whose_model_is_too_poor_takes_no_part_in_the_comparison_of_the_others():
-    """Rows, false-discovery rates and the general sensitivity adjusted for are as if it had never been predicted."""
+def test_a_drug_whose_model_is_too_poor_does_not_affect_the_others():
+    """Rows, false-discovery rates and general sensitivity are the same as if it had never been predicted."""
     predictions, group = published(12)
     good = [i < 8 for i in range(12)]
     table = associate_compared(predictions, described(good), group)

@@ -1,4 +1,4 @@
-"""Which genes cell lines and patients share for a drug model, and on which footing they are put."""
+"""Which genes cell lines and patients share for a drug model, and how they are made comparable."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_fifth_of_genes_with_least_variance_in_the_lines_is_dropped_before_s
     assert (kept.loc[~kept["kept"], "reason"] == "low variance in lines").all()
 
 
-def test_the_patients_do_not_decide_which_genes_count_as_variable():
+def test_variable_genes_do_not_depend_on_the_patients():
     lines, patients = expression(50, 40, 1), expression(50, 30, 2)
     everything = homogenise(lines, patients)
     some = homogenise(lines, patients.iloc[::2] * 5)
@@ -44,7 +44,7 @@ def test_a_platforms_shift_and_scale_disappear(method):
     np.testing.assert_allclose(moved.std(axis=1), 1, atol=0.02)
 
 
-def test_ranks_tame_heavy_tails():
+def test_ranks_limit_heavy_tails():
     lines, patients = expression(30, 40, 1), expression(30, 50, 2)
     patients.iloc[20, 0] = 36_893.0
     assert homogenise(lines, patients, method="rank").patients.max(axis=None) < 3
@@ -79,7 +79,7 @@ def test_a_few_missing_values_become_the_genes_mean(method):
     assert result.patients.notna().all(axis=None)
 
 
-def test_a_repeated_gene_and_strangers_are_refused():
+def test_a_repeated_gene_and_unshared_genes_are_refused():
     lines, patients = expression(20, 40, 1), expression(20, 30, 2)
     with pytest.raises(ValueError, match="patients: gene 'G0' occurs twice"):
         homogenise(lines, pd.concat([patients, patients]))

@@ -1,4 +1,4 @@
-"""A cohort's predictions, and what is said where there are none."""
+"""A cohort's predictions, and what is reported where there are none."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_every_patient_gets_every_drug_that_has_a_model(training):
 
 
 @pytest.mark.parametrize("method", ["standardise", "rank"])
-def test_predictions_are_relative_to_the_cohort_whatever_scale_its_expression_came_in(training, method):
+def test_predictions_are_relative_to_the_cohort_on_any_scale(training, method):
     """Shifting and stretching every gene of all patients changes no prediction, so none can be absolute; leaving half
     of the patients out changes those of the other half."""
     here = predict_cohort(training, patients(), method=method).predictions
@@ -50,7 +50,7 @@ def test_predictions_are_relative_to_the_cohort_whatever_scale_its_expression_ca
 
 
 def test_a_model_without_skill_is_published_with_its_correlation_and_marked_as_not_compared(training):
-    """The only drug's response is noise: its cross-validated r is below 0.9 and above −1, and says why in words."""
+    """The only drug's response is noise: its cross-validated r is below 0.9 and above −1; the note says why."""
     strict = predict_cohort(training, patients(), min_cv_pearson=0.9).models.set_index("drug_id")
     r = strict.loc["7", "cv_pearson"]
     assert not strict["compared"].any()
@@ -70,7 +70,7 @@ def test_a_penalty_at_the_edge_and_the_range_of_the_measured_response_are_publis
     assert "the penalty is at the edge of those tried" in model["note"]
 
 
-def test_a_cohort_without_a_shared_gene_or_without_patients_says_so_in_every_row(training):
+def test_a_cohort_without_a_shared_gene_or_patients_has_the_reason_in_every_row(training):
     stranger = predict_cohort(training, patients().rename(index="ENSG{}".format))
     assert stranger.models["reason"].str.contains("share no gene").all()
     assert stranger.predictions.empty
@@ -78,7 +78,7 @@ def test_a_cohort_without_a_shared_gene_or_without_patients_says_so_in_every_row
     assert nobody.models["reason"].str.startswith("0 patients").all()
 
 
-def test_the_rows_fit_the_published_tables(training):
+def test_the_rows_conform_to_the_published_tables(training):
     for cohort in (patients(), patients(0)):
         made = predict_cohort(training, cohort)
         models = DrugModels.conform(made.models.assign(cohort_id="tcga", line_expression="rma"))

@@ -1,4 +1,4 @@
-"""Ridge models of drug response: exact, comparable with R, honest about what cannot be predicted."""
+"""Ridge models of drug response: exact, equal to R, with no skill where nothing can be predicted."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_dual_form_equals_the_primal_whatever_lines_are_missing(missing):
         np.testing.assert_allclose(models.intercepts[drug] - models.centre @ models.weights[drug], b, rtol=1e-8)
 
 
-def test_the_penalty_chosen_has_the_least_leave_one_out_error():
+def test_the_chosen_penalty_has_the_least_leave_one_out_error():
     lines, ln_ic50 = simulated(n_drugs=2, missing=0.1)
     grid = np.logspace(2, -2, 7)
     chosen = fit(lines, ln_ic50, relative_penalties=grid).table
@@ -72,7 +72,7 @@ def test_the_penalty_chosen_has_the_least_leave_one_out_error():
 
 def test_a_drug_unrelated_to_expression_has_no_cross_validated_correlation():
     """Over 300 unrelated drugs the mean r stays within 0.02 of zero and the mean R² below 0.01, although λ was chosen
-    on the same errors: what that choice adds is small."""
+    on the same errors: the bias of that choice is small."""
     lines, _ = simulated(n_lines=120, n_genes=400)
     noise = np.random.default_rng(7).standard_normal((120, 300))
     table = fit(lines, pd.DataFrame(noise, index=lines.columns)).table
@@ -80,7 +80,7 @@ def test_a_drug_unrelated_to_expression_has_no_cross_validated_correlation():
     assert table["cv_r2"].mean() < 0.01
 
 
-def test_a_drug_driven_by_expression_is_predicted_in_new_samples_as_well_as_its_cross_validation_says():
+def test_a_drug_driven_by_expression_is_predicted_in_new_samples_as_in_cross_validation():
     lines, ln_ic50 = simulated(n_lines=400, n_genes=100, n_drugs=20, signal=0.15)
     known, new = lines.columns[:200], lines.columns[200:]
     models = fit_predict(lines[known], ln_ic50.loc[known], lines[new])
@@ -108,7 +108,7 @@ def test_no_usable_drug_gives_an_empty_prediction():
     assert models.table["reason"].notna().all()
 
 
-def test_the_answer_does_not_depend_on_the_order_of_lines_or_on_drugs_beside_it():
+def test_the_result_does_not_depend_on_the_order_of_lines_or_on_other_drugs():
     lines, ln_ic50 = simulated(missing=0.2)
     everything = fit(lines, ln_ic50).weights["drug3"]
     shuffled = fit(lines[lines.columns[::-1]], ln_ic50[["drug3"]]).weights["drug3"]

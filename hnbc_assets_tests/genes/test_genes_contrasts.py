@@ -1,4 +1,4 @@
-"""Both contrasts of one cohort: who is compared, and what happens where ER or treatment is not known."""
+"""Both contrasts of one cohort: who is compared, and what happens where ER or treatment is unknown."""
 
 import numpy as np
 import pandas as pd
@@ -48,7 +48,7 @@ def test_a_cohort_of_unknown_treatment_cannot_find_resistance_genes(cohort):
         both_contrasts(expression, patients.assign(chemotherapy=None), **SCALE)
 
 
-def test_without_er_the_plain_contrast_stands_alone_unless_the_study_needs_the_other(cohort):
+def test_without_er_there_is_only_the_plain_contrast_unless_the_study_needs_the_other(cohort):
     expression, patients = cohort
     patients = patients.assign(er_status=None)
     table, note = both_contrasts(expression, patients, **SCALE)
@@ -66,7 +66,7 @@ def test_overlap_is_counted_in_each_contrast(cohort):
     assert (overlap.n_anoikis == 2).all()
 
 
-def test_the_overlap_says_which_contrast_chooses_candidates_and_below_which_false_discovery_rate(cohort):
+def test_the_overlap_names_the_selecting_contrast_and_its_false_discovery_rate(cohort):
     table, _ = both_contrasts(*cohort, **SCALE)
     overlap = overlap_of_contrasts(table, ["G0"], contrast="plain", fdr=0.2).set_index("contrast")
     assert overlap.deciding.to_dict() == {"plain": True, "er_adjusted": False}

@@ -21,7 +21,7 @@ def two_collections():
 
 
 def test_p_values_are_fishers_exact_and_the_fdr_counts_terms_without_overlap(sets):
-    """P values equal scipy's one-sided Fisher test; the FDR is that of all terms tested, p = 1 without overlap."""
+    """P values equal scipy's one-sided Fisher test; the FDR is over all tested terms, with p = 1 without overlap."""
     chosen = set(BACKGROUND[:20])
     found = over_representation(chosen, sets, BACKGROUND)
     for collection, terms in sets.items():
@@ -41,7 +41,7 @@ def test_p_values_are_fishers_exact_and_the_fdr_counts_terms_without_overlap(set
     assert found.loc[found["term"] == "half", "fdr"].item() < 1e-8
 
 
-def test_genes_that_could_not_have_been_chosen_do_not_count(sets):
+def test_genes_outside_the_background_do_not_count(sets):
     once = over_representation(BACKGROUND[:20], sets, BACKGROUND)
     again = over_representation([*BACKGROUND[:20], "not measured", "elsewhere"], sets, BACKGROUND)
     assert once.equals(again)
@@ -61,7 +61,7 @@ def test_no_gene_of_interest_is_a_table_without_rows(sets):
     assert found["fdr"].dtype == float
 
 
-def test_nothing_is_asked_of_a_network(sets, monkeypatch):
+def test_no_network_is_used(sets, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("a connection was attempted")
 

@@ -1,4 +1,4 @@
-"""The moderated t-test: equal to limma, and honest about what cannot be tested."""
+"""The moderated t-test: equal to limma, with missing results where a test is impossible."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_the_prior_equals_limmas(case):
 
 
 def test_the_reference_contains_infinite_and_finite_priors():
-    """Both branches of the prior are judged: d0 is infinite in two of the cases and finite in the others."""
+    """Both branches of the prior are tested: d0 is infinite in two of the cases and finite in the others."""
     prior_df = EXPECTED.groupby("case")["prior_df"].first()
     assert set(prior_df.index[np.isinf(prior_df)]) == {"infinite_prior", "infinite_prior_trend"}
 
@@ -112,7 +112,7 @@ def test_genes_without_difference_have_uniform_p_values():
     assert abs((p_value < 0.05).mean() - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 4000)
 
 
-def test_values_far_from_zero_lose_no_precision():
+def test_values_far_from_zero_keep_their_precision():
     """Adding 1e5 to every value, which by itself rounds them by up to 1e-11, changes no t by as much as 1e-9."""
     rng = np.random.default_rng(2)
     x = rng.normal(size=(40, 20))
@@ -137,7 +137,7 @@ def test_covariates_that_determine_the_group_are_refused():
         ([True, False, True, False], [1.0, np.nan, 2.0, 0.0], "covariate is missing"),
     ],
 )
-def test_samples_that_cannot_be_placed_are_refused(group, covariates, message):
+def test_samples_without_a_group_are_refused(group, covariates, message):
     with pytest.raises(ValueError, match=message):
         moderated_t(np.ones((2, 4)), np.array(group), genes=["a", "b"], covariates=covariates)
 

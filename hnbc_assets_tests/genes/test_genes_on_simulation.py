@@ -1,4 +1,4 @@
-"""Resistance genes where the truth is known: planted ones are found, and few others."""
+"""Resistance genes where the truth is known: planted ones are found, with few others."""
 
 from __future__ import annotations
 

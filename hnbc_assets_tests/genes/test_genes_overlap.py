@@ -1,4 +1,4 @@
-"""Candidates: an intersection, and its probability."""
+"""Candidates: the intersection, and its probability."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_contrast_that_was_not_made_and_two_cohorts_at_once_are_refused():
 
 
 @pytest.mark.parametrize("counts", [(3000, 90, 200, 15), (100, 10, 10, 0), (20, 5, 20, 5), (50, 50, 7, 7)])
-def test_the_overlap_is_judged_by_fishers_exact_test(counts):
+def test_the_overlap_is_tested_by_fishers_exact_test(counts):
     universe, anoikis, resistance, overlap = counts
     row = overlap_enrichment(*counts).iloc[0]
     table = [[overlap, anoikis - overlap], [resistance - overlap, universe - anoikis - resistance + overlap]]

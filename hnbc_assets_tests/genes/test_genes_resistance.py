@@ -1,4 +1,4 @@
-"""Resistance genes: the right patients, on the right scale, adjusted where asked."""
+"""Resistance genes: the right patients, on the right scale, adjusted where requested."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_genes_higher_in_residual_disease_are_up_in_rd(cohort):
     assert table.index[0] in ("g0", "g1")
 
 
-def test_what_er_alone_explains_vanishes_when_adjusted_for_it(cohort):
+def test_differences_due_to_er_vanish_when_adjusted_for_it(cohort):
     expression, response, er = cohort
     plain = resistance_genes(expression, response, scale="log2_intensity").set_index("gene")["fdr"]
     adjusted = resistance_genes(expression, response, er, scale="log2_intensity", contrast="er_adjusted")
@@ -96,7 +96,7 @@ def test_a_gene_that_cannot_be_tested_has_no_row(cohort):
 
 
 def test_a_missing_value_costs_its_gene_one_patient(cohort):
-    """Gene by gene, the result on a scaled cohort is that of the patients observed."""
+    """For each gene, the result on a scaled cohort is that of the observed patients."""
     expression, response, _ = cohort
     holed = expression.copy()
     holed.iloc[0, :5] = np.nan
@@ -123,7 +123,7 @@ def test_an_adjustment_that_cannot_be_made_is_refused(cohort):
         resistance_genes(expression, response, same, scale="log2_tpm", contrast="er_adjusted")
 
 
-def test_words_that_are_not_understood_are_named(cohort):
+def test_unknown_words_are_named(cohort):
     expression, response, _ = cohort
     with pytest.raises(ValueError, match="PCR"):
         resistance_genes(expression, response.replace("pCR", "PCR"), scale="log2_tpm")

@@ -1,4 +1,4 @@
-"""The main line under test: `hnbc run` as a user starts it, a process of its own over a lake of its own."""
+"""The main line under test: `hnbc run` as a user starts it, in its own process and with its own lake."""
 
 import os
 import shutil
@@ -64,12 +64,12 @@ def small_study(folder: Path, **changes: object) -> Path:
 
 
 def at(folder: Path) -> Lake:
-    """The lake in a folder, with the study beside it."""
+    """The lake in a folder, with the study next to it."""
     return Lake(folder / "lake", folder / "study.yaml")
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """A folder that the first of the test processes that run side by side makes, and all of them read."""
+    """A folder that the first of the parallel test processes makes, and all of them read."""
     root = factory.getbasetemp()
     root = root.parent if os.environ.get("PYTEST_XDIST_WORKER") else root
     folder = root / f"lake_{name}"

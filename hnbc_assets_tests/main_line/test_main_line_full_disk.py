@@ -1,4 +1,4 @@
-"""The first run on a disk that is too small: one line says so, whichever file did not fit."""
+"""The first run on a disk that is too small: one line reports it, whichever file did not fit."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ OTHERS_WORDS = ("sqlalche", "Traceback", "[SQL", "OperationalError", "Unexpected
 @pytest.mark.parametrize(
     "megabytes", [2, *(pytest.param(size, marks=pytest.mark.full) for size in (1, 3, 5, 8, 13, 20, 30, 40, 50, 60))]
 )
-def test_a_first_run_on_a_disk_of_any_size_that_is_too_small_says_so_in_one_line(tmp_path, own_mounts, megabytes):
+def test_a_first_run_on_too_small_a_disk_reports_it_in_one_line(tmp_path, own_mounts, megabytes):
     disk = tmp_path / "disk"
     disk.mkdir()
     study = small_study(tmp_path)
     environment = os.environ | {"HNBC_UPSTREAM": "simulated", "HNBC_STUDY": str(study), "DAGSTER_HOME": ""}
     command = [*own_mounts, "sh", "-c", SMALL_DISK, "sh", str(megabytes), str(disk), str(HNBC), str(tmp_path)]
     subprocess.run(command, env=environment | {"HNBC_DATA_LAKE": str(disk / "lake")}, check=True, timeout=600)
-    said = (tmp_path / "stdout").read_text() + (tmp_path / "stderr").read_text()
-    assert (tmp_path / "status").read_text().strip() == "1", said
-    lines = [line for line in said.splitlines() if "No space left on device" in line]
-    assert len(lines) == 1, said
-    assert [word for word in OTHERS_WORDS if word in said] == [], said
+    output = (tmp_path / "stdout").read_text() + (tmp_path / "stderr").read_text()
+    assert (tmp_path / "status").read_text().strip() == "1", output
+    lines = [line for line in output.splitlines() if "No space left on device" in line]
+    assert len(lines) == 1, output
+    assert [word for word in OTHERS_WORDS if word in output] == [], output
 
 
 @pytest.fixture
@@ -76,9 +76,9 @@ def test_dagsters_sql_is_left_out_of_the_terminal_when_the_disk_is_full_and_only
             "Exception while writing logger call to event log: (sqlite3.OperationalError) disk I/O error\n"
         )
         print("a line of ours", file=sys.stderr)
-    said = capsys.readouterr().err
-    assert "a line of ours" in said
-    assert ("disk I/O error" in said) is printed
+    errors = capsys.readouterr().err
+    assert "a line of ours" in errors
+    assert ("disk I/O error" in errors) is printed
 
 
 def test_the_message_of_a_full_disk_is_given_once_until_the_next_command_begins():

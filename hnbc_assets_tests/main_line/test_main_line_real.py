@@ -17,7 +17,7 @@ def lake(_whole_replica, tmp_path_factory):
     lake = Lake(tmp_path_factory.mktemp("real") / "lake", STUDY, _whole_replica.base)
     ended = lake.hnbc("run")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    (lake.path / "said.txt").write_text(ended.stdout)
+    (lake.path / "output.txt").write_text(ended.stdout)
     return lake
 
 
@@ -65,7 +65,7 @@ def test_metabric_patients_and_deaths(lake):
     assert counted.to_dict() == {"n": 216, "deaths": 93}
 
 
-def test_every_claim_of_independence_holds(lake):
+def test_every_claim_of_independence_is_correct(lake):
     independent = lake.ask("SELECT DISTINCT cohort_id, independent FROM prognostic_performance").set_index("cohort_id")
     assert independent.independent.to_dict() == {
         "gse25055": False, "brca_tcga": False, "gse25065": True, "brca_metabric": True, "gdc_tcga_brca": False,
@@ -74,9 +74,9 @@ def test_every_claim_of_independence_holds(lake):
     assert shared.n_shared_ids[0] == 1073
     assert shared.n_similar_profiles[0] > 900
     basis = lake.ask(
-        "SELECT DISTINCT independence_basis AS said FROM prognostic_performance WHERE cohort_id = 'gse25065'"
+        "SELECT DISTINCT independence_basis AS basis FROM prognostic_performance WHERE cohort_id = 'gse25065'"
     )
-    assert "scaled together with gse25055" in basis.said[0]
+    assert "scaled together with gse25055" in basis.basis[0]
     assert lake.ask("SELECT scaled_with FROM cohorts WHERE cohort_id = 'gse25065'").scaled_with[0] == "gse25055"
 
 
@@ -87,7 +87,7 @@ def test_methods_that_need_ranks_within_a_sample_are_refused_on_scaled_values(la
     assert used.reason.str.len().gt(0).all()
 
 
-def test_a_cohort_that_lacks_the_genes_is_neither_grouped_nor_judged(lake):
+def test_a_cohort_that_lacks_the_genes_has_no_groups_and_no_figures(lake):
     coverage = lake.ask("SELECT * FROM score_coverage").set_index("cohort_id")
     lacking = coverage[~coverage.grouped.astype(bool)]
     assert lacking.missing_genes.str.len().gt(0).all()
@@ -98,17 +98,17 @@ def test_a_cohort_that_lacks_the_genes_is_neither_grouped_nor_judged(lake):
     assert figures.reason[lacking.index].notna().all()
 
 
-def test_the_headline_says_plainly_what_was_found(lake):
-    said = (lake.path / "said.txt").read_text()
-    assert "apparent" in said
-    assert "SIMULATED" not in said
-    reading = " ".join(said.split())
+def test_the_headline_reports_what_was_found(lake):
+    output = (lake.path / "output.txt").read_text()
+    assert "apparent" in output
+    assert "SIMULATED" not in output
+    reading = " ".join(output.split())
     assert "No independent cohort whose values were scaled by themselves could test the score" in reading
     assert "In 1 of 5 genes the hazard agrees with the direction in resistance" in reading
 
 
-def test_a_run_survives_what_hosts_do_on_bad_days(small_replica, tmp_path):
-    """Faults occur before the run, when every address is asked, and while it fetches."""
+def test_a_run_survives_faults_of_the_hosts(small_replica, tmp_path):
+    """Faults occur before the run, when every address is requested, and while it fetches."""
     small_replica.control(fault=[
         {"kind": "status", "code": 503, "path": "/status", "every": 2},
         {"kind": "reset", "path": "/brca_tcga.tar.gz", "every": 2},
@@ -130,8 +130,8 @@ def archived(lake: Lake) -> dict[str, int]:
 
 
 @pytest.mark.full
-def test_a_file_that_stays_damaged_is_named_and_the_next_run_completes_from_what_was_kept(small_replica, tmp_path):
-    """The beginning, which is checked before the run, is as it should be; the second half is missing."""
+def test_a_file_that_stays_damaged_is_named_and_the_next_run_completes_the_rest(small_replica, tmp_path):
+    """The beginning, which is checked before the run, is correct; the second half is missing."""
     lake = Lake(tmp_path / "lake", STUDY, small_replica.base)
     small_replica.control(fault=[{"kind": "short", "path": "GSE25055_series_matrix.txt.gz"}])
     ended = lake.hnbc("run")

@@ -1,4 +1,4 @@
-"""The study over the simulated upstream, from the formats to the published database."""
+"""The study with the simulated upstream, from the formats to the published database."""
 
 import hashlib
 
@@ -32,7 +32,7 @@ def lake(tmp_path_factory):
     lake = Lake(tmp_path_factory.mktemp("simulated") / "lake", PACKAGED)
     ended = lake.hnbc("run")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    (lake.path / "said.txt").write_text(ended.stdout)
+    (lake.path / "output.txt").write_text(ended.stdout)
     return lake
 
 
@@ -49,9 +49,9 @@ def test_every_described_table_is_published_with_its_columns_and_comments(lake):
         assert found.comment.str.len().gt(0).all(), name
 
 
-def test_what_was_run_says_simulated_wherever_it_is_read(lake):
+def test_all_outputs_are_marked_as_simulated(lake):
     assert lake.ask("SELECT bool_and(starts_with(source, 'SIMULATED')) AS ok FROM cohorts").ok.all()
-    assert "SIMULATED" in (lake.path / "said.txt").read_text()
+    assert "SIMULATED" in (lake.path / "output.txt").read_text()
 
 
 def test_planted_anoikis_genes_are_candidates_and_unplanted_ones_rarely(lake):
@@ -66,7 +66,7 @@ def test_planted_anoikis_genes_are_candidates_and_unplanted_ones_rarely(lake):
     assert unplanted.candidate.sum() <= 0.05 * genes.candidate.sum() + 2
 
 
-def test_er_confounded_genes_vanish_when_er_is_held_fixed(lake):
+def test_er_confounded_genes_vanish_when_adjusted_for_er(lake):
     genes = lake.ask("""
         SELECT g.contrast, avg((g.fdr < 0.05)::INT) AS found, count(*) AS n
         FROM drug_resistance_genes g JOIN truth t ON t.entity = g.gene AND t.entity_type = 'gene'
@@ -103,7 +103,7 @@ def test_planted_immune_and_drug_differences_are_found_and_others_vanish_on_adju
         assert (unplanted.rate * unplanted.n).sum() <= 0.1 * unplanted.n.sum(), unplanted
 
 
-def test_any_score_walks_back_to_the_sha256_of_the_raw_bytes(lake):
+def test_any_score_is_traced_to_the_sha256_of_the_raw_bytes(lake):
     files = lake.ask(WALK_BACK, "risk_scores")
     assert {"gdc", "geo", "cbioportal", "gene_sets"} <= set(files.source)
     for row in files.groupby("source").head(3).itertuples():
@@ -126,7 +126,7 @@ def test_scores_follow_from_the_published_coefficients_in_sql_and_parquet(lake):
     assert (scores - expected[scores.index]).abs().max() < 1e-8
 
 
-def test_lineage_and_checks_cover_everything_beneath_the_database(lake):
+def test_lineage_and_checks_cover_all_ancestors_of_the_database(lake):
     assert lake.ask("SELECT bool_and(passed) AS ok FROM check_results WHERE severity = 'ERROR'").ok.all()
     checked = set(lake.ask("SELECT DISTINCT asset FROM check_results").asset)
     made = set(lake.ask("SELECT DISTINCT asset FROM lineage").asset)

@@ -1,6 +1,6 @@
-"""A user's own cohorts, dropped in beside the study's: tables keyed by Ensembl id, from files to the database.
+"""A user's own cohorts, added to the study's: tables keyed by Ensembl id, from files to the database.
 
-The patients are drawn from the study's simulated world by another seed, so that what is planted holds for them, too.
+The patients are drawn from the study's simulated world with another seed, so that they have the same planted effects.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def patients(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
-    """Two hospitals' tables beside a study file: linear csv, genes in rows; log2 parquet, genes in columns."""
+    """Two hospitals' tables next to a study file: linear csv, genes in rows; log2 parquet, genes in columns."""
     folder = tmp_path_factory.mktemp("user")
     (folder / "mine").mkdir()
     values, clinical = patients(7)
@@ -74,7 +74,7 @@ def lake(tables):
 
 
 @pytest.mark.parametrize(("name", "seed"), [("hospital_a", 7), ("hospital_b", 8)])
-def test_a_users_values_are_in_the_database_by_symbol_as_log2_tpm_whichever_way_they_were_given(lake, name, seed):
+def test_a_users_values_are_in_the_database_by_symbol_as_log2_tpm(lake, name, seed):
     values, _ = patients(seed)
     roster = draw_roster(Simulation(**SMALL, n_drugs=20))
     expected = values.set_axis(pd.Index(roster.genes.index, name="gene"))
@@ -97,14 +97,14 @@ def test_users_patients_are_counted_and_scored(lake):
     assert cohorts.source.tolist() == ["SIMULATED table hospital_a.csv", "SIMULATED table hospital_b.parquet"]
 
 
-def test_a_check_says_whether_a_users_tables_name_the_same_patients(lake):
+def test_a_check_compares_the_patients_of_a_users_tables(lake):
     checks = lake.ask("SELECT asset, passed, description FROM check_results WHERE check_name = 'ids_as_written'")
     assert sorted(checks.asset) == ["cohorts/hospital_a", "cohorts/hospital_b"]
     assert checks.passed.all()
     assert checks.description.str.contains(f"{N} samples read").all()
 
 
-def test_the_signature_is_judged_in_users_cohorts_as_independent_ones(lake):
+def test_the_signature_is_evaluated_in_users_cohorts_as_independent_ones(lake):
     judged = lake.ask("""
         SELECT cohort_id, independent, estimate FROM prognostic_performance
         WHERE metric = 'hazard_ratio_per_sd' AND cohort_id LIKE 'hospital%'""")
@@ -112,7 +112,7 @@ def test_the_signature_is_judged_in_users_cohorts_as_independent_ones(lake):
     assert (judged.estimate > 1).all()
 
 
-def test_users_files_are_known_by_their_path_in_the_study_and_no_table_names_a_folder_of_the_machine(lake, tables):
+def test_users_files_are_named_by_their_path_in_the_study_and_never_by_a_machine_path(lake, tables):
     files = lake.ask("SELECT * FROM raw_files WHERE source = 'table' ORDER BY file_id")
     assert files.url.tolist() == [f"file:{s[k]}" for s in (LINEAR, LOG2) for k in ("clinical", "expression")]
     named = lake.ask(
@@ -126,7 +126,7 @@ def test_users_files_are_known_by_their_path_in_the_study_and_no_table_names_a_f
 
 
 @pytest.mark.full
-def test_logarithms_given_for_linear_values_stop_the_run_with_the_setting_that_mends_it(tables, tmp_path):
+def test_logarithms_given_for_linear_values_stop_the_run_and_name_the_setting(tables, tmp_path):
     study = small_study(tmp_path, cohorts={"mine": MINE | {"source": LOG2 | {"values": "linear"}}})
     (tmp_path / "mine").symlink_to(tables / "mine")
     made_together = ("+cohorts/mine", "samples/mine", "patients/mine", "gene_mappings/mine")
@@ -139,7 +139,7 @@ def test_logarithms_given_for_linear_values_stop_the_run_with_the_setting_that_m
     ("upstream", "simulated", "remedy"),
     [("simulated", False, "write simulated: true in the source"), ("live", True, "set HNBC_UPSTREAM=simulated")],
 )
-def test_real_and_invented_patients_are_never_mixed_and_no_lake_is_begun(tmp_path, upstream, simulated, remedy):
+def test_real_and_invented_patients_are_never_mixed_and_no_lake_is_made(tmp_path, upstream, simulated, remedy):
     study = small_study(tmp_path, cohorts={"mine": MINE | {"source": LINEAR | {"simulated": simulated}}})
     lake = Lake(tmp_path / "lake", study, upstream)
     for command in (["run"], ["refresh"], ["run", "--select", "cohorts"], ["refresh", "--dry-run"]):

@@ -10,9 +10,9 @@ def run(lake):
 
 
 @pytest.mark.full
-def test_without_overlap_there_is_no_signature_and_everything_says_so(small_lake):
+def test_without_overlap_there_is_no_signature_and_all_outputs_report_it(small_lake):
     lake = small_lake(simulation={"variant": "no_overlap"})
-    said = run(lake)
+    output = run(lake)
     assert lake.ask("SELECT count(*) AS n FROM candidate_genes").n[0] == 0
     assert lake.ask("SELECT count(*) AS n FROM signature").n[0] == 0
     assert lake.ask("SELECT count(*) AS n FROM risk_scores").n[0] == 0
@@ -28,18 +28,18 @@ def test_without_overlap_there_is_no_signature_and_everything_says_so(small_lake
     assert performance.reason.notna().all()
     failed = set(lake.ask("SELECT check_name FROM check_results WHERE NOT passed").check_name)
     assert {"candidates_found", "signature_found"} <= failed
-    assert "none" in said
+    assert "none" in output
 
 
 def test_with_nothing_prognostic_no_independent_cohort_confirms_the_score(small_lake):
     lake = small_lake(simulation={"variant": "null"})
-    said = run(lake)
+    output = run(lake)
     assert lake.ask("SELECT count(*) AS n FROM truth WHERE question = 'survival' AND holds").n[0] == 0
     figures = lake.ask("SELECT * FROM prognostic_performance WHERE metric = 'hazard_ratio_per_sd' AND independent")
     assert len(figures) == 2
     confirmed = figures[(figures.ci_lower > 1).fillna(False)]
     assert confirmed.empty, confirmed
-    assert "in 0 of 2 independent cohorts" in " ".join(said.split()) or "none" in said
+    assert "in 0 of 2 independent cohorts" in " ".join(output.split()) or "none" in output
 
 
 @pytest.mark.full
@@ -58,7 +58,7 @@ def test_batch_effects_do_not_stop_the_study_and_planted_genes_are_still_found(s
 
 
 @pytest.mark.full
-def test_every_step_in_a_process_of_its_own_gives_the_same_tables(small_lake, tmp_path):
+def test_every_step_in_its_own_process_gives_the_same_tables(small_lake, tmp_path):
     lake = small_lake()
     run(lake)
     question = "SELECT asset, max(data_version) AS version FROM lineage GROUP BY ALL ORDER BY ALL"

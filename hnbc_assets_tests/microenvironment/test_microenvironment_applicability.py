@@ -1,4 +1,4 @@
-"""Which method may run where, with the reason of every refusal, and what comes out side by side."""
+"""Which method may be used where, with the reason of every refusal, and the results of all methods."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_every_method_appears_with_scores_or_with_its_reason(expression):
     pd.testing.assert_series_equal(mcp, expression.loc[GENES[20:22]].mean(), check_names=False)
 
 
-def test_on_a_scaled_cohort_only_relative_scores_come_out(expression):
+def test_a_scaled_cohort_has_only_relative_scores(expression):
     scores, reasons = infiltrate(expression, SETS, SETS, "zscore")
     assert set(scores["method"]) == {"mean_z"}
     assert scores["relative_only"].all()

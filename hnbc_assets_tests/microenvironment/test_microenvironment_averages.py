@@ -32,8 +32,8 @@ def test_mean_z_is_the_mean_of_standardised_genes():
     assert scores.loc["Flat"].isna().all()
 
 
-def test_mean_z_does_not_see_how_a_gene_was_scaled():
-    """Any shift and stretch of each gene leaves the scores as they were."""
+def test_mean_z_does_not_depend_on_the_scaling_of_genes():
+    """Shifting and rescaling each gene leaves the scores unchanged."""
     rng = np.random.default_rng(20250101)
     expression = pd.DataFrame(rng.normal(size=(6, 30)), index=list("abcdef"))
     moved = expression.mul([0.1, 2, 30, 1, 5, 7], axis=0).add([0, 5, -3, 100, 2, 1], axis=0)

@@ -1,4 +1,4 @@
-"""What adjusted comparisons hold fixed: known where it can be known, and nothing invented where it cannot."""
+"""Covariates of adjusted comparisons: given where they are known, missing where they are not."""
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ def cohort(n=30):
     return patients, pd.DataFrame(x, index=genes, columns=ids), purity
 
 
-def test_the_purity_stand_in_follows_purity():
+def test_the_purity_proxy_follows_purity():
     patients, expression, purity = cohort()
     made = confounders_of(patients, expression, [f"G{i}" for i in range(8)], **LEAST)
     assert set(made.er_status.dropna()) == {"positive", "negative"}  # as in patients
@@ -35,7 +35,7 @@ def test_without_enough_of_its_genes_purity_stays_unknown():
     assert made.purity.isna().all()
 
 
-def test_covariates_are_those_that_are_known_and_differ():
+def test_covariates_are_those_that_are_known_and_vary():
     patients, expression, _ = cohort()
     made = confounders_of(patients, expression, [], **LEAST).assign(cohort_id="c")
     assert list(covariates(made, "c").columns) == ["er_status"]

@@ -32,7 +32,7 @@ def values_groups_covariates():
 
 
 def test_p_values_equal_scipys_mann_whitney(data):
-    """scipy's mannwhitneyu(method="asymptotic"), continuity and ties corrected, on the values observed; to 1e-12."""
+    """scipy's mannwhitneyu(method="asymptotic"), continuity and ties corrected, on observed values; to 1e-12."""
     values, group, _ = data
     table = compare_groups(values, group).set_index("feature")
     for feature, row in values.iterrows():
@@ -66,8 +66,8 @@ def test_the_effect_is_positive_where_the_high_group_is_higher():
     assert list(compare_groups(values, group)["effect"]) == [1.0, -1.0]
 
 
-def test_what_a_covariate_explains_vanishes_when_adjusted_for_it():
-    """300 features driven by purity, which drives the group too: nearly all differ plainly, 5 % once adjusted."""
+def test_differences_due_to_a_covariate_vanish_when_adjusted_for_it():
+    """300 features driven by purity, which drives the group too: nearly all differ unadjusted, 5 % adjusted."""
     rng = np.random.default_rng(20250101)
     patients = [f"p{n}" for n in range(400)]
     purity = rng.normal(size=400)
@@ -79,7 +79,7 @@ def test_what_a_covariate_explains_vanishes_when_adjusted_for_it():
 
 
 def test_without_a_difference_p_values_are_uniform():
-    """2,000 features, plain and adjusted: 5 % below 0.05, within 4 binomial standard errors."""
+    """2,000 features, unadjusted and adjusted: 5 % below 0.05, within 4 binomial standard errors."""
     rng = np.random.default_rng(1)
     patients = [f"p{n}" for n in range(80)]
     values = pd.DataFrame(rng.exponential(size=(2000, 80)), columns=patients)
@@ -125,7 +125,7 @@ def test_a_covariate_that_is_the_group_leaves_nothing_to_test(data):
     assert table["p_value"].notna().all()
 
 
-def test_a_covariate_that_is_the_same_in_everybody_is_dropped(data):
+def test_a_constant_covariate_is_dropped(data):
     values, group, covariates = data
     table = compare_groups(values, group, covariates=covariates[["er"]].assign(site=1))
     assert set(table["adjusted_for"]) == {"er"}

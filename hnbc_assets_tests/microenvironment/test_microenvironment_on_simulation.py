@@ -16,7 +16,7 @@ from hnbc_assets.sources.simulated.world import draw
 
 
 def judged(seed: int) -> pd.DataFrame:
-    """A row a method and cell type of one world: whether it differs with the true risk, plainly and adjusted."""
+    """One row per method and cell type of one world: whether it differs with the true risk, unadjusted and adjusted."""
     world = draw(Simulation(seed=seed))
     expression = world.tcga.frame(world.roster)
     patients = world.tcga.patients
@@ -36,7 +36,7 @@ def judged(seed: int) -> pd.DataFrame:
 
 
 def hold(seeds: range) -> None:
-    """By every method planted cell types are found (80 % at least), the others rarely, plainly and adjusted."""
+    """Every method finds planted cell types (at least 80 %) and rarely others, unadjusted and adjusted."""
     table = pd.concat([judged(seed).assign(seed=seed) for seed in seeds])
     for fdr, question in (("fdr", "risk"), ("adjusted_fdr", "risk_adjusted")):
         for method, rows in table.dropna(subset=[question]).groupby("method"):
@@ -47,11 +47,11 @@ def hold(seeds: range) -> None:
 
 
 def test_planted_cell_types_are_found_and_confounded_ones_vanish_on_adjustment():
-    """Over 4 simulated worlds; adjusted for ER and purity, what these alone explain is no longer found."""
+    """Over 4 simulated worlds; adjusted for ER and purity, differences that these alone explain are no longer found."""
     hold(range(4))
 
 
 @pytest.mark.full
-def test_over_many_worlds_cell_types_are_judged_rightly():
+def test_over_many_worlds_cell_types_are_classified_correctly():
     """Over 60 simulated worlds."""
     hold(range(100, 160))

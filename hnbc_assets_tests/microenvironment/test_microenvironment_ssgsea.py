@@ -1,4 +1,4 @@
-"""ssGSEA: equal to GSVA, equal to the walk it is defined by, and independent of a patient's companions."""
+"""ssGSEA: equal to GSVA, equal to the walk that defines it, and independent of other patients."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def reference_expression(name: str) -> pd.DataFrame:
 def test_ssgsea_equals_gsva(case):
     """Scores equal GSVA 1.46.0's to 1e-10: distinct values, ties, missing values, three alphas, normalised or not.
 
-    Expected values: reference/ssgsea/, made by its make.R. Missing values: GSVA was given the genes observed.
+    Expected values: reference/ssgsea/, made by its make.R. Missing values: GSVA was given the observed genes.
     """
     data, options = CASES[case]
     sets = reference_sets()
@@ -70,8 +70,8 @@ def test_the_closed_form_is_the_walk():
         assert ours == pytest.approx(walk(values, inside, 0.25), rel=0, abs=1e-10)
 
 
-def test_a_score_does_not_depend_on_companions_or_threads():
-    """A patient alone, among others, and with one or four threads: the same number, bit for bit."""
+def test_a_score_does_not_depend_on_other_patients_or_threads():
+    """A patient alone, among others, and with one or four threads has bitwise the same score."""
     expression, sets = reference_expression("missing"), reference_sets()
     together = ssgsea(expression, sets, workers=4)
     pd.testing.assert_frame_equal(together, ssgsea(expression, sets, workers=1), check_exact=True)
@@ -79,7 +79,7 @@ def test_a_score_does_not_depend_on_companions_or_threads():
     np.testing.assert_allclose(alone["p03"], together["p03"], rtol=1e-14)
 
 
-def test_more_patients_than_are_handled_at_once_come_out_in_order():
+def test_more_patients_than_one_block_are_in_order():
     rng = np.random.default_rng(1)
     expression = pd.DataFrame(rng.normal(size=(50, 100)), index=[f"g{n}" for n in range(50)])
     sets = {"a": ["g1", "g2", "g3"], "b": ["g9", "g30"]}
@@ -110,7 +110,7 @@ def test_a_patient_without_any_value_has_no_score():
     assert scores.drop(columns="p05").notna().all(axis=None)
 
 
-def test_a_gene_that_stands_twice_is_refused():
+def test_a_gene_that_occurs_twice_is_refused():
     expression = reference_expression("distinct")
     with pytest.raises(ValueError, match="g001 occurs twice"):
         ssgsea(pd.concat([expression, expression.iloc[:1]]), reference_sets())

@@ -24,12 +24,12 @@ FULL_SEEDS = 50
 
 
 class Judge:
-    """One world's truth, asked gene by gene and entity by entity."""
+    """One world's truth, by gene and entity."""
 
     def __init__(self, simulation: Simulation) -> None:
         table = truth(simulation)
         holds = table.set_index(["entity_type", "question", "entity"])["holds"]
-        self.holds = holds.dropna().astype(bool).sort_index()  # what depends on the score is not judged
+        self.holds = holds.dropna().astype(bool).sort_index()  # effects that depend on the score are not tested
         self.classes = table.drop_duplicates(["entity_type", "entity"]).set_index(["entity_type", "entity"])[
             "entity_class"
         ]
@@ -37,7 +37,7 @@ class Judge:
     def count(
         self, figures: dict, name: str, kind: str, question: str, found: pd.Series, planted: tuple[str, ...]
     ) -> None:
-        """Put the false-discovery proportion of `found` (a boolean by entity) and the power for planted classes."""
+        """Add the false-discovery proportion of `found` (a boolean by entity) and the power for planted classes."""
         holds = self.holds.loc[kind, question]
         found = found[found.index.isin(holds.index)]
         holds, classes = holds.reindex(found.index), self.classes.loc[kind].reindex(found.index)
@@ -46,7 +46,7 @@ class Judge:
             figures[f"{name}: power"] = found[classes.isin(planted)].mean()
 
     def null_rate(self, figures: dict, name: str, kind: str, question: str, p_value: pd.Series) -> None:
-        """Put the share of p values below 0.05 among the entities without an effect."""
+        """Add the share of p values below 0.05 among the entities without an effect."""
         holds = self.holds.loc[kind, question]
         nothing = p_value[p_value.index.isin(holds.index[~holds])]
         if len(nothing):
@@ -54,7 +54,7 @@ class Judge:
 
 
 def included(world: World, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Expression (genes × patients, log2) and patients of a cohort's HER2-negative, not metastatic."""
+    """Expression (genes × patients, log2) and rows of a cohort's HER2-negative, non-metastatic patients."""
     cohort: Cohort = getattr(world, name)
     keep = (~cohort.patients["her2"] & (cohort.patients["stage"] < 4)).to_numpy()
     expression = cohort.frame(world.roster).loc[:, keep].astype(float)
@@ -137,7 +137,7 @@ def compare(
     group: pd.Series,
     people: pd.DataFrame,
 ) -> None:
-    """Cell types and drugs between the risk groups of one cohort, plain and adjusted."""
+    """Cell types and drugs between the risk groups of one cohort, unadjusted and adjusted."""
     from hnbc_assets.science.drugs.association import associate
     from hnbc_assets.science.drugs.prediction import predict_cohort, prepare
     from hnbc_assets.science.group_comparison import compare_groups
@@ -174,7 +174,7 @@ def judged(figures: dict, judge: Judge, name: str, kind: str, compared: pd.DataF
 
 
 def run_many(n_seeds: int, variant: str = "default") -> pd.DataFrame:
-    """A row a seed."""
+    """One row per seed."""
     with ProcessPoolExecutor(2) as pool:
         return pd.DataFrame(list(pool.map(run, range(1, n_seeds + 1), [variant] * n_seeds)))
 
@@ -199,7 +199,7 @@ def monte_carlo_error(values: pd.Series) -> float:
     return 3 * values.std() / np.sqrt(values.notna().sum())
 
 
-def test_one_world_shows_the_planted_genes_and_not_the_confounded_ones(one_world):
+def test_in_one_world_planted_genes_are_found_and_confounded_ones_are_not(one_world):
     assert one_world["resistance plain: power"] > 0.8
     assert one_world["both stages: power"] > 0.8
     assert one_world["confounded genes called, ER-adjusted"] == 0
@@ -210,7 +210,7 @@ def test_in_one_world_the_score_follows_risk_and_validates(one_world):
     assert one_world["validation C"] > 0.6
 
 
-def test_one_world_shows_the_planted_cell_types_and_drugs(one_world):
+def test_in_one_world_planted_cell_types_and_drugs_are_found(one_world):
     for what in ("ssgsea", "mcp_counter", "drugs"):
         assert one_world[f"training {what} plain: power"] > 0.8
 
@@ -221,20 +221,20 @@ def test_a_world_without_overlap_gives_no_candidate():
 
 @pytest.mark.full
 def test_over_fifty_worlds_the_mean_false_discovery_proportion_is_at_most_five_percent(many_worlds):
-    """Every stage and comparison, plain and adjusted; within three Monte-Carlo standard errors."""
+    """Every stage and comparison, unadjusted and adjusted; within three Monte-Carlo standard errors."""
     for column in columns(many_worlds, ": FDP"):
         assert many_worlds[column].mean() <= FDR + monte_carlo_error(many_worlds[column]), column
 
 
 @pytest.mark.full
-def test_over_fifty_worlds_planted_effects_are_found_in_four_of_five(many_worlds):
+def test_over_fifty_worlds_four_of_five_planted_effects_are_found(many_worlds):
     for column in columns(many_worlds, ": power"):
         assert many_worlds[column].mean() >= 0.8, column
 
 
 @pytest.mark.full
 def test_over_fifty_worlds_what_has_no_effect_is_not_called_more_often_than_the_level(many_worlds):
-    """Raw p values below 0.05, with the false positives that adjustment must prevent among them."""
+    """Raw p values below 0.05, including false positives that adjustment must prevent."""
     for column in columns(many_worlds, ": p < .05 where nothing is"):
         assert many_worlds[column].mean() <= 0.05 + monte_carlo_error(many_worlds[column]), column
 

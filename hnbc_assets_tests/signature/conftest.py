@@ -1,4 +1,4 @@
-"""What tests of the signature share: stored expected values, and simulated patients with planted genes."""
+"""Fixtures for tests of the signature: stored expected values, and simulated patients with planted genes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def reference():
 
 @pytest.fixture
 def planted():
-    """Makes expression (genes × patients), days and events; the first genes carry the log hazard ratios given."""
+    """Makes expression (genes × patients), days and events; the first genes have the given log hazard ratios."""
 
     def make(seed, n_patients, n_genes, log_hazard_ratios=(), event_share=0.5):
         rng = np.random.default_rng(seed)

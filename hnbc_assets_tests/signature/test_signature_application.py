@@ -1,4 +1,4 @@
-"""Training and application of a signature: populations, forms, cut-offs, and what is said where data lack."""
+"""Training and application of a signature: populations, forms, cut-offs, and reasons where data are missing."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ RULES = {"rule": "min", "folds": 5, "repeats": 2, "seed": 1}
 
 
 def cohort(n, seed, *, prefix="P", shift=0.0):
-    """Patients whose first three genes carry hazard, with the rows of `patients` that analyses read."""
+    """Patients whose first three genes affect the hazard, with the rows of `patients` that analyses read."""
     rng = np.random.default_rng(seed)
     x = rng.normal(8 + shift, 1.5, (len(GENES), n))
     hazard = 0.7 * (x[0] - x[0].mean()) - 0.6 * (x[1] - x[1].mean()) + 0.5 * (x[2] - x[2].mean())
@@ -52,14 +52,14 @@ def test_the_planted_genes_lead_the_signature(trained):
     assert not made.signature.set_index("gene").direction_concordant["G001"]
 
 
-def test_the_cut_off_is_the_median_of_the_patients_trained_on(trained):
+def test_the_cut_off_is_the_median_of_the_training_patients(trained):
     data, expression, made = trained
     scored = apply(trained, data, expression, training=True).scores
     assert scored.risk_score.median() == pytest.approx(made.description.cutoff[0], abs=1e-12)
     assert scored.risk_group.value_counts().to_dict() == {"high": 150, "low": 150}
 
 
-def test_a_shifted_cohort_is_split_by_its_own_z_and_the_note_says_so(trained):
+def test_a_shifted_cohort_is_split_by_its_own_z_with_a_note(trained):
     patients, expression = cohort(120, 8, prefix="Q", shift=3.0)
     made = apply(trained, analysis_set(patients, expression, "os", scale="log2_tpm"), expression)
     assert made.coverage.grouped[0]
@@ -92,7 +92,7 @@ def test_too_few_coefficients_give_scores_but_no_groups_at_the_share_that_the_st
     assert apply(trained, data, lacking, min_share=0.5).coverage.grouped[0]
 
 
-def test_scaled_values_become_normal_scores_and_the_note_says_so(trained):
+def test_scaled_values_become_normal_scores_with_a_note(trained):
     patients, expression = cohort(60, 11, prefix="T")
     heavy = np.exp(expression)
     made = apply(trained, analysis_set(patients, heavy, "os", scale="zscore"), heavy, scale="zscore")
@@ -102,7 +102,7 @@ def test_scaled_values_become_normal_scores_and_the_note_says_so(trained):
     assert made.scores.single_sample_score.isna().all()
 
 
-def test_nothing_entered_is_a_null_result_that_says_why(trained):
+def test_without_an_entered_gene_the_result_is_null_with_a_reason(trained):
     data, expression, _ = trained
     made = train(data, entered=[], direction=pd.Series(dtype=object), reference_genes=GENES, scale="log2_tpm", **RULES)
     assert made.signature.empty

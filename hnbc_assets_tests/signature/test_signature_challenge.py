@@ -1,4 +1,4 @@
-"""Challenge: two scores on the same patients, against R, against the truth of a simulation, and at its edges."""
+"""Challenge: two scores on the same patients, against R, against the truth of a simulation, and edge cases."""
 
 from __future__ import annotations
 
@@ -47,8 +47,11 @@ def test_the_spread_of_the_bootstrap_is_the_standard_error_of_r(reference, tied)
     assert (found.ci_lower, found.ci_upper) == tuple(np.quantile(samples, [0.025, 0.975]))
 
 
-def test_the_interval_holds_the_true_difference_in_95_of_100_studies():
-    """400 studies of 150 patients; of so many, 19 of 20 cover between 0.929 and 0.971. The truth is that of 20,000."""
+def test_the_interval_contains_the_true_difference_in_95_of_100_studies():
+    """400 studies of 150 patients: with 95 % coverage, the share is between 0.929 and 0.971 in 19 of 20 such tests.
+
+    The true difference is that of 20,000 patients.
+    """
     rng = np.random.default_rng(20250718)
     time, event, published, challenger = simulated(rng, 20_000)
     truth = float(harrell_c(challenger, time, event)[0] - harrell_c(published, time, event)[0])
@@ -60,7 +63,7 @@ def test_the_interval_holds_the_true_difference_in_95_of_100_studies():
 
 
 def test_pairing_narrows_the_interval(tied):
-    """Scores that share much differ more surely than two that were resampled apart would."""
+    """The difference of correlated scores is more precise than with separate resampling."""
     time, event, published, challenger = tied
     paired = difference_samples(time, event, published, published + 0.3 * challenger, n_bootstrap=N_BOOTSTRAP, seed=1)
     apart = difference_samples(time, event, published, 0 * published, n_bootstrap=N_BOOTSTRAP, seed=1)
@@ -68,14 +71,14 @@ def test_pairing_narrows_the_interval(tied):
 
 
 @pytest.mark.parametrize("same_order", [lambda s: s, lambda s: 3 * s - 7, np.exp])
-def test_scores_of_the_same_order_differ_by_exactly_nothing(tied, same_order):
+def test_scores_of_the_same_order_differ_by_exactly_zero(tied, same_order):
     time, event, published, _ = tied
     found = concordance_difference(time, event, published, same_order(published), n_bootstrap=N_BOOTSTRAP, seed=1)
     assert (found.difference, found.ci_lower, found.ci_upper) == (0.0, 0.0, 0.0)
     assert found.c_published == found.c_challenger
 
 
-def test_changing_places_turns_the_sign(tied):
+def test_exchanging_the_scores_changes_the_sign(tied):
     time, event, published, challenger = tied
     one = concordance_difference(time, event, published, challenger, n_bootstrap=N_BOOTSTRAP, seed=1)
     other = concordance_difference(time, event, challenger, published, n_bootstrap=N_BOOTSTRAP, seed=1)

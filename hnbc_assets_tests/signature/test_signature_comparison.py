@@ -1,4 +1,4 @@
-"""Comparison: rows that entered, left or changed, by hand-computed frames, and what holds for any frames."""
+"""Comparison: rows that entered, left or changed, on hand-computed frames, and properties of any frames."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def as_tuples(frame: pd.DataFrame, *columns: str) -> list[tuple]:
     return [tuple(None if pd.isna(v) else v for v in row) for row in frame[list(columns)].itertuples(index=False)]
 
 
-def test_a_gene_enters_leaves_or_gets_another_coefficient():
+def test_a_gene_enters_leaves_or_changes_its_coefficient():
     before = signature("s1", A=0.5, B=-0.2, C=0.1)
     after = signature("s2", C=np.nextafter(0.1, 1), D=0.3, A=0.5)
     found = signature_changes(before, after)
@@ -71,7 +71,7 @@ def test_a_gene_enters_leaves_or_gets_another_coefficient():
     assert set(found["to_signature_id"]) == {"s2"}
 
 
-def test_a_signature_that_begins_or_ends_is_named_none_on_the_other_side():
+def test_a_new_or_withdrawn_signature_is_none_on_the_other_side():
     genes = signature("s1", A=0.5)
     begun, ended = signature_changes(Signature.empty(), genes), signature_changes(genes, pd.DataFrame(genes.iloc[:0]))
     assert as_tuples(begun, "from_signature_id", "to_signature_id", "change") == [("none", "s1", "entered")]
@@ -127,8 +127,8 @@ def test_patients_enter_leave_move_and_flip():
     assert ids == {"moved": ("s1", "s2"), "left": ("s1", None), "entered": (None, "s2")}
 
 
-def test_the_score_compared_is_the_one_that_makes_the_groups(planted):
-    """risk_score holds the single-sample score where a cohort is scored in that form, as `apply_signature` fills it."""
+def test_the_compared_score_is_the_one_that_defines_the_groups(planted):
+    """risk_score is the single-sample score where a cohort is scored in that form, as by `apply_signature`."""
     from hnbc_assets.science.signature.analysis_set import AnalysisSet
     from hnbc_assets.science.signature.application import apply_signature
 
@@ -162,7 +162,7 @@ def test_a_patient_twice_in_one_frame_is_refused():
         risk_changes(twice, scores([]))
 
 
-def test_figures_change_appear_and_vanish_and_null_times_are_one_time():
+def test_figures_change_appear_and_disappear_and_null_times_are_equal():
     before = figures(
         [
             ("a", "os", "c", NAN, 0.7, 0.6, 0.8),
@@ -205,7 +205,7 @@ def test_no_change_gives_no_row(changes, table, seed):
 
 
 @pytest.mark.parametrize(("changes", "table"), CASES)
-def test_going_back_mirrors_every_change(changes, table):
+def test_exchanging_before_and_after_mirrors_every_change(changes, table):
     """Swapping before and after swaps old and new, entered and left, and the sign of a difference; nothing else."""
     one, other = many(3)[changes], many(4)[changes]
     there, back = changes(one, other), changes(other, one)
@@ -230,7 +230,7 @@ def test_going_back_mirrors_every_change(changes, table):
         (performance_changes, PerformanceChanges),
     ],
 )
-def test_what_is_found_fits_the_published_table(changes, published):
+def test_changes_conform_to_the_published_table(changes, published):
     found = changes(many(5)[changes], many(6)[changes])
     assert list(found) == [name for name in published.columns if name not in ADDED_BY_CALLERS]
     whole = published.conform(found.assign(previous_published_at="2026-01-01T00:00:00Z", releases=None))

@@ -1,4 +1,4 @@
-"""Univariate Cox screen: equal to R, honest about what cannot be fitted, calibrated without signal."""
+"""Univariate Cox screen: equal to R, with reasons where a fit is impossible, calibrated without signal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_efron_ties_match_statsmodels():
         assert fit.standard_error == pytest.approx(peer.bse[0], abs=1e-6)
 
 
-def test_what_cannot_be_fitted_is_reported_not_fitted():
+def test_genes_that_cannot_be_fitted_are_reported():
     rng = np.random.default_rng(4)
     days = np.arange(1.0, 41.0)
     event = np.arange(40) < 20
@@ -86,7 +86,7 @@ def test_units_and_offsets_only_rescale_the_coefficient(planted):
         (np.append(np.sin(np.arange(1, 29)), [40.0, -3.0]), -0.0249327126930206, 0.0227654244318438),
     ],
 )
-def test_an_outlying_value_does_not_break_the_fit(x, coefficient, standard_error):
+def test_an_outlier_does_not_break_the_fit(x, coefficient, standard_error):
     """One value far from all others, where a plain Newton step overshoots, or the estimate is 37 per sd.
 
     Expected: coxph(Surv(1:30, rep(1, 30)) ~ x) of R survival 3.5-3 at eps = 1e-14.

@@ -1,4 +1,4 @@
-"""Concordance and AUC: equal to R and scikit-survival, and bootstraps equal to drawing the samples out."""
+"""Concordance and AUC: equal to R and scikit-survival, and bootstraps equal to explicit resampling."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_harrell_matches_scikit_survival_and_lifelines(tied, untied):
 
 
 def test_uno_and_auc_match_scikit_survival(untied):
-    """To 1e-12, without ties of events with censorings, which scikit-survival weights otherwise."""
+    """To 1e-12, without ties of events with censorings, which scikit-survival weights differently."""
     from sksurv.metrics import concordance_index_ipcw, cumulative_dynamic_auc
     from sksurv.util import Surv
 
@@ -67,8 +67,8 @@ def test_uno_and_auc_match_scikit_survival(untied):
 
 
 @pytest.mark.parametrize("cohort", ["tied", "untied"])
-def test_bootstraps_equal_drawing_the_samples_out(cohort, request):
-    """Evaluating counts gives, to rounding, what evaluating the resampled patients themselves gives."""
+def test_bootstraps_equal_explicit_resampling(cohort, request):
+    """Evaluating counts gives, up to rounding, the same as evaluating the resampled patients."""
     score, time, event = request.getfixturevalue(cohort)
     counts = bootstrap_counts(len(score), 25, seed=1)
     assert (counts.sum(axis=1) == len(score)).all()
@@ -89,7 +89,7 @@ def test_large_cohorts_are_evaluated_in_parts(untied, monkeypatch):
     np.testing.assert_allclose(parts, whole, rtol=1e-12)
 
 
-def test_a_perfect_score_is_one_and_its_reverse_nought(untied):
+def test_a_perfect_score_is_one_and_its_reverse_zero(untied):
     _, time, event = untied
     assert harrell_c(-time, time, event)[0] == 1
     assert harrell_c(time, time, event)[0] == 0

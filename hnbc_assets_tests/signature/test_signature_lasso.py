@@ -1,4 +1,4 @@
-"""LASSO-Cox: equal to glmnet on the same folds, well-formed null results, no leak between folds."""
+"""LASSO-Cox: equal to glmnet on the same folds, well-formed null results, no leakage between folds."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_coefficients_match_glmnet(glmnet):
 
 
 def test_the_default_tolerance_makes_the_same_choices(glmnet, reference):
-    """Solving the folds' fits to 1e-7 moves the mean deviance by less than 5e-4 of it, and neither penalty chosen."""
+    """Solving the folds' fits to 1e-7 changes the mean deviance by less than 5e-4 of it, and neither chosen penalty."""
     x, exact, *_ = glmnet
     patients = reference("lasso", "patients")
     fold_ids = patients.fold.to_numpy(dtype=int)[None]
@@ -78,8 +78,8 @@ def test_one_standard_error_never_keeps_more_genes_than_the_minimum(planted):
     assert len(sparse.selected) <= len(least.selected)
 
 
-def test_a_minimum_at_the_cut_extends_the_path(planted):
-    """Strong dense signal wants almost no penalty: the path goes on below its first cut, on the same grid."""
+def test_a_minimum_at_the_end_extends_the_path(planted):
+    """With a strong dense signal almost no penalty is best: the path is extended on the same grid."""
     expression, days, event = planted(14, 300, 10, np.full(10, 0.7), event_share=0.9)
     fit = fit_lasso(expression.T, days, event, seed=1, folds=5, repeats=1, min_ratio=0.3)
     assert fit.alphas[-1] < 0.3 * fit.alphas[0] * 0.9
@@ -87,7 +87,7 @@ def test_a_minimum_at_the_cut_extends_the_path(planted):
     np.testing.assert_array_equal(penalty_grid(1.0, 0.3), penalty_grid(1.0, 0.05)[: len(penalty_grid(1.0, 0.3))])
 
 
-def test_cutting_the_path_does_not_move_an_interior_minimum(planted):
+def test_a_shorter_path_has_the_same_interior_minimum(planted):
     expression, days, event = planted(15, 200, 40, (0.5, 0.5))
     cut = fit_lasso(expression.T, days, event, seed=1, folds=5, repeats=1)
     whole = fit_lasso(expression.T, days, event, seed=1, folds=5, repeats=1, min_ratio=1e-4)
@@ -95,7 +95,7 @@ def test_cutting_the_path_does_not_move_an_interior_minimum(planted):
     np.testing.assert_allclose(cut.selected, whole.selected, rtol=1e-6)
 
 
-def test_folds_share_out_events_evenly():
+def test_events_are_distributed_evenly_over_folds():
     event = np.arange(103) < 37
     for ids in stratified_folds(event, 10, 5, seed=1):
         assert np.ptp(np.bincount(ids[event])) <= 1
@@ -103,7 +103,7 @@ def test_folds_share_out_events_evenly():
 
 
 def test_a_fold_standardises_with_its_own_patients_only(planted):
-    """Wild values in the patients left out change nothing in what the others are fitted to."""
+    """Extreme values in the left-out patients change nothing in the fit of the others."""
     expression, days, event = planted(16, 120, 8, (0.6,))
     x = expression.T.to_numpy()
     fitted = np.arange(120) < 90
@@ -122,7 +122,7 @@ def test_the_seed_alone_decides(planted):
     assert not np.array_equal(fits[0].deviance_mean, fits[2].deviance_mean)
 
 
-def test_survival_without_signal_selects_nothing_and_says_why(planted):
+def test_survival_without_signal_selects_nothing_with_a_reason(planted):
     expression, days, event = planted(18, 200, 30)
     fit = fit_lasso(expression.T, days, event, seed=1, folds=5, repeats=3, rule="1se")
     assert fit.selected.empty

@@ -109,7 +109,7 @@ def test_without_a_cut_off_the_continuous_figures_remain(cohort):
         (lambda s, d, e: (s, d, e & False), "no event was observed"),
     ],
 )
-def test_what_cannot_be_judged_is_all_withheld(cohort, spoil, reason):
+def test_all_figures_are_withheld_where_none_can_be_given(cohort, spoil, reason):
     table = assess(*spoil(*cohort), cutoff=0.0)
     assert table.metric.tolist() == FIGURES
     claims = table[~table.metric.isin(["n_patients", "n_events"])]
@@ -117,7 +117,7 @@ def test_what_cannot_be_judged_is_all_withheld(cohort, spoil, reason):
     assert (claims.reason == reason).all()
 
 
-def test_no_claim_is_made_when_told_so(cohort):
+def test_all_figures_are_withheld_for_a_given_reason(cohort):
     table = assess(*cohort, reason="the genes present carry 0.41 of the coefficients")
     claims = table[~table.metric.isin(["n_patients", "n_events"])]
     assert claims.estimate.isna().all()
@@ -138,7 +138,7 @@ def test_the_seed_alone_decides_the_intervals(cohort):
 
 
 def test_expected_width_is_what_the_events_allow(cohort):
-    """The Wald interval of a weak standardised score is as wide as 1.96 / √events foretells, within 10 %."""
+    """The Wald interval of a weak standardised score is as wide as 1.96 / √events predicts, within 10 %."""
     _, days, event = cohort
     noise = np.random.default_rng(1).normal(size=400)
     table = by_metric(assess(noise, days, event))
@@ -149,16 +149,16 @@ def test_expected_width_is_what_the_events_allow(cohort):
 
 @pytest.mark.full
 def test_bootstrap_intervals_cover_the_true_concordance(planted):
-    """Over 300 simulated cohorts the 95 % interval of Harrell's C holds the true value in 91–98 %.
+    """Over 300 simulated cohorts the 95 % interval of Harrell's C contains the true value in 91–98 %.
 
     Exponential times under log hazard 0.5 · x, x normal, independent proportional thinning of events: the truth is
     taken from one cohort of 20,000.
     """
     expression, days, event = planted(62, 20000, 1, (0.5,))
     truth = by_metric(assess(expression.iloc[0].to_numpy(), days, event, n_bootstrap=2)).estimate["c_index_harrell"]
-    held = 0
+    covered = 0
     for seed in range(300):
         expression, days, event = planted(1000 + seed, 200, 1, (0.5,))
         row = by_metric(assess(expression.iloc[0].to_numpy(), days, event, n_bootstrap=300)).loc["c_index_harrell"]
-        held += row.ci_lower <= truth <= row.ci_upper
-    assert 0.91 <= held / 300 <= 0.98
+        covered += row.ci_lower <= truth <= row.ci_upper
+    assert 0.91 <= covered / 300 <= 0.98

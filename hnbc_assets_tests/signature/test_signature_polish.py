@@ -45,7 +45,7 @@ def test_scores_of_genes_kept_equal_the_penalty_and_scores_of_the_others_do_not_
     np.testing.assert_allclose(beta, nearly, atol=1e-6)
 
 
-def test_it_does_not_matter_where_coordinate_descent_stopped(solved):
+def test_the_result_does_not_depend_on_where_coordinate_descent_stopped(solved):
     x, days, event, found = solved
     rng = np.random.default_rng(1)
     starts = [found, *(found * (1 + 1e-4 * rng.normal(size=found.shape)) for _ in range(3))]
@@ -73,7 +73,7 @@ def test_identical_genes_keep_the_coefficients_of_coordinate_descent(solved):
     np.testing.assert_allclose(made[0] + made[-1], found[0] + found[-1], atol=1e-9)
 
 
-def test_the_path_holds_the_numbers_that_are_published(planted):
+def test_the_path_has_the_published_numbers(planted):
     expression, days, event = planted(32, 150, 20, (0.6, 0.5))
     fit = fit_lasso(expression.T, days, event, seed=1, folds=5, repeats=1)
     np.testing.assert_array_equal(fit.coefficients, rounded_signed(fit.coefficients))

@@ -1,4 +1,4 @@
-"""Scores: recomputable, honest about missing genes, and in the single-sample form blind to companions."""
+"""Scores: recomputable, with missing genes reported, and in the single-sample form independent of other patients."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ HALF_A_DECIMAL = 5.01e-9  # scores are published to 8 decimals
 
 
 def rounding_bound(rows, coefficients):
-    """How far two ways to a score may differ: means and sds are rounded to 8 digits, both scores to 8 decimals."""
+    """How much two computations of a score may differ: means and sds are rounded to 8 digits, scores to 8 decimals."""
     mean, sd = rows.mean(axis=1), rows.std(axis=1)
     z = rows.sub(mean, axis=0).div(sd, axis=0)
     return 5.01e-8 * (z.abs().add(mean.abs() / sd, axis=0)).T @ coefficients.abs() + 2 * HALF_A_DECIMAL
 
 
 def test_training_scores_are_the_lasso_predictor(trained):
-    """That of the published numbers to the last decimal, and the fitted model's as far as their 8 digits allow."""
+    """That of the published numbers to the last decimal, and the fitted model's within their 8 digits."""
     expression, _, _, path, signature = trained
     rows, published = expression.loc[path.selected.index], signature.set_index("gene").loc[path.selected.index]
     score = score_training(expression, signature)
@@ -82,7 +82,7 @@ def test_the_identity_is_the_content(trained):
     assert signature_id(signature.assign(coefficient=signature.coefficient * (1 + 1e-13))) == signature_id(signature)
 
 
-def test_a_cohort_on_another_scale_scores_alike(trained):
+def test_a_cohort_on_another_scale_has_the_same_scores(trained):
     """Within-cohort scores do not change when every gene has another unit and offset."""
     expression, *_, signature = trained
     factor = np.linspace(0.5, 3, len(expression))[:, None]
@@ -136,7 +136,7 @@ def test_a_cohort_without_any_gene_has_no_score(trained):
     assert score.reason == "none of the signature's genes is in the cohort"
 
 
-def test_a_null_signature_flows_through(planted):
+def test_a_null_signature_gives_null_results(planted):
     expression, days, event = planted(52, 60, 40)
     path = fit_lasso(expression.iloc[:0].T, days, event, seed=1)
     signature = freeze(path, expression)
@@ -190,7 +190,7 @@ def single(trained):
     )
 
 
-def test_single_sample_scores_do_not_depend_on_companions(trained, single):
+def test_single_sample_scores_do_not_depend_on_other_patients(trained, single):
     """Each patient scored alone has exactly the score that the whole cohort gives."""
     expression = trained[0]
     together = score_single_sample(expression, single, scale="log2_intensity").values
@@ -214,7 +214,7 @@ def test_single_sample_scores_order_patients_as_the_main_form_does(trained, sing
     assert alone.median() == pytest.approx(single.cutoff)
 
 
-def test_single_sample_form_is_refused_where_ranks_mean_nothing(trained, single):
+def test_single_sample_form_is_refused_where_ranks_are_meaningless(trained, single):
     expression, days, event, _, signature = trained
     for scale in ("zscore", "probe_scaled", "rank_normal"):
         score = score_single_sample(expression, single, scale=scale)

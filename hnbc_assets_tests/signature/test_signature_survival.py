@@ -1,4 +1,4 @@
-"""Curves, log-rank tests, follow-up and the multivariable model: equal to R, and honest when empty."""
+"""Curves, log-rank tests, follow-up and the multivariable model: equal to R, with reasons when empty."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_multivariable_model_matches_r_coxph(reference, patients):
 
 
 def test_proportional_hazards_match_r_cox_zph(reference, patients):
-    """Chi-squared and p of each gene and of all together equal R survival 3.5-3's cox.zph(transform="km") to 1e-6."""
+    """Chi-squared and p by gene and for all together equal R survival 3.5-3's cox.zph(transform="km") to 1e-6."""
     expected = reference("survival", "proportional_hazards")
     test = proportional_hazards(patients[GENES], patients.time, patients.event)
     assert test.gene.tolist() == expected.gene.tolist()
@@ -83,7 +83,7 @@ def test_proportional_hazards_match_r_cox_zph(reference, patients):
     np.testing.assert_allclose(test[["statistic", "p_value"]], expected[["chisq", "p"]], rtol=1e-6)
 
 
-def test_a_crossing_hazard_is_noticed():
+def test_a_crossing_hazard_is_detected():
     """A gene that protects at first and harms later fails the test; a constant effect passes it."""
     rng = np.random.default_rng(31)
     steady, crossing = rng.normal(size=(2, 600))
@@ -104,7 +104,7 @@ def test_a_crossing_hazard_is_noticed():
         (lambda x: x.assign(C=3.0), "C has no variance"),
     ],
 )
-def test_a_model_without_estimate_says_why(patients, spoil, reason):
+def test_a_model_without_estimate_gives_the_reason(patients, spoil, reason):
     x = spoil(patients[GENES])
     fit = multivariable(x, patients.time, patients.event)
     assert (fit.reason == reason).all()
