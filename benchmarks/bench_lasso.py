@@ -54,7 +54,7 @@ def benchmarks(size: str) -> list[Benchmark]:
     peers = [
         Peer("ours", ours, repeats=1),
         RPeer(
-            "cv.glmnet, path cut alike (R)",
+            "cv.glmnet, same path (R)",
             f"{GLMNET_PREPARE}cut <- TRUE",
             GLMNET,
             packages=("glmnet", "survival"),
@@ -70,7 +70,7 @@ def benchmarks(size: str) -> list[Benchmark]:
     ]
     inputs = {"x": x, "time": time, "event": event, "folds": folds}
     shape = f"{n_genes} genes × {n_patients}, {FOLDS} folds × {repeats}"
-    return [Benchmark("LASSO-Cox cross-validation", inputs, peers, shape, {"cv.glmnet, path cut alike": 2})]
+    return [Benchmark("LASSO-Cox cross-validation", inputs, peers, shape, {"cv.glmnet, same path": 2})]
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ def redacted(address: str) -> str:
     if not separator:
         return address
     rest = _without_user(rest).partition("#")[0]
-    path, asked, query = rest.partition("?")
-    return f"{scheme}://{path}" + (f"?{'&'.join(map(_shown, query.split('&')))}" if asked else "")
+    path, mark, query = rest.partition("?")
+    return f"{scheme}://{path}" + (f"?{'&'.join(map(_shown, query.split('&')))}" if mark else "")
 
 
 def redacted_text(text: str) -> str:

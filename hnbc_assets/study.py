@@ -141,7 +141,7 @@ class SimulationSettings(Section):
 
     @property
     def microenvironment(self) -> dict[str, LocalOrRemote]:
-        """Gene sets of simulated genes, which stand in for the study's own when the upstream is simulated."""
+        """Gene sets of simulated genes, which replace the study's own when the upstream is simulated."""
         own = "https://simulated.invalid"
         return {name: LocalOrRemote(url=f"{own}/{name}.gmt") for name in ("cell_types", "purity")}
 
@@ -228,7 +228,7 @@ class Study(Section):
                 continue
             if simulated:
                 raise StudyError(
-                    f"{self.where('cohorts', name, 'source')}: these tables hold patients of your own, and the "
+                    f"{self.where('cohorts', name, 'source')}: these tables contain patients of your own, and the "
                     "upstream is simulated: real patients would be mixed with invented ones. Set HNBC_UPSTREAM=live, "
                     "or to a mirror's address. If these patients are invented too, write simulated: true in the source."
                 )

@@ -107,7 +107,7 @@ def unpacked(content: bytes, name: str, *, at_most: int = TABLE_BYTES, error: ty
             f"{name} is packed by gzip and damaged or cut short. Pack it again, or name it unpacked."
         ) from reason
     if len(plain) > at_most:
-        raise error(f"{name} holds more than the {at_most >> 20} MB that are read of it. Is it the right one?")
+        raise error(f"{name} has more than the {at_most >> 20} MB that are read of it. Is it the right one?")
     return plain
 
 

@@ -94,7 +94,7 @@ def test_no_more_is_read_than_the_size_limit_packed_or_not(folder):
     with pytest.raises(StudyError, match="larger than the 1024 MB"):
         user_files.read_bytes("sparse", "table", folder=folder)
     bomb = gzip.compress(bytes(5 << 20))
-    with pytest.raises(FormatError, match=r"bomb\.csv holds more than the 1 MB"):
+    with pytest.raises(FormatError, match=r"bomb\.csv has more than the 1 MB"):
         user_files.unpacked(bomb, "bomb.csv", at_most=1 << 20, error=FormatError)
 
 

@@ -47,9 +47,9 @@ def volcano(
     title = f"Residual disease against complete response ({contrast.replace('_', '-').replace('er-', 'ER-')} contrast)"
     genes = resistance[(resistance["contrast"] == contrast) & resistance["p_value"].notna()]
     cohort = cohort_id or (str(genes["cohort_id"].iloc[0]) if len(genes) and "cohort_id" in genes else None)
-    whose = canvas.caption(cohort, n_patients=n_patients)
+    about = canvas.caption(cohort, n_patients=n_patients)
     if genes.empty:
-        return canvas.empty(title, f"No gene was tested in the {contrast} contrast.", whose, watermark)
+        return canvas.empty(title, f"No gene was tested in the {contrast} contrast.", about, watermark)
 
     effect, height = genes["effect"].to_numpy(float), -np.log10(genes["p_value"].clip(lower=1e-300)).to_numpy()
     called = (genes["fdr"] < fdr).to_numpy()
@@ -74,7 +74,7 @@ def volcano(
     for handle in legend.legend_handles:
         handle.set_alpha(1)
         handle.set_sizes([28])
-    notes = [whose, "not independent: it chooses the genes", f"{len(genes):,} genes"]
+    notes = [about, "not independent: it chooses the genes", f"{len(genes):,} genes"]
     footnote = [f"colour and dashed line: FDR < {fdr:g}"]
     if n_candidates:
         footnote.append(

@@ -147,9 +147,9 @@ def performance(frames: Frames) -> list[Block]:
         old, new = own[own["old_estimate"].notna()], own[own["new_estimate"].notna()]
         tau_moved |= len(own) > 1
         moved = new["new_estimate"].iloc[0] - old["old_estimate"].iloc[0] if len(old) and len(new) else None
-        whose = f"{cohort} {str(endpoint).upper()}{labels.get((cohort, endpoint), '')}"
-        shown = "" if rows and previous == whose else whose
-        previous = whose
+        label = f"{cohort} {str(endpoint).upper()}{labels.get((cohort, endpoint), '')}"
+        shown = "" if rows and previous == label else label
+        previous = label
         figure = METRICS[str(metric)] + _times(old, new)
         rows.append((shown, figure, _figure(old, "old"), _figure(new, "new"), difference(moved)))
     blocks: list[Block] = []

@@ -40,11 +40,11 @@ def lasso_path(
     coefficients : table lasso_coefficients (alpha, gene, coefficient; zeros left out)
     """
     title = "LASSO-Cox: cross-validated deviance and coefficients"
-    whose = canvas.caption(cohort_id, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
+    about = canvas.caption(cohort_id, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
     path = path.dropna(subset=["deviance"]).sort_values("alpha", ascending=False)
     if path.empty:
         return canvas.empty(
-            title, "No LASSO path was fitted: no candidate gene entered, or none is measured.", whose, watermark
+            title, "No LASSO path was fitted: no candidate gene entered, or none is measured.", about, watermark
         )
     figure = canvas.sheet(11, 5)
     x = -np.log10(path["alpha"].to_numpy(float))
@@ -72,7 +72,7 @@ def lasso_path(
     chosen = path[path["chosen"].to_numpy(bool)]
     n_genes = int(chosen["n_genes"].iloc[0]) if len(chosen) else 0
     picked = f"{n_genes} gene{'s' if n_genes != 1 else ''} at the chosen penalty" if n_genes else "no gene is selected"
-    return canvas.finish(figure, title, " · ".join(part for part in (whose, APPARENT, picked, note) if part), watermark)
+    return canvas.finish(figure, title, " · ".join(part for part in (about, APPARENT, picked, note) if part), watermark)
 
 
 def _gene_counts(ax: Axes, x: np.ndarray, n_genes: np.ndarray) -> None:
@@ -141,9 +141,9 @@ def coefficients(
     ----------
     signature : table signature (gene, coefficient, direction, direction_concordant)
     """
-    whose = canvas.caption(cohort_id, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
+    about = canvas.caption(cohort_id, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
     if signature.empty:
-        return canvas.empty(title, "No gene was selected: there is no signature.", whose, watermark)
+        return canvas.empty(title, "No gene was selected: there is no signature.", about, watermark)
     strongest = signature.reindex(signature["coefficient"].abs().sort_values(ascending=False).index).head(MAX_ROWS)
     shown = strongest.sort_values("coefficient").reset_index(drop=True)
     figure = canvas.sheet(9, 1.95 + 0.3 * len(shown))
@@ -166,7 +166,7 @@ def coefficients(
         place = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": 9, "color": INK}
         ax.text(1 + 0.12 / width, i, canvas.signed(row["coefficient"], 3), **place)
         ax.text(1 + 0.72 / width, i, text, **place)
-    notes = [whose, APPARENT, f"{len(signature)} gene{'s' if len(signature) != 1 else ''}"]
+    notes = [about, APPARENT, f"{len(signature)} gene{'s' if len(signature) != 1 else ''}"]
     if len(shown) < len(signature):
         notes.append(f"the {len(shown)} strongest shown")
     return canvas.finish(figure, title, " · ".join(note for note in notes if note), watermark)
@@ -199,14 +199,14 @@ def forest(
     """
     name = "gene" if "gene" in table else "label"
     cohort, endpoint = cohort_id or canvas.only(table, "cohort_id"), endpoint or canvas.only(table, "endpoint")
-    whose = canvas.caption(cohort, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
+    about = canvas.caption(cohort, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
     if "hazard_ratio" not in table:
-        whose = {"cohort_id": cohort_id, "endpoint": endpoint, "n_patients": n_patients, "n_events": n_events}
-        return coefficients(table, title=title, **whose, watermark=watermark)
+        about = {"cohort_id": cohort_id, "endpoint": endpoint, "n_patients": n_patients, "n_events": n_events}
+        return coefficients(table, title=title, **about, watermark=watermark)
     rows = table.dropna(subset=["hazard_ratio", "ci_lower", "ci_upper"])
     if rows.empty:
         why = "No hazard ratio to show: no gene was fitted." if table.empty else "No gene could be fitted."
-        return canvas.empty(title, why, whose, watermark)
+        return canvas.empty(title, why, about, watermark)
     shown = rows.sort_values("p_value", kind="stable").head(MAX_ROWS)
     shown = shown[::-1] if len(shown) < len(rows) else shown.sort_values("hazard_ratio")
     shown = shown.reset_index(drop=True)
@@ -238,7 +238,7 @@ def forest(
     ax.set_xlabel(f"hazard ratio per {per} (log scale)")
     _columns_of_numbers(ax, shown, with_fdr, post_selection)
     least = f"{len(shown)} of {len(rows)} genes with the least p, least on top"
-    notes = [whose, standing, least if len(shown) < len(rows) else ""]
+    notes = [about, standing, least if len(shown) < len(rows) else ""]
     if "selected" in shown and not shown["selected"].fillna(True).astype(bool).all():
         notes.append("open: does not enter the LASSO")
     if len(rows) < len(table):

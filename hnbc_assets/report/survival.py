@@ -101,8 +101,8 @@ def _survival_panel(
     )
     ax.text(s=text.strip(), transform=ax.transAxes, fontsize=9, color=INK, **place)
     n = sum(int(curve["at_risk"].iloc[0]) for curve in by_group.values())
-    whose = canvas.caption(cohort, endpoint=endpoint, n_patients=n, n_events=sum(map(_events, by_group.values())))
-    ax.set_title(whose, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=22)
+    about = canvas.caption(cohort, endpoint=endpoint, n_patients=n, n_events=sum(map(_events, by_group.values())))
+    ax.set_title(about, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=22)
     _at_risk(ax, by_group, days)
 
 

@@ -27,7 +27,7 @@ class ReleaseChanges(Table):
 
     key = ("asset", "from_release", "to_release", "kind", "entity", "field")
     source: str = column("upstream of the files")
-    asset: str = column("raw asset that holds the files")
+    asset: str = column("raw asset with the files")
     from_release: str = column("previous release")
     to_release: str = column("new release")
     kind: str = column("kind of change", isin=KINDS)

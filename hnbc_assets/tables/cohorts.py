@@ -19,7 +19,7 @@ UNDERSTOOD_BY = ("evident", "study", "r_convention", "says nothing", "taken as m
 
 
 class Cohorts(Table):
-    """A cohort of the study: where it comes from, what it is for, and what it holds."""
+    """A cohort of the study: its source, its role, and its numbers of patients, genes and events."""
 
     key = ("cohort_id",)
     cohort_id: str = column("the cohort's name in the study")

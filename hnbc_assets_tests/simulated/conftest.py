@@ -1,6 +1,6 @@
 """Both releases of one simulated GDC, fetched one after the other into one archive.
 
-In scope: fixtures of the tests of releases. Out of scope: what is true of them.
+In scope: fixtures of the tests of releases. Out of scope: the tests.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ RELEASES = ("45.0", "46.0")
 
 
 class Counting(httpx.BaseTransport):
-    """Counts the requests that it hands on."""
+    """Records the requests that it forwards."""
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
-        self.inner, self.asked = inner, []
+        self.inner, self.requested = inner, []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request.url.path)
+        self.requested.append(request.url.path)
         return self.inner.handle_request(request)
 
 
@@ -35,15 +35,15 @@ def release_archive(tmp_path_factory):
 
 
 def fetch(simulation, archive):
-    """The manifest of a release, and the paths that were asked for."""
+    """The manifest of a release, and the requested paths."""
     counting = Counting(transport(simulation))
     with http.connect("simulated", transport=counting) as client:
-        return gdc.fetch(client, archive, "TCGA-BRCA", endpoints="tcga_cdr"), counting.asked
+        return gdc.fetch(client, archive, "TCGA-BRCA", endpoints="tcga_cdr"), counting.requested
 
 
 @pytest.fixture(scope="session")
 def fetched(release_archive):
-    """Both releases, one after the other into one archive: release -> (manifest, paths asked for)."""
+    """Both releases, one after the other into one archive: release -> (manifest, requested paths)."""
     return {release: fetch(replace(SMALL, release=release), release_archive) for release in RELEASES}
 
 
@@ -59,7 +59,7 @@ def clinical(release_archive, fetched):
 
 @pytest.fixture(scope="session")
 def simulation():
-    """What `fetched` was fetched from, at its first release."""
+    """The simulation that `fetched` was fetched from, at its first release."""
     return SMALL
 
 

@@ -26,7 +26,7 @@ FILE_FIELDS = (
     "cases.samples.sample_type,associated_entities.entity_submitter_id"
 )
 CASE_GROUPS = "demographic,diagnoses,follow_ups,follow_ups.molecular_tests"
-# GDC keys that one side fills and the other leaves out; neither is wrong.
+# GDC keys that one side fills and the other omits; both are correct.
 OPTIONAL = {"release_date", "md5", "size", "data_release_version"}
 REQUESTS = {
     "status": ("GET", "status", {}),
@@ -95,12 +95,12 @@ def test_both_describe_a_case_by_the_same_fields(simulated, real):
     assert fields(real) <= fields(simulated)
 
 
-def test_both_honour_a_range_in_the_same_way(simulated, real):
+def test_both_answer_a_range_in_the_same_way(simulated, real):
     for client in (simulated, real):
         whole = client.get(f"data/{BIOTAB_ID}")
         part = client.get(f"data/{BIOTAB_ID}", headers={"Range": "bytes=100-"})
         assert part.status_code == 206
         assert part.content == whole.content[100:]
         assert part.headers["content-range"] == f"bytes 100-{len(whole.content) - 1}/{len(whole.content)}"
-        behind = client.get(f"data/{BIOTAB_ID}", headers={"Range": f"bytes={len(whole.content)}-"})
-        assert behind.status_code == 416
+        beyond = client.get(f"data/{BIOTAB_ID}", headers={"Range": f"bytes={len(whole.content)}-"})
+        assert beyond.status_code == 416

@@ -1,5 +1,4 @@
-"""What is read from the simulated hosts, by the same readers as for the real ones, is what was drawn; nuisances
-included."""
+"""The simulated hosts' files, read by the same readers as real ones, contain the drawn data and all nuisances."""
 
 from __future__ import annotations
 
@@ -66,7 +65,7 @@ def fetched(url: str) -> str:
         return client.get(f"https://{url}").text
 
 
-def test_star_files_hold_the_tumours_that_were_drawn(world, archive, tcga):
+def test_star_files_contain_the_drawn_tumours(world, archive, tcga):
     """Differences between genes of one tumour are those of the drawn log2 values, up to the rounding of small
     counts."""
     samples = gdc.read_samples(archive, tcga).query("sample_type == 'primary'").drop_duplicates("patient_id")
@@ -89,7 +88,7 @@ def test_the_project_has_repeats_normals_metastases_and_patients_without_express
     assert primary["patient_id"].nunique() < SMALL.n_tcga
 
 
-def test_the_gene_model_repeats_symbols_and_has_genes_that_code_for_nothing(archive, tcga):
+def test_the_gene_model_repeats_symbols_and_has_non_coding_genes(archive, tcga):
     samples = gdc.read_samples(archive, tcga)
     _, features = gdc.read_expression(archive, tcga, value="counts", sample_ids=[samples["sample_id"].iloc[0]])
     assert features["symbol"].duplicated().sum() == 12
@@ -123,7 +122,7 @@ def test_the_portal_s_records_and_the_curated_workbook_agree_on_progression(arch
 
 
 def test_a_sample_of_the_super_series_does_not_say_which_series_it_belongs_to(client, archive, series):
-    """As at GEO: the samples are those of both series, the values too, and only the header's rows name the series."""
+    """As at GEO: samples and values are those of both series, and only the header's rows name the series."""
     other, both = (geo.fetch(client, archive, name, "GPL96") for name in ("GSE25065", "GSE25066"))
     clinical = [geo.read_clinical(archive, one) for one in (series, other, both)]
     assert [len(table) for table in clinical[:2]] == [SMALL.n_discovery, SMALL.n_validation]
@@ -135,7 +134,7 @@ def test_a_sample_of_the_super_series_does_not_say_which_series_it_belongs_to(cl
     assert "!Series_relation = SuperSeries of: GSE25055\r\n!Series_relation = SuperSeries of: GSE25065" in record
 
 
-def test_the_gateway_of_the_series_refuses_head_and_gives_the_whole_where_a_range_is_asked_for():
+def test_the_gateway_of_the_series_refuses_head_and_ignores_ranges():
     url = f"https://{GEO_FTP}/platforms/GPLnnn/GPL96/annot/GPL96.annot.gz"
     with httpx.Client(transport=transport(SMALL)) as client:
         assert client.head(url).status_code == 403
@@ -143,7 +142,7 @@ def test_the_gateway_of_the_series_refuses_head_and_gives_the_whole_where_a_rang
         assert (answer.status_code, answer.content) == (200, client.get(url).content)
 
 
-def test_the_series_matrix_holds_the_tumours_that_were_drawn(world, archive, series):
+def test_the_series_matrix_contains_the_drawn_tumours(world, archive, series):
     samples = geo.read_clinical(archive, series).index
     values, features = geo.read_expression(archive, series, sample_ids=list(samples))
     symbols = features.set_index("feature_id")["symbol"]
@@ -181,7 +180,7 @@ def test_response_and_her2_have_every_value_that_the_study_maps(archive, series)
     assert harmonised["response"].isna().any()
 
 
-def test_the_study_folder_holds_the_tumours_that_were_drawn(world, archive, study):
+def test_the_study_folder_contains_the_drawn_tumours(world, archive, study):
     values, features = cbioportal.read_expression(archive, study)
     values.index = features["symbol"].to_numpy()
     drawn = world.metabric.frame(world.roster)
@@ -199,7 +198,7 @@ def test_the_study_s_patients_have_months_and_states(archive, study):
     assert set(cbioportal.read_mutations(archive, study)["Hugo_Symbol"]) >= {"PIK3CA", "TP53"}
 
 
-def test_the_screen_holds_the_responses_that_were_drawn(world, archive, screen):
+def test_the_screen_contains_the_drawn_responses(world, archive, screen):
     read = gdsc.read(archive, screen).dose_response
     wide = read.pivot(index="line_id", columns="drug_id", values="ln_ic50")
     drawn = world.lines.ln_ic50
@@ -222,7 +221,7 @@ def test_lines_and_their_expression_overlap_but_do_not_coincide(archive, screen)
     assert lines.cosmic_ids["SIDM00002"] == "9899999, 9900003"  # the array has the first of them
 
 
-def test_both_workbooks_hold_the_same_fits_and_the_retired_site_is_gone(archive, screen, tmp_path):
+def test_both_workbooks_have_the_same_fits_and_the_retired_site_is_gone(archive, screen, tmp_path):
     """Sheet, columns and the identifier of a line differ."""
     with httpx.Client(transport=transport(SMALL)) as asked:
         urls = Addresses().of("gdsc.response", release="8.5", file=gdsc.RESPONSE_FILES["8.5"])
@@ -239,7 +238,7 @@ def test_both_workbooks_hold_the_same_fits_and_the_retired_site_is_gone(archive,
     assert read[1]["cosmic_id"].notna().all()
 
 
-def test_rna_seq_of_the_lines_is_what_was_drawn_too(world, client, tmp_path):
+def test_rna_seq_of_the_lines_is_as_drawn(world, client, tmp_path):
     archive = Archive(tmp_path)
     manifest = gdsc.fetch(client, archive, expression="rnaseq_tpm")
     assert list(manifest["file_id"]) == [gdsc.RESPONSE_FILES["8.5"], "model_list", "expression_rnaseq"]

@@ -65,14 +65,14 @@ def test_a_known_request_has_no_warning(client):
 
 
 @pytest.mark.parametrize("filters", [equals("colour", "red"), {"op": "and"}, "{unfinished", {"op": "~", "content": {}}])
-def test_a_filter_that_cannot_be_understood_is_refused(client, filters):
+def test_an_invalid_filter_is_refused(client, filters):
     text = filters if isinstance(filters, str) else json.dumps(filters)
     answer = client.get(f"{API}/files", params={"filters": text})
     assert answer.status_code == 400
     assert set(answer.json()) == {"error", "message"}
 
 
-def test_pages_together_hold_every_file_once(client):
+def test_pages_together_have_every_file_once(client):
     whole = files(client, filters=STAR, fields="file_id", size=1000)["data"]
     pages = [files(client, filters=STAR, fields="file_id", sort="file_id:asc", size=50, **{"from": start})["data"]
              for start in range(0, whole["pagination"]["total"], 50)]  # fmt: skip
@@ -94,7 +94,7 @@ def test_size_and_md5_of_the_index_are_those_of_the_bytes(client):
         assert hashlib.md5(answer.content).hexdigest() == hit["md5sum"] == answer.headers["content-md5"]
 
 
-def test_files_come_with_controlled_ones_unless_open_is_asked_for(client):
+def test_controlled_files_are_listed_unless_only_open_ones_are_requested(client):
     open_only = files(client, filters=STAR, size=0)["data"]["pagination"]["total"]
     everything = files(client, filters=every(equals("analysis.workflow_type", "STAR - Counts")), size=0)
     assert everything["data"]["pagination"]["total"] == 2 * open_only
@@ -147,7 +147,7 @@ def test_the_mapping_lists_the_fields_that_a_query_may_name(client):
     assert {"diagnoses.treatments", "follow_ups.molecular_tests", "samples"} <= set(mapping["expand"])
 
 
-def test_expansion_brings_a_group_but_not_the_groups_inside_it(client):
+def test_expansion_adds_a_group_but_not_the_groups_inside_it(client):
     hit = client.get(f"{API}/cases", params={"expand": "diagnoses", "size": 1}).json()["data"]["hits"][0]
     assert "ajcc_pathologic_stage" in hit["diagnoses"][0]
     assert "treatments" not in hit["diagnoses"][0]

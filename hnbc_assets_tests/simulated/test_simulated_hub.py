@@ -59,7 +59,7 @@ def test_an_address_answers_as_the_replica_s_does(small_replica, what):
 
 
 def layout(packed):
-    """Which kinds of members a tar has: folders, meta files, data files, case lists; all are in the study's folder."""
+    """The kinds of a tar's members: folders, meta files, data files, case lists; all are in the study's folder."""
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         members = tar.getmembers()
     assert all(member.name.split("/")[0] == STUDY for member in members)

@@ -26,7 +26,7 @@ print(json.dumps({{name: hashlib.sha256(bodies.get(name)).hexdigest() for name i
 
 
 def sums(simulation, machine):
-    """sha256 of every file that a simulated upstream serves, made in a process of its own."""
+    """sha256 of every file that a simulated upstream serves, made in its own process."""
     return json.loads(machines.python(["-c", PROGRAM.format(simulation=simulation)], machine, check=True).stdout)
 
 

@@ -1,4 +1,4 @@
-"""The simulated GDC's second release answers as the first: as strictly, the same in any process, old versions too."""
+"""The simulated GDC's second release is as strict as the first, the same in any process, and knows old versions."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def test_the_old_id_still_answers_and_is_known_as_superseded(client, release_arc
     assert client.get(f"{API}/data/{old_id}").content == release_archive.locate(kept).read_bytes()
     assert client.get(f"{API}/files/{old_id}").status_code == 404
     versions = client.post(f"{API}/files/versions", json={"ids": [old_id, new_id]}).json()
-    told = [(row["id"], row["version"], row["latest_id"], row["latest_version"], row["release"]) for row in versions]
-    assert told == [(old_id, "1", new_id, "2", "32.0"), (new_id, "2", new_id, "2", "46.0")]
+    links = [(row["id"], row["version"], row["latest_id"], row["latest_version"], row["release"]) for row in versions]
+    assert links == [(old_id, "1", new_id, "2", "32.0"), (new_id, "2", new_id, "2", "46.0")]
     assert versions[0]["md5"] == kept["md5"]
     for file_id in (old_id, new_id):
         chain = client.get(f"{API}/history/{file_id}").json()
@@ -45,7 +45,7 @@ def test_the_old_id_still_answers_and_is_known_as_superseded(client, release_arc
         ]
 
 
-def test_the_removed_file_is_gone_everywhere(client, planned):
+def test_the_removed_file_is_missing_everywhere(client, planned):
     removed = planned.loc[planned["kind"] == "file_removed", "entity"].item()
     assert client.get(f"{API}/data/{removed}").status_code == 404
     assert client.post(f"{API}/files/versions", json={"ids": [removed]}).json() == []
@@ -74,7 +74,7 @@ def test_cases_are_newer_and_unchanged_files_are_not(client, indexes, planned):
     assert list(new) == expected
 
 
-def test_the_first_release_stays_as_it_was_when_the_second_has_been_drawn():
+def test_drawing_the_second_release_does_not_change_the_first():
     first, second = World(TINY), World(TINY)
     _ = second.arrivals
     np.testing.assert_array_equal(first.tcga.expression, second.tcga.expression)
@@ -82,8 +82,8 @@ def test_the_first_release_stays_as_it_was_when_the_second_has_been_drawn():
     pd.testing.assert_frame_equal(truth(TINY), truth(replace(TINY, release="46.0")))
 
 
-def test_the_first_release_s_patients_are_those_that_published_numbers_rest_on():
-    """md5 of the biotab as it was before there was a second release; another one moves every simulated result."""
+def test_the_first_release_s_patients_are_those_of_the_published_numbers():
+    """md5 of the biotab before the second release was introduced; a change of it changes every simulated result."""
     with httpx.Client(transport=transport(TINY)) as client:
         found = hashlib.md5(client.get(f"{API}/data/{BIOTAB_ID}").content).hexdigest()
     assert found == "3d8e0a60923b46f860784d78f17414ad"
@@ -104,8 +104,8 @@ print(found.hexdigest())
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_equal_settings_give_equal_bytes_in_another_process_whatever_was_asked_before(release, capsys):
-    """There a release is asked alone; here the other one first."""
+def test_equal_settings_give_equal_bytes_in_another_process_after_any_requests(release, capsys):
+    """There only one release is requested; here the other one first."""
     program = PROGRAM.format(simulation=replace(TINY, release=release))
     there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
     other = next(name for name in RELEASES if name != release)
@@ -131,7 +131,7 @@ def test_a_later_release_renders_only_what_is_new_in_it(monkeypatch):
     assert (versions.count(1), versions.count(2)) == (len(added), 8)
 
 
-def test_a_release_that_is_none_or_no_later_one_is_refused():
+def test_an_unknown_or_earlier_release_is_refused():
     for release in ("45.0", "12.0"):
         with pytest.raises(ValueError, match=f"'{release}' is no later release"):
             planned_changes(TINY, release)

@@ -1,4 +1,4 @@
-"""Between the simulated GDC's two releases exactly what was planned has changed, and a client fetches no more."""
+"""The simulated GDC's two releases differ exactly as planned, and a client fetches only what changed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def rows(table: pd.DataFrame, *kinds: str) -> set[tuple]:
 
 
 def compared_clinical(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """What two clinical tables differ in, found by reading every value of both."""
+    """The differences of two clinical tables, found by reading every value of both."""
     assert set(old.index) <= set(new.index)
     found = [("patient_added", barcode, None, None, None) for barcode in new.index.difference(old.index)]
     for barcode in old.index:
@@ -48,12 +48,12 @@ def compared_clinical(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 
 
 def compared_indexes(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """What two indexes differ in; a file of the same kind and aliquot under another id is a new version."""
+    """The differences of two indexes; a file of the same kind and aliquot under another id is a new version."""
     old, new = old.set_index("file_id"), new.set_index("file_id")
-    gone, come = old.loc[old.index.difference(new.index)], new.loc[new.index.difference(old.index)]
-    successor = {(row.kind, row.aliquot_id): row.Index for row in come.itertuples()}
+    removed, added = old.loc[old.index.difference(new.index)], new.loc[new.index.difference(old.index)]
+    successor = {(row.kind, row.aliquot_id): row.Index for row in added.itertuples()}
     found = []
-    for row in gone.itertuples():
+    for row in removed.itertuples():
         after = successor.pop((row.kind, row.aliquot_id), None)
         if after:
             found.append(("file_superseded", row.Index, "file_id", row.Index, after))
@@ -66,29 +66,29 @@ def compared_indexes(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=COLUMNS)
 
 
-def test_the_clinical_records_differ_in_what_was_planned(clinical, planned):
+def test_the_clinical_records_differ_as_planned(clinical, planned):
     found = compared_clinical(clinical["45.0"], clinical["46.0"])
     assert rows(found, "patient_added", "value_changed") == rows(planned, "patient_added", "value_changed")
 
 
-def test_the_files_differ_in_what_was_planned(indexes, planned):
+def test_the_files_differ_as_planned(indexes, planned):
     found = compared_indexes(indexes["45.0"], indexes["46.0"])
     kinds = ("file_added", "file_removed", "file_superseded")
     assert rows(found, *kinds) == rows(planned, *kinds)
 
 
 def test_one_field_is_renamed_as_planned(simulation, planned):
-    """The mapping of the one release lists the one name, that of the other the other, and nothing else moves."""
+    """The mapping of each release lists its own name of the field, and nothing else changes."""
     fields = {}
     for release in RELEASES:
         with httpx.Client(transport=transport(replace(simulation, release=release))) as client:
             fields[release] = set(client.get(f"{API}/cases/_mapping").json()["fields"])
-    gone, come = fields["45.0"] - fields["46.0"], fields["46.0"] - fields["45.0"]
-    found = {("field_renamed", None, new, old.split(".")[-1], new.split(".")[-1]) for old in gone for new in come}
+    removed, added = fields["45.0"] - fields["46.0"], fields["46.0"] - fields["45.0"]
+    found = {("field_renamed", None, new, old.split(".")[-1], new.split(".")[-1]) for old in removed for new in added}
     assert found == rows(planned, "field_renamed")
 
 
-def test_every_kind_of_change_is_there_in_the_number_that_was_meant(simulation, planned):
+def test_every_kind_of_change_occurs_in_the_planned_number(simulation, planned):
     counts = planned["kind"].value_counts()
     assert counts["patient_added"] == round(0.05 * simulation.n_tcga)
     assert counts["file_removed"] == counts["field_renamed"] == 1
@@ -114,7 +114,7 @@ def test_follow_up_only_grows_and_no_event_is_taken_back(clinical):
     assert (new["cdr_pfi_time"] <= new["cdr_os_time"]).sum() == new["cdr_os_time"].notna().sum()
 
 
-def test_the_biotab_tells_the_same_follow_up_as_the_api(release_archive, fetched, clinical):
+def test_the_biotab_has_the_same_follow_up_as_the_api(release_archive, fetched, clinical):
     manifest = fetched["46.0"][0].set_index("file_id")
     lines = release_archive.locate(manifest.loc[BIOTAB_ID]).read_text().splitlines()
     cells = pd.DataFrame([line.split("\t") for line in lines[3:]], columns=lines[0].split("\t"))
@@ -124,14 +124,14 @@ def test_the_biotab_tells_the_same_follow_up_as_the_api(release_archive, fetched
     assert list(cells.loc[dead, "death_days_to"]) == [written(v) for v in clinical["46.0"].loc[dead, "days_to_death"]]
 
 
-def test_moving_on_a_client_downloads_what_is_new_and_no_more(fetched, planned):
+def test_on_a_new_release_a_client_downloads_only_what_is_new(fetched, planned):
     downloaded = [path.rpartition("/")[2] for path in fetched["46.0"][1] if path.startswith("/data/")]
     added = planned.loc[planned["kind"] == "file_added", "entity"]
     versions = planned.loc[planned["field"] == "file_id", "new_value"]
     assert sorted(downloaded) == sorted([*added, *versions, BIOTAB_ID, CDR_FILE_ID])
 
 
-def test_those_who_arrive_have_records_and_most_have_files(indexes, clinical, planned):
+def test_added_patients_have_records_and_most_have_files(indexes, clinical, planned):
     arrived = set(planned.loc[planned["kind"] == "patient_added", "entity"])
     index = indexes["46.0"]
     for kind in ("star", "maf"):
@@ -167,10 +167,10 @@ def test_a_new_version_is_a_little_different_from_the_old(release_archive, fetch
     assert np.corrcoef(log2["45.0"], log2["46.0"])[0, 1] > 0.98
 
 
-def test_a_signature_trained_anew_on_the_second_release_is_another(simulation, release_archive, fetched, clinical):
+def test_a_signature_trained_on_the_second_release_differs(simulation, release_archive, fetched, clinical):
     """LASSO-Cox of PFI on the planted survival genes, HER2-negative patients, as the default study trains."""
-    told = truth(simulation)
-    genes = sorted(told.loc[told["anoikis_gene"] & (told["question"] == "survival") & told["holds"], "entity"])
+    table = truth(simulation)
+    genes = sorted(table.loc[table["anoikis_gene"] & (table["question"] == "survival") & table["holds"], "entity"])
     coefficients = {}
     for release in RELEASES:
         patients = harmonise_clinical("gdc", clinical[release]).patients.set_index("patient_id")

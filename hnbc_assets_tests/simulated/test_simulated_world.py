@@ -1,4 +1,4 @@
-"""The simulated world holds what it promises: classes, sizes, effects, and their absence in its variants."""
+"""The simulated world is as described: classes, sizes, effects, and their absence in its variants."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_every_class_of_anoikis_genes_has_at_least_fifteen():
     assert all(classes[kind] >= 15 for kind in ARG_CLASSES)
 
 
-def test_hazard_ratios_of_survival_genes_lie_between_1_35_and_1_7():
+def test_hazard_ratios_of_survival_genes_are_between_1_35_and_1_7():
     table = truth(Simulation())
     planted = table[table["anoikis_gene"] & (table["question"] == "survival") & table["holds"]]
     ratios = np.exp(planted["effect"].abs())
@@ -55,7 +55,7 @@ def test_hazard_ratios_of_survival_genes_lie_between_1_35_and_1_7():
 
 
 def test_the_hazard_ratios_of_the_truth_are_those_of_a_large_cohort():
-    """Cox over 40,000 patients drawn anew, one gene at each end of the planted range: within four standard errors."""
+    """Cox over 40,000 newly drawn patients, one gene at each end of the planted range: within four standard errors."""
     simulation = Simulation(seed=7)
     roster, rng = draw_roster(simulation), np.random.default_rng(3)
     patients = draw_patients(simulation, roster, MIXES["tcga"], 40_000, rng)
@@ -84,9 +84,9 @@ def test_the_effects_on_resistance_are_those_of_a_large_cohort():
         found = resistance_genes(expression.loc[genes], response, er, scale="zscore", contrast=contrast).set_index(
             "gene"
         )
-        told = table[table["question"] == f"resistance_{contrast}"].set_index("entity")["effect"]
+        effects = table[table["question"] == f"resistance_{contrast}"].set_index("entity")["effect"]
         error = (found["effect"] / found["t"]).abs()
-        assert ((found["effect"] - told[found.index]).abs() < 4 * error + 0.03).all(), contrast
+        assert ((found["effect"] - effects[found.index]).abs() < 4 * error + 0.03).all(), contrast
 
 
 def test_training_has_ninety_events_and_a_fifth_of_discovery_responds():
@@ -176,7 +176,7 @@ def test_plates_dominate_expression_in_the_batch_variant_only():
     assert share_of_plate("default") < 0.4
 
 
-def test_confounded_genes_are_true_plainly_and_not_with_er_held_fixed():
+def test_confounded_genes_differ_unadjusted_and_not_adjusted_for_er():
     table = truth(Simulation())
     confounded = table[table["entity_class"].eq("confounded_by_er") & table["anoikis_gene"]].set_index("question")[
         "holds"

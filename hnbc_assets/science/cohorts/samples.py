@@ -59,5 +59,5 @@ def _rank(sample_id: str) -> tuple[bool, bool, tuple[int, ...], str]:
 
 
 def _decided(chosen: tuple, other: tuple) -> str:
-    """The first step of the rule that tells two samples apart."""
+    """The first step of the rule that distinguishes two samples."""
     return next(step for step, one, two in zip(STEPS, chosen, other, strict=True) if one != two)

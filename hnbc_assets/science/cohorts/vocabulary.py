@@ -203,13 +203,13 @@ def _named(values: pd.Series, mapping: Mapping[str, str]) -> pd.Series:
 
 def _lookup(mapping: Mapping[str, str]) -> Callable[[object], str | None]:
     """Finds a value as the mapping writes it, else in another case or number format (2 and 2.0)."""
-    alike: dict[str | None, set[str]] = {}
+    equivalent: dict[str | None, set[str]] = {}
     for key, meaning in mapping.items():
-        alike.setdefault(words.canonical(key), set()).add(meaning)
+        equivalent.setdefault(words.canonical(key), set()).add(meaning)
 
     def look(value: object) -> str | None:
         found = mapping.get(str(value).strip())
-        others = alike.get(words.canonical(value), set())
+        others = equivalent.get(words.canonical(value), set())
         return found if found is not None else next(iter(others)) if len(others) == 1 else None
 
     return look

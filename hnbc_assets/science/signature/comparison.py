@@ -149,7 +149,7 @@ def _joined(before: pd.DataFrame, after: pd.DataFrame, key: list[str], values: l
     for frame, side in ((before, "old"), (after, "new")):
         if frame.duplicated(key).any():
             twice = frame.loc[frame.duplicated(key), key].iloc[0].to_dict()
-            raise ValueError(f"The table {side} holds {twice} more than once: compare one publication with one other.")
+            raise ValueError(f"The table {side} has {twice} more than once: compare one publication with one other.")
         one = frame[[*key, *values]].rename(columns={value: f"{side}_{value}" for value in values})
         # An empty frame may carry any types; both sides are given the same.
         names = {"time_days": float, **{f"{side}_{value}": float for value in values if _is_number(value)}}

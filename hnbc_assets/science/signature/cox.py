@@ -97,9 +97,9 @@ def screen(
     return _as_table(fits, genes)
 
 
-def _threads(asked: int | None, n_genes: int) -> int:
-    if asked is not None:
-        return max(1, asked)
+def _threads(requested: int | None, n_genes: int) -> int:
+    if requested is not None:
+        return max(1, requested)
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return usable if n_genes >= 2000 else 1
 
