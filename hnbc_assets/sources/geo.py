@@ -1,6 +1,6 @@
 """GEO: series matrices and platform annotations.
 
-In scope: asking GEO for a series' release, fetching its files, reading the two formats with GEO's own words.
+In scope: requesting a series' release from GEO, fetching its files, reading the two formats with GEO's own field names.
 Out of scope: what a characteristic means for the study (science/cohorts), probes to genes (science/cohorts/expression).
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hnbc_assets.sources.http import Client
     from hnbc_assets.sources.progress import Progress
 
-# The version of what is fetched and recorded in the manifest. Raise it when either changes: only then is everything
+# The version of what is fetched and recorded in the manifest. Increase it when either changes: only then is everything
 # fetched again.
 CONTRACT = 1
 KEPT = ("title", "relation", "platform_id", "source_name_ch1")  # of the rows that describe samples
@@ -37,14 +37,14 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 
 def release(client: Client, series: str) -> str:
-    """The series' last update date, as YYYY-MM-DD; GEO gives no ETag, so this is what tells versions apart.
+    """The series' last update date, as YYYY-MM-DD; GEO has no ETag, so this distinguishes versions.
 
     Raises
     ------
     UpstreamRefused
         If the series was withdrawn or is not public yet.
     DamagedDownload
-        If GEO answers with something else than the record, twice.
+        If GEO answers twice with something other than the record.
     """
     urls = client.addresses.of("geo.record")
     return first_of(urls, lambda url: _release_at(client, url, series), f"the record of {series}")
@@ -56,7 +56,7 @@ def record_query(series: str) -> dict[str, str]:
 
 
 def _release_at(client: Client, url: str, series: str) -> str:
-    """The date that one address gives (errors as `release`)."""
+    """The date at one address (errors as `release`)."""
     for _ in range(2):
         text = client.get(url, params=record_query(series)).text
         if date := read_release(text, series):
@@ -64,7 +64,7 @@ def _release_at(client: Client, url: str, series: str) -> str:
     fault = "is a web page" if is_web_page(text.encode()) else "has no last update date"
     raise DamagedDownload(
         f"GEO's record of {series} ({url}) {fault}: the series is not public yet, does not exist, or GEO is busy. "
-        "Look at it in a browser, and run again."
+        "Open it in a browser, and run again."
     )
 
 
@@ -80,29 +80,29 @@ def read_release(record: str, series: str) -> str | None:
     if "last_update_date" not in fields:
         return None
     if not fields.get("status", "").startswith("Public"):
-        raise UpstreamRefused(f"GEO says that {series} is {fields.get('status') or 'without status'!r}: withdrawn?")
+        raise UpstreamRefused(f"GEO's status of {series} is {fields.get('status') or 'without status'!r}: withdrawn?")
     return iso_date(fields["last_update_date"])
 
 
 def iso_date(text: str) -> str:
-    """GEO's `Mar 25 2019` as `2019-03-25`, whatever the machine's language."""
+    """GEO's `Mar 25 2019` as `2019-03-25`, whatever the machine's locale."""
     match = re.fullmatch(r"\W*([A-Z][a-z]{2}) (\d{1,2}) (\d{4})\W*", text)
     if not match or match[1] not in MONTHS:
-        raise FormatError(f"{text!r} is not a date as GEO writes it (Mar 25 2019).")
+        raise FormatError(f"{text!r} is not a date in GEO's format (Mar 25 2019).")
     try:
         return datetime.date(int(match[3]), MONTHS.index(match[1]) + 1, int(match[2])).isoformat()
     except ValueError as error:
-        raise FormatError(f"{text!r} is not a date of the calendar.") from error
+        raise FormatError(f"{text!r} is not a calendar date.") from error
 
 
 def listing(client: Client, archive: Archive, series: str, platform: str) -> Listing:
     """A series' matrix and its platform's annotation, at the series' present release.
 
-    A series over several platforms has one matrix each, named after both; that name is tried when the plain one
+    A series with several platforms has one matrix per platform, named after both; that name is tried if the plain one
     is refused.
 
-    GEO rebuilds matrices without new data, so only the series' date distinguishes versions, never the bytes. An
-    annotation has no date that could be asked for: the first copy is kept under its platform, once for all series.
+    GEO rebuilds matrices without new data, so the series' date distinguishes versions, not the bytes. An
+    annotation has no date to query: the first copy is kept under its platform, for all series.
     """
     version = release(client, series)
     plain, of_platform, annotation = files(client, series, platform)
@@ -133,34 +133,34 @@ def fetch(
 
 
 def read_clinical(archive: Archive, manifest: pd.DataFrame, *, subset: dict[str, str] | None = None) -> pd.DataFrame:
-    """A row a sample, as GEO describes it.
+    """One row per sample, as described by GEO.
 
     Parameters
     ----------
     subset : column -> text; only samples whose column contains the text, e.g. {"pam50_class": "Basal"}. The samples of
-        a super-series do not say which of its series they belong to
+        a super-series do not state which of its series they belong to
 
     Returns
     -------
-    Index patient_id (GSM accession); title, relation, platform_id, source_name, then one column a characteristic,
+    Index patient_id (GSM accession); title, relation, platform_id, source_name, then one column per characteristic,
     all text, missing where a sample lacks the characteristic.
 
     Raises
     ------
     StudyError
-        If `subset` names a column that is not there, or keeps no sample.
+        If `subset` names a column that does not exist, or keeps no sample.
     """
     path = archived.locate(archive, manifest, MATRIX, "GEO series matrix")
     samples = _parse_header(path)
     for column, text in (subset or {}).items():
         if column not in samples:
-            raise StudyError(f"{path.name} has no {column!r} to choose samples by; it has {', '.join(samples)}.")
+            raise StudyError(f"{path.name} has no {column!r} to select samples by; it has {', '.join(samples)}.")
         keep = samples[column].fillna("").str.contains(text, regex=False)
         if not keep.any():
             seen = ", ".join(map(repr, samples[column].dropna().unique()[:5]))
             there = f"values there are {seen}" if seen else "the column is empty"
             series = re.search(r"GSE\d+", text)
-            instead = f" For the samples of {series[0]} name it as the source's series." if series else ""
+            instead = f" For the samples of {series[0]}, set it as the source's series." if series else ""
             raise StudyError(f"No sample of {path.name} has {text!r} in {column!r}; {there}.{instead}")
         samples = samples[keep]
     return samples
@@ -171,13 +171,13 @@ def read_expression(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The matrix, probes × samples (float64, index feature_id), and features[feature_id, symbol].
 
-    A probe of several genes keeps their symbols joined by '///', as the annotation has them; a probe that the
+    A probe of several genes keeps their symbols joined by '///', as in the annotation; a probe that the
     annotation does not name has a missing symbol.
 
     Raises
     ------
     FormatError
-        If the table is cut off, has no header or is not numeric; if a wanted sample is not in it.
+        If the table is truncated, has no header or is not numeric; if a wanted sample is not in it.
     """
     path = archived.locate(archive, manifest, MATRIX, "GEO series matrix")
     matrix = read_matrix(path, sample_ids)

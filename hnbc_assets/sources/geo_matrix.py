@@ -27,13 +27,13 @@ Block = tuple[np.ndarray, np.ndarray]
 def read_matrix(path: Path, sample_ids: Sequence[str] | None = None) -> pd.DataFrame:
     """The table of a series matrix: probes × samples, float64, index feature_id, missing values NaN.
 
-    Unpacking takes about half of the time and cannot be shared between cores; so blocks of whole lines are parsed on
+    Unpacking takes about half of the time and uses one core only, so blocks of whole lines are parsed on
     other threads while the next are unpacked.
 
     Raises
     ------
     FormatError
-        If the table is cut off, has no header or is not numeric, a probe has two rows, or a wanted sample is not there.
+        If the table is truncated, has no header or is not numeric, a probe has two rows, or a wanted sample is missing.
     """
     with ThreadPoolExecutor(PARSERS) as pool:
         names, blocks = _parse(path, pool)
@@ -75,7 +75,7 @@ def _parse(path: Path, pool: ThreadPoolExecutor) -> tuple[list[str], list[Future
 
 
 def _header(text: bytes, path: Path) -> tuple[list[str], bytes]:
-    """The names in the table's header line and what follows it; no names while the line is not there yet."""
+    """The names in the table's header line and what follows it; no names if the line has not been read yet."""
     begin = text.find(BEGIN)
     start = text.find(b"\n", begin) + 1 if begin >= 0 else 0
     stop = text.find(b"\n", start) if start else -1
@@ -90,8 +90,8 @@ def _header(text: bytes, path: Path) -> tuple[list[str], bytes]:
 def _block(lines: bytes, names: list[str], path: Path) -> Block:
     """Probe ids and (n_probes, n_samples) values of some whole lines.
 
-    Empty cells are missing anyway; the words for missing cost a fifth of the time, so they are looked for only in a
-    block that cannot be read without them.
+    Empty cells are missing in any case; the words for missing cost a fifth of the time, so they are recognised only in
+    a block that cannot be read without them.
     """
     import polars as pl
 
@@ -110,7 +110,7 @@ def _block(lines: bytes, names: list[str], path: Path) -> Block:
 
 
 def _whole_lines(lines: bytes, names: list[str], path: Path) -> None:
-    """Check that every line has a cell for each sample; single lines are looked at only if the count of all is wrong.
+    """Check that every line has a cell for each sample; single lines are checked only if the total count is wrong.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Git LFS: what a pointer says of a large file, and where a repository's LFS server has the file itself.
+"""Git LFS: the pointer to a large file, and the address of the file at a repository's LFS server.
 
 In scope: pointers, `.lfsconfig`, the batch API (github.com/git-lfs/git-lfs, docs/spec.md and docs/api/batch.md).
 Out of scope: which files are wanted (the source's module), downloads (download.py).
@@ -22,7 +22,7 @@ BATCH_JSON = "application/vnd.git-lfs+json"
 
 @dataclass(frozen=True)
 class Pointer:
-    """What git keeps in the place of a large file: its checksum and size."""
+    """What git stores instead of a large file: its checksum and size."""
 
     sha256: str
     size_bytes: int
@@ -30,19 +30,21 @@ class Pointer:
 
 @dataclass(frozen=True)
 class Offer:
-    """Where an LFS server has an object: its address, which may be signed for an hour, and headers to send along."""
+    """An object at an LFS server: its address, which may be signed for an hour, and headers to send with the
+    request.
+    """
 
     url: str
     headers: tuple[tuple[str, str], ...] = ()
 
 
 def read_pointer(content: bytes) -> Pointer | None:
-    """The pointer that some bytes are; None where they are a file of their own.
+    """The pointer in some bytes; None if they are not a pointer.
 
     Raises
     ------
     ValueError
-        They begin as a pointer does, but lack its checksum or its size: cut off, or of another version.
+        They begin like a pointer, but lack its checksum or its size: truncated, or of another version.
     """
     if not content.startswith(POINTER_START[: max(len(content), 1)]):
         return None
@@ -50,17 +52,17 @@ def read_pointer(content: bytes) -> Pointer | None:
     oid = re.search(r"^oid sha256:([0-9a-f]{64})\n", text, flags=re.M)
     size = re.search(r"^size (\d+)\n", text, flags=re.M)
     if oid is None or size is None:
-        raise ValueError(f"begins as an LFS pointer but has no {'checksum' if oid is None else 'size'}")
+        raise ValueError(f"begins like an LFS pointer but has no {'checksum' if oid is None else 'size'}")
     return Pointer(oid[1], int(size[1]))
 
 
 def server(config: str) -> str:
-    """The address of a repository's LFS server, as its `.lfsconfig` has it.
+    """The address of a repository's LFS server, from its `.lfsconfig`.
 
     Raises
     ------
     UpstreamChanged
-        It names none, or none by https.
+        It names none, or none with https.
     """
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
@@ -69,17 +71,17 @@ def server(config: str) -> str:
     except configparser.Error as error:
         raise UpstreamChanged(f".lfsconfig cannot be read ({error}).") from error
     if not re.match(r"https://[^/\s]", url):
-        raise UpstreamChanged(f".lfsconfig names no LFS server by https ({url!r}).")
+        raise UpstreamChanged(f".lfsconfig names no LFS server with https ({url!r}).")
     return url.rstrip("/")
 
 
 def offers(client: Client, server: str, wanted: Sequence[Pointer]) -> dict[str, Offer | str]:
-    """Where the server has these objects, by sha256; for those that it lacks, what it says instead.
+    """The server's addresses of these objects, by sha256; for those that it lacks, its error.
 
     Raises
     ------
     UpstreamChanged
-        The answer is none of the batch API.
+        The answer is not one of the batch API.
     HnbcError
         As `Client.ask`.
     """
@@ -99,16 +101,15 @@ def offers(client: Client, server: str, wanted: Sequence[Pointer]) -> dict[str, 
 
 
 def _offer(record: Mapping[str, Any]) -> Offer | str:
-    """One object of a batch answer, where it can be downloaded; otherwise the server's reason."""
+    """One object of a batch answer if it can be downloaded; otherwise the server's reason."""
     try:
         download = record["actions"]["download"]
         href, headers = str(download["href"]), dict(download.get("header") or {})
     except (KeyError, TypeError, ValueError):
         error = record.get("error")
-        said = error if isinstance(error, dict) else {}
-        return (
-            f"the LFS server does not have it ({said.get('code', 'no code')}: {said.get('message', 'no reason given')})"
-        )
+        error = error if isinstance(error, dict) else {}
+        reason = f"{error.get('code', 'no code')}: {error.get('message', 'no reason given')}"
+        return f"the LFS server does not have it ({reason})"
     if not href.startswith("https://"):
         return "the LFS server names an address without https"
     return Offer(href, tuple((str(name), str(value)) for name, value in headers.items()))

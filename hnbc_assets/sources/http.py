@@ -1,10 +1,10 @@
-"""One HTTP client for every upstream: timeouts, retries, and where an address is really asked.
+"""One HTTP client for every upstream: timeouts, retries, and the host that really serves an address.
 
-In scope: how a request is sent, repeated and given up. Out of scope: what an upstream's answer means (its own
-module), and files that are kept (archive.py).
+In scope: sending, repeating and giving up requests. Out of scope: what an upstream's answer means (its own
+module), and storing files (archive.py).
 
-Addresses in the code are always the real ones, `https://HOST/PATH`. The client asks them as they are (`live`), at
-`BASE/HOST/PATH` (a mirror's base address), or of a simulated upstream inside the process (`simulated`).
+Addresses in the code are always the real ones, `https://HOST/PATH`. The client requests them unchanged (`live`), at
+`BASE/HOST/PATH` (a mirror's base address), or from a simulated upstream inside the process (`simulated`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MOST_REDIRECTS = 5
 
 @dataclass(frozen=True)
 class Reply:
-    """An API's answer: its bytes as they came, the value that they hold, and the address asked, without secrets."""
+    """An API's answer: its bytes as received, the parsed value, and the requested address, without secrets."""
 
     url: str
     content: bytes
@@ -49,12 +49,12 @@ class Reply:
 
 
 class Client:
-    """Asks upstream hosts; a context manager, safe to share between threads.
+    """Sends requests to upstream hosts; a context manager, safe to share between threads.
 
     Attributes
     ----------
     upstream : "simulated", "live" or the base address of a mirror (without any user name or password in it)
-    addresses : where each upstream is asked
+    addresses : the addresses of each upstream
     retries : how often a failed request is repeated
     """
 
@@ -89,11 +89,11 @@ class Client:
         self._http.close()
 
     def interrupt(self) -> None:
-        """Let no request be repeated any more: pauses between attempts end at once."""
+        """Stop repeating requests: pauses between attempts end at once."""
         self._interrupted.set()
 
     def get(self, url: str, *, params: Mapping[str, Any] | None = None) -> httpx.Response:
-        """Ask for a small answer (at most 256 MiB), repeating what may yet succeed.
+        """Request a small answer (at most 256 MiB), repeating attempts that may yet succeed.
 
         Raises
         ------
@@ -105,9 +105,9 @@ class Client:
         return self._repeat("GET", url, params=params)
 
     def size(self, url: str) -> int | None:
-        """Bytes of a file by HEAD, without its content; None where the host does not say.
+        """Bytes of a file by HEAD, without its content; None if the host does not state it.
 
-        A host may refuse HEAD as such (GEO's does, with 403): only 404 and 410 mean that the file is not there.
+        A host may refuse HEAD as such (GEO's does, with 403): only 404 and 410 mean that the file does not exist.
 
         Raises
         ------
@@ -129,9 +129,9 @@ class Client:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Ask an API for JSON: GET with `params`, or POST when a `body` is given; `headers` are sent along.
+        """Request JSON from an API: GET with `params`, or POST if a `body` is given; `headers` are sent with it.
 
-        A web page or anything else that is not JSON, with status 200, is asked for once more.
+        If the answer has status 200 but is a web page or otherwise not JSON, the request is repeated once.
 
         Raises
         ------
@@ -149,8 +149,8 @@ class Client:
                 if attempt == 2:
                     what = "a web page" if is_web_page(response.content) else "no valid JSON"
                     raise DamagedDownload(
-                        f"{url}: answered {what} ({len(response.content)} bytes) twice where JSON was asked for. "
-                        "Run again later; if it stays, look at the address in a browser."
+                        f"{url}: answered {what} ({len(response.content)} bytes) twice instead of JSON. "
+                        "Run again later; if the error remains, open the address in a browser."
                     ) from error
         raise AssertionError("unreachable")
 
@@ -166,14 +166,14 @@ class Client:
     def stream(
         self, url: str, *, offset: int = 0, headers: Mapping[str, str] | None = None
     ) -> Iterator[httpx.Response]:
-        """Open a file's answer for reading, from byte `offset` on; one attempt, no repetition.
+        """Open a file's answer for reading, starting at byte `offset`; one attempt, no repetition.
 
         Raises
         ------
         TemporaryFailure
-            No connection, or a status that another attempt may better. Failures while reading come as httpx errors.
-        UpstreamRefused
-            The host answered with a final status, other than 416 (the offset is at or behind the end).
+            No connection, or a status that another attempt may improve. Failures during reading are raised as httpx
+        errors. UpstreamRefused
+            The host answered with a final status, other than 416 (the offset is at or after the end).
         """
         asked = dict(headers or {}) | ({"Range": f"bytes={offset}-"} if offset else {})
         with self.answer(url, headers=asked) as response:
@@ -190,7 +190,7 @@ class Client:
         Raises
         ------
         TemporaryFailure
-            No connection. Failures while reading come as httpx errors.
+            No connection. Failures during reading are raised as httpx errors.
         UpstreamRefused
             The host redirects to an address that is not followed.
         """
@@ -204,10 +204,10 @@ class Client:
             response.close()
 
     def may_retry(self, attempt: int, at_least: float = 0.0) -> bool:
-        """After failed attempt number `attempt`: wait, and say whether another is worth making.
+        """After failed attempt number `attempt`: wait, and return whether another should be made.
 
-        The wait grows exponentially, with jitter, and is as long as upstream asks (`at_least`, in seconds, up to 120).
-        No attempt is made beyond `retries`, or once the client was interrupted.
+        The wait grows exponentially, with jitter, and is at least as long as the upstream requests (`at_least`, in
+        seconds, up to 120). No attempt is made beyond `retries`, or after the client was interrupted.
         """
         if attempt > self.retries:
             return False
@@ -227,7 +227,7 @@ class Client:
                     ) from failure
 
     def _whole(self, method: str, url: str, **request: Any) -> httpx.Response:
-        """One attempt, the body read and bounded."""
+        """One attempt; the body is read up to a limit."""
         try:
             response = self._send(method, url, **request)
             try:
@@ -239,7 +239,7 @@ class Client:
                     body += chunk
                     if len(body) > LARGEST_REPLY_BYTES:
                         raise DamagedDownload(
-                            f"{url}: more than {LARGEST_REPLY_BYTES // 2**20} MiB came where a reply was expected."
+                            f"{url}: more than {LARGEST_REPLY_BYTES // 2**20} MiB were received for a small reply."
                         )
             finally:
                 response.close()
@@ -250,7 +250,7 @@ class Client:
         return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
 
     def _send(self, method: str, url: str, **request: Any) -> httpx.Response:
-        """Send one request, following redirects that stay encrypted, or inside the mirror."""
+        """Send one request, following redirects that stay encrypted, or within the mirror."""
         asked = self._located(url)
         if self._pace is not None and (wait := self._pace.due(urlsplit(url).hostname or "")):
             self._interrupted.wait(wait)
@@ -281,7 +281,7 @@ class Client:
 
     @staticmethod
     def _refuses_head(status: int) -> bool:
-        """Whether a status refuses HEAD and says nothing of the file: 500 may; other server errors are retried."""
+        """Whether a status may mean only that HEAD is refused, as 500 may; other server errors are retried."""
         return status >= 400 and status not in GONE_STATUSES | (RETRIED_STATUSES - {500})
 
     @staticmethod
@@ -291,8 +291,8 @@ class Client:
             raise TemporaryFailure(f"HTTP status {status}", retry_after(response.headers.get("retry-after")))
         if status not in (200, 206):
             start = next(response.iter_bytes(), b"")[:200]
-            said = "" if is_web_page(start) else without_secrets_of(url, start.decode("utf-8", "replace").strip())
-            raise UpstreamRefused(f"{url}: HTTP status {status}" + (f": {said}" if said else "") + ".")
+            text = "" if is_web_page(start) else without_secrets_of(url, start.decode("utf-8", "replace").strip())
+            raise UpstreamRefused(f"{url}: HTTP status {status}" + (f": {text}" if text else "") + ".")
 
 
 def connect(
@@ -308,8 +308,8 @@ def connect(
 
     Parameters
     ----------
-    upstream : "live", "simulated" (then `transport` answers `https://HOST/PATH` itself) or a mirror's base address
-    addresses : where each upstream is asked; those that the package knows by default
+    upstream : "live", "simulated" (`transport` then answers `https://HOST/PATH` itself) or a mirror's base address
+    addresses : the addresses of each upstream; by default those of the package
     retries : how often a failed request is repeated
     timeout : seconds without any byte before a request counts as failed; connecting gets at most 15
 

@@ -1,6 +1,6 @@
-"""What an exchange over HTTP says, in the reader's words: addresses, web pages, waits, broken connections.
+"""Interpretation of an HTTP exchange, in readable words: addresses, web pages, waits, broken connections.
 
-In scope: reading one answer or one failure. Out of scope: sending and repeating requests (http.py).
+In scope: interpreting one answer or one failure. Out of scope: sending and repeating requests (http.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WEB_PAGE_STARTS = (b"<!doctype html", b"<html")
 
 
 class TemporaryFailure(Exception):
-    """One attempt failed in a way that another may not: no connection, a cut body, 429 or 5xx."""
+    """One attempt failed, but another may succeed: no connection, a truncated body, 429 or 5xx."""
 
     def __init__(self, reason: str, wait_seconds: float = 0.0) -> None:
         super().__init__(reason)
@@ -33,10 +33,10 @@ class Glimpse:
 
     Attributes
     ----------
-    url : the real address asked, its query included
-    status : HTTP status; None where no answer came, and `reason` says why
-    content_type, date : as the headers say; empty where they do not
-    size_bytes : of the whole; None where the host does not say
+    url : the real address requested, with its query
+    status : HTTP status; None if there was no answer; `reason` then says why
+    content_type, date : from the headers; empty if not stated
+    size_bytes : of the whole file; None if the host does not state it
     start : the first bytes of the body
     """
 
@@ -50,12 +50,12 @@ class Glimpse:
 
     @property
     def given(self) -> bool:
-        """Whether the host gave what was asked for, or the beginning of it."""
+        """Whether the host returned what was requested, or its beginning."""
         return self.status in (200, 206)
 
 
 def whole_size(headers: Mapping[str, str]) -> int | None:
-    """Bytes of a whole file, as the headers of an answer to a Range say: the answer may be the part or the whole."""
+    """Bytes of a whole file, from the headers of an answer to a Range: the answer may be the part or the whole."""
     span = re.fullmatch(r"bytes \d+-\d+/(\d+)", headers.get("content-range", ""))
     if span is not None:
         return int(span[1])
@@ -64,17 +64,19 @@ def whole_size(headers: Mapping[str, str]) -> int | None:
 
 
 def address(url: str, params: Mapping[str, Any] | None) -> str:
-    """The whole real address, its query included."""
+    """The full real address, with its query."""
     return str(httpx.URL(url, params=params)) if params else url
 
 
 def is_web_page(start: bytes) -> bool:
-    """Whether bytes begin as a web page does."""
+    """Whether bytes begin like a web page."""
     return start[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(WEB_PAGE_STARTS)
 
 
 def retry_after(value: str | None) -> float:
-    """Seconds that a Retry-After header asks to wait: a number of seconds or a date; 0 when absent or unreadable."""
+    """The wait in seconds that a Retry-After header requests: a number of seconds or a date; 0 when absent or
+    unreadable.
+    """
     if not value:
         return 0.0
     try:
@@ -88,7 +90,7 @@ def retry_after(value: str | None) -> float:
 
 
 def describe(error: httpx.RequestError) -> str:
-    """Why a request failed, in the reader's words."""
+    """Why a request failed, in readable words."""
     if isinstance(error, httpx.TimeoutException):
         return "no answer in time"
     if isinstance(error, httpx.ConnectError):
@@ -97,7 +99,7 @@ def describe(error: httpx.RequestError) -> str:
 
 
 def header_md5(value: str | None) -> str | None:
-    """A Content-MD5 header in hexadecimal digits, as GDC sends it, or in base64, as its standard says."""
+    """A Content-MD5 header in hexadecimal digits, as sent by GDC, or in base64, as in the standard."""
     if value is None or re.fullmatch(r"[0-9a-fA-F]{32}", value):
         return value.lower() if value else None
     try:

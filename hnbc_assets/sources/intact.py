@@ -1,9 +1,9 @@
-"""Archived files compared with their records: hashed several at a time, and set aside where they differ.
+"""Archived files compared with their records: hashed several at a time, and set aside if they differ.
 
-In scope: whether files are what their rows say, where other content goes, setting damaged files aside. Out of scope:
-which files there are (archive.py), fetching them again (download.py).
+In scope: whether files match their rows, where other content is stored, setting damaged files aside. Out of scope:
+which files exist (archive.py), fetching them again (download.py).
 
-    ROOT/damaged/SOURCE/RELEASE/<path>      files that no longer held what was recorded, as they were found
+    ROOT/damaged/SOURCE/RELEASE/<path>      files that no longer matched their record, as they were found
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ State = tuple[int, int, int]
 class Files:
     """Files under one root folder; the sha256 of each is checked before the file is used.
 
-    The check is made once, as long as the file does not change; every step has a new archive, or one that forgets, and
+    A file is checked once while it does not change; every step has a new archive, or one that forgets, and
     checks again.
     """
 
@@ -38,28 +38,28 @@ class Files:
         self._verified: dict[tuple[str, str], State] = {}
 
     def forget(self) -> None:
-        """Check every file again before it is used: what was found of it counts no longer."""
+        """Check every file again before it is used: earlier results no longer count."""
         self._verified.clear()
 
     def locate(self, row: Mapping[str, Any] | pd.Series) -> Path:
-        """Where the file of a manifest row lies, as an absolute path; its bytes are those that were recorded.
+        """The absolute path of a manifest row's file, whose bytes are those that were recorded.
 
         Raises
         ------
         ArchiveDamaged
-            The file is gone or its bytes have changed.
+            The file is missing or its bytes have changed.
         """
         if not self.holds(row):
             raise self._lost([str(row["path"])])
         return self.place(row)
 
     def place(self, row: Mapping[str, Any] | pd.Series) -> Path:
-        """Where the file of a manifest row should lie, whatever is there."""
+        """The path where the file of a manifest row should be, whatever is there."""
         check_path(str(row["path"]))
         return (self.root / str(row["path"])).absolute()
 
     def holds(self, row: Mapping[str, Any] | pd.Series) -> bool:
-        """Whether the file of a manifest row is there with the bytes that were recorded."""
+        """Whether the file of a manifest row exists with the bytes that were recorded."""
         path, kept = self.place(row), (str(row["path"]), str(row["sha256"]))
         state = state_of(path)
         if state is not None and self._verified.get(kept) != state:
@@ -74,7 +74,7 @@ class Files:
         Raises
         ------
         ArchiveDamaged
-            A file is gone or its bytes have changed; names each.
+            A file is missing or its bytes have changed; names each.
         """
         if lost := self.damaged(rows):
             raise self._lost(lost)
@@ -89,7 +89,7 @@ class Files:
         )
 
     def damaged(self, rows: pd.DataFrame) -> list[str]:
-        """The paths of files that are gone or do not have the sha256 of their row; every file is read."""
+        """The paths of files that are missing or do not have the sha256 of their row; every file is read."""
         before = {path: state_of(self.root / path) for path in map(str, rows["path"])}
         for path in before:
             check_path(path)
@@ -103,7 +103,7 @@ class Files:
 
 
 def state_of(path: Path) -> State | None:
-    """When a file was written, its size, and which file it is; None where there is none."""
+    """When a file was written, its size, and its inode; None if there is no file."""
     try:
         found = path.stat()
     except OSError:
@@ -112,26 +112,26 @@ def state_of(path: Path) -> State | None:
 
 
 def sha256_of(path: Path) -> str | None:
-    """A file's sha256 in hexadecimal digits; None where there is no file, or it cannot be read."""
+    """A file's sha256 in hexadecimal digits; None if there is no file, or it cannot be read."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
             while block := file.read(BLOCK_BYTES):
                 digest.update(block)
-    except OSError:  # gone, or on blocks of a disk that cannot be read
+    except OSError:  # missing, or on blocks of a disk that cannot be read
         return None
     return digest.hexdigest()
 
 
 def hashes(root: Path, paths: Iterable[str]) -> dict[str, str | None]:
-    """The sha256 of each file below `root`, each read once; None where there is none."""
+    """The sha256 of each file below `root`, each read once; None if there is no file."""
     wanted = list(dict.fromkeys(paths))
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         return dict(zip(wanted, pool.map(lambda path: sha256_of(root / path), wanted), strict=True))
 
 
 def place_for(target: Path, sha256: str) -> Path:
-    """Where content is put: at its place or, if other content is there, beside it with sha256 digits in its name.
+    """Where to store content: at its path or, if other content is there, next to it with sha256 digits in its name.
 
     Bytes that something may depend on are never overwritten.
     """
@@ -139,13 +139,13 @@ def place_for(target: Path, sha256: str) -> Path:
 
 
 def beside(path: str, sha256: str) -> str:
-    """The path of content whose place is taken: with the first digits of its sha256 before the suffix."""
+    """The path for content whose own path is occupied: with the first digits of its sha256 before the suffix."""
     other = PurePosixPath(path)
     return str(other.with_name(f"{other.stem}.{sha256[:12]}{other.suffix}"))
 
 
 def set_aside(root: Path, path: str) -> Path | None:
-    """Move a damaged file out of the way, so that nothing is read from it any more; None where it is gone already."""
+    """Move a damaged file out of the way, so that it is no longer read; None if it is already missing."""
     source, target, number = root / path, root / DAMAGED / path, 1
     while target.exists():
         number += 1
@@ -159,7 +159,7 @@ def set_aside(root: Path, path: str) -> Path | None:
 
 
 def all_set_aside(root: Path) -> dict[Path, tuple[str, ...]]:
-    """Every file that was set aside, with the paths that it can be from: its name, with and without a number.
+    """Every file that was set aside, with the paths that it may have had: its name, with and without a number.
 
     Its `st_ctime` is when it was set aside; its other times are older.
     """
@@ -169,12 +169,12 @@ def all_set_aside(root: Path) -> dict[Path, tuple[str, ...]]:
 
 
 def check_path(path: str) -> None:
-    """Refuse a path that could leave the place where files are kept.
+    """Raise an error for a path that could be outside the folder of files.
 
     Raises
     ------
     UpstreamChanged
-        The path is absolute, climbs, is hidden, or has characters that file names should not have.
+        The path is absolute, has `..`, is hidden, or has characters that file names should not have.
     """
     parts = PurePosixPath(path).parts
     safe = bool(parts) and all(re.fullmatch(r"\w[\w .,+\-=@()]{0,200}", part) for part in parts)

@@ -1,7 +1,7 @@
-"""Listings: what an upstream has now, by its index alone, and the word that names its state.
+"""Listings: what an upstream has now, from its index alone, and the name of its state.
 
 In scope: what every source's `listing` returns, fetching a listing into the archive, sizes, the release of what was
-fetched. Out of scope: how an index is asked (the source's module), downloads and what is kept (archive.py).
+fetched. Out of scope: how an index is queried (the source's module), downloads and kept files (archive.py).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InHand:
-    """A file whose bytes a listing has already: a page of an index, a list without version, a table of the user's."""
+    """A file whose bytes a listing already has: a page of an index, a list without version, a user's table."""
 
     release: str
     file_id: str
@@ -40,15 +40,15 @@ class InHand:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a source has of one object now; nothing of it is in the archive by that alone.
+    """What a source has of one object now; a listing alone archives nothing.
 
     Attributes
     ----------
-    source, release : whose, and the release that a look at it gives (the source's `release`)
-    wanted : the files to download, each with the release that its folder is named by
-    replies : what the index answered, and files that had to be read to find their release
-    instead : by file id, the file that is fetched where the host refuses that one
-    download : brings the wanted files; each from its own address by default
+    source, release : the source, and the release that a look at it finds (the source's `release`)
+    wanted : the files to download, each with the release that names its folder
+    replies : the answers of the index, and files that had to be read to find their release
+    instead : by file id, the file that is fetched if the host refuses that one
+    download : downloads the wanted files; each from its own address by default
     order : file ids in the order of the manifest rows; by default the replies, then the wanted
     """
 
@@ -64,7 +64,7 @@ class Listing:
 def fetch_listing(
     client: Client | None, archive: Archive, listing: Listing, *, progress: Progress | None = None
 ) -> pd.DataFrame:
-    """Fetch everything of a listing into the archive: replies are kept as they came, wanted files downloaded.
+    """Fetch everything of a listing into the archive: replies are stored as received, wanted files downloaded.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def fetch_listing(
     Raises
     ------
     DownloadsIncomplete
-        Some files could not be fetched, and the files that replace them could not either; what came is kept.
+        Some files could not be fetched, nor could the files that replace them; what was downloaded is kept.
     """
     rows: dict[str, Row] = {}
     for reply in listing.replies:
@@ -96,7 +96,7 @@ def fetch_listing(
 
 
 def size(client: Client, listing: Listing, wanted: Wanted) -> int | None:
-    """Bytes of a wanted file: from the index, else from the first host that has it; None where neither states it.
+    """Bytes of a wanted file: from the index, else from the first host that has it; None if neither states it.
 
     Raises
     ------
@@ -110,12 +110,12 @@ def size(client: Client, listing: Listing, wanted: Wanted) -> int | None:
 
 
 def reach(client: Client, wanted: Wanted) -> str:
-    """The first address that has a wanted file: asked by HEAD and, where that says nothing, for its first byte.
+    """The first address that has a wanted file: requested by HEAD and, if that shows nothing, by its first byte.
 
     Raises
     ------
     UpstreamRefused, UpstreamUnreachable
-        None has it; quotes what each answered.
+        None has it; quotes each answer.
     """
 
     def ask(url: str) -> str:
@@ -127,7 +127,7 @@ def reach(client: Client, wanted: Wanted) -> str:
 
 
 def _first_byte(client: Client, url: str) -> None:
-    """Open a file's answer and close it: raises where the host does not give the file."""
+    """Open a file's answer and close it; raises an error if the host does not return the file."""
     attempt = 0
     while True:
         attempt += 1
@@ -140,24 +140,24 @@ def _first_byte(client: Client, url: str) -> None:
 
 
 def digest(pairs: Iterable[tuple[str, str]]) -> str:
-    """One short word for the state of several files: pairs of location and release (or sha256), in any order."""
+    """A short digest of the state of several files: pairs of location and release (or sha256), in any order."""
     lines = "".join(f"{location}\0{state}\n" for location, state in sorted(pairs))
     return hashlib.sha256(lines.encode()).hexdigest()[:12]
 
 
 def fetched_release(source: str, manifest: pd.DataFrame) -> str:
-    """The release of manifest rows that one fetch returned: the word that a look at the upstream gave then.
+    """The release of manifest rows that one fetch returned: the release that a look at the upstream found then.
 
     Parameters
     ----------
     source : "gdc", "geo", "cbioportal", "gdsc", "gene_sets" or "table"
-    manifest : at least one row, but for gene_sets
+    manifest : at least one row, except for gene_sets
     """
     if source == "gene_sets":
         return digest(zip(manifest["file_id"], manifest["release"], strict=True))
     if source == "table":
         return digest(zip(manifest["url"], manifest["sha256"], strict=True))
-    if source == "gdsc":  # with the content of a file of the user's own, where there is one
+    if source == "gdsc":  # with the content of a user's own file, if there is one
         own = manifest.loc[manifest["url"].str.startswith("file:"), "release"]
         return "+".join([str(manifest["release"].iloc[0]), *own])
     return str(manifest["release"].iloc[0])
@@ -171,7 +171,7 @@ def _fetch(
     wanted: list[Wanted],
     progress: Progress | None,
 ) -> pd.DataFrame:
-    """The files of one release; where the host refuses some that have another in their place, that one."""
+    """The files of one release; if the host refuses some that have a replacement, the replacement."""
     assert client is not None, "a listing with files to download was made with a client"
     try:
         return archive.fetch(client, listing.source, release, wanted, progress=progress, download=listing.download)

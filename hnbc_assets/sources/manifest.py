@@ -1,6 +1,6 @@
-"""The archive's memory: one line of JSON per file that was verified, per source and release.
+"""The archive's records: one line of JSON per verified file, by source and release.
 
-In scope: writing and reading those lines so that a killed process loses nothing that landed. Out of scope: the files.
+In scope: writing and reading those lines so that a killed process loses no landed file. Out of scope: the files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 
 
 class Manifest:
-    """The verified files of one source and release. Lines are only ever appended; the last one of a file counts."""
+    """The verified files of one source and release. Lines are only appended; the last line of a file counts."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -29,11 +29,11 @@ class Manifest:
         self._lock = threading.Lock()
 
     def rows(self) -> dict[str, Row]:
-        """Row by file id, in the order in which files first came. A line cut off by a crash is passed over."""
+        """Row by file id, in the order in which files were first recorded. A line truncated by a crash is skipped."""
         return {row["file_id"]: row for row in self.history()}
 
     def history(self) -> list[Row]:
-        """Every line, oldest first, earlier lines of files that were fetched again included."""
+        """Every line, oldest first, including earlier lines of files that were fetched again."""
         rows: list[Row] = []
         if self.path.exists():
             for line in self.path.read_text(encoding="utf-8").splitlines():
@@ -45,7 +45,7 @@ class Manifest:
         return rows
 
     def append(self, row: Row) -> None:
-        """Remember a file that has landed."""
+        """Record a file that has landed."""
         self.folder.mkdir(parents=True, exist_ok=True)
         line = json.dumps(row).encode() + b"\n"
         with self._lock, self.path.open("a+b") as file:
@@ -57,7 +57,7 @@ class Manifest:
             file.write(line)
 
     def replace(self, rows: Iterable[Row]) -> None:
-        """Have exactly these lines, in one step; only while this source and release are held by `batch`."""
+        """Replace all lines by these, in one step; only while `batch` locks this source and release."""
         partial = self.path.with_name(f".{self.path.name}.part")
         with partial.open("wb") as file:
             file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
@@ -66,14 +66,14 @@ class Manifest:
         os.replace(partial, self.path)
 
     def sync(self) -> None:
-        """Let the lines survive a crash of the machine."""
+        """Flush the lines to disk, so that they survive a crash of the machine."""
         if self.path.exists():
             with self.path.open("rb") as file:
                 os.fsync(file.fileno())
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Hold this source and release for one batch: another process waits, then finds the files there."""
+        """Lock this source and release for one batch: another process waits, then finds the files present."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -82,6 +82,6 @@ class Manifest:
 
 
 def as_frame(rows: list[Row]) -> pd.DataFrame:
-    """Rows as the table `raw_files` has them."""
+    """Rows as in the table `raw_files`."""
     frame = pd.DataFrame([[row[column] for column in COLUMNS] for row in rows], columns=list(COLUMNS))
     return frame.astype({"size_bytes": "int64"})

@@ -1,4 +1,4 @@
-"""Pace: hosts that allow few requests a second are asked no faster, however many threads ask.
+"""Pace: hosts that allow few requests per second are queried no faster, however many threads there are.
 
 In scope: which hosts those are, and the wait before a request. Out of scope: waits after a failure (http.py).
 """

@@ -1,8 +1,8 @@
-"""Probes: which addresses each source asks, and what each answer must begin with.
+"""Probes: the addresses that each source queries, and how each answer must begin.
 
-In scope: one function per source. Out of scope: asking and judging (probing.py), reading files whole (the sources).
+In scope: one function per source. Out of scope: querying and judging (probing.py), reading whole files (the sources).
 
-An answer is checked for the names that the reader of that file needs; they are taken from the reader where it has
+An answer is checked for the names that the reader of that file needs; they are imported from the reader if it defines
 them.
 """
 
@@ -92,7 +92,7 @@ def of_gdc(
 
 
 def of_geo(client: Client, series: str, platform: str) -> Iterator[Ask]:
-    """A series' record, its matrix under the names that it can have, and the platform's annotation."""
+    """A series' record, its matrix under its possible names, and the platform's annotation."""
     understand = partial(_geo_record, series=series)
     yield Ask("record", client.addresses.of("geo.record"), understand, params=geo.record_query(series))
     plain, of_platform, annotation = geo.files(client, series, platform)
@@ -101,7 +101,7 @@ def of_geo(client: Client, series: str, platform: str) -> Iterator[Ask]:
 
 
 def of_cbioportal(client: Client, study: str, *, profile: str | None, mutations: bool = False) -> Iterator[Ask]:
-    """The hub's pointer to each wanted file, and the two ways to the files: the tar, the large files."""
+    """The hub's pointer to each wanted file, and the two sources of the files: the tar, the large files."""
     for file in cbioportal.files_of(profile, mutations):
         urls = client.addresses.of("cbioportal.pointer", study=study, file=file)
         yield Ask(file, urls, partial(_pointer, file=file))
@@ -149,7 +149,7 @@ def _markers(seen: Glimpse) -> str:
 
 
 def _of_list(seen: Glimpse) -> list[str]:
-    """The header of a list, separated as its reader finds it."""
+    """The header of a list, separated as by its reader."""
     return header(seen, gene_sets.separator_of("".join(first_lines(seen)[:1])))
 
 
@@ -157,7 +157,7 @@ def workbook(seen: Glimpse) -> str:
     """An Excel file is recognised by its first bytes; its columns can be read only from the whole file."""
     if seen.start[:4] != b"PK\x03\x04":
         raise FormatError(f"not a workbook (xlsx); it begins {seen.start[:16]!r}")
-    return "a workbook; its columns are read when it is whole"
+    return "a workbook; its columns can be read only from the whole file"
 
 
 def _json(seen: Glimpse) -> Any:
@@ -174,7 +174,7 @@ def _gdc_release(seen: Glimpse) -> str:
 def _gdc_fields(seen: Glimpse, *, endpoint: str, required: Sequence[tuple[str, ...]], optional: Iterable[str]) -> str:
     known = gdc_api.read_fields(_json(seen), seen.url)
     chosen = gdc_api.choose_fields(endpoint, known, required, optional)
-    return f"{len(known)} fields; all of the {len(required)} needed among the {len(chosen)} asked for"
+    return f"{len(known)} fields; the {len(chosen)} requested include all {len(required)} needed"
 
 
 def _gdc_hits(seen: Glimpse, *, project: str, kind: str, needed: bool) -> str:
@@ -238,7 +238,7 @@ def _pointer(seen: Glimpse, *, file: str) -> str:
 
 
 def _hub_files(seen: Glimpse, *, study: str) -> str:
-    """Either the beginning of the study's tar, or the repository's setting where its large files are."""
+    """Either the beginning of the study's tar, or the repository's setting for its large files."""
     if seen.start[:2] != GZIP_MAGIC:
         return f"large files at {urlsplit(git_lfs.server(seen.start.decode('utf-8', 'replace'))).hostname}"
     name = first_text(seen)[:100].partition("\0")[0]
@@ -248,9 +248,9 @@ def _hub_files(seen: Glimpse, *, study: str) -> str:
 
 
 def _line_expression(seen: Glimpse) -> str:
-    """A matrix by line, packed or not; the content of a zip can be read only when it is whole."""
+    """A matrix by line, packed or not; the content of a zip can be read only from the whole file."""
     if seen.start[:4] == b"PK\x03\x04":
-        return "a zip; its header is read when it is whole"
+        return "a zip; its header can be read only from the whole file"
     line = next(iter(first_lines(seen)), "")
     layout = gdsc_expression.layout_of("the file", line.encode(), {})
     return f"expression ({layout.kind}) of {len(layout.columns)} lines"

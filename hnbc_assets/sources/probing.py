@@ -1,6 +1,6 @@
 """Probing: one small request per address, and whether the reader could use the answer.
 
-In scope: what is asked, the verdict on an answer, lines and cells at the beginning of a file. Out of scope: which
+In scope: the requests, the verdict on an answer, lines and cells at the beginning of a file. Out of scope: which
 addresses an upstream has (probes.py), how the verdicts are shown (commands/doctor.py).
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hnbc_assets.sources.http import Client
 
 FIRST_BYTES = 2**16
-WHOLE_REPLY = 2**22  # an API's answer is read whole: it is small, and half of a JSON text cannot be parsed
+WHOLE_REPLY = 2**22  # an API's answer is read whole: it is small, and part of a JSON text cannot be parsed
 Verdict = Literal["good", "fails", "not needed"]
 
 
@@ -34,10 +34,10 @@ class Ask:
     ----------
     what : the file or answer, in a few words
     urls : its addresses, in the order to try; one that works is enough
-    understand : describes the beginning of the answer; raises HnbcError where the reader would refuse it
+    understand : describes the beginning of the answer; raises HnbcError if the reader would refuse it
     params : of the query
     first_bytes : how much is read at most
-    then : what is asked next, made from this answer
+    then : the next requests, made from this answer
     """
 
     what: str
@@ -50,9 +50,9 @@ class Ask:
 
 @dataclass(frozen=True)
 class Probed:
-    """One address that was asked: what was wanted, the beginning of the answer, what it says, and the verdict.
+    """One address that was queried: what was wanted, the beginning of the answer, its description, and the verdict.
 
-    An address that fails is "not needed" if another one gives the file.
+    An address that fails is "not needed" if another one has the file.
     """
 
     what: str
@@ -64,10 +64,10 @@ class Probed:
 def glimpse(
     client: Client, url: str, *, params: Mapping[str, Any] | None = None, first_bytes: int = FIRST_BYTES
 ) -> Glimpse:
-    """The beginning of a file or an answer, whatever the host says; no more than that is read.
+    """The beginning of a file or an answer, whatever the status; no more than that is read.
 
     A host that ignores Range sends the whole file: reading stops after the first bytes. An attempt that failed in a
-    way that may pass is repeated once.
+    temporary way is repeated once.
     """
     asked = address(url, params)
     for attempt in (1, 2):
@@ -104,7 +104,7 @@ def _begin(client: Client, url: str, params: Mapping[str, Any] | None, first_byt
 
 
 def probe(client: Client, ask: Ask) -> Iterator[Probed]:
-    """Ask all addresses of a file, then what follows from the first good answer."""
+    """Query all addresses of a file, then what follows from the first good answer."""
     answers = [_judged(client, ask, url) for url in ask.urls]
     found = next((seen for seen, _, good in answers if good), None)
     for seen, message, good in answers:
@@ -115,7 +115,7 @@ def probe(client: Client, ask: Ask) -> Iterator[Probed]:
 
 
 def _judged(client: Client, ask: Ask, url: str) -> tuple[Glimpse, str, bool]:
-    """The answer of one address and what it says; one that was given but is not good is asked for again, once."""
+    """The answer of one address and its description; an answer that is not good is requested once more."""
     for attempt in (1, 2):
         seen = glimpse(client, url, params=ask.params, first_bytes=ask.first_bytes)
         message, good = judge(ask, seen)
@@ -125,7 +125,7 @@ def _judged(client: Client, ask: Ask, url: str) -> tuple[Glimpse, str, bool]:
 
 
 def judge(ask: Ask, seen: Glimpse) -> tuple[str, bool]:
-    """What an answer says, and whether the reader could go on with the rest of it."""
+    """The description of an answer, and whether the reader could read the rest of it."""
     if seen.status is None:
         return seen.reason, False
     if not seen.given:
@@ -141,7 +141,7 @@ def judge(ask: Ask, seen: Glimpse) -> tuple[str, bool]:
 
 
 def first_text(seen: Glimpse) -> str:
-    """The text at the beginning of a file, unpacked where it is gzip.
+    """The text at the beginning of a file, unpacked if it is gzip.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def first_text(seen: Glimpse) -> str:
 
 
 def first_lines(seen: Glimpse) -> list[str]:
-    """The whole lines at the beginning of a file; the last, which may be cut, only where there is no other."""
+    """The whole lines at the beginning of a file; the last, which may be truncated, only if there is no other."""
     lines = first_text(seen).splitlines()
     whole = seen.size_bytes is not None and seen.size_bytes <= len(seen.start)
     return lines if whole or len(lines) < 2 else lines[:-1]
@@ -176,7 +176,7 @@ def with_columns(cells: list[str], needed: Collection[str]) -> str:
     Raises
     ------
     FormatError
-        A column that the reader needs is not there.
+        A column that the reader needs is missing.
     """
     lost = [column for column in needed if column not in cells]
     if lost:

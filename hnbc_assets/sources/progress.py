@@ -1,4 +1,4 @@
-"""Progress of downloads: what a caller may watch, and a console that shows it.
+"""Progress of downloads: the interface for callers, and a console that shows it.
 
 In scope: the protocol that the archive reports to, and its console form. Out of scope: downloading.
 """
@@ -12,13 +12,13 @@ from typing import Any, Protocol, TextIO
 
 
 class Progress(Protocol):
-    """What a batch of downloads reports to; calls may come from several threads."""
+    """The receiver of a batch's progress; it may be called from several threads."""
 
     def start(self, total_files: int, total_bytes: int | None) -> None:
-        """A batch begins; `total_bytes` is None where upstream does not say."""
+        """A batch begins; `total_bytes` is None if the upstream does not state it."""
 
     def advance(self, files: int = 0, bytes: int = 0) -> None:
-        """Some files, some bytes more are there (bytes may be taken back when a file starts again)."""
+        """Report further files and bytes (bytes may be negative if a file starts again)."""
 
     def done(self) -> None:
         """The batch ended, with or without failures."""
@@ -59,7 +59,7 @@ class ConsoleProgress:
             self._files += files
             self._bytes += bytes
             if self._bar is not None:
-                self._bar.update(self._task, completed=self._completed(), said=self._figures())
+                self._bar.update(self._task, completed=self._completed(), figures=self._figures())
             elif time.monotonic() - self._said >= self._every:
                 self._said = time.monotonic()
                 self._line()
@@ -79,12 +79,12 @@ class ConsoleProgress:
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
-            TextColumn("{task.fields[said]}"),
+            TextColumn("{task.fields[figures]}"),
             console=Console(file=self._stream),
             transient=True,
         )
         total = self._total_bytes or self._total_files
-        self._task = self._bar.add_task(self.title, total=total, said=self._figures())
+        self._task = self._bar.add_task(self.title, total=total, figures=self._figures())
         self._bar.start()
 
     def _completed(self) -> int:
@@ -96,17 +96,17 @@ class ConsoleProgress:
     def _figures(self) -> str:
         seconds = max(time.monotonic() - self._began, 1e-3)
         total = f" of {size(self._total_bytes)}" if self._total_bytes else ""
-        said = (
+        text = (
             f"{self._files} of {self._total_files} files, {size(self._bytes)}{total}, {size(self._bytes / seconds)}/s"
         )
         whole, so_far = self._total_bytes or self._total_files, self._completed()
         if 0 < so_far < whole:
-            said += f", {duration(seconds * (whole - so_far) / so_far)} left"
-        return said
+            text += f", {duration(seconds * (whole - so_far) / so_far)} left"
+        return text
 
 
 def size(n_bytes: float) -> str:
-    """Bytes as a reader says them: 512 B, 4.2 MB."""
+    """Bytes in readable units: 512 B, 4.2 MB."""
     for unit in ("B", "kB", "MB", "GB"):
         if abs(n_bytes) < 1000 or unit == "GB":
             break
@@ -115,7 +115,7 @@ def size(n_bytes: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as m:ss, or h:mm:ss from an hour on."""
+    """Seconds as m:ss, or h:mm:ss from one hour."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,7 +1,7 @@
 """What changed between two releases of one upstream object: files, patients, clinical values, names of fields.
 
-In scope: comparing two archived manifests, offline. Out of scope: fetching them, which changes are held up, what they
-do to results.
+In scope: comparing two archived manifests, offline. Out of scope: fetching them, which changes are held, what they
+change in results.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Change = tuple[str, str, str | None, str | None, str | None]
 
 @dataclass(frozen=True)
 class FieldChanges:
-    """Clinical fields that a release no longer has: those under a new name (old to new), and those that are gone."""
+    """Clinical fields that a release no longer has: those under a new name (old to new), and those that are missing."""
 
     renamed: dict[str, str]
     vanished: tuple[str, ...]
@@ -50,12 +50,12 @@ def release_changes(archive: Archive, source: Any, before: pd.DataFrame, after: 
     Parameters
     ----------
     source : the study's settings of the source (kind gdc, geo, cbioportal or table; a series is compared whole, without
-        its subset), or None where there are files only (GDSC, gene sets)
+        its subset), or None if there are files only (GDSC, gene sets)
     before, after : manifest rows of the two releases, as `fetch` returned them
 
     Returns
     -------
-    source, from_release, to_release, kind, entity, field, old_value, new_value (all text; nulls where there is none);
+    source, from_release, to_release, kind, entity, field, old_value, new_value (all text; null if missing);
     ordered by kind, entity, field.
     """
     upstream = str(after["source"].iloc[0]) if len(after) else "gene_sets"
@@ -70,11 +70,11 @@ def release_changes(archive: Archive, source: Any, before: pd.DataFrame, after: 
 
 
 def field_changes(archive: Archive, source: Any, before: pd.DataFrame, after: pd.DataFrame) -> FieldChanges:
-    """Which fields the clinical replies and tables of `before` had that those of `after` have not.
+    """The fields that the clinical replies and tables of `before` have and those of `after` lack.
 
-    A field of GDC is renamed when another spelling of it newly appears; where the other was there before too, it is
-    gone. Columns of tables have no other spelling. GDC's fields are named as its API has them
-    (`demographic.gender`), those of its biotab and curated survival as `read_clinical` does.
+    A field of GDC is renamed if another spelling of it newly appears; if the other was also present before, it is
+    missing. Columns of tables have no other spelling. GDC's fields have the names of its API
+    (`demographic.gender`), those of its biotab and curated survival the names of `read_clinical`.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def field_changes(archive: Archive, source: Any, before: pd.DataFrame, after: pd
 
 
 def file_kind(row: Any) -> str:
-    """What a manifest row's file is, in a word: star, maf, biotab, cdr, matrix, annotation, clinical, list …"""
+    """The kind of a manifest row's file: star, maf, biotab, cdr, matrix, annotation, clinical, list …"""
     file_id, source = str(row["file_id"]), str(row["source"])
     if source == "gdc":
         return str(row["path"]).split("/")[-2]
@@ -123,7 +123,7 @@ def _file_changes(archive: Archive, before: pd.DataFrame, after: pd.DataFrame) -
 
 
 def _files(manifest: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Rows of data files by id: index pages and replies are none."""
+    """Rows of data files by id: index pages and replies are not data files."""
     rows = {str(row["file_id"]): row for row in manifest.to_dict("records")}
     return {file_id: row for file_id, row in rows.items() if not gdc_history.UNDER_INDEX.fullmatch(file_id)}
 
@@ -149,7 +149,7 @@ def _patient_changes(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[Change]:
 
 
 def _texts(table: pd.DataFrame, field: str, patients: Iterable[str]) -> list[str | None]:
-    """A field's values as text; whole numbers without a fraction, nothing where nothing is."""
+    """A field's values as text; whole numbers without a fraction, None if missing."""
     if field not in table:
         return [None for _ in patients]
     return [_text(value) for value in table.loc[patients, field]]
@@ -179,7 +179,7 @@ def _fields(archive: Archive, source: Any, manifest: pd.DataFrame) -> set[str]:
 
 
 def _pages_fields(archive: Archive, manifest: pd.DataFrame) -> Iterator[tuple[str, set[str]]]:
-    """Each archived page of cases, and those of the fields asked for that its records have."""
+    """Each archived page of cases, and those requested fields that its records have."""
     for row in manifest.to_dict("records"):
         if CASES_PAGE.fullmatch(str(row["file_id"])):
             asked = parse_qs(urlsplit(str(row["url"])).query).get("fields", [""])[0].split(",")
@@ -188,7 +188,7 @@ def _pages_fields(archive: Archive, manifest: pd.DataFrame) -> Iterator[tuple[st
 
 
 def _dotted(record: Any, prefix: str = "") -> set[str]:
-    """The names of the fields of nested records, parts joined by dots as GDC asks for them."""
+    """The names of the fields of nested records, parts joined by dots as in GDC's API."""
     if isinstance(record, list):
         return set().union(*(_dotted(item, prefix) for item in record))
     if not isinstance(record, dict):

@@ -1,6 +1,6 @@
 """A user's table in memory: header, labels of rows, and cells as text or numbers; of csv, tsv or parquet.
 
-In scope: which of these a file is, and the same view of each. Out of scope: lines and cells of text (table_text.py),
+In scope: detecting the format, and the same view of each. Out of scope: lines and cells of text (table_text.py),
 what a table is about (user_table.py).
 """
 
@@ -24,7 +24,7 @@ MOST_CELLS = 500_000_000
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: `header` names its columns, `labels` are the cells of the first one, `lines` are the rows' line numbers.
+    """A table: `header` names its columns, `labels` are the cells of the first, `lines` are the rows' line numbers.
 
     `cells` are the rows of a table that was read as text, `values` the columns after the first of one that was read as
     numbers; a table that was read for its labels has neither.
@@ -39,7 +39,7 @@ class Grid:
     values: np.ndarray | None = field(repr=False, default=None)
 
     def at(self, place: int) -> str:
-        """The place of a row: `patients.csv, line 7`."""
+        """The position of a row: `patients.csv, line 7`."""
         return f"{self.name}, line {self.lines[place]}" if self.lines else f"{self.name}, row {place + 1}"
 
     def column(self, name: str) -> list[str]:
@@ -64,13 +64,13 @@ def read_grid(content: bytes, name: str, read_as: ReadAs) -> Grid:
 
     Parameters
     ----------
-    name : the file as its user knows it, for messages
+    name : the file's name for its user, for messages
     read_as : all cells as text, or all but the first column as numbers, or header and first column alone
 
     Raises
     ------
     FormatError
-        If it is of another kind, is damaged, or a cell is not a number where one is needed; the message has the line.
+        If it is of another kind, is damaged, or a cell is not a number where one is needed; the message names the line.
     """
     plain = unpacked(content, name, at_most=TABLE_BYTES, error=FormatError)
     if plain.startswith(b"PAR1"):
@@ -98,7 +98,7 @@ def _of_parquet(content: bytes, name: str, read_as: ReadAs) -> Grid:
     written = [str(column) for column in table.columns]
     header = [column.strip() for column in written]
     if len(header) < 2 or not len(table):
-        raise FormatError(f"{name} has {len(table)} rows and {len(header)} columns: there is nothing to read in it.")
+        raise FormatError(f"{name} has {len(table)} rows and {len(header)} columns: it contains no table.")
     columns = [table.iloc[:, place] for place in range(len(header))]
     nested = next((header[n] for n, cells in enumerate(columns) if _is_nested(cells)), None)
     if nested is not None:
@@ -146,8 +146,8 @@ def _parquet_frame(content: bytes, name: str) -> pd.DataFrame:
     try:
         described = pq.read_metadata(io.BytesIO(content))
         cells = described.num_rows * described.num_columns
-    except Exception as error:  # pyarrow reports damage by many types, plain OSError among them
-        raise FormatError(f"{name} is parquet and damaged or cut short. Write it again.") from error
+    except Exception as error:  # pyarrow reports damage with many types, including plain OSError
+        raise FormatError(f"{name} is parquet and damaged or truncated. Write it again.") from error
     if cells > MOST_CELLS:
         raise FormatError(f"{name} has {cells:,} cells; at most {MOST_CELLS:,} are read. Is it the right file?")
     try:

@@ -1,6 +1,6 @@
 """Delimited text of a user's table, read strictly: every line counted, every cell in its column, every number a number.
 
-In scope: lines and cells of csv and tsv, what is wrong with them and where. Out of scope: what a table is about
+In scope: lines and cells of csv and tsv, their errors and positions. Out of scope: what a table is about
 (user_table.py), files of upstreams, whose readers know their formats.
 """
 
@@ -24,14 +24,15 @@ Row = tuple[int, list[str]]
 
 
 def rows(text: str, name: str) -> Iterator[Row]:
-    """Line number and cells of the header, then of each row; all have equally many cells. Blank rows are left out.
+    """Line number and cells of the header, then of each row; all have the same number of cells. Blank rows are left
+    out.
 
-    Columns without a name at the right end, which spreadsheets leave behind, are left out where they are empty.
+    Empty columns without a name at the right end, as spreadsheets may add, are left out.
 
     Raises
     ------
     FormatError
-        If a row has another number of cells than the header, a quotation mark has no partner, or there is no row.
+        If a row has another number of cells than the header, a quotation mark is not closed, or there is no row.
     """
     header: list[str] | None = None
     width, number = 0, 0
@@ -50,18 +51,16 @@ def rows(text: str, name: str) -> Iterator[Row]:
         number += 1
         yield line, cells[: len(header)]
     if not number:
-        raise FormatError(
-            f"{name} has {'a header and no row' if header else 'no line'}: there is nothing to read in it."
-        )
+        raise FormatError(f"{name} has {'a header and no row' if header else 'no line'}: it contains no table.")
 
 
 def numbers(cells: Sequence[str], columns: Sequence[str], name: str, line: int) -> np.ndarray:
-    """A row's cells as float64, missing ones as nan.
+    """A row's cells as float64, missing cells as nan.
 
     Raises
     ------
     FormatError
-        If a cell is not a finite number; the message has the cell and its column.
+        If a cell is not a finite number; the message names the cell and its column.
     """
     found = np.empty(len(cells))
     plain = "".join(cells)
@@ -114,11 +113,11 @@ def _split(line: str, separator: str) -> list[str]:
 
 
 def _require_one_row(cells: list[str], separator: str, name: str, begun: int, ended: int) -> None:
-    """Refuse rows that stray quotation marks join: their cell has as many separators as the rows had."""
+    """Raise an error for rows joined by stray quotation marks: their cell has as many separators as the rows had."""
     for cell in cells:
         if "\n" in cell and cell.count(separator) >= max(1, len(cells) - 1) * cell.count("\n"):
             raise FormatError(
-                f'{name}, line {begun}: a quotation mark (") joins all up to line {ended} into one cell. Remove it.'
+                f'{name}, line {begun}: a quotation mark (") joins all lines to line {ended} into one cell. Remove it.'
             )
 
 
@@ -143,19 +142,19 @@ def _cells(count: int) -> str:
 
 
 def _of_header(count: int, width: int) -> str:
-    """A likely cause for a number of cells that is not the header's."""
+    """A likely cause of a number of cells that differs from the header's."""
     if count == width + 1:
         return (
             f"but the header has {width}. Are the first cells row names of R's write.table? Write it with "
             "col.names=NA. Is there a separator inside a value? Put the value in quotes."
         )
     if count < width:
-        return f"but the header has {width}. Is the file cut short, or a cell missing?"
+        return f"but the header has {width}. Is the file truncated, or a cell missing?"
     return f"but the header has {width}. Is a separator inside a value? Put it in quotes, or use another separator."
 
 
 def _instead(word: str) -> str:
-    """What is wrong with a word where a number is expected, and what to write."""
+    """Why a word is not accepted as a number, and what to write instead."""
     if re.fullmatch(r"[-+]?\d{1,3}(?:[.\s]?\d{3})*,\d+", word):
         return "is written with a decimal comma. Write a decimal point."
     if re.fullmatch(r"[-+]?(?:inf|infinity)", word, re.I) or NUMBER.fullmatch(word):

@@ -1,8 +1,8 @@
 """A user's own cohort: an expression table and a clinical table (csv, tsv or parquet).
 
-In scope: archiving a copy, how the tables are oriented and which rows belong together, reading them with the
-user's own words. Out of scope: lines and cells (table_text.py), what a clinical column means
-(science/cohorts/clinical_named), symbols' currency (science/cohorts/symbols).
+In scope: archiving a copy, the orientation of the tables and which rows belong together, reading them with the
+user's own values. Out of scope: lines and cells (table_text.py), what a clinical column means
+(science/cohorts/clinical_named), updating symbols (science/cohorts/symbols).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hnbc_assets.user_files import TABLE_BYTES, read_bytes
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive
 
-# The version of what is fetched and recorded in the manifest. Raise it when either changes: only then is everything
+# The version of what is fetched and recorded in the manifest. Increase it when either changes: only then is everything
 # fetched again.
 CONTRACT = 1
 ENSEMBL = r"^ENSG\d{11}(?:\.\d+)?(?:_PAR_Y)?$"
@@ -37,7 +37,7 @@ SHARE_ENSEMBL = 0.5
 
 
 def release(expression_path: str | Path, clinical_path: str | Path, *, folder: Path | None = None) -> str:
-    """One short word for the present state of both tables: it changes with their content and their paths as given.
+    """A short digest of the present state of both tables: it changes with their content and their paths as given.
 
     Raises
     ------
@@ -57,17 +57,17 @@ def listing(
 ) -> Listing:
     """Both tables as they are now (file ids COHORT/expression and COHORT/clinical).
 
-    Their archived release is the first 12 digits of the sha256 over both: what changes with either is another release.
+    Their archived release is the first 12 digits of the sha256 over both: if either changes, it is another release.
     The address is the path as given, so that a study may move with its files.
 
     Parameters
     ----------
-    folder : where relative paths start; default the working directory
+    folder : base of relative paths; by default the working directory
 
     Raises
     ------
     StudyError
-        If a file cannot be read or is of no kind that is understood.
+        If a file cannot be read or is not of a supported kind.
     """
     contents = _contents(expression_path, clinical_path, folder)
     version = hashlib.sha256(b"".join(hashlib.sha256(c).digest() for _, c in contents.values())).hexdigest()[:12]
@@ -75,7 +75,7 @@ def listing(
     for kind, (path, content) in contents.items():
         suffix = next((s for s in sorted(SUFFIXES, key=len, reverse=True) if path.name.lower().endswith(s)), None)
         if suffix is None:
-            raise StudyError(f"{path} is no csv, tsv or parquet table; convert it and name it in the study file.")
+            raise StudyError(f"{path} is not a csv, tsv or parquet table; convert it and name it in the study file.")
         name = f"{cohort_id}/{kind}"
         tables.append(InHand(version, name, f"file:{path.as_posix()}", f"{name}{suffix}", content))
     return Listing("table", _state(contents), replies=tuple(tables))
@@ -94,20 +94,20 @@ def fetch(
     Raises
     ------
     StudyError
-        If a file cannot be read or is of no kind that is understood.
+        If a file cannot be read or is not of a supported kind.
     """
     listed = listing(archive, cohort_id, expression_path, clinical_path, folder=folder)
     return fetch_listing(None, archive, listed)
 
 
 def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
-    """The clinical table as text, index patient_id: the column of that name (or patient, sample_id, sample, id), else
-    the first. Surrounding spaces are not part of an id.
+    """The clinical table as text, index patient_id: the column of that name (or patient, sample_id, sample, id),
+    otherwise the first. Surrounding spaces are not part of an id.
 
     Raises
     ------
     FormatError
-        If the table cannot be read, a row has no patient, a patient has two rows, or two columns have one name.
+        If the table cannot be read, a row has no patient, a patient has two rows, or two columns have the same name.
     """
     return _clinical(_archived(archive, manifest, "clinical", "text"))
 
@@ -121,18 +121,18 @@ def read_expression(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The expression table, features × samples (float64), and features[feature_id, symbol].
 
-    Genes may be in rows or in columns: the side that has the clinical table's patients is the samples'.
+    Genes may be in rows or in columns: samples are on the side that has the clinical table's patients.
 
     Parameters
     ----------
-    gene_ids : frame with feature_id (Ensembl) and symbol, needed when the table names genes by Ensembl id; versions
+    gene_ids : frame with feature_id (Ensembl) and symbol, needed if the table names genes by Ensembl id; versions
         are ignored on both sides
-    sample_ids : samples to read, in this order; default those that the clinical table has
+    sample_ids : samples to read, in this order; by default those of the clinical table
 
     Raises
     ------
     FormatError
-        If the tables do not fit together (see `match`), or a value is not a finite number; with file and line.
+        If the tables do not match (see `match`), or a value is not a finite number; with file and line.
     StudyError
         If the genes are Ensembl ids and no `gene_ids` was given.
     """
@@ -155,20 +155,20 @@ def read_expression(
 
 
 def profiled_samples(archive: Archive, manifest: pd.DataFrame) -> list[str]:
-    """The clinical table's patients that the expression table has, in its order."""
+    """The clinical table's patients that are in the expression table, in its order."""
     return match(archive, manifest).samples
 
 
 @dataclass(frozen=True)
 class Match:
-    """How the two tables of a cohort belong together.
+    """How the two tables of a cohort match.
 
     Attributes
     ----------
     samples : ids that both have, in the expression table's order
     in_rows : whether samples are the expression table's rows, genes its columns
-    trimmed : ids that are the same only without surrounding spaces, as written
-    without_record, without_values : samples that no patient has, patients without a sample
+    trimmed : ids that match only without surrounding spaces, as written
+    without_record, without_values : samples without a patient, patients without a sample
     """
 
     samples: list[str]
@@ -179,7 +179,7 @@ class Match:
 
 
 def match(archive: Archive, manifest: pd.DataFrame) -> Match:
-    """Which rows of the two archived tables belong together.
+    """Which rows of the two archived tables match.
 
     Raises
     ------
@@ -211,7 +211,7 @@ def examine(
 
 
 def _archived(archive: Archive, manifest: pd.DataFrame, kind: str, read_as: ReadAs) -> Grid:
-    """An archived table, named by the path that its user gave."""
+    """An archived table, named by the user's path."""
     path = archived.locate(archive, manifest, rf".+/{kind}", f"{kind} table")
     given = manifest.loc[manifest["file_id"].str.fullmatch(rf".+/{kind}"), "url"].iloc[-1]
     return read_grid(path.read_bytes(), str(given).removeprefix("file:"), read_as)
@@ -271,7 +271,7 @@ def _match(clinical: Grid, expression: Grid) -> Match:
 
 
 def _require_alike(clinical: Grid, expression: Grid, patients: set[str], labels: Sequence[str]) -> None:
-    """Refuse ids that differ by zeros, case or punctuation alone, and tables without a patient in common."""
+    """Raise an error if ids differ only in zeros, case or punctuation, or if the tables have no patient in common."""
     unmatched = {_loose(patient): patient for patient in patients.difference(labels)}
     alike = [
         (label, unmatched[_loose(label)]) for label in labels if label not in patients and _loose(label) in unmatched
@@ -299,7 +299,7 @@ def _twice(names: Sequence[str]) -> str | None:
 
 
 def _loose(label: str) -> str:
-    """An id without what programs change in it: zeros before a number, .0 after one, case, punctuation, R's X."""
+    """An id without the parts that programs change: zeros before a number, .0 after one, case, punctuation, R's X."""
     bare = re.sub(r"(?<=\d)\.0+$", "", label.casefold())
     bare = re.sub(r"^x(?=\d)", "", re.sub(r"[\W_]+", "", bare))
     return re.sub(r"(?<!\d)0+(?=\d)", "", bare)
@@ -313,7 +313,7 @@ def _symbols(labels: pd.Series, gene_ids: pd.DataFrame | None) -> pd.Series:
     if gene_ids is None:
         raise StudyError(
             f"The expression table names genes by Ensembl id ({labels[ensembl].iloc[0]}), which needs a translation: "
-            "add a GDC cohort to the study, whose files carry both, or give gene symbols."
+            "add a GDC cohort to the study, whose files have both, or give gene symbols."
         )
     known = gene_ids.assign(feature_id=gene_ids["feature_id"].str.split(".").str[0]).drop_duplicates("feature_id")
     par_y = labels.str.endswith("_PAR_Y")
@@ -321,7 +321,7 @@ def _symbols(labels: pd.Series, gene_ids: pd.DataFrame | None) -> pd.Series:
 
 
 def _unique(labels: pd.Series) -> pd.Series:
-    """Labels that come again are followed by #2, #3 …"""
+    """Repeated labels are followed by #2, #3 …"""
     repeat = labels.groupby(labels).cumcount()
     return labels.where(repeat == 0, labels + "#" + (repeat + 1).astype(str))
 
@@ -336,4 +336,6 @@ def _contents(expression: str | Path, clinical: str | Path, folder: Path | None)
 
 
 def _state(contents: Mapping[str, tuple[Path, bytes]]) -> str:
-    return digest((f"file:{path.as_posix()}", hashlib.sha256(told).hexdigest()) for path, told in contents.values())
+    return digest(
+        (f"file:{path.as_posix()}", hashlib.sha256(content).hexdigest()) for path, content in contents.values()
+    )

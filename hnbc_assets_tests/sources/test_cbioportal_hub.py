@@ -167,7 +167,7 @@ def test_a_body_cut_short_with_a_consistent_length_is_never_taken_for_whole(hub,
     assert archive.manifest().empty
     for at in (9, 60, 120):
         hub.answers = {f"{REPOSITORY}/public": httpx.Response(200, content=pointer(b"x")[:at])}
-        with pytest.raises(DamagedDownload, match="begins as an LFS pointer"):
+        with pytest.raises(DamagedDownload, match="begins like an LFS pointer"):
             cbioportal.release(hub.client, STUDY, profile="profile")
 
 

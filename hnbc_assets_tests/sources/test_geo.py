@@ -277,7 +277,7 @@ def test_the_super_series_can_be_cut_by_a_characteristic_and_not_by_its_series(s
     basal = geo.read_clinical(archive, manifest, subset={"pam50_class": "Basal"})
     assert 0 < len(basal) < 507
     assert set(basal["pam50_class"]) == {"Basal"}
-    with pytest.raises(StudyError, match=r"the column is empty\. For the samples of GSE25055 name it as the source's"):
+    with pytest.raises(StudyError, match=r"the column is empty\. For the samples of GSE25055, set it as the source's"):
         geo.read_clinical(archive, manifest, subset={"relation": "GSE25055"})
 
 

@@ -108,7 +108,7 @@ def test_a_file_that_is_not_there_or_of_no_known_kind_is_said(tmp_path):
         user_table.fetch(Archive(tmp_path), "mine", tmp_path / "nowhere.csv", tmp_path / "c.csv")
     (tmp_path / "x.xls").write_text("x")
     (tmp_path / "c.csv").write_text(CLINICAL)
-    with pytest.raises(StudyError, match=r"x\.xls is no csv"):
+    with pytest.raises(StudyError, match=r"x\.xls is not a csv"):
         user_table.fetch(Archive(tmp_path), "mine", tmp_path / "x.xls", tmp_path / "c.csv")
 
 
@@ -120,14 +120,14 @@ def test_a_file_that_is_not_there_or_of_no_known_kind_is_said(tmp_path):
         (
             "gene,p1,p2 \np,1\n",
             CLINICAL,
-            r"expression\.tsv, line 2: 2 cells, but the header has 3\. Is the file cut short",
+            r"expression\.tsv, line 2: 2 cells, but the header has 3\. Is the file truncated",
         ),
         ("p1,p2\nTP53,1,2\n", CLINICAL, r"line 2: 3 cells, but the header has 2\. Are .* col\.names=NA"),
         ('gene,p1,p2\nTP53,1,"2\nESR1,3,4\n', CLINICAL, r'line 2: a quotation mark \("\) that is not closed'),
         (
             'gene,p1,p2\nTP53,"1,2\nESR1,3",4\n',
             CLINICAL,
-            r'line 2: a quotation mark \("\) joins all up to line 3 into one cell',
+            r'line 2: a quotation mark \("\) joins all lines to line 3 into one cell',
         ),
         ("gene,p1,,p2\nTP53,1,2,3\n", CLINICAL, r"line 1: column 3 has no name"),
         ("gene,p1,\nTP53,1,2\n", CLINICAL, r"line 2: '2' is in a column without a name"),
