@@ -28,7 +28,7 @@ from hnbc_assets.redaction import redacted
 from hnbc_assets.sources.batch import Batch, Downloader, download_all
 from hnbc_assets.sources.download import Landed, Wanted, digests
 from hnbc_assets.sources.http import Client
-from hnbc_assets.sources.intact import DAMAGED, Files, beside, check_path, place_for, set_aside, state_of
+from hnbc_assets.sources.intact import DAMAGED, Files, check_path, free_path, place_for, set_aside, state_of
 from hnbc_assets.sources.manifest import COLUMNS, Manifest, Row, as_frame
 from hnbc_assets.sources.progress import Progress, Silent
 
@@ -96,7 +96,7 @@ class Archive(Files):
                     lost = damaged.get(one.file_id)
                     if lost is not None and got.path == self.root / lost["path"] and got.sha256 != lost["sha256"]:
                         # The upstream's content has changed: the path stays with the content that is recorded there.
-                        place = folder / beside(one.path, got.sha256)
+                        place = folder / free_path(one.path, got.sha256)
                         place.parent.mkdir(parents=True, exist_ok=True)
                         os.replace(got.path, place)
                         got = replace(got, path=place)

@@ -135,10 +135,12 @@ def place_for(target: Path, sha256: str) -> Path:
 
     Bytes that something may depend on are never overwritten.
     """
-    return target if not target.exists() or sha256_of(target) == sha256 else target.parent / beside(target.name, sha256)
+    return (
+        target if not target.exists() or sha256_of(target) == sha256 else target.parent / free_path(target.name, sha256)
+    )
 
 
-def beside(path: str, sha256: str) -> str:
+def free_path(path: str, sha256: str) -> str:
     """The path for content whose own path is occupied: with the first digits of its sha256 before the suffix."""
     other = PurePosixPath(path)
     return str(other.with_name(f"{other.stem}.{sha256[:12]}{other.suffix}"))

@@ -1,4 +1,4 @@
-"""A simulated upstream with known truth: the hosts that a study asks, answered inside the process in their own formats.
+"""A simulated upstream with known truth: the hosts of a study, answered inside the process in their own formats.
 
 In scope: the simulated world (`simulation`, `roster`, `patients`, `world`), what is true in it (`truth`), what GDC's
 second release changes (`gdc_releases`, `planned_changes`), and the hosts' formats (`gdc_…`, `geo_files`,

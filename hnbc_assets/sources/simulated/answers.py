@@ -1,6 +1,6 @@
 """Answers of the simulated hosts: a status, headers and bytes; files with Range.
 
-In scope: what HTTP adds to a body. Out of scope: which body a path has.
+In scope: what HTTP adds to a body. Out of scope: which body belongs to a path.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def gone() -> Answer:
 
 
 def blob(body: bytes, headers: dict[str, str], *, name: str = "", md5: str = "") -> Answer:
-    """A file, whole or the one range that is asked for. A range behind the end is 416; one that cannot be read is
+    """A file, whole or the requested range. A range after the end is 416; one that cannot be parsed is
     ignored."""
     sent = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
     if name:

@@ -1,6 +1,6 @@
-"""Bodies of files: rendered when asked for, kept within a limit, their size and checksum remembered.
+"""Bodies of files: rendered on request, kept within a limit, their size and checksum cached.
 
-In scope: when a file's bytes are made and how long they are held. Out of scope: what is in them.
+In scope: when a file's bytes are made and how long they are cached. Out of scope: their content.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class Bodies:
             return sorted(self._renderers)
 
     def add(self, name: str, render: Callable[[], bytes]) -> None:
-        """Let `name` be rendered by `render`; a name that is known stays as it is."""
+        """Register `render` for `name`; a known name is unchanged."""
         with self._lock:
             if name not in self._renderers:
                 self._renderers[name], self._locks[name] = render, threading.Lock()
 
     def get(self, name: str) -> bytes:
-        """The bytes of a name, made now unless they are held."""
+        """The bytes of a name, rendered now unless they are cached."""
         with self._locks[name]:
             with self._lock:
                 if name in self._held:

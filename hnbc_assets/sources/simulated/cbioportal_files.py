@@ -1,7 +1,7 @@
 """The simulated cBioPortal study: clinical tables, log intensities, z-scores and mutations of one cohort.
 
-In scope: the study folder's files and the portal's record of the study. Out of scope: what the patients are (world),
-where the hub has the files (cbioportal_hub).
+In scope: the study folder's files and the portal's record of the study. Out of scope: drawing the patients (world),
+the place of the files at the hub (cbioportal_hub).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class CbioportalFiles:
         self.ids = [f"MB-S{i:04d}" for i in range(1, len(world.metabric.patients) + 1)]
 
     def renderers(self) -> Mapping[str, Callable[[], bytes]]:
-        """File name -> what renders it."""
+        """File name -> its renderer."""
         return {
             "meta_study.txt": partial(_meta, type_of_cancer="brca", cancer_study_identifier=STUDY,
                                       name="SIMULATED breast cancer cohort", description="Simulated data.",
@@ -76,7 +76,7 @@ class CbioportalFiles:
         n, er, dead = len(table), table["er"].to_numpy(), table["os_event"].to_numpy()
         months = table["os_years"].to_numpy() * 12
         months[(rng.random(n) < 0.006) & ~dead] = 0.0
-        told = np.where(table["dss_event"], "Died of Disease", np.where(dead, "Died of Other Causes", "Living"))
+        vital_status = np.where(table["dss_event"], "Died of Disease", np.where(dead, "Died of Other Causes", "Living"))
         proliferating = self.world.metabric.drawn.factors["proliferation"] > 0.2
         return _clinical({
             "PATIENT_ID": self.ids,
@@ -90,7 +90,7 @@ class CbioportalFiles:
             "CLAUDIN_SUBTYPE": np.where(er, np.where(proliferating, "LumB", "LumA"), "Basal"),
             "OS_MONTHS": [f"{value:.5f}" for value in months],
             "OS_STATUS": np.where(dead, "1:DECEASED", "0:LIVING"),
-            "VITAL_STATUS": told,
+            "VITAL_STATUS": vital_status,
             "RFS_MONTHS": [f"{value * 12:.2f}" for value in table["years"]],
             "RFS_STATUS": np.where(table["event"], "1:Recurred", "0:Not Recurred"),
         }, numbers=("AGE_AT_DIAGNOSIS", "OS_MONTHS", "RFS_MONTHS"))  # fmt: skip
@@ -112,7 +112,7 @@ class CbioportalFiles:
         }, numbers=("GRADE", "TUMOR_STAGE"))  # fmt: skip
 
     def expression(self, *, standardised: bool) -> bytes:
-        """The profile; one background gene in twenty is not on it, a few symbols have two rows, some values are
+        """The profile; one background gene in twenty is not in it, a few symbols have two rows, some values are
         missing."""
         genes, rng = self.world.roster.genes, self.world.simulation.rng("metabric", "profile")
         plain = ((genes["module"] == "background") & genes.index.str.startswith("SIM")).to_numpy()
@@ -149,7 +149,7 @@ class CbioportalFiles:
 
 
 def _clinical(columns: Mapping[str, object], numbers: tuple[str, ...]) -> bytes:
-    """A clinical table with the portal's four lines in front: names, descriptions, types, priorities."""
+    """A clinical table after the portal's four header lines: names, descriptions, types, priorities."""
     names = [column.replace("_", " ").title() for column in columns]
     kinds = ["NUMBER" if column in numbers else "STRING" for column in columns]
     head = ["\t".join(row) for row in (names, names, kinds, ["1"] * len(names))]

@@ -1,7 +1,7 @@
 """The simulated cBioPortal hub: its study as a tar, as files of a git repository, and as LFS objects.
 
 In scope: pointers, the tar and its order, the batch API, the portal's record, the retired address. Out of scope:
-what is in the files (cbioportal_files).
+the content of the files (cbioportal_files).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 
 
 class CbioportalHub:
-    """Answers of the hub's hosts; `bodies` renders and holds what they serve."""
+    """Answers of the hub's hosts; `bodies` renders and caches what they serve."""
 
     def __init__(self, files: CbioportalFiles, bodies: Bodies) -> None:
         self._files, self._bodies = files, bodies
@@ -46,7 +46,7 @@ class CbioportalHub:
         self._pointers: dict[str, tuple[str, int]] = {}
 
     def answer(self, host: str, path: str, query: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
-        """What `https://host/path` answers, for one of HOSTS or the repository."""
+        """The answer of `https://host/path`, for one of HOSTS or the repository."""
         path = path.strip("/")
         if host == RETIRED:
             return Answer(403, {"Content-Type": "application/xml"}, DENIED.encode())
@@ -74,7 +74,7 @@ class CbioportalHub:
         return self._pointers[name]
 
     def tar(self) -> bytes:
-        """The study packed: folders are members too, in the order in which a file system would happen to list them."""
+        """The packed study: folders are also members, in an arbitrary order, as listed by a file system."""
         names = {*self._names, *(name.rpartition("/")[0] for name in self._names if "/" in name)}
 
         def place(name: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Tables of numbers as tab-separated text, and workbooks, written fast.
 
-In scope: columns in, bytes out. Out of scope: which columns a host's file has.
+In scope: turning columns into bytes. Out of scope: which columns a host's file has.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 STORED_BLOCK = 0xFFFF
-GZIP_HEADER = bytes.fromhex("1f8b08000000000000ff")  # deflate, no time, no system named
+GZIP_HEADER = bytes.fromhex("1f8b08000000000000ff")  # deflate, no time, unknown system
 SHEET_START = (
     '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
     '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
@@ -25,7 +25,9 @@ MAIN, RELATIONS = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "
 
 
 def tab_separated(columns: Mapping[str, Any]) -> bytes:
-    """Rows of tab-separated cells, without a header; NaN is an empty cell, floats as short as they read back equal."""
+    """Rows of tab-separated cells, without a header; NaN is an empty cell, floats have the fewest digits that
+    read back equal.
+    """
     import pyarrow as pa
     import pyarrow.csv
 
@@ -38,7 +40,7 @@ def tab_separated(columns: Mapping[str, Any]) -> bytes:
 
 
 def prepared(values: Sequence[Any]) -> Any:
-    """A column that many tables share, converted once for `tab_separated`."""
+    """A column shared by many tables, converted once for `tab_separated`."""
     import pyarrow as pa
 
     return pa.array(values)
@@ -78,7 +80,7 @@ def workbook(sheets: Mapping[str, Mapping[str, Sequence[Any]]]) -> bytes:
 
 
 def packed(members: Mapping[str, bytes]) -> bytes:
-    """A zip archive of members stored as they are: compressed bytes differ between versions of zlib."""
+    """A zip archive of members stored uncompressed: compressed bytes differ between versions of zlib."""
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():
@@ -88,7 +90,7 @@ def packed(members: Mapping[str, bytes]) -> bytes:
 
 
 def gzipped(content: bytes) -> bytes:
-    """A gzip file (RFC 1952) of blocks stored as they are, for the same reason."""
+    """A gzip file (RFC 1952) of uncompressed blocks, for the same reason."""
     starts = range(0, len(content), STORED_BLOCK) or range(1)
     blocks = []
     for start in starts:

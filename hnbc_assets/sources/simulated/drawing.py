@@ -1,4 +1,4 @@
-"""Random numbers and rotations that are the same on every machine, to draw a simulated world with.
+"""Random numbers and rotations that are the same on every machine, for drawing a simulated world.
 
 In scope: products, rotations and deviates whose bits depend on neither processor nor library. Out of scope: what is
 drawn, exponentials (arithmetic).
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from hnbc_assets.arithmetic import FloatArray
 
-# Beyond this, numpy takes normal deviates from the C library's logarithm, whose last digit in single precision varies.
+# Beyond this, numpy computes normal deviates with the C library's logarithm, whose last digit in single precision
+# varies.
 ZIGGURAT_EDGE, TAIL_STEP = 3.654152, 1 / 16
 
 
@@ -28,7 +29,7 @@ def add_products(
 def orthonormal(columns: FloatArray) -> FloatArray:
     """(n, k) orthonormal columns with the span of `columns` (n, k), k well below n.
 
-    Householder's reflections (1958, 10.1145/320941.320947), with LAPACK's signs; sums are numpy's pairwise ones, whose
+    Householder's reflections (1958, 10.1145/320941.320947), with LAPACK's signs; sums are numpy's pairwise sums, whose
     order is fixed.
     """
     left, n_columns = np.array(columns), columns.shape[1]

@@ -36,7 +36,7 @@ class GdcApi:
         self._fields: dict[str, set[str]] = {}
 
     def answer(self, path: str, query: dict[str, Any], headers: dict[str, str]) -> Answer:
-        """One request: `query` holds the parameters of the address and of the body."""
+        """One request: `query` has the parameters of the address and of the body."""
         path = path.strip("/").removeprefix("v0/")
         endpoint, _, rest = path.partition("/")
         if path == "status":
@@ -88,7 +88,7 @@ class GdcApi:
         }  # fmt: skip
 
     def _chosen(self, endpoint: str, query: dict[str, Any]) -> tuple[set[str], Record]:
-        """The fields to show, and the warnings about those asked for and unknown."""
+        """The fields to show, and the warnings about requested fields that are unknown."""
         known = self._known(endpoint)
         groups = groups_of(known)
         fields = {local(field, endpoint) for field in _listed(query.get("fields"))}
@@ -178,11 +178,11 @@ class GdcApi:
         return rows
 
     def _data(self, ids: list[str], headers: dict[str, str]) -> Answer:
-        held = {file_id: self.release.files.get(file_id) or self.release.earlier.get(file_id) for file_id in ids}
-        missing = [file_id for file_id, record in held.items() if record is None]
+        records = {file_id: self.release.files.get(file_id) or self.release.earlier.get(file_id) for file_id in ids}
+        missing = [file_id for file_id, record in records.items() if record is None]
         if missing or not ids:
             return _refused(404, f"no data for {missing[:3]}")
-        if any(record["access"] != "open" for record in held.values() if record):
+        if any(record["access"] != "open" for record in records.values() if record):
             return _refused(403, "You don't have access to the data")
         if len(ids) == 1:
             record = self.release.finished(ids[0])
@@ -203,7 +203,7 @@ class GdcApi:
 
 
 def _came_out(record: Record) -> tuple[str, str]:
-    """The release that a file came out with, and its date."""
+    """The release in which a file was first published, and its date."""
     release = record["data_release"].split(" - ")[0]
     return FIRST_RELEASED if release == FIRST_RELEASED[0] else (release, record["created_datetime"][:10])
 

@@ -1,7 +1,6 @@
-"""What the TCGA's clinical records say of the simulated patients: receptors, follow-up, and their gaps and
-contradictions.
+"""TCGA's clinical records of the simulated patients: receptors, follow-up, and their gaps and contradictions.
 
-In scope: recorded values, by patient. Out of scope: the formats that carry them (gdc_files, gdc_records).
+In scope: recorded values, by patient. Out of scope: their file formats (gdc_files, gdc_records).
 """
 
 from __future__ import annotations
@@ -52,12 +51,11 @@ MENOPAUSE = {
 
 
 def draw_records(simulation: Simulation, cohort: Cohort) -> pd.DataFrame:
-    """A row a patient, index barcode: recorded receptors, stage and follow-up in days; missing values None or NaN.
+    """One row per patient, index barcode: recorded receptors, stage and follow-up in days; missing values None or NaN.
 
     Columns: patient, sex, age_years, er, pr, her2_word, her2_score, her2_fish, stage, t, n, m, menopause, dead,
-    os_days,
-    os_event, dss_event, pfi_days, pfi_event, treatment. About one patient in a hundred has no follow-up at all, one in
-    sixty was last seen on day 0.
+    os_days, os_event, dss_event, pfi_days, pfi_event, treatment. About one patient in a hundred has no follow-up at
+    all, one in sixty was last seen on day 0.
     """
     rng = simulation.rng(cohort.name, "clinic")
     table = cohort.patients
@@ -85,7 +83,7 @@ def draw_records(simulation: Simulation, cohort: Cohort) -> pd.DataFrame:
 
 
 def outcomes(observed: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Follow-up as it is recorded, in whole days, from what was observed (`world.observe`): os_days, os_event,
+    """Follow-up as recorded, in whole days, from the observed outcomes (`world.observe`): os_days, os_event,
     dss_event, pfi_event, pfi_days, each (n,)."""
     os_days = np.maximum(np.rint(observed["os_years"].to_numpy() * 365.25), 1.0)
     days = np.maximum(np.rint(observed["years"].to_numpy() * 365.25), 1.0)
@@ -112,7 +110,7 @@ def _her2_records(amplified: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 
 def _lose_follow_up(records: pd.DataFrame, rng: np.random.Generator) -> None:
-    """Some patients were seen once, on day 0; some were never followed."""
+    """Some patients were seen once, on day 0; some were never followed up."""
     drawn = rng.random(len(records))
     once, never = drawn < 1 / 60, drawn > 0.99
     events, times = ["os_event", "dss_event", "pfi_event"], ["os_days", "pfi_days"]

@@ -1,6 +1,6 @@
-"""Clinical and mutation files of the simulated GDC: the biotab, the curated survival workbook, one MAF a patient.
+"""Clinical and mutation files of the simulated GDC: the biotab, the curated survival workbook, one MAF per patient.
 
-In scope: their formats. Out of scope: what they say (gdc_clinic), expression (gdc_samples).
+In scope: their formats. Out of scope: their values (gdc_clinic), expression (gdc_samples).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CLASSIFICATIONS = ("Missense_Mutation", "Silent", "Nonsense_Mutation", "Frame_Sh
 
 
 def biotab(records: pd.DataFrame) -> bytes:
-    """The clinical patient table of the BCR: three header rows, then a row a patient."""
+    """The clinical patient table of the BCR: three header rows, then one row per patient."""
     dead = records["dead"]
     days = records["os_days"].map(lambda value: NOT_AVAILABLE if pd.isna(value) else str(int(value)))
     cells = {

@@ -1,6 +1,6 @@
 """The GDC's query language over nested records: filters, fields, expansion, sorting, facets.
 
-In scope: how a query chooses and shows records. Out of scope: which records there are, status codes and warnings.
+In scope: how a query selects and shows records. Out of scope: which records exist, status codes and warnings.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def field_names(records: Iterable[Record]) -> set[str]:
 
 
 def groups_of(fields: Iterable[str]) -> set[str]:
-    """Every dotted prefix of the fields: what `expand` may name."""
+    """Every dotted prefix of the fields: the values that `expand` accepts."""
     return {".".join(field.split(".")[:n]) for field in fields for n in range(1, field.count(".") + 1)}
 
 
 def filter_fields(node: Any) -> list[str]:
-    """The fields that a filter names. Raises KeyError or TypeError where it is no filter."""
+    """The fields that a filter names. Raises KeyError or TypeError if it is not a filter."""
     if not node:
         return []
     if node["op"].lower() in ("and", "or"):
@@ -43,7 +43,7 @@ def filter_fields(node: Any) -> list[str]:
 
 
 def matches(record: Record, node: Any, endpoint: str) -> bool:
-    """Whether a record passes a filter; text is compared without case, `*` at the end stands for anything."""
+    """Whether a record passes a filter; text is compared without case, `*` at the end matches anything."""
     if not node:
         return True
     op, content = node["op"].lower(), node["content"]
@@ -60,7 +60,7 @@ def matches(record: Record, node: Any, endpoint: str) -> bool:
 
 
 def local(field: str, endpoint: str) -> str:
-    """A field without the endpoint's own name in front: files.access and access are the same on /files."""
+    """A field without the endpoint's own name as a prefix: files.access and access are the same on /files."""
     return field.removeprefix(f"{endpoint}.")
 
 
@@ -81,7 +81,7 @@ def values_at(record: Any, field: str) -> list[Any]:
 
 
 def shown(record: Record, fields: Iterable[str]) -> Record:
-    """The record cut to the fields; a group named whole brings all that is in it but deeper groups."""
+    """The record reduced to the fields; a group selected as a whole includes all its fields except deeper groups."""
     return _cut(record, set(fields), "") | {"id": record["id"]}
 
 

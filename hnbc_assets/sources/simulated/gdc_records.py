@@ -1,6 +1,6 @@
 """The simulated GDC's records: cases and files of one project at one release, nested as the API returns them.
 
-In scope: what a case and a file say of themselves. Out of scope: which of them a release has (gdc_releases), queries
+In scope: the records of cases and files. Out of scope: which of them a release has (gdc_releases), queries
 (gdc_api), bodies (gdc_samples, gdc_files).
 """
 
@@ -27,20 +27,21 @@ BIOTAB_ID = "8162d394-8b64-4da2-9f5b-d164c54b9608"
 SURVIVAL_ID = "1b5f413e-a8d1-4d10-92eb-7c4ae739ed81"
 RUN = {1: " run", 2: " second run"}
 CREATED = "2021-12-13T20:53:42.329364-06:00"
-FIRST_RELEASED = ("32.0", "2022-03-29")  # when the files of the first simulated release had come out
+FIRST_RELEASED = ("32.0", "2022-03-29")  # when the files of the first simulated release were published
 
 
 class Release:
     """Cases and files of a release, and the bodies of the files that are open.
 
-    `superseded` leads from the id of a file that has a new version to the new one's; `earlier` are their records.
-    Bodies are shared by all releases of a simulation: what a release did not change is not rendered again.
+    `superseded` maps the id of a file that has a new version to the id of that version; `earlier` are the old files'
+    records. Bodies are shared by all releases of a simulation: files that a release did not change are not rendered
+    again.
     """
 
     def __init__(self, world: World, bodies: Bodies, name: str = FIRST_RELEASE) -> None:
-        held = holdings(world, name)
-        self.name, self.label, self.updated, self.sex_field = name, held.label, held.updated, held.sex_field
-        self.records = held.records
+        content = holdings(world, name)
+        self.name, self.label, self.updated, self.sex_field = name, content.label, content.updated, content.sex_field
+        self.records = content.records
         self.cases: dict[str, Record] = {}
         self.files: dict[str, Record] = {}
         self.earlier: dict[str, Record] = {}
@@ -49,7 +50,7 @@ class Release:
         for row in self.records.itertuples():
             case = self._case(row)
             self.cases[case["id"]] = case
-        self._add_expression(world, held)
+        self._add_expression(world, content)
         for barcode, patient in self.records["patient"].items():
             if has_mutations(patient):
                 since = FIRST_RELEASE if patient < world.simulation.n_tcga else name
@@ -65,7 +66,7 @@ class Release:
         return record | {"file_size": size, "md5sum": md5}
 
     def body(self, file_id: str) -> bytes:
-        """The bytes of an open file, of one that is superseded too."""
+        """The bytes of an open file, including a superseded one."""
         return self._bodies.get(self._body_names[file_id])
 
     # -- cases ------------------------------------------------------------------------------------------------------
@@ -95,7 +96,7 @@ class Release:
             "pathology_details": [{"pathology_detail_id": name("pathology"), "lymph_nodes_positive": None}],
         }  # fmt: skip
         diagnoses = [diagnosis]
-        if row.patient % 40 == 7:  # a later, second tumour, which must not be taken for the first
+        if row.patient % 40 == 7:  # a later, second tumour, which must not be used instead of the first
             diagnoses.append(diagnosis | {
                 "diagnosis_id": name("second"), "diagnosis_is_primary_disease": False,
                 "classification_of_tumor": "metastasis",
@@ -150,18 +151,18 @@ class Release:
         ]  # fmt: skip
 
     # -- files ------------------------------------------------------------------------------------------------------
-    def _add_expression(self, world: World, held: Holdings) -> None:
+    def _add_expression(self, world: World, content: Holdings) -> None:
         stars = StarFiles(world)
         kind = {"data_category": "Transcriptome Profiling", "experimental_strategy": "RNA-Seq", "data_format": "TSV"}
         workflow = {"workflow_type": "STAR - Counts"}
-        for row in held.aliquots.itertuples():
-            for version in (1, 2) if row.aliquot in held.superseded else (1,):
+        for row in content.aliquots.itertuples():
+            for version in (1, 2) if row.aliquot in content.superseded else (1,):
                 name = f"{stable_uuid(row.aliquot + RUN[version])}.rna_seq.augmented_star_gene_counts.tsv"
                 render = partial(stars.body, row.aliquot, row.patient, row.kind, version)
                 self._add(star_key(row.aliquot, version), name, render, aliquot=row.aliquot, code=row.code,
                           type="gene_expression", data_type="Gene Expression Quantification", analysis=workflow,
                           since=row.since if version == 1 else self.name, version=str(version), **kind)  # fmt: skip
-            if row.aliquot in held.superseded:
+            if row.aliquot in content.superseded:
                 old, new = (stable_uuid(star_key(row.aliquot, version)) for version in (1, 2))
                 self.superseded[old], self.earlier[old] = new, self.files.pop(old)
             junctions = f"{stable_uuid(row.aliquot + ' run')}.rna_seq.star_splice_junctions.tsv.gz"
@@ -196,8 +197,8 @@ class Release:
         self, key: str, name: str, render: Callable[[], bytes] | None, *, file_id: str | None = None,
         aliquot: str | None = None, code: str = "", access: str = "open", since: str = FIRST_RELEASE, **described: Any,
     ) -> None:  # fmt: skip
-        """Add a file that came with the release `since`. One with an id of its own is the release's: its bytes differ
-        between releases."""
+        """Add a file that was published with the release `since`. A file with a fixed id belongs to each release: its
+        bytes differ between releases."""
         self._body_names[file_id or stable_uuid(key)] = f"{file_id} {self.name}" if file_id else stable_uuid(key)
         file_id = file_id or stable_uuid(key)
         first = since == FIRST_RELEASE
@@ -234,12 +235,12 @@ def has_mutations(patient: int) -> bool:
 
 
 def star_key(aliquot: str, version: int = 1) -> str:
-    """What the id of an aliquot's expression file is made from."""
+    """The name from which the id of an aliquot's expression file is made."""
     return f"{aliquot} star" if version == 1 else f"{aliquot} star {version}"
 
 
 def maf_key(barcode: str) -> str:
-    """What the id of a patient's mutation file is made from."""
+    """The name from which the id of a patient's mutation file is made."""
     return f"{barcode} maf"
 
 

@@ -1,7 +1,7 @@
-"""What the simulated GDC's releases hold: the first as it was drawn, the second with known changes to it.
+"""The content of the simulated GDC's releases: the first as drawn, the second with known changes to it.
 
-In scope: which patients arrive, who is followed for longer, which files are superseded or removed, drawn by random
-numbers of their own, so that the first release stays as it is. Out of scope: records and files (gdc_records), the list
+In scope: which patients are added or followed for longer, which files are superseded or removed, drawn with their own
+random numbers, so that the first release does not change. Out of scope: records and files (gdc_records), the list
 of changes that a comparison must find (planned_changes).
 """
 
@@ -17,7 +17,7 @@ from hnbc_assets.sources.simulated.gdc_samples import draw_aliquots
 from hnbc_assets.sources.simulated.simulation import FIRST_RELEASE, SECOND_RELEASE
 from hnbc_assets.sources.simulated.world import World, observe
 
-# What /status says, when its changed records were written, and what clinical records call the sex.
+# The text of /status, the update time of its changed records, and the name of the sex field in clinical records.
 RELEASES = {
     FIRST_RELEASE: ("Data Release 45.0 - December 04, 2025", "2025-11-20T00:00:00.000000-06:00", "gender"),
     SECOND_RELEASE: ("Data Release 46.0 - August 10, 2026", "2026-08-01T00:00:00.000000-05:00", "sex_at_birth"),
@@ -32,8 +32,8 @@ class Changes:
     """What the second release changes.
 
     arrivals : records (as `draw_records`) of the patients who are added; arriving : their aliquots
-    followed : index barcode, of patients of the first release: their outcomes now, columns as `outcomes`
-    superseded : aliquots whose expression file has a new version; removed : aliquots whose files are gone
+    followed : index barcode, of patients of the first release: their present outcomes, columns as `outcomes`
+    superseded : aliquots whose expression file has a new version; removed : aliquots whose files are removed
     """
 
     arrivals: pd.DataFrame
@@ -45,8 +45,8 @@ class Changes:
 
 @dataclass(frozen=True)
 class Holdings:
-    """What a release holds: a row a patient in `records`, a row an aliquot in `aliquots` with `since`, the release that
-    brought it; `superseded` aliquots have an expression file of version 2.
+    """The content of a release: one row per patient in `records`, one row per aliquot in `aliquots` with `since`, the
+    release that added it; `superseded` aliquots have an expression file of version 2.
     """
 
     label: str
@@ -58,7 +58,7 @@ class Holdings:
 
 
 def holdings(world: World, release: str) -> Holdings:
-    """What a release holds.
+    """The content of a release.
 
     Raises
     ------
@@ -100,8 +100,8 @@ def draw_changes(world: World) -> Changes:
 
 
 def _followed(world: World, records: pd.DataFrame) -> pd.DataFrame:
-    """Some of those who were alive are followed for longer, and what had been in store for them is seen: a quarter has
-    died by now, a quarter has progressed, as far as there are such patients.
+    """Some patients who were alive are followed for longer, and their later outcomes are observed: a quarter have died,
+    a quarter have progressed, if there are that many such patients.
     """
     rng = world.simulation.rng("tcga", SECOND_RELEASE, "follow-up")
     drawn = world.tcga.drawn.table
@@ -119,7 +119,7 @@ def _followed(world: World, records: pd.DataFrame) -> pd.DataFrame:
 
 
 def _removed(world: World, aliquots: pd.DataFrame) -> tuple[str, ...]:
-    """One aliquot that no fixed rule chooses for its patient: a normal, where there is none a repeat or metastasis."""
+    """One aliquot that no fixed rule chooses for its patient: a normal or, if there is none, a repeat or metastasis."""
     rng = world.simulation.rng("tcga", SECOND_RELEASE, "removed")
     normals, others = (aliquots.loc[aliquots["kind"].isin(kinds), "aliquot"].to_numpy(dtype=object)
                        for kinds in (["normal"], ["repeat", "metastasis"]))  # fmt: skip

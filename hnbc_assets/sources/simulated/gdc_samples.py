@@ -1,6 +1,6 @@
 """The GDC's sequenced samples: which aliquots exist, and their STAR – Counts files.
 
-In scope: aliquots and their expression files, duplicates, normals and metastases among them. Out of scope: records and
+In scope: aliquots and their expression files, including duplicates, normals and metastases. Out of scope: records and
 queries (gdc_records, gdc_api).
 """
 
@@ -32,7 +32,7 @@ def barcode(cohort: Cohort, patient: int) -> str:
 
 
 def draw_aliquots(simulation: Simulation, cohort: Cohort) -> pd.DataFrame:
-    """A row an aliquot: aliquot, patient (number), code (01, 02, 06, 11), kind. The tumour as it was drawn is the one
+    """One row per aliquot: aliquot, patient (number), code (01, 02, 06, 11), kind. The tumour as drawn is the one
     that a fixed rule chooses: vial A, analyte R, the higher plate.
     """
     rng = simulation.rng(cohort.name, "aliquots")
@@ -58,7 +58,7 @@ def draw_aliquots(simulation: Simulation, cohort: Cohort) -> pd.DataFrame:
 
 
 class StarFiles:
-    """Bodies of the STAR – Counts files of a world, each rendered when asked for."""
+    """Bodies of the STAR – Counts files of a world, each rendered on request."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -78,9 +78,10 @@ class StarFiles:
         self.n_extra = len(names) - len(genes)
 
     def body(self, aliquot: str, patient: int, kind: str, version: int = 1) -> bytes:
-        """One sample's file. Counts are rounded from TPM, gene length and depth; what rounds to 0 has 0 everywhere.
+        """One sample's file. Counts are rounded from TPM, gene length and depth; a gene whose count rounds to 0 has 0
+        in all columns.
 
-        A later version is the same reads counted anew: every gene a little different.
+        A later version has the same reads counted again: every gene differs slightly.
         """
         rng = self.world.simulation.rng("tcga", "file", aliquot)
         log2 = self.log2_expression(rng, patient, kind)
@@ -112,7 +113,9 @@ class StarFiles:
         return (STAR_HEADER + summary).encode() + rows
 
     def log2_expression(self, rng: np.random.Generator, patient: int, kind: str) -> NDArray[np.float64]:
-        """(n_genes,) of one aliquot; a repeat is the tumour measured again, a normal has no tumour's factors."""
+        """(n_genes,) of one aliquot; a repeat is a second measurement of the tumour, a normal has no tumour's
+        factors.
+        """
         cohort, column = self.world.of_patient(patient)
         tumour = cohort.expression[:, column].astype(np.float64)
         if kind == "tumour":

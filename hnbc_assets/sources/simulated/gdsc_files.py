@@ -1,6 +1,6 @@
 """The simulated GDSC: fitted dose response as workbooks of both layouts, the lines' expression, models and genes.
 
-In scope: the files and where they are. Out of scope: what the lines are (world).
+In scope: the files and their addresses. Out of scope: drawing the lines (world).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ RNASEQ_MEMBER = "rnaseq_merged_rsem_tpm_20260323.csv"
 MEASURED_SHARE = 0.85
 N_REPEATED, N_RESCREENED = 4, 5
 NOT_SCREENED, NOT_LISTED = 9_999_999, 9_999_998  # COSMIC ids of lines that have only expression
-SECOND_ID = 9_899_999  # another COSMIC id of the third line, the one that its array has
+SECOND_ID = 9_899_999  # another COSMIC id of the third line, used by its array
 FURTHER_GENES = 970_000_001
 
 
 def renderers(world: World) -> dict[str, Callable[[], bytes]]:
-    """Every file by its address without https, each made when it is first asked for."""
+    """Every file by its address without https, each made when first requested."""
     known = Addresses()
     responses = known.of("gdsc.response", release=RELEASE, file=WORKBOOK)
     response = cache(partial(_response, world))
@@ -55,7 +55,7 @@ def dose_response(columns: dict[str, list[object]], *, official: bool) -> bytes:
 
 
 def _response(world: World) -> dict[str, list[object]]:
-    """One row per line and drug, in all columns of both layouts. Drug 1 has a second id under the same name; a few
+    """One row per line and drug, in all columns of both layouts. Drug 1 has a second id with the same name; a few
     pairs were screened twice."""
     drawn, drugs = world.lines, world.roster.drugs
     rng = world.simulation.rng("gdsc", "response")
@@ -125,7 +125,7 @@ def expression(world: World, measured: tuple[pd.DataFrame, NDArray[np.floating]]
 
 
 def rnaseq(world: World, measured: tuple[pd.DataFrame, NDArray[np.floating]]) -> bytes:
-    """TPM by symbol, lines by model id, beside a member of another unit."""
+    """TPM by symbol, lines by model id, together with a member in another unit."""
     rows, drawn = measured
     named = rows["symbol"].to_numpy() != ""
     tpm = np.round(np.maximum(exp2(drawn[named].astype(np.float64)) - 1, 0), 2)

@@ -1,4 +1,4 @@
-"""The simulated gene sets: GO and Hallmark by the names that a study asks for, marker tables, cell-type sets.
+"""The simulated gene sets: GO and Hallmark with the names that a study uses, marker tables, cell-type sets.
 
 In scope: which simulated genes are in which set. Out of scope: the genes (roster).
 """
@@ -30,7 +30,9 @@ PURITY_SET = "SIMULATED_TUMOUR_PURITY"
 
 
 def go_biological_process(world: World) -> bytes:
-    """GO terms: the four anoikis sets, which together hold all simulated anoikis genes and overlap, and random sets."""
+    """GO terms: the four overlapping anoikis sets, which together contain all simulated anoikis genes, and
+    random sets.
+    """
     genes = world.roster.genes
     args = sorted(genes.index[genes["arg_class"] != ""])
     n = len(args)
@@ -40,7 +42,7 @@ def go_biological_process(world: World) -> bytes:
 
 
 def hallmark(world: World) -> bytes:
-    """Hallmark names over the modules that they stand for, and random sets."""
+    """Hallmark names for the modules that they represent, and random sets."""
     genes = world.roster.genes
     sets = {
         name: sorted(genes.index[genes["module"] == module])[first:last]
@@ -50,23 +52,23 @@ def hallmark(world: World) -> bytes:
 
 
 def cell_types(world: World) -> bytes:
-    """One set a simulated cell type."""
+    """One set per simulated cell type."""
     return _gmt({entity: world.roster.members(f"cell_type:{entity}") for entity in world.roster.cell_types["entity"]})
 
 
 def purity(world: World) -> bytes:
-    """One set, `purity_genes`: their mean is a stand-in for purity in adjusted comparisons."""
+    """One set, `purity_genes`: their mean is a proxy for purity in adjusted comparisons."""
     return _gmt({PURITY_SET: purity_genes(world)})
 
 
 def purity_genes(world: World) -> list[str]:
-    """Genes that rise with the share of tumour cells."""
+    """Genes whose expression rises with the share of tumour cells."""
     genes = world.roster.genes
     return list(genes.index[(genes["module"] == "purity") & (genes["purity"] > 0)])
 
 
 def markers(world: World) -> bytes:
-    """The marker table: a row a gene and population."""
+    """The marker table: one row per gene and population."""
     genes = world.roster.genes
     rows = [
         {"HUGO symbols": symbol, "Cell population": entity, "ENTREZID": genes.at[symbol, "entrez_id"],

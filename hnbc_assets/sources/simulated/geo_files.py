@@ -1,6 +1,6 @@
 """The simulated GEO: two series on one platform, the super-series of both, the annotation, and the accession probe.
 
-In scope: series matrix, platform annotation, probe replies. Out of scope: what the patients are (world).
+In scope: series matrix, platform annotation, probe replies. Out of scope: drawing the patients (world).
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class GeoFiles:
 
     @cached_property
     def probes(self) -> pd.DataFrame:
-        """A row a probe: probe, row (of the roster; −1 for none), symbol as annotated, slope, lift.
+        """One row per probe: probe, row (of the roster; −1 for none), symbol as annotated, slope, lift.
 
-        One gene in ten is not on the platform (never one of a module), one in five has a second, duller probe; some
-        probes name no gene, some two; some carry the symbol of their day.
+        One gene in ten is not on the platform (never one of a module); one in five has a second, less sensitive probe.
+        Some probes have no gene, some two, some an outdated symbol.
         """
         genes = self.world.roster.genes
         rng = self.world.simulation.rng("geo", "probes")
@@ -66,7 +66,7 @@ class GeoFiles:
         return table.sort_values("probe", ignore_index=True)
 
     def series_matrix(self, series: str) -> bytes:
-        """The matrix of a series. As at GEO, no sample of the super-series says which of the two it belongs to."""
+        """The matrix of a series. As at GEO, no sample of the super-series states which of the two it belongs to."""
         parts = list(PARTS) if series == SUPER_SERIES else [series]
         cohorts = {part: getattr(self.world, name) for part, name in PARTS.items()}
         owners = np.repeat(list(PARTS), [len(cohort.patients) for cohort in cohorts.values()])
@@ -113,7 +113,7 @@ class GeoFiles:
         return gzipped(("\n".join([*head, *rows, "!platform_table_end"]) + "\n").encode())
 
     def accession(self, accession: str) -> bytes | None:
-        """The brief text record of a series, as the accession viewer gives it; None for another accession."""
+        """The brief text record of a series, as in the accession viewer; None for another accession."""
         if accession not in UPDATED:
             return None
         lines = [f"^SERIES = {accession}", *(f"!Series_{key} = {value}" for key, value in _header(accession))]
@@ -131,7 +131,7 @@ class GeoFiles:
         return values + np.float32(0.12) * normal32(rng, values.shape)
 
     def _described(self, cohort: Cohort) -> pd.DataFrame:
-        """The characteristics of a cohort's samples, in GEO's words."""
+        """The characteristics of a cohort's samples, in GEO's terms."""
         rng = self.world.simulation.rng("geo", cohort.name, "clinic")
         table, n = cohort.patients, len(cohort.patients)
         er, pcr = table["er"].to_numpy(), table["complete_response"].to_numpy()
@@ -162,7 +162,7 @@ class GeoFiles:
 
 
 def _header(series: str) -> list[tuple[str, str]]:
-    """The header rows of a series; its relations name its super-series, or the series that it holds."""
+    """The header rows of a series; its relations name its super-series, or the series that it contains."""
     related = [("relation", f"SuperSeries of: {part}") for part in PARTS]
     return [
         ("title", TITLE),

@@ -1,6 +1,6 @@
 """Identifiers that are the same in every run.
 
-In scope: ids made from names. Out of scope: who carries them.
+In scope: ids made from names. Out of scope: what they identify.
 """
 
 from __future__ import annotations

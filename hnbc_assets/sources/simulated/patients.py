@@ -1,6 +1,6 @@
 """Patients: latent factors, receptors, response and survival, drawn from one population whatever the cohort.
 
-In scope: who the patients are and what happens to them. Out of scope: expression (world), how a host writes it down.
+In scope: the patients and their outcomes. Out of scope: expression (world), how a host records it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from hnbc_assets.sources.simulated.simulation import Simulation
 # ER is binary; it enters as (positive − centre) / scale, the same in every cohort, whatever its case mix.
 ER_CENTRE, ER_SCALE = 0.7, 0.46
 
-# Response: a liability; the complete responders are those above the threshold.
+# Response: a liability; the complete responders are the patients above the threshold.
 LIABILITY = {"resistance": -1.6, "er": -1.2, "proliferation": 0.3, "immune": 0.2}
 LIABILITY_NOISE = 0.7
 RESPONSE_THRESHOLD = 2.3
 
-# Progression: exponential hazards. Proliferation matters in the first three years and not after: its hazards are not
+# Progression: exponential hazards. Proliferation has an effect in the first three years only: its hazards are not
 # proportional.
 LOG_HAZARD = {"risk": 0.95, "stage": 0.35}
 EARLY_PROLIFERATION, EARLY_YEARS = 0.5, 3.0
@@ -49,7 +49,7 @@ class Mix:
 
 @dataclass(frozen=True)
 class Patients:
-    """table: one row a patient, index patient number; factors: latent factor -> (n,); own: own factor -> (n,)."""
+    """table: one row per patient, index patient number; factors: latent factor -> (n,); own: own factor -> (n,)."""
 
     table: pd.DataFrame
     factors: dict[str, FloatArray]
@@ -71,16 +71,16 @@ def draw_patients(simulation: Simulation, roster: Roster, mix: Mix, n: int, rng:
     table["death_years"] = table["progression_years"] + rng.exponential(1.8, n)
     other_death = rng.exponential(60.0, n)
     low, high = mix.follow_up_years
-    seen = rng.uniform(low, high, n) * exp(-0.2 * factors["risk"])  # patients at risk are followed for shorter
+    seen = rng.uniform(low, high, n) * exp(-0.2 * factors["risk"])  # patients at high risk have shorter follow-up
     table["other_death_years"] = other_death
     table["follow_up_years"] = seen
     return Patients(table, factors, own)
 
 
 def draw_factors(simulation: Simulation, n: int, er_positive: float, rng: np.random.Generator) -> dict[str, FloatArray]:
-    """The latent factors of the tissue, (n,) each, of variance about one; `risk` goes with purity, general drug
-    sensitivity and the planted drugs' mechanism, but with neither ER nor resistance nor proliferation. ER goes with
-    nothing that is prognostic: what follows ER alone is not prognostic either.
+    """The latent factors of the tissue, (n,) each, of variance about one; `risk` is correlated with purity, general
+    drug sensitivity and the planted drugs' mechanism, but not with ER, resistance or proliferation. ER is correlated
+    with nothing prognostic: genes that depend on ER alone are not prognostic either.
     """
     names = ("risk", "resistance", "proliferation", "immune", "stroma", "purity", "pan_drug", "mechanism")
     factors = {name: rng.standard_normal(n) for name in names}
@@ -92,7 +92,7 @@ def draw_factors(simulation: Simulation, n: int, er_positive: float, rng: np.ran
 
 
 def draw_own_factors(roster: Roster, factors: dict[str, FloatArray], rng: np.random.Generator) -> dict[str, FloatArray]:
-    """Each cell type's abundance, and the mechanisms of the unplanted drugs, which go with nothing else."""
+    """Each cell type's abundance, and the mechanisms of the unplanted drugs, which are correlated with nothing else."""
     own: dict[str, FloatArray] = {}
     for kind, frame in (("cell_type", roster.cell_types), ("marker", roster.markers)):
         for row in frame.itertuples():
@@ -106,7 +106,7 @@ def draw_own_factors(roster: Roster, factors: dict[str, FloatArray], rng: np.ran
 
 
 def cell_type_weights(entity_class: str) -> dict[str, float]:
-    """What a cell type's abundance depends on; every one goes a little with the tissue's immune infiltration."""
+    """What a cell type's abundance depends on; each is weakly correlated with the tissue's immune infiltration."""
     weights = {"immune": 0.3}
     weights |= {
         "up_in_high_risk": {"risk": CELL_TYPE_RISK_CORRELATION},
@@ -131,7 +131,9 @@ def progress(
     yearly: float,
     rng: np.random.Generator,
 ) -> FloatArray:
-    """Years to progression: an exponential clock, faster with risk and stage, and early on with proliferation."""
+    """Years to progression: exponential, with a hazard that rises with risk and stage and, early, with
+    proliferation.
+    """
     live = simulation.variant != "null"
     log_hazard = live * (LOG_HAZARD["risk"] * factors["risk"] + LOG_HAZARD["stage"] * (stage - 2.0))
     needed = rng.exponential(1.0, len(stage)) / (yearly * exp(log_hazard))

@@ -1,6 +1,6 @@
-"""What a comparison of two simulated GDC releases must find: the list of changes, written down from what was drawn.
+"""What a comparison of two simulated GDC releases must find: the list of changes, derived from what was drawn.
 
-In scope: changes as a table, in the words of the readers of clinical records. Out of scope: drawing them
+In scope: changes as a table, with the values of the readers of clinical records. Out of scope: drawing them
 (gdc_releases), comparing what was fetched.
 """
 
@@ -29,10 +29,10 @@ def planned_changes(simulation: Simulation, to_release: str = SECOND_RELEASE) ->
 
     Returns
     -------
-    A row a change, sorted: kind, entity, field, old_value, new_value, all text, null where there is nothing to say.
+    One row per change, sorted: kind, entity, field, old_value, new_value, all text, null if not applicable.
     file_added and file_removed: file id, its kind (star, maf). file_superseded: the old id; field "file_id" and both
-    ids, or, of a file that keeps its id, field "md5" and both md5. patient_added: barcode. value_changed: barcode,
-    field as `gdc.read_clinical` names it, numbers without decimals. field_renamed: the new field, of no entity.
+    ids, or, for a file that keeps its id, field "md5" and both md5 digests. patient_added: barcode. value_changed:
+    barcode, field as in `gdc.read_clinical`, numbers without decimals. field_renamed: the new field, without entity.
 
     Raises
     ------
@@ -41,7 +41,9 @@ def planned_changes(simulation: Simulation, to_release: str = SECOND_RELEASE) ->
     """
     if to_release not in RELEASES or to_release == FIRST_RELEASE:
         later = ", ".join(name for name in RELEASES if name != FIRST_RELEASE)
-        raise ValueError(f"planned_changes: {to_release!r} is no later release of the simulation; there is {later}.")
+        raise ValueError(
+            f"planned_changes: {to_release!r} is no later release of the simulation; later releases: {later}."
+        )
     world = draw(simulation)
     rows = [*_of_files(world, to_release), *_of_patients(world)]
     old_name, new_name = RELEASES[FIRST_RELEASE][2], RELEASES[to_release][2]
@@ -73,17 +75,17 @@ def _of_patients(world: World) -> Iterator[Row]:
         yield "patient_added", barcode, None, None, None
     before = draw_records(world.simulation, world.tcga)
     for barcode, outcome in changes.followed.iterrows():
-        old, new = _said(before.loc[barcode]), _said(outcome)
+        old, new = _recorded(before.loc[barcode]), _recorded(outcome)
         for field in old:
             if old[field] != new[field]:
                 yield "value_changed", str(barcode), field, old[field], new[field]
 
 
-def _said(outcome: pd.Series) -> dict[str, str | None]:
-    """What clinical records and the survival workbook say of the outcome of a patient who was followed."""
+def _recorded(outcome: pd.Series) -> dict[str, str | None]:
+    """The outcome of a followed patient in the clinical records and the survival workbook."""
     days, dead, progressed = int(outcome["os_days"]), bool(outcome["os_event"]), bool(outcome["pfi_event"])
     progression = int(outcome["pfi_days"])
-    said: dict[str, Any] = {
+    values: dict[str, Any] = {
         "vital_status": "Dead" if dead else "Alive",
         "days_to_death": days if dead else None,
         "days_to_last_follow_up": None if dead else days,
@@ -97,7 +99,7 @@ def _said(outcome: pd.Series) -> dict[str, str | None]:
         "cdr_pfi": int(progressed),
         "cdr_pfi_time": progression,
     }
-    return {field: None if value is None else str(value) for field, value in said.items()}
+    return {field: None if value is None else str(value) for field, value in values.items()}
 
 
 def _md5(body: bytes) -> str:

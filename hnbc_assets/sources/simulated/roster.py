@@ -5,8 +5,8 @@ formats.
 
 A gene's standardised expression is the sum of its loadings times the latent factors, and noise that makes its variance
 one. The factors: `risk` drives progression; `resistance` and `er` drive the response to chemotherapy; `proliferation`
-drives both a little; `immune`, `stroma` and `purity` are the tissue; `pan_drug` is sensitivity to drugs at large;
-`mechanism` is what the planted drugs act on; one factor a cell type, one a mechanism of the unplanted drugs.
+drives both weakly; `immune`, `stroma` and `purity` are the tissue; `pan_drug` is general sensitivity to drugs;
+`mechanism` is what the planted drugs act on; one factor per cell type, one per mechanism of the unplanted drugs.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ N_OTHER_MECHANISMS, OTHER_MECHANISM_GENES = 6, 36
 RISK_CORRELATION = {"purity": 0.35, "pan_drug": 0.3, "mechanism": 0.5}
 CELL_TYPE_RISK_CORRELATION = 0.5
 
-# Real symbols that every such study expects, so that receptors and proliferation are where people look for them.
+# Real symbols that every such study expects, so that receptors and proliferation have their usual genes.
 ER_SYMBOLS = ("ESR1", "PGR", "GATA3", "FOXA1", "XBP1", "TFF1", "CA12", "AGR2")
 PROLIFERATION_SYMBOLS = ("MKI67", "AURKA", "TOP2A", "CCNB1", "BIRC5", "PCNA", "PIMREG", "KNL1", "PCLAF", "CIP2A")
 STROMA_SYMBOLS = ("COL1A1", "FAP", "POSTN", "ADGRG1")
@@ -63,7 +63,7 @@ OTHER_SYMBOLS = (
     "LDHB",
     "TACSTD2",
 )
-# What an old platform annotation calls some of them.
+# Names of some of them in an old platform annotation.
 OUTDATED = {
     "PIMREG": "FAM64A", "KNL1": "CASC5", "PCLAF": "KIAA0101", "CIP2A": "KIAA1524", "ADGRG1": "GPR56",
 }  # fmt: skip
@@ -72,8 +72,8 @@ FACTORS = ("risk", "resistance", "er", "proliferation", "immune", "stroma", "pur
 
 @dataclass(frozen=True)
 class Roster:
-    """genes: one row a gene (symbol, ensembl_id, gene_type, module, arg_class, own_factor, own_loading, one column a
-    factor, level, spread, line_spread); cell_types and markers: entity, entity_class; drugs: drug_id, drug_name,
+    """genes: one row per gene (symbol, ensembl_id, gene_type, module, arg_class, own_factor, own_loading, one column
+    per factor, level, spread, line_spread); cell_types and markers: entity, entity_class; drugs: drug_id, drug_name,
     entity_class, pathway, the weights mechanism, pan_drug and other_weight, and which other_mechanism.
     """
 
@@ -83,14 +83,14 @@ class Roster:
     drugs: pd.DataFrame
 
     def members(self, own_factor: str) -> list[str]:
-        """Symbols of the genes that carry a cell type's or a mechanism's own factor."""
+        """Symbols of the genes that load on a cell type's or a mechanism's own factor."""
         return list(self.genes.index[self.genes["own_factor"] == own_factor])
 
 
 @lru_cache(maxsize=4)
 def draw_roster(simulation: Simulation) -> Roster:
-    """The same roster for every cohort of a simulation. Signs alternate within modules, so that no module lifts or
-    sinks the whole profile of a patient: unrelated gene sets keep their ranks.
+    """The same roster for every cohort of a simulation. Signs alternate within modules, so that no module raises or
+    lowers the whole profile of a patient: unrelated gene sets keep their ranks.
     """
     rng = simulation.rng("roster")
     cell_types = _populations(CELL_TYPE_CLASSES, "SIMCELL", simulation.variant)
@@ -119,9 +119,8 @@ def draw_roster(simulation: Simulation) -> Roster:
 
 
 def _liveliness_in_lines(genes: pd.DataFrame, cell_types: pd.DataFrame, markers: pd.DataFrame) -> np.ndarray:
-    """How much each gene varies over cell lines, relative to tumours. Lines hold no stroma and no immune cells, and
-    grown
-    on plastic they show little of anoikis; what goes with risk in tumours is the quietest.
+    """How much each gene varies over cell lines, relative to tumours. Lines contain no stroma and no immune cells, and
+    grown on plastic they show little of anoikis; genes correlated with risk in tumours vary least.
     """
     tissue = genes["module"].isin(["immune", "resistance"]) | (genes["arg_class"] != "")
     tissue |= genes["own_factor"].str.startswith(("cell_type", "marker"))
@@ -133,7 +132,7 @@ def _liveliness_in_lines(genes: pd.DataFrame, cell_types: pd.DataFrame, markers:
 
 
 def _anoikis(simulation: Simulation, rng: np.random.Generator) -> pd.DataFrame:
-    """The anoikis genes: up and down alike in each class, loadings on risk spread over a range."""
+    """The anoikis genes: equally up and down in each class, loadings on risk spread over a range."""
     size = 20 if simulation.n_genes < 10_000 else 40
     rows = []
     for kind in ARG_CLASSES:
@@ -156,7 +155,7 @@ def _anoikis(simulation: Simulation, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _modules() -> pd.DataFrame:
-    """The modules of the tissue, and genes of resistance and risk that are no anoikis genes."""
+    """The modules of the tissue, and genes of resistance and risk that are not anoikis genes."""
     sizes = {
         "er": (120, 0.72, ER_SYMBOLS), "proliferation": (80, 0.7, PROLIFERATION_SYMBOLS), "stroma": (60, 0.7,
         STROMA_SYMBOLS),
@@ -183,7 +182,7 @@ def _own(own_factor: str, n: int, loading: float, *, alternate: bool = False) ->
 
 
 def _background(n: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Genes of no module: three in ten follow one of the tissue's factors loosely, up or down."""
+    """Genes of no module: three in ten are weakly correlated with one of the tissue's factors, up or down."""
     frame = pd.DataFrame({"module": ["background"] * n, "symbol": [None] * n})
     factors = ("er", "proliferation", "stroma", "immune")
     follows = rng.choice([*factors, "none"], n, p=[0.075] * 4 + [0.7])
@@ -202,8 +201,8 @@ def _populations(classes: dict[str, int], prefix: str, variant: str) -> pd.DataF
 
 
 def _drugs(simulation: Simulation) -> pd.DataFrame:
-    """Drugs by class. Pathways cut across the classes, so that a pathway never stands for an effect. Planted and null
-    drugs come in pairs of opposite sign, so that the mean over drugs is general sensitivity and little else.
+    """Drugs by class. Pathways are independent of the classes, so that a pathway never represents an effect. Planted
+    and null drugs come in pairs of opposite sign, so that the mean over drugs is mainly general sensitivity.
     """
     n = simulation.n_drugs
     kinds = [kind for kind, share in DRUG_SHARES.items() for _ in range(round(share * n))]

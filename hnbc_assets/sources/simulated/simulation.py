@@ -1,6 +1,6 @@
 """What is simulated: the size, the seed and the variant of a simulated upstream.
 
-In scope: the settings of a simulation and the random numbers that hang on them. Out of scope: what is drawn.
+In scope: the settings of a simulation and the random numbers that depend on them. Out of scope: what is drawn.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ FIRST_RELEASE, SECOND_RELEASE = "45.0", "46.0"
 class Simulation:
     """One simulated world; equal settings give equal bytes.
 
-    Variants: `default` has every planted effect. `null` has nothing prognostic: no gene, cell type or drug goes with
-    survival. `batch` has strong plate and scanner effects that no outcome depends on. `no_overlap` has resistance genes
-    and prognostic genes, but no anoikis gene differs with response.
+    Variants: `default` has every planted effect. `null` has nothing prognostic: no gene, cell type or drug is
+    associated with survival. `batch` has strong plate and scanner effects that no outcome depends on. `no_overlap` has
+    resistance genes and prognostic genes, but no anoikis gene differs with response.
 
-    `release` is what the simulated GDC serves: "45.0", or "46.0", which is the same with what is known to have changed.
+    `release` is what the simulated GDC serves: "45.0", or "46.0", which is the same with known changes.
     """
 
     seed: int = 20250101
@@ -48,7 +48,7 @@ class Simulation:
             )
 
     def rng(self, *names: str) -> np.random.Generator:
-        """Random numbers of one named part, the same whatever else was drawn before."""
+        """Random numbers of one named part, the same whatever was drawn before."""
         return np.random.default_rng([self.seed, *(zlib.crc32(name.encode()) for name in names)])
 
 

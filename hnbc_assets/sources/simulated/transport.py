@@ -1,6 +1,6 @@
-"""The simulated upstream as an HTTP transport: every host that a study asks, answered inside the process.
+"""The simulated upstream as an HTTP transport: every host of a study, answered inside the process.
 
-In scope: which host and path is answered by what. Out of scope: the answers.
+In scope: which part answers which host and path. Out of scope: the answers.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _building = threading.RLock()
 
 
 class Upstream:
-    """All simulated hosts of one simulation, at every release; what a host needs is drawn when it is first asked."""
+    """All simulated hosts of one simulation, at every release; data of a host are drawn on its first request."""
 
     def __init__(self, simulation: Simulation) -> None:
         self.world = draw(simulation)
@@ -71,7 +71,7 @@ class Upstream:
     def answer(
         self, host: str, path: str, query: dict[str, Any], headers: dict[str, str], release: str = FIRST_RELEASE
     ) -> Answer:
-        """What `https://host/path` answers, GDC at one of its releases."""
+        """The answer of `https://host/path`, with GDC at one of its releases."""
         if host == GDC:
             return self.gdc(release).answer(path, query, headers)
         if host == RETIRED:
@@ -102,7 +102,7 @@ class Upstream:
 
 
 class SimulatedTransport(httpx.BaseTransport):
-    """Hands httpx's requests to an Upstream, at one release."""
+    """Passes httpx's requests to an Upstream, at one release."""
 
     def __init__(self, upstream: Upstream, release: str = FIRST_RELEASE) -> None:
         self.upstream, self.release = upstream, release
@@ -127,7 +127,7 @@ def transport(simulation: Simulation | None = None) -> httpx.BaseTransport:
     """A transport that answers `https://HOST/PATH` for every host of the study, from a simulation.
 
     Transports of equal simulations share one upstream in the process, whatever their release: what was drawn and
-    rendered is not made again.
+    rendered are not made again.
     """
     simulation = simulation or Simulation()
     return SimulatedTransport(_upstream(replace(simulation, release=FIRST_RELEASE)), simulation.release)

@@ -1,9 +1,9 @@
-"""What is true in a simulation: every gene, cell type and drug, with the effect that was planted, or none.
+"""The truth of a simulation: every gene, cell type and drug, with its planted effect, or none.
 
-In scope: effects in the population, and which comparison they are true for. Out of scope: estimates from drawn cohorts.
+In scope: effects in the population, and the comparison to which they apply. Out of scope: estimates from drawn cohorts.
 
 Effects follow from the roster's loadings. The population's own figures (how far the factors differ between responders
-and non-responders, how a correlation with risk becomes a hazard ratio) have no closed form; they are taken once from
+and non-responders, the hazard ratio of a given correlation with risk) have no closed form; they are estimated once from
 a large drawn population.
 """
 
@@ -31,7 +31,7 @@ from hnbc_assets.sources.simulated.simulation import Simulation
 from hnbc_assets.sources.simulated.world import MIXES, observe
 
 POPULATION = 100_000
-DECIMALS = 9  # far finer than the population's sampling error, coarser than machines differ
+DECIMALS = 9  # far finer than the population's sampling error, coarser than differences between machines
 GRID = (0.0, 0.25, 0.45, 0.65, 0.85)
 RESPONSE_FACTORS = ("resistance", "er", "proliferation", "immune")
 ADJUSTMENT = {"confounded_by_er": "er", "confounded_by_purity": "purity"}
@@ -56,7 +56,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Population:
-    """shifts: factor -> mean in residual disease minus mean in complete response, in sd, plain and with ER held fixed;
+    """shifts: factor -> mean in residual disease minus mean in complete response, in sd, plain and adjusted for ER;
     log_hazard_ratio: per sd, at the correlations GRID with risk and with proliferation.
     """
 
@@ -67,7 +67,7 @@ class Population:
 
 @lru_cache(maxsize=4)
 def truth(simulation: Simulation) -> pd.DataFrame:
-    """A row an entity and question, whether or not there is an effect.
+    """One row per entity and question, whether or not there is an effect.
 
     Columns
     -------
@@ -75,14 +75,14 @@ def truth(simulation: Simulation) -> pd.DataFrame:
     entity : symbol, set name, population or drug_id
     entity_class : anoikis genes: resistance_only, survival_only, concordant, opposed, confounded_by_er, null;
         other genes: their module; cell types and drugs: the classes of the roster
-    anoikis_gene : whether a gene is one
+    anoikis_gene : whether a gene is an anoikis gene
     question : resistance_plain, resistance_er_adjusted (residual disease against complete response),
         survival (progression, per sd), risk (high against low risk), risk_adjusted
     holds : whether the effect is other than zero; missing where that depends on the score
     effect : in `unit`: "sd" (difference of means), "log hazard ratio per sd", or "correlation with risk"
-    adjusted_for : what is held fixed: er, purity, er and purity, general sensitivity; empty when nothing is
+    adjusted_for : the adjustment variables: er, purity, er and purity, general sensitivity; empty if none
 
-    `survival` is the marginal effect of a gene alone: what follows risk through a shared factor has one too.
+    `survival` is the marginal effect of a gene alone: a gene correlated with risk through a shared factor has one too.
     """
     roster = draw_roster(simulation)
     population = _population(Simulation(variant=simulation.variant))
@@ -105,10 +105,10 @@ def _genes(simulation: Simulation, roster: Roster, population: Population) -> pd
         "entity_class": np.where(genes["arg_class"] != "", genes["arg_class"], genes["module"]),
     })  # fmt: skip
     frames = []
-    for question, held in (("resistance_plain", ""), ("resistance_er_adjusted", "er")):
-        shifts = population.shifts[held or "plain"]
+    for question, adjustment in (("resistance_plain", ""), ("resistance_er_adjusted", "er")):
+        shifts = population.shifts[adjustment or "plain"]
         effect = sum(loads[name] * shifts[name] for name in RESPONSE_FACTORS)
-        frames.append(described.assign(question=question, effect=effect, unit="sd", adjusted_for=held))
+        frames.append(described.assign(question=question, effect=effect, unit="sd", adjusted_for=adjustment))
     hazard = _interpolated(loads["risk"], population.by_risk) + _interpolated(
         loads["proliferation"], population.by_proliferation
     )
@@ -117,7 +117,7 @@ def _genes(simulation: Simulation, roster: Roster, population: Population) -> pd
 
 
 def _gene_loads(simulation: Simulation, roster: Roster) -> dict[str, FloatArray]:
-    """Each gene's correlation with the factors that matter to outcomes, with what it inherits from shared factors."""
+    """Each gene's correlation with the factors that affect outcomes, including that through shared factors."""
     genes = roster.genes
     loads = {name: genes[name].to_numpy(float).copy() for name in FACTORS}
     tied = 0.0 if simulation.variant == "null" else 1.0
@@ -135,10 +135,10 @@ def _gene_loads(simulation: Simulation, roster: Roster) -> dict[str, FloatArray]
 
 
 def _tissue(simulation: Simulation, kind: str, entity: str, entity_class: str) -> pd.DataFrame:
-    """A cell type's correlation with risk. Adjusted for ER and purity, only the planted ones have any.
+    """A cell type's correlation with risk. Adjusted for ER and purity, only the planted ones are correlated.
 
-    A score may lean on ER through genes that carry both; a cell type confounded by ER then differs between risk groups
-    although it does not go with risk. How much depends on the score, so that its plain effect is missing here.
+    A score may depend on ER through genes that load on both; a cell type confounded by ER then differs between risk
+    groups although it is not correlated with risk. The size depends on the score, so its plain effect is missing here.
     """
     planted = PLANTED_SIGN.get(entity_class, 0) * CELL_TYPE_RISK_CORRELATION
     through = -0.8 * RISK_CORRELATION["purity"] if entity_class == "confounded_by_purity" else 0.0
@@ -160,10 +160,10 @@ def _drug(simulation: Simulation, drug: Any) -> pd.DataFrame:
     return _risk_rows("drug", str(drug.drug_id), drug.entity_class, plain, planted, "general sensitivity")
 
 
-def _risk_rows(kind: str, entity: str, entity_class: str, plain: float, adjusted: float, held: str) -> pd.DataFrame:
+def _risk_rows(kind: str, entity: str, entity_class: str, plain: float, adjusted: float, given: str) -> pd.DataFrame:
     return pd.DataFrame({
         "entity_type": kind, "entity": entity, "entity_class": entity_class, "question": ["risk", "risk_adjusted"],
-        "effect": [plain, adjusted], "unit": "correlation with risk", "adjusted_for": ["", held],
+        "effect": [plain, adjusted], "unit": "correlation with risk", "adjusted_for": ["", given],
     })  # fmt: skip
 
 
@@ -177,7 +177,9 @@ def _population(simulation: Simulation) -> Population:
     live = {name: factors[name] for name in RESPONSE_FACTORS}
     plain = {name: float(values[~complete].mean() - values[complete].mean()) for name, values in live.items()}
     er, residual = factors["er"] - factors["er"].mean(), ~complete - (~complete).mean()
-    alone = residual - (residual * er).sum() / (er * er).sum() * er  # what of residual disease does not follow ER
+    alone = (
+        residual - (residual * er).sum() / (er * er).sum() * er
+    )  # the part of residual disease that is independent of ER
     adjusted = {name: float((alone * values).sum() / (alone * alone).sum()) for name, values in live.items()}
     adjusted["er"] = 0.0
     patients = draw_patients(simulation, draw_roster(simulation), MIXES["tcga"], POPULATION, rng)

@@ -1,8 +1,7 @@
 """The simulated world as arrays: cohorts of patients with expression and outcomes, and cell lines with drug responses.
 
-In scope: drawing expression, technical effects, outcomes as observed, and drug responses. Out of scope: file formats
-and
-the gaps and contradictions of clinical records, which each host's file module adds.
+In scope: drawing expression, technical effects, outcomes as observed, and drug responses. Out of scope: file formats,
+and the gaps and contradictions of clinical records, which each host's file module adds.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ SCALE = {"tcga": (1.0, 0.0), "discovery": (0.75, 2.5), "validation": (0.70, 2.9)
 N_PLATES = {"tcga": 8, "discovery": 3, "validation": 2, "metabric": 2}
 PLATE_SHIFT, BATCH_VARIANT_SHIFT = 0.15, 0.9
 HER2_LIFT = 3.5
-RESPONSE_NOISE = 0.36  # of ln IC50, where the mechanisms have about 1
+RESPONSE_NOISE = 0.36  # of ln IC50, where that of the mechanisms is about 1
 
 
 @dataclass(frozen=True)
 class Cohort:
-    """patients: index patient number, from 0 (of those who arrive later, from where the others end); er, her2 (true),
+    """patients: index patient number, from 0 (for those added later, continuing the numbers); er, her2 (true),
     stage, age_years, sex, complete_response, plate, days and events.
 
     expression: (n_genes, n_patients) float32, log2 units of the cohort's platform,
@@ -59,8 +58,7 @@ class Cohort:
 @dataclass(frozen=True)
 class Lines:
     """lines: cosmic_id, cell_line_name, tissue; expression: (n_genes, n_lines) float32; ln_ic50: (n_lines, n_drugs),
-    NaN
-    where a line was not screened.
+    NaN if a line was not screened.
     """
 
     lines: pd.DataFrame
@@ -69,9 +67,9 @@ class Lines:
 
 
 class World:
-    """Everything a simulation holds, each part drawn when first asked for.
+    """Everything in a simulation, each part drawn when first used.
 
-    `tcga` are the patients of the first release, `arrivals` those whom its second release adds to them.
+    `tcga` are the patients of the first release, `arrivals` those that the second release adds.
     """
 
     def __init__(self, simulation: Simulation) -> None:
@@ -105,13 +103,15 @@ class World:
         return draw_lines(self.simulation, self.roster)
 
     def of_patient(self, number: int) -> tuple[Cohort, int]:
-        """Where a patient of TCGA is found: among the first or the arrivals, and at which place there."""
+        """The cohort of a TCGA patient, first or arrivals, and the patient's position in it."""
         n = self.simulation.n_tcga
         return (self.tcga, number) if number < n else (self.arrivals, number - n)
 
 
 def draw(simulation: Simulation) -> World:
-    """The world of a simulation; equal settings share one, whatever their release: it decides what is shown of it."""
+    """The world of a simulation; equal settings share one, whatever their release: the release determines which
+    part is shown.
+    """
     return _drawn(replace(simulation, release=FIRST_RELEASE))
 
 
@@ -121,10 +121,10 @@ def _drawn(simulation: Simulation) -> World:
 
 
 def draw_cohort(simulation: Simulation, roster: Roster, name: str, n: int, *, joining: Cohort | None = None) -> Cohort:
-    """Draw the patients of a cohort, what became of them, and their tumours' expression.
+    """Draw the patients of a cohort, their outcomes, and their tumours' expression.
 
-    Those who are `joining` a cohort come from the same population and lie on its plates, but are drawn by random
-    numbers of their own, so that nothing of the cohort moves; they are numbered after it.
+    Those who are `joining` a cohort come from the same population and are on its plates, but are drawn with their
+    own random numbers, so that the cohort does not change; they are numbered after it.
     """
     part = name if joining is None else f"{name} arrivals"
     drawn = draw_patients(simulation, roster, MIXES[name], n, simulation.rng(part, "patients"))
@@ -143,7 +143,7 @@ def draw_cohort(simulation: Simulation, roster: Roster, name: str, n: int, *, jo
 
 
 def observe(table: pd.DataFrame) -> pd.DataFrame:
-    """What follow-up shows: progression, death and death of the disease, each with its years and event."""
+    """The observed outcomes: progression, death and death of the disease, each with its years and event."""
     seen = np.minimum(table["follow_up_years"], table["other_death_years"])
     died = np.minimum(table["death_years"], table["other_death_years"])
     observed = table.drop(columns=["progression_years", "death_years", "other_death_years", "follow_up_years"])
@@ -174,7 +174,7 @@ def standardised_expression(
 def on_platform(
     roster: Roster, z: NDArray[np.float32], scale: tuple[float, float], shift: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """log2 values of a platform: each gene's level and spread, compressed and lifted as the platform does."""
+    """log2 values of a platform: each gene's level and spread, compressed and shifted as by the platform."""
     slope, lift = scale
     level = roster.genes["level"].to_numpy(np.float32)[:, None]
     spread = roster.genes["spread"].to_numpy(np.float32)[:, None]
@@ -191,10 +191,10 @@ def plate_shifts(simulation: Simulation, n_genes: int, n_plates: int, rng: np.ra
 
 
 def draw_lines(simulation: Simulation, roster: Roster) -> Lines:
-    """Cell lines: no stroma, no immune cells, anoikis genes quiet; ln IC50 (µM) from one mechanism a drug, and noise.
+    """Cell lines: no stroma, no immune cells, anoikis genes quiet; ln IC50 (µM) from one mechanism per drug, and noise.
 
     The factors are uncorrelated over the drawn lines, as in a balanced panel: a model that learns one mechanism does
-    not learn a part of another, which would carry to patients as an effect that nobody planted.
+    not learn a part of another, which would transfer to patients as an effect that was not planted.
     """
     rng = simulation.rng("lines")
     n, drugs = simulation.n_lines, roster.drugs
@@ -220,7 +220,7 @@ def draw_lines(simulation: Simulation, roster: Roster) -> Lines:
 
 
 def _balanced(cohort: Cohort, roster: Roster) -> Cohort:
-    """The cohort with each anoikis gene's mean alike in both responses, among the HER2-negative: nothing can survive
+    """The cohort with each anoikis gene's mean alike in both responses, among the HER2-negative: no gene can remain in
     an intersection of resistance and anoikis genes.
     """
     args = np.flatnonzero(roster.genes["arg_class"] != "")
