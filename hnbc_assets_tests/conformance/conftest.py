@@ -1,6 +1,6 @@
-"""Recorded bytes and answers of the real hosts, which no file of this project was derived from; skipped without them.
+"""Recorded bytes and answers of the real hosts, from which no file of this project was derived; skipped without them.
 
-In scope: where they are, and an archive that holds them. Out of scope: what the readers make of them.
+In scope: where they are, and an archive that contains them. Out of scope: what the readers return.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hnbc_assets.sources.archive import Archive
 
 @pytest.fixture(scope="session")
 def evidence(shared: Path) -> Path:
-    """The folder of recorded bytes; its README says how well each is proven."""
+    """The folder of recorded bytes; its README states the evidence for each."""
     place = shared / "real" / "evidence"
     if not place.is_dir():
         pytest.skip("the recorded answers of the hosts are absent")

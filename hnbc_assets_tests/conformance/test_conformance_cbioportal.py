@@ -1,4 +1,4 @@
-"""cBioPortal's hub as it was recorded: pointers, where its objects are, how its tars are packed, METABRIC's tables."""
+"""cBioPortal's hub as recorded: pointers, addresses of objects, the packing of tars, METABRIC's tables."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_packaged_study_s_release_and_sizes_come_from_the_recorded_pointers(
     assert listing.release == digest((name, git_lfs.read_pointer(pointers[name]).sha256) for name in names)
 
 
-def test_the_files_that_are_asked_for_are_those_that_the_study_s_own_descriptions_name(recorded):
+def test_the_requested_files_are_those_that_the_study_s_own_descriptions_name(recorded):
     """A profile of log intensities, not of z-scores, and the tables of patients, samples and mutations."""
     described = {}
     for path in sorted((recorded / STUDY).glob("meta_*.txt")):
@@ -106,21 +106,21 @@ def test_by_the_repository_s_attributes_the_data_files_are_pointers_and_the_meta
             assert cbioportal_hub.stated(client, STUDY, name).content is None
 
 
-def test_the_profile_of_the_packaged_study_holds_what_its_meta_file_says(recorded):
+def test_the_profile_of_the_packaged_study_agrees_with_its_meta_file(recorded):
     cohort = load_study(PACKAGED).cohorts[STUDY]
     meta = (recorded / STUDY / f"meta_{cohort.source.profile}.txt").read_text()
-    said = dict(line.split(": ", 1) for line in meta.splitlines() if line)
-    assert said["data_filename"] == f"data_{cohort.source.profile}.txt"
-    assert "log2 intensity levels" in said["profile_description"]
+    meta_fields = dict(line.split(": ", 1) for line in meta.splitlines() if line)
+    assert meta_fields["data_filename"] == f"data_{cohort.source.profile}.txt"
+    assert "log2 intensity levels" in meta_fields["profile_description"]
     assert cohort.expression_scale == "log2_intensity"
     z_scores = next((recorded / STUDY).glob("meta_mrna*zscores*")).read_text()
     assert "datatype: Z-SCORE" in z_scores
 
 
-def test_a_tar_that_is_packed_as_the_hub_packs_it_without_its_large_files_is_refused_as_such(
+def test_a_tar_that_is_packed_as_by_the_hub_without_its_large_files_is_refused_as_such(
     recorded, pointers, archive, tmp_path
 ):
-    """The command is the workflow's own; pointers in the place of data, which its companion looks for, are found."""
+    """The command is the workflow's own; pointers instead of data, for which its companion searches, are found."""
     command = re.search(r"tar -czvf \S+ -C \S+ \S+", (recorded / "zip_new_studies.yml").read_text())[0]
     assert command == "tar -czvf studies_to_upload/${changed_study}.tar.gz -C ${study_dir} ${changed_study}"
     assert git_lfs.POINTER_START.decode() in (recorded / "verify_s3_studies.yml").read_text()
@@ -144,8 +144,8 @@ def test_the_portal_s_recorded_answer_is_a_remark(recorded):
         assert cbioportal.about(client, STUDY) == {"importDate": "2026-01-05 16:15:29"}
 
 
-def test_tables_in_the_hub_s_own_layout_are_read_though_their_line_ends_differ(recorded, archive, archived):
-    """The patient table of 2018 has CR alone, the sample table LF; both have four rows in front."""
+def test_tables_in_the_hub_s_own_layout_are_read_although_their_line_ends_differ(recorded, archive, archived):
+    """The patient table of 2018 has CR only, the sample table LF; both have four rows before the header."""
     files = {
         PATIENTS: (recorded / "hub_2018_data_clinical_patient_head.txt").read_bytes(),
         SAMPLES: (recorded / "hub_2018_data_clinical_sample_head.txt").read_bytes(),
@@ -164,7 +164,7 @@ def test_tables_in_the_hub_s_own_layout_are_read_though_their_line_ends_differ(r
 
 
 def test_patients_in_the_present_spelling_are_read(recorded, archive, archived):
-    """The excerpt was saved as CSV by its holder; only its words are tested, which are the hub's."""
+    """The excerpt was saved as CSV by its owner; only its values are tested, which are the hub's."""
     rows = list(csv.reader((recorded / "brca_metabric_patients_excerpt.csv").read_text().splitlines()))
     ids = [row[0] for row in rows[2:]]
     samples = [["PATIENT_ID", "SAMPLE_ID"], *([one, one] for one in ids)]
@@ -178,7 +178,7 @@ def test_patients_in_the_present_spelling_are_read(recorded, archive, archived):
     assert patients.loc["MB-0005", "os_days"] == pytest.approx(163.7 * 30.4375, abs=1)
 
 
-def test_receptors_of_the_portal_s_export_are_read_as_the_hub_names_them(recorded, archive, archived):
+def test_receptors_of_the_portal_s_export_are_read_under_the_hub_s_names(recorded, archive, archived):
     """The export has the attributes' names; their ids are below the same names in the hub's own tables."""
     named, ids, *_ = csv.reader((recorded / "brca_metabric_patients_excerpt.csv").read_text().splitlines())
     head = (recorded / "hub_2018_data_clinical_sample_head.txt").read_text().splitlines()
@@ -204,5 +204,5 @@ def test_receptors_of_the_portal_s_export_are_read_as_the_hub_names_them(recorde
 
 
 def as_table(rows: list[list[str]]) -> bytes:
-    """Rows as the hub writes them: tabs, LF."""
+    """Rows in the hub's format: tabs, LF."""
     return "".join("\t".join(row) + "\n" for row in rows).encode()

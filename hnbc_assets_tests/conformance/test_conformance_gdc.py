@@ -1,6 +1,6 @@
-"""GDC as it was recorded: a STAR file's head, a masked MAF's, a biotab's, answers of /cases, /files, versions, history.
+"""GDC as recorded: a STAR file's head, a masked MAF's, a biotab's, answers of /cases, /files, versions, history.
 
-Where a file was cut after its first lines, what is left is read as a whole file.
+If a recorded file has only its first lines, these are read as a whole file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.real
 
 
 def documented(evidence, endpoint):
-    """The fields that GDC's documentation lists, as the endpoint's `_mapping` answers them."""
+    """The fields in GDC's documentation, in the form of the endpoint's `_mapping`."""
     return (evidence / f"gdc/{endpoint}_fields_documented_2026-06.txt").read_text().split()
 
 
@@ -62,8 +62,8 @@ def test_a_recorded_biotab_gives_receptors_by_patient(evidence):
     assert not biotab.apply(lambda column: column.str.startswith("[", na=False)).to_numpy().any()
 
 
-def test_recorded_clinical_words_are_understood(evidence, archive, archived):
-    """The biotab beside the recorded case's page: HER2, receptors and menopause of its five patients."""
+def test_recorded_clinical_values_are_accepted(evidence, archive, archived):
+    """The biotab with the recorded case's page: HER2, receptors and menopause of its five patients."""
     hits = [
         {"submitter_id": name}
         for name in ("TCGA-3C-AAAU", "TCGA-3C-AALI", "TCGA-3C-AALJ", "TCGA-3C-AALK", "TCGA-4H-AAAK")
@@ -92,8 +92,8 @@ def test_the_warning_of_a_recorded_answer_stops_the_ingest_and_its_record_is_rea
     assert case["sex"] in ("female", "male")
 
 
-def test_documented_fields_have_all_that_is_asked_for_but_gender(evidence):
-    """And nothing else is asked for: `version` of files is not among them."""
+def test_documented_fields_have_all_requested_fields_but_gender(evidence):
+    """And nothing else is requested: `version` of files is not among them."""
     cases, files = (frozenset(documented(evidence, endpoint)) for endpoint in ("cases", "files"))
     menopause = sorted(field for field in cases if field.endswith(".menopause_status"))
     asked = gdc_api.choose_fields("cases", cases, gdc.CASE_FIELDS_REQUIRED, gdc.CASE_FIELDS_OPTIONAL + menopause)

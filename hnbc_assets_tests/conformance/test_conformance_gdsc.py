@@ -1,4 +1,4 @@
-"""GDSC's layouts, sizes and digests as others recorded them at the live hosts, compared with readers and addresses."""
+"""GDSC's layouts, sizes and digests recorded by others at the live hosts, compared with readers and addresses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def headers(evidence):
 
 @pytest.fixture(scope="module")
 def seen(evidence):
-    """What was seen of each address: its row of sizes_and_digests.tsv."""
+    """What was observed at each address: its row of sizes_and_digests.tsv."""
     text = (evidence / "gdsc" / "sizes_and_digests.tsv").read_text(encoding="utf-8")
     return {row["address"]: row for row in csv.DictReader(io.StringIO(text), delimiter="\t")}
 
@@ -68,7 +68,7 @@ def test_the_header_of_the_arrays_and_that_of_the_rna_seq_are_distinguished(head
     assert layout_of("tpm", b"model_id,,,SIDM00001,SIDM00002", {}).kind == "rnaseq_tpm"
 
 
-def test_rna_seq_begins_after_the_metadata_rows_that_were_written_down(tmp_path, evidence):
+def test_rna_seq_begins_after_the_metadata_rows_that_were_recorded(tmp_path, evidence):
     recorded = (evidence / "gdsc" / "headers.txt").read_text(encoding="utf-8")
     assert "three metadata rows (model_name, data_source, gene_symbol)" in recorded
     rows = ["model_id,,,SIDM00001", "model_name,,,A", "data_source,,,Sanger", "gene_symbol,,,", "TP53,,,3"]
@@ -77,7 +77,7 @@ def test_rna_seq_begins_after_the_metadata_rows_that_were_written_down(tmp_path,
     assert found.values.to_dict() == {"SIDM00001": {"TP53": 2.0}}
 
 
-def test_what_is_asked_first_is_what_was_seen_and_its_size_and_digest_are_known(seen):
+def test_the_first_address_is_the_recorded_one_and_its_size_and_digest_are_known(seen):
     known, workbook = Addresses(), gdsc.RESPONSE_FILES["8.5"]
     asked = {
         workbook: known.of("gdsc.response", release="8.5", file=workbook),

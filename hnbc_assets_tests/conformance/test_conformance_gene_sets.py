@@ -1,4 +1,4 @@
-"""MCP-counter's markers, whole, as they are at the commit that the packaged study names."""
+"""MCP-counter's complete markers at the commit that the packaged study names."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def test_the_whole_marker_table_is_read(evidence):
 
 
 def test_the_packaged_study_names_them_by_commit():
-    """So they are asked for once, and a host that is down does not stop a refresh."""
+    """So they are requested once, and a host that is down does not stop a refresh."""
     address = load_study(PACKAGED).microenvironment.markers.location
     assert gene_sets.version_in(address) == "6b85a671cfa8385798cea6147b6613a172e47ff5"

@@ -1,4 +1,4 @@
-"""GEO as it was recorded: the head of a real platform annotation, and a series' record."""
+"""GEO as recorded: the head of a real platform annotation, and a series' record."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hnbc_assets.sources.http import connect
 pytestmark = pytest.mark.real
 
 
-def test_a_recorded_annotation_is_read_though_columns_repeat(evidence, tmp_path):
+def test_a_recorded_annotation_is_read_although_columns_repeat(evidence, tmp_path):
     text = (evidence / "geo/GPL97.annot_head.txt").read_text()
     header = next(line for line in text.splitlines() if line.startswith("ID\t"))
     assert len(set(header.split("\t"))) < len(header.split("\t"))
     path = tmp_path / "GPL97.annot.gz"
     path.write_bytes(gzip.compress(text.encode()))
-    with pytest.raises(FormatError, match="platform_table_end"):  # it is a head: the reader sees that it is cut
+    with pytest.raises(FormatError, match="platform_table_end"):  # it is only a head: the reader detects the truncation
         geo.read_annotation(path)
     path.write_bytes(gzip.compress((text.rstrip("\n") + "\n!platform_table_end\n").encode()))
     symbols = geo.read_annotation(path)
@@ -30,7 +30,7 @@ def test_a_recorded_annotation_is_read_though_columns_repeat(evidence, tmp_path)
 
 
 def test_the_date_of_a_recorded_series_is_its_release(evidence):
-    """Answered with CRLF, as the text form of GEO's records is; one of its rows is empty."""
+    """With CRLF, as in the text form of GEO's records; one of its rows is empty."""
     record = (evidence / "geo/GSE105845_series_head.soft").read_text().replace("\n", "\r\n")
     with connect("simulated", transport=httpx.MockTransport(lambda _: httpx.Response(200, text=record))) as client:
         assert geo.release(client, "GSE105845") == "2017-10-29"

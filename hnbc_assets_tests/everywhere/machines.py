@@ -1,6 +1,6 @@
-"""Other machines, as far as one machine can stand in for them: processors, linear-algebra kernels, threads.
+"""Other machines, as far as one machine can emulate them: processors, linear-algebra kernels, threads.
 
-In scope: environments in which a process computes as another machine would. Out of scope: what must be equal there.
+In scope: environments in which a process computes as another machine would. Out of scope: what must be equal.
 
 `OPENBLAS_CORETYPE` chooses the kernels of numpy's and scipy's OpenBLAS, `NPY_DISABLE_CPU_FEATURES` numpy's own loops
 (exponentials and logarithms differ by a last digit), `GLIBC_TUNABLES` the C library's functions.
@@ -60,7 +60,7 @@ def architecture(name: str) -> str:
 
 
 def need_processors() -> None:
-    """Skip the test if this machine cannot stand in for three processors with different kernels."""
+    """Skip the test if this machine cannot emulate three processors with different kernels."""
     kernels = {name: architecture(name) for name in PROCESSORS}
     if len({found for found in kernels.values() if found}) < len(PROCESSORS):
         pytest.skip(f"OPENBLAS_CORETYPE does not choose {len(PROCESSORS)} different kernels here; in effect: {kernels}")

@@ -1,7 +1,7 @@
 """The study's stages on a small simulation, and the version of every table and file that they make, as JSON.
 
 Run as a program, on one machine or another: `python -m hnbc_assets_tests.everywhere.stages`. In scope: what is
-computed. Out of scope: where, and that it is the same (test_everywhere).
+computed. Out of scope: on which machine, and the comparison (test_everywhere).
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def long(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def version(table: type[tables.Table], frame: pd.DataFrame, **known: object) -> str:
-    """The data version of a frame as its table's description publishes it."""
+    """The data version of a frame as published with its table's description."""
     frame = frame.assign(**known).rename(columns={"feature": "cell_type" if "method" in known else "drug_id"})
     wanted = frame[[name for name in frame.columns if name in table.columns]]
     return content_hash(table.conform(wanted))

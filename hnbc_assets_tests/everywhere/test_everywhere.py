@@ -1,7 +1,7 @@
 """The same numbers on every machine: files, tables and signatures, by their hashes.
 
 A machine is a processor's generation (OpenBLAS's kernels, numpy's loops, the C library's functions) and a number of
-threads: see machines. Tables are compared by the data version that each carries in its own file.
+threads: see machines. Tables are compared by the data version in each file.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def versions(lake: Path) -> dict[str, str]:
 
 
 def run(lake: Path, study: Path, upstream: str, machine: dict[str, str], *options: str) -> dict[str, str]:
-    """`hnbc run` on a machine; the versions that it leaves."""
+    """`hnbc run` on a machine; returns the versions of what it made."""
     variables = {"HNBC_DATA_LAKE": str(lake), "HNBC_STUDY": str(study), "HNBC_UPSTREAM": upstream, "DAGSTER_HOME": ""}
     ended = machines.python([*HNBC, "run", *options], machine | variables)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -49,7 +49,7 @@ def run(lake: Path, study: Path, upstream: str, machine: dict[str, str], *option
 
 
 def test_files_tables_and_signatures_are_the_same_on_three_machines():
-    """Every file of a small simulated upstream, and what each stage makes from its patients."""
+    """Every file of a small simulated upstream, and the results of each stage for its patients."""
     machines.need_processors()
     made = {
         name: json.loads(machines.python(STAGES, machine, check=True, cwd=ROOT).stdout)
@@ -87,7 +87,7 @@ def test_the_study_of_real_patients_is_the_same_on_every_machine(replica, tmp_pa
 
 
 def test_machines_differ_in_what_they_compute():
-    """Otherwise the tests above would prove nothing: unrounded products and exponentials differ in their bits."""
+    """Otherwise the tests above would show nothing: unrounded products and exponentials differ in their bits."""
     machines.need_processors()
     program = (
         "import hashlib, numpy as np; x = np.random.default_rng(1).normal(size=(200, 200)); "

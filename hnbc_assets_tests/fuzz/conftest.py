@@ -1,6 +1,6 @@
-"""A small simulated GDC and GEO, fetched once: the files that readers are given, before they are damaged.
+"""A small simulated GDC and GEO, fetched once: the files for the readers, before they are damaged.
 
-In scope: the files to begin with, and an archive in which one of them is another. Out of scope: the damage (mutations).
+In scope: the original files, and an archive in which one of them is replaced. Out of scope: the damage (mutations).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SMALL = Simulation(n_genes=1500, n_tcga=60, n_discovery=40, n_validation=40, n_m
 
 
 class Damaged(Archive):
-    """An archive in which one file's content is another, as if upstream had always given it."""
+    """An archive in which one file has other content, as if the upstream had always sent it."""
 
     def __init__(self, whole: Archive, row: pd.Series, path: Path) -> None:
         super().__init__(whole.root)
@@ -48,7 +48,7 @@ def simulated(tmp_path_factory):
 
 @pytest.fixture
 def damaged(simulated, tmp_path):
-    """A function: the row of a file and its content -> an archive that has this content in its place."""
+    """A function: the row of a file and its content -> an archive that has this content instead."""
 
     def with_content(row: pd.Series, content: bytes) -> tuple[Archive, Path]:
         path = tmp_path / Path(simulated[0].locate(row)).name

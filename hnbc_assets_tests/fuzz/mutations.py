@@ -1,13 +1,13 @@
-"""Fuzz: files as the world damages them, and what a reader may make of them.
+"""Fuzz: files damaged as in practice, and the outcomes allowed for a reader.
 
-A test here takes a file that a reader understands, changes it by one seeded mutation, and reads it. It may
-end in one of three ways: the project's own error, which names the file and says what to do; the very result of the
-unchanged file, where the change carries no meaning; or a result that differs where the file differs. Never another
+A test takes a file that a reader accepts, changes it by one seeded mutation, and reads it. It may
+end in one of three ways: the project's own error, which names the file and says what to do; the same result as from the
+unchanged file, if the change has no meaning; or a result that differs where the file differs. Never another
 library's error, never a hang, never a patient, gene or value lost without a message. `make test` runs a few mutations
 of each file, `make test-full` thousands; a number in a failing test's name is the seed of its mutation.
 
-In scope: the mutations, by kind of file, and the oracle that all fuzzers share. Out of scope: a format's own file to
-begin with, and what its result must hold (the test files).
+In scope: the mutations, by kind of file, and the oracle that all fuzzers share. Out of scope: a format's original
+file, and what its result must contain (the test files).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ import pytest
 from hnbc_assets.errors import HnbcError
 
 Result = TypeVar("Result")
-LONGEST_SECONDS = 120  # a reading that takes longer hangs; a few milliseconds are usual
-# Words of the libraries that read files, which no message may have.
+LONGEST_SECONDS = 120  # a reading that takes longer is regarded as hanging; a few milliseconds are usual
+# Words from the libraries that read files, which no message may contain.
 FOREIGN = re.compile(
     r"Traceback|Error tokenizing|codec can't|invalid literal|could not convert|Input should|Extra inputs|Field required"
     r"|pydantic|KeyError|NoneType|unhashable|ArrowInvalid|C error|recursion depth|object has no|list index|ufunc"
@@ -77,13 +77,13 @@ def read(reading: Callable[[], Result], *, names: Sequence[str] = (), done: str 
     done : the mutation, named when something is wrong
     """
     try:
-        with _not_for_ever():
+        with _time_limit():
             return reading()
     except HnbcError as error:
-        said = str(error)
-        assert not FOREIGN.search(said), f"{done}: another library's words: {said}"
-        assert not names or any(name in said for name in names), f"{done}: {said!r} names none of {list(names)}"
-        assert len(said) < 4000, f"{done}: a message of {len(said)} characters: {said[:300]}"
+        message = str(error)
+        assert not FOREIGN.search(message), f"{done}: another library's words: {message}"
+        assert not names or any(name in message for name in names), f"{done}: {message!r} names none of {list(names)}"
+        assert len(message) < 4000, f"{done}: a message of {len(message)} characters: {message[:300]}"
         return error
     except Exception as error:
         raise AssertionError(f"{done}: {type(error).__name__}: {error}") from error
@@ -94,8 +94,8 @@ class Hangs(BaseException):
 
 
 @contextmanager
-def _not_for_ever() -> Iterator[None]:
-    """End a reading that hangs, where a signal can: in the main thread, which is where tests run."""
+def _time_limit() -> Iterator[None]:
+    """End a reading that hangs, by a signal, which is possible in the main thread, where tests run."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -113,7 +113,7 @@ def _not_for_ever() -> Iterator[None]:
 
 
 def mutate_bytes(content: bytes, chance: random.Random) -> Mutated:
-    """Damage that knows nothing of the format: cut short, flipped, doubled, packed, in another encoding."""
+    """Damage independent of the format: truncated, flipped, doubled, packed, in another encoding."""
     at = chance.randrange(len(content) + 1)
     length = chance.choice((1, 7, 100, 5000))
     text = content.decode("utf-8", errors="replace")
@@ -139,7 +139,7 @@ def mutate_bytes(content: bytes, chance: random.Random) -> Mutated:
         "blank lines at the end": lambda: content + b"\n\n  \n",
         "twice": lambda: content + content,
         "packed": lambda: gzip.compress(content, mtime=0),
-        "packed and cut short": lambda: gzip.compress(content, mtime=0)[: -chance.randrange(1, 40)],
+        "packed and truncated": lambda: gzip.compress(content, mtime=0)[: -chance.randrange(1, 40)],
         "packed and damaged": lambda: _flipped(gzip.compress(content, mtime=0), chance),
         "a web page": lambda: b"<!DOCTYPE html><html><body>503 Service Unavailable</body></html>\n",
         "a workbook": lambda: b"PK\x03\x04" + chance.randbytes(200),
@@ -150,12 +150,12 @@ def mutate_bytes(content: bytes, chance: random.Random) -> Mutated:
 
 
 def mutate_table(content: bytes, chance: random.Random, separator: bytes | None = None, *, header: int = 0) -> Mutated:
-    """Damage to a delimited text file: its lines, columns and cells, as spreadsheets and scripts do it.
+    """Damage to a delimited text file: its lines, columns and cells, as by spreadsheets and scripts.
 
     Parameters
     ----------
-    separator : of the cells; the most frequent of tab, comma and semicolon where none is given
-    header : the line that has the columns' names, from 0; lines before it are left alone by changes of columns
+    separator : of the cells; the most frequent of tab, comma and semicolon if none is given
+    header : the line that has the columns' names, from 0; changes of columns do not affect lines before it
     """
     separator = separator or max((b"\t", b",", b";"), key=content.count)
     rows = [line.split(separator) for line in content.rstrip(b"\n").split(b"\n")]
@@ -217,7 +217,7 @@ def mutate_table(content: bytes, chance: random.Random, separator: bytes | None 
 
 
 def mutate(content: bytes, seed: int, *, separator: bytes | None = None, header: int = 0) -> Mutated:
-    """One mutation of a table by its seed: in two of three cases its lines and cells, else its bytes."""
+    """One mutation of a table by its seed: in two of three cases of its lines and cells, otherwise of its bytes."""
     chance = random.Random(seed)
     if chance.random() < 1 / 3 or content.count(b"\n") < 2:
         return mutate_bytes(content, chance)

@@ -51,7 +51,7 @@ def mutate_json(content: bytes, seed: int) -> Mutated:
 
 
 def _places(value: Any) -> Any:
-    """Every place of a nested structure that can be changed: what holds it, and its key or number."""
+    """Every part of a nested structure that can be changed: its container, and its key or index."""
     keys = value.keys() if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
     for key in list(keys):
         yield value, key

@@ -1,4 +1,4 @@
-"""Fuzz: a cBioPortal study with one damaged file is read whole, or refused by the file's name; never in part."""
+"""Fuzz: a cBioPortal study with one damaged file is read whole, or refused with the file's name; never read in part."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def readings(archive, manifest):
 def test_a_damaged_study_is_read_whole_or_refused_by_name(tmp_path, name, seed):
     changed = mutate(FILES[name].encode(), seed, separator=b"\t", header=HEADER[name])
     archive, manifest = study(tmp_path, **{name: changed.content})
-    names = [name, "data_clinical"]  # a table that lacks ids may be noticed by the one that has them
+    names = [name, "data_clinical"]  # a table that lacks ids may be detected with the one that has them
     found = {what: read(one, names=names, done=changed.done) for what, one in readings(archive, manifest).items()}
 
     clinical = found["clinical"]

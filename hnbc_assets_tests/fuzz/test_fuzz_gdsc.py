@@ -47,7 +47,7 @@ def test_a_damaged_table_is_read_or_named(tmp_path, kind, seed):
     content, separator, reader = FILES[kind]
     path = tmp_path / "table.txt"
     path.write_bytes(content)
-    reader(path)  # what is whole is read
+    reader(path)  # the undamaged file is read
     mutated = mutate(content, seed, separator=separator)
     path.write_bytes(gzip.compress(mutated.content, 1, mtime=0) if seed % 5 == 4 else mutated.content)
     read(lambda: reader(path), names=("table.txt",), done=mutated.done)
@@ -74,7 +74,7 @@ def test_a_damaged_workbook_of_responses_is_read_or_named(tmp_path, seed):
         "LN_IC50": [n / 3 for n in range(12)],
     }
     chance = random.Random(seed)
-    if seed % 2:  # a cell that says something else
+    if seed % 2:  # a cell with another value
         name = chance.choice(list(columns))
         odd = chance.choice(["", "NA", "x", None, -1, 1e308, float("inf"), "=1/0", True, "001", 1.5])
         columns[name] = [*columns[name][:5], odd, *columns[name][6:]]

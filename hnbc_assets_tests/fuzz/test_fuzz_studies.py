@@ -113,7 +113,7 @@ def change(text: str, seed: int) -> Changed:
         f"{here}: a bracket less": lambda: Changed("", put(re.sub(r"[]}]", "", line, count=1))),
         f"{here}: a comma for a point": lambda: Changed("", put(re.sub(r"(\d)\.(\d)", r"\1,\2", line))),
         f"{here}: in place of line {other + 1}": lambda: Changed("", put(lines[other])),
-        f"{here}: a remark behind": lambda: Changed("", put(f"{line} # said by hand"), ANY if '"' in line else SAME),
+        f"{here}: a comment after": lambda: Changed("", put(f"{line} # added by hand"), ANY if '"' in line else SAME),
         f"{here}: a blank line before": lambda: Changed("", put("", line), SAME),
         f"{here}: an unknown setting before": lambda: Changed(
             "", put(f"{re.match(' *', line)[0]}qxz: 1", line), ANY if "- " in name[1] else REFUSED

@@ -16,9 +16,9 @@ from hnbc_assets.sources.archive import Archive
 from hnbc_assets_tests.fuzz import mutations
 from hnbc_assets_tests.fuzz.mutations import Mutated, seeds
 
-PATIENTS = [f"{number:03d}" for number in range(1, 25)]  # zero-padded, as spreadsheets like to lose
+PATIENTS = [f"{number:03d}" for number in range(1, 25)]  # zero-padded, which spreadsheets often remove
 GENES = ["TP53", "ESR1", "MKI67", "ERBB2", "PGR", "AURKA"]
-# Changes that leave a file's meaning as it was.
+# Changes that do not alter a file's meaning.
 HARMLESS = re.compile(
     r"(two|a) byte order marks?|lines end in CR( LF)?|packed|quoted throughout|.*: in quotes|no line end at the end"
     r"|blank lines at the end|another separator"
@@ -71,7 +71,7 @@ def changed(name: str, seed: int) -> Mutated:
 
 
 def reading(folder, name: str, content: bytes):
-    """A cohort of two tables, one of them changed: expression, clinical records and how they belong together."""
+    """A cohort of two tables, one of them changed: expression, clinical records and how they match."""
     kind = name.split(".")[0]
     tables = {"expression": "expression.csv", "clinical": "clinical.csv"} | {kind: name}
     for table in tables.values():
@@ -88,7 +88,7 @@ def reading(folder, name: str, content: bytes):
 
 @pytest.mark.parametrize("name", WHOLE)
 @pytest.mark.parametrize("seed", seeds(quick=10, full=400))
-def test_a_changed_table_is_refused_with_a_message_or_nothing_of_it_is_lost(tmp_path, name, seed):
+def test_a_changed_table_is_refused_with_a_message_or_nothing_is_lost(tmp_path, name, seed):
     mutated = changed(name, seed)
     done = f"{name}: {mutated.done}"
     found = mutations.read(reading(tmp_path, name, mutated.content), names=["expression.", "clinical."], done=done)
@@ -99,7 +99,7 @@ def test_a_changed_table_is_refused_with_a_message_or_nothing_of_it_is_lost(tmp_
     if isinstance(found, HnbcError):
         return
     values, features, records, match = found
-    # Patients: everyone in the unchanged file is read, or reported as being without a counterpart.
+    # Patients: everyone in the unchanged file is read, or reported as having no counterpart.
     reported = {*values.columns, *match.without_record, *match.without_values}
     assert set(PATIENTS) <= reported, f"{done}: patients lost without a message"
     assert values.columns.is_unique
@@ -118,7 +118,7 @@ def test_a_changed_table_is_refused_with_a_message_or_nothing_of_it_is_lost(tmp_
 
 
 def _written(value: float, text: str) -> bool:
-    """Whether a number is in a text, in any way of writing it."""
+    """Whether a number is in a text, in any notation."""
     cells = text.replace("\t", ",").replace(";", ",").replace('"', "").replace("\r", "\n").replace("\n", ",").split(",")
     for cell in cells:
         try:

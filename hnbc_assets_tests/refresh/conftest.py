@@ -1,7 +1,7 @@
-"""A refresh under test: `hnbc` as a user starts it, over copies of a lake that was run on the older release.
+"""A refresh under test: `hnbc` as started by a user, on copies of a lake that was run on the older release.
 
-What a refresh did is read from outside it: the replica's counters, hashes of files, the footers of parquet files, the
-database, Dagster's event log.
+The effects of a refresh are read from outside: the replica's counters, hashes of files, the footers of parquet files,
+the database, Dagster's event log.
 """
 
 import hashlib
@@ -27,10 +27,10 @@ GDSC_FILES = ("GDSC2_fitted_dose_response_27Oct23.xlsx", "sanger1018_brainarray_
 
 @dataclass(frozen=True)
 class Evidence(Lake):
-    """A lake, and what can be seen of it from outside."""
+    """A lake, and what can be observed of it from outside."""
 
     def copy(self, folder: Path, study: Path | None = None) -> "Evidence":
-        """The same lake elsewhere, maybe with another study."""
+        """A copy of the lake elsewhere, optionally with another study."""
         shutil.copytree(self.path, folder / "lake", symlinks=True)
         return Evidence(folder / "lake", study or self.study, self.upstream)
 
@@ -44,7 +44,7 @@ class Evidence(Lake):
         return {asset: path.stat().st_mtime_ns for asset, path in self._tables().items()}
 
     def footers(self) -> dict[str, dict[str, Any]]:
-        """The provenance that each table carries in its own file."""
+        """The provenance in each table's own file."""
         read = {asset: pq.read_schema(path).metadata[b"hnbc"] for asset, path in self._tables().items()}
         return {asset: json.loads(footer)["provenance"] for asset, footer in read.items()}
 
@@ -53,7 +53,7 @@ class Evidence(Lake):
         return {asset: footer["run_id"] for asset, footer in self.footers().items()}
 
     def remade(self, before: dict[str, str]) -> set[str]:
-        """The tables that another run made than those before."""
+        """The tables that were made by another run than before."""
         return {asset for asset, run_id in self.run_ids().items() if before.get(asset) != run_id}
 
     def _tables(self) -> dict[str, Path]:
@@ -90,7 +90,7 @@ class Evidence(Lake):
         return [record.event_log_entry.dagster_event for page in pages for record in page]
 
     def materialized(self, runs: set[str] | None = None) -> Counter[str]:
-        """How often each asset was made, by the event log."""
+        """How often each asset was made, according to the event log."""
         made = self.events("ASSET_MATERIALIZATION", runs)
         return Counter(event.asset_key.to_user_string() for event in made)
 
@@ -105,18 +105,18 @@ class Evidence(Lake):
         return [o.tags["dagster/data_version"] for o in found if o.asset_key.to_user_string() == source]
 
     def attempt(self, asset: str) -> dict[str, Any] | None:
-        """What the lake remembers of an attempt that did not succeed."""
+        """The lake's record of an attempt that did not succeed."""
         path = self.path / "attempts" / f"{asset}.json"
         return json.loads(path.read_text()) if path.exists() else None
 
 
 def fetched(requests: dict[str, int]) -> dict[str, int]:
-    """The requests that asked for files, not for a release, an index or a status."""
+    """The requests for files, not for a release, an index or a status."""
     files = (".txt", ".gz", ".zip", ".xlsx", ".gmt")
     pointers = "/cBioPortal/datahub/"
     asked = {path: n for path, n in requests.items() if "/data/" in path or path.endswith(files)}
     asked = {path: n for path, n in asked.items() if pointers not in path}
-    # A look at the GDSC asks for each file once by HEAD; the counters do not distinguish that from a download.
+    # A look at GDSC requests each file once by HEAD; the counters do not distinguish that from a download.
     return {path: n for path, n in asked.items() if path.rsplit("/", 1)[-1] not in GDSC_FILES or n != 1}
 
 
@@ -134,7 +134,7 @@ def cut_down(folder: Path, **sections: Any) -> Path:
 
 
 def _absolute(settings: Any) -> Any:
-    """Settings whose files are named wherever the study lies."""
+    """Settings with absolute paths of files, wherever the study is."""
     if isinstance(settings, dict):
         return {
             key: str((REAL.parent / value).resolve()) if key == "file" else _absolute(value)

@@ -1,4 +1,4 @@
-"""`hnbc ui` on a lake, and what can be seen of its processes and runs from outside.
+"""`hnbc ui` on a lake, and what can be observed of its processes and runs from outside.
 
 In scope: starting, waiting, ending. Out of scope: tests.
 """
@@ -21,7 +21,7 @@ AN_HOUR = 3600  # seconds
 
 @contextmanager
 def ui(lake: Evidence) -> Iterator[subprocess.Popen]:
-    """`hnbc ui` on a lake, ready; nothing of it is left running afterwards."""
+    """`hnbc ui` on a lake, ready; none of its processes runs afterwards."""
     environment = os.environ | {
         "HNBC_UPSTREAM": lake.upstream,
         "HNBC_STUDY": str(lake.study),
@@ -75,7 +75,9 @@ def end_all(lake: Evidence) -> None:
 
 
 def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    """Wait until something is so; returns it. An hour: eight runs took a quarter of one on a machine at load 34."""
+    """Wait until a condition is true; returns its value. An hour: eight runs took a quarter of one on a machine
+    at load 34.
+    """
     deadline = time.monotonic() + AN_HOUR
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited {AN_HOUR} s for {what}"

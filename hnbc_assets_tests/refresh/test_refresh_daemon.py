@@ -1,4 +1,4 @@
-"""A study that keeps itself current: `hnbc ui` runs, the upstream moves, and nobody does anything else.
+"""A study that is kept current: `hnbc ui` runs, the upstream changes, and nothing else is done.
 
 The schedule looks every minute here, which is as often as a schedule can.
 """
@@ -27,7 +27,7 @@ pytestmark = [
 ]
 EVERY_MINUTE = {"schedule": "* * * * *", "tick_seconds": 2}
 MADE_BY = {"look": ("dagster/schedule_name", "daily_look"), "__ASSET_JOB": ("dagster/sensor_name", "refresh")}
-# Columns that say when or by which run, and so differ between two lakes that hold the same.
+# Columns of times or runs, which differ between two lakes with the same content.
 OF_THE_MOMENT = {
     *("run_id", "retrieved_at", "evaluated_at", "trained_at", "adopted_at", "published_at", "previous_published_at"),
     *("accepted_at", "path"),
@@ -45,7 +45,7 @@ class Followed:
 
 @pytest.fixture(scope="module")
 def webhook():
-    """A listener for alerts, which keeps what it is sent."""
+    """A listener for alerts, which records them."""
     with webhook_listener() as server:
         yield server
 
@@ -77,7 +77,7 @@ def followed(small_run: Evidence, _small_replica: Replica, webhook: Any, tmp_pat
     return Followed(lake, before, ids(lake) - known)
 
 
-def test_a_release_is_noticed_fetched_and_published_by_the_daemon_alone(followed):
+def test_a_release_is_detected_fetched_and_published_by_the_daemon_alone(followed):
     lake = followed.lake
     runs = [run for run in lake.runs() if run.run_id in followed.runs]
     assert {run.job_name for run in runs} == set(MADE_BY)
@@ -93,7 +93,7 @@ def test_a_release_is_noticed_fetched_and_published_by_the_daemon_alone(followed
     assert len(lake.ask("SELECT * FROM release_reports")) == 1
 
 
-def test_every_asset_is_made_once_and_only_what_rests_on_the_release(followed):
+def test_every_asset_is_made_once_and_only_what_depends_on_the_release(followed):
     made = followed.lake.materialized(followed.runs)
     assert made == dict.fromkeys(made, 1)
     assert set(made) == followed.lake.remade(followed.before) | {"hnbc_database"}
@@ -101,14 +101,14 @@ def test_every_asset_is_made_once_and_only_what_rests_on_the_release(followed):
     assert not {"signature", "univariate_cox", "cohorts/brca_tcga", "raw/geo/GSE25055"} & set(made)
 
 
-def test_a_change_is_observed_once_however_often_it_is_looked_at(followed):
+def test_a_change_is_observed_once_however_many_looks_there_are(followed):
     assert [version for version in followed.lake.observed("gdc_release") if version != "45.0"] == ["46.0"]
     assert len(looks(followed.lake, set(followed.before.values()))) >= 2
 
 
 @pytest.mark.full
 def test_after_the_publication_nothing_runs_but_looks_which_observe_nothing(followed, small_replica, tmp_path):
-    """Started anew, too: over two more looks."""
+    """Also after a restart: for two more looks."""
     lake = followed.lake.copy(tmp_path)
     known, before = ids(lake), lake.hashes("tables") | {"database": lake.hashes()["hnbc.duckdb"]}
     small_replica.control(release="46.0")
@@ -123,8 +123,8 @@ def test_after_the_publication_nothing_runs_but_looks_which_observe_nothing(foll
 
 
 @pytest.mark.full
-def test_a_broken_release_is_tried_once_told_once_and_leaves_the_results_alone(daemon_lake, small_replica, webhook):
-    """Over a minute of ticks of the automation, and another look."""
+def test_a_broken_release_is_tried_once_reported_once_and_changes_no_result(daemon_lake, small_replica, webhook):
+    """For a minute of ticks of the automation, and another look."""
     lake, known = daemon_lake, ids(daemon_lake)
     before = lake.hashes("tables") | {"database": lake.hashes()["hnbc.duckdb"]}
     with ui(lake):
@@ -140,14 +140,14 @@ def test_a_broken_release_is_tried_once_told_once_and_leaves_the_results_alone(d
     assert {path for path in before if after[path] != before[path]} == set()
     assert publications(lake) == 1
     assert len(webhook.received) == 1
-    told = webhook.received[0][1]
-    assert (told["asset"], told["run_id"]) == (GDC, making(lake, known)[0].run_id)
-    assert re.search(r"\d+ of \d+ files are gone", told["reason"])
+    alert = webhook.received[0][1]
+    assert (alert["asset"], alert["run_id"]) == (GDC, making(lake, known)[0].run_id)
+    assert re.search(r"\d+ of \d+ files are gone", alert["reason"])
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("what", ["worker", "everything"])
-def test_what_was_killed_is_completed_and_equals_what_never_was(what, followed, daemon_lake, small_replica, webhook):
+def test_what_was_killed_is_completed_as_if_uninterrupted(what, followed, daemon_lake, small_replica, webhook):
     """SIGKILL in the middle of a wave: of the run's own process, or of everything that `hnbc ui` started."""
     lake, known = daemon_lake, ids(daemon_lake)
     with ui(lake):
@@ -164,13 +164,13 @@ def test_what_was_killed_is_completed_and_equals_what_never_was(what, followed, 
     assert publications(lake) == 2
     failed = [run.run_id for run in making(lake, known) if run.status.value != "SUCCESS"]
     assert len(failed) == 1
-    assert [told["run_id"] for _, told in webhook.received] == failed
+    assert [alert["run_id"] for _, alert in webhook.received] == failed
     assert not list((lake.path / "attempts").rglob("*.json"))
     assert same(lake, followed.lake) == []
 
 
-def test_a_run_whose_code_server_is_gone_is_ended_and_one_whose_server_listens_goes_on(tmp_path):
-    """What SIGKILL left as started would fill the daemon's queue for ever: Dagster asks nobody whether it lives."""
+def test_a_run_whose_code_server_has_ended_is_ended_and_one_whose_server_listens_continues(tmp_path):
+    """Runs that SIGKILL left as started would fill the daemon's queue permanently: Dagster does not check them."""
     from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
     from hnbc_assets.commands.execution import release_abandoned
@@ -215,7 +215,7 @@ def same(lake: Evidence, other: Evidence) -> list[str]:
 
 
 def rows(lake: Evidence, table: str) -> pd.DataFrame:
-    """A table's rows in an order of their own, without what belongs to the moment."""
+    """A table's rows in a fixed order, without columns of times and runs."""
     frame = lake.ask(f'SELECT * FROM "{table}"')
     frame = frame[[column for column in frame.columns if column not in OF_THE_MOMENT]]
     return frame.sort_values(list(frame.columns), key=lambda column: column.astype(str)).reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""What stops a refresh: a release that cannot be true, an upstream that does not answer. And how it goes on."""
+"""What stops a refresh: an implausible release, an upstream that does not answer. And how it continues."""
 
 import getpass
 import json
@@ -20,7 +20,7 @@ POISONS = {
 
 @pytest.fixture
 def webhook():
-    """A listener for alerts, which keeps what it is sent."""
+    """A listener for alerts, which records them."""
     with webhook_listener() as server:
         yield server
 
@@ -33,8 +33,8 @@ def results(lake) -> dict[str, str]:
 
 
 @pytest.mark.full
-def test_each_broken_release_is_held_up_and_the_mended_one_passes(small, small_replica, webhook):
-    """One release string, four contents: three that cannot be true, then the true one."""
+def test_each_broken_release_is_held_and_the_corrected_one_passes(small, small_replica, webhook):
+    """One release name, four contents: three implausible ones, then the true one."""
     lake = small(alerts={"webhook": webhook.address})
     before = results(lake)
     assert any(path.startswith(f"tables/{GDC}") for path in before)
@@ -56,10 +56,10 @@ def test_each_broken_release_is_held_up_and_the_mended_one_passes(small, small_r
         assert re.search(evidence, status)
         assert re.search(r"gdc/TCGA-BRCA +45\.0 +46\.0 .*held", status)
         assert len(webhook.received) == number
-        told = webhook.received[-1][1]
-        assert told["asset"] == GDC
-        assert re.search(evidence, told["reason"])
-        assert told["run_id"] == lake.runs()[-1].run_id == lake.attempt(GDC)["run_id"]
+        alert = webhook.received[-1][1]
+        assert alert["asset"] == GDC
+        assert re.search(evidence, alert["reason"])
+        assert alert["run_id"] == lake.runs()[-1].run_id == lake.attempt(GDC)["run_id"]
     small_replica.control(poison=None)
     ended = lake.hnbc("refresh")
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -75,7 +75,7 @@ def test_each_broken_release_is_held_up_and_the_mended_one_passes(small, small_r
     }  # fmt: skip
 
 
-def test_other_news_is_published_while_a_release_is_held_and_a_person_lets_it_through(small, small_replica):
+def test_other_news_is_published_while_a_release_is_held_and_a_person_accepts_it(small, small_replica):
     lake = small()
     small_replica.control(release="46.0", poison="half_files", revise=["brca_metabric"])
     before = lake.run_ids()
@@ -94,7 +94,7 @@ def test_other_news_is_published_while_a_release_is_held_and_a_person_lets_it_th
     assert files
     assert all("/brca_metabric" in path for path in files)
 
-    for strange in (("gdc", "47.0"), ("cbioportal", metabric[1])):  # not there; there, and not held
+    for strange in (("gdc", "47.0"), ("cbioportal", metabric[1])):  # missing; existing, but not held
         ended = lake.hnbc("refresh", "--accept", *strange)
         assert ended.returncode == 2, ended.stdout + ended.stderr
         assert f"No gate holds {strange[0]} {strange[1]}" in ended.stderr
@@ -119,7 +119,7 @@ def test_other_news_is_published_while_a_release_is_held_and_a_person_lets_it_th
     assert set(decided.upstream_data_version) == {accepted.accepted_at[0]}
 
 
-def test_an_upstream_that_does_not_answer_is_no_unchanged_upstream(small, small_replica, webhook):
+def test_an_upstream_that_does_not_answer_is_not_reported_as_unchanged(small, small_replica, webhook):
     lake = small(alerts={"webhook": webhook.address})
     before, observed, known = results(lake), lake.observed("gdc_release"), {run.run_id for run in lake.runs()}
     small_replica.control(fault={"path": "/status", "kind": "status", "code": 503})
@@ -136,10 +136,10 @@ def test_an_upstream_that_does_not_answer_is_no_unchanged_upstream(small, small_
     status = lake.hnbc("status").stdout
     assert re.search(r"gdc/TCGA-BRCA +45\.0 +45\.0 .*✗ not reached since \d{4}-\d\d-\d\dT\d\d:\d\d: .*503", status)
     assert len(webhook.received) == 1
-    told = webhook.received[0][1]
-    assert told["asset"] == "gdc_release"
-    assert "503" in told["reason"]
-    assert told["run_id"] == lake.runs()[-1].run_id
+    alert = webhook.received[0][1]
+    assert alert["asset"] == "gdc_release"
+    assert "503" in alert["reason"]
+    assert alert["run_id"] == lake.runs()[-1].run_id
 
     small_replica.control(fault=None)
     ended = lake.hnbc("refresh")

@@ -1,7 +1,7 @@
-"""A refresh on real patients: release 46.0 brings what it brings and no more is fetched or made than must be.
+"""A refresh on real patients: release 46.0 has its known effects, and no more is fetched or made than necessary.
 
-The replica's own description says what 46.0 changes: 25 cases more, 39 with a longer follow-up (4 of them dead by now),
-7 expression files superseded, another biotab under the same id, `gender` renamed to `sex_at_birth`.
+The replica's own description says what 46.0 changes: 25 cases more, 39 with a longer follow-up (4 of them have died
+since), 7 expression files superseded, another biotab under the same id, `gender` renamed to `sex_at_birth`.
 """
 
 import html
@@ -27,7 +27,7 @@ ELSEWHERE = (
 
 @dataclass(frozen=True)
 class Step:
-    """A command on a lake: how it ended, what it asked the replica for, and which runs had made what before."""
+    """A command on a lake: how it ended, its requests to the replica, and which runs had made which tables before."""
 
     lake: Evidence
     ended: CompletedProcess
@@ -37,7 +37,7 @@ class Step:
 
 
 def take(lake: Evidence, replica: Replica, *arguments: str) -> Step:
-    """Run a command and see what it does."""
+    """Run a command and record its effects."""
     before, sent = lake.run_ids(), replica.control()["bytes"]
     replica.forget()
     ended = lake.hnbc(*arguments)
@@ -47,7 +47,7 @@ def take(lake: Evidence, replica: Replica, *arguments: str) -> Step:
 
 @pytest.fixture(scope="module")
 def world(_whole_replica: Replica) -> Iterator[Replica]:
-    """The whole replica for all tests of this file, which take it from release 45.0 onwards."""
+    """The whole replica for all tests of this file, which start from release 45.0."""
     _whole_replica.reset()
     yield _whole_replica
     _whole_replica.reset()
@@ -65,7 +65,7 @@ def older(world: Replica, tmp_path_factory) -> Evidence:
 
 @pytest.fixture(scope="module")
 def refreshed(older: Evidence, world: Replica, tmp_path_factory) -> Step:
-    """A copy of it, brought up to release 46.0."""
+    """A copy of it, refreshed to release 46.0."""
     return take(older.copy(tmp_path_factory.mktemp("refreshed")), world, "refresh")
 
 
@@ -80,14 +80,14 @@ def revised(refreshed: Step, world: Replica, tmp_path_factory) -> Iterator[Step]
 
 @pytest.fixture(scope="module")
 def foreseen(older: Evidence, world: Replica) -> Step:
-    """What a refresh of the older lake would do, as it says itself; no file of the lake was changed by that."""
+    """The forecast of a refresh of the older lake; no file of the lake was changed by it."""
     before = older.hashes()
     step = take(older, world, "refresh", "--dry-run")
     assert older.hashes() == before
     return step
 
 
-def test_a_dry_run_tells_what_would_be_fetched_and_fetches_nothing(foreseen, refreshed):
+def test_a_dry_run_reports_what_would_be_fetched_and_fetches_nothing(foreseen, refreshed):
     """53 files, and the bytes are those that the refresh then downloads."""
     rows = {line.split()[0]: line.split()[1:] for line in foreseen.ended.stdout.splitlines() if line.strip()}
     files = refreshed.lake.ask("SELECT file_id, sha256, size_bytes FROM raw_files WHERE path NOT LIKE '%/index%'")
@@ -136,7 +136,7 @@ def test_exactly_the_files_that_changed_are_downloaded_each_once(refreshed):
     assert fetched(refreshed.requests) == {DATA + file_id: 1 for file_id in changed.file_id}
 
 
-def test_a_cohort_that_does_not_train_leaves_the_signature_and_all_scores_as_they_were(older, refreshed):
+def test_a_cohort_that_does_not_train_changes_neither_the_signature_nor_other_scores(older, refreshed):
     lake, signature = refreshed.lake, "SELECT * FROM signature ORDER BY gene"
     assert lake.ask(signature).equals(older.ask(signature))
     assert lake.ask("SELECT count(*) AS n FROM signature_changes").n[0] == 0
@@ -153,7 +153,7 @@ def test_a_cohort_that_does_not_train_leaves_the_signature_and_all_scores_as_the
     assert lake.ask(elsewhere).equals(older.ask(elsewhere))
 
 
-def test_nothing_is_made_again_but_what_rests_on_what_changed(older, refreshed):
+def test_nothing_is_made_again_but_what_depends_on_what_changed(older, refreshed):
     """What was made again is downstream of the GDC's files in the older database's own lineage."""
     resting = older.ask(
         """
@@ -166,9 +166,9 @@ def test_nothing_is_made_again_but_what_rests_on_what_changed(older, refreshed):
     assert {GDC, "cohorts/gdc_tcga_brca", "patients", "risk_scores", "release_changes", "release_reports"} <= remade
     assert remade <= set(resting.asset)
     assert remade.isdisjoint(ELSEWHERE)
-    told = refreshed.lake.ask("SELECT DISTINCT asset, run_id FROM lineage").set_index("asset").run_id
-    kept = [asset for asset in ELSEWHERE if asset in told.index]
-    assert told[kept].to_dict() == {asset: refreshed.before[asset] for asset in kept}
+    run_ids = refreshed.lake.ask("SELECT DISTINCT asset, run_id FROM lineage").set_index("asset").run_id
+    kept = [asset for asset in ELSEWHERE if asset in run_ids.index]
+    assert run_ids[kept].to_dict() == {asset: refreshed.before[asset] for asset in kept}
 
 
 def test_the_published_numbers_walk_back_to_the_new_release(refreshed):
@@ -197,12 +197,12 @@ def test_two_publications_and_a_report_of_what_moved_between_them(refreshed):
     assert row.releases == "gdc/TCGA-BRCA 45.0 → 46.0"
     assert (row.n_file_changes, row.n_patients_changed, row.signature_changed) == (53, 25 + 39, False)
     assert (row.n_scores_moved, row.n_flipped) == (0, 0)
-    said = words(lake.path / row.path)
-    assert "53 files and 64 patients added, removed or changed. The signature is unchanged" in said
-    assert "gdc/TCGA-BRCA 45 0 8 25 0" in said  # files added, removed, superseded; patients added, removed
-    assert "Files added: 20 maf and 25 star." in said
-    assert "39 patients have changed values" in said
-    assert "gender → sex_at_birth" in said
+    report = words(lake.path / row.path)
+    assert "53 files and 64 patients added, removed or changed. The signature is unchanged" in report
+    assert "gdc/TCGA-BRCA 45 0 8 25 0" in report  # files added, removed, superseded; patients added, removed
+    assert "Files added: 20 maf and 25 star." in report
+    assert "39 patients have changed values" in report
+    assert "gender → sex_at_birth" in report
 
 
 def test_a_second_refresh_fetches_nothing_and_makes_nothing(refreshed, world, tmp_path):
@@ -211,7 +211,7 @@ def test_a_second_refresh_fetches_nothing_and_makes_nothing(refreshed, world, tm
     again = take(lake, world, "refresh")
     runs = {run.run_id for run in lake.runs()} - known
     assert fetched(again.requests) == {}
-    assert again.bytes < 1_000_000  # releases and the counters; GDSC's workbook, whose size was asked, has 5.7 MB
+    assert again.bytes < 1_000_000  # releases and the counters; GDSC's workbook, whose size was requested, has 5.7 MB
     assert len(runs) == 1
     assert lake.materialized(runs) == {}
     assert lake.events("ASSET_OBSERVATION", runs) == []
@@ -242,7 +242,7 @@ def test_one_patients_follow_up_reaches_the_figures_and_no_expression_is_read_ag
     assert remade.isdisjoint(kept | {GDC, "raw/gdsc", "raw/cbioportal/brca_tcga", "patients/brca_tcga"})
 
 
-def test_the_three_publications_stand_beside_each_other_in_the_history(revised):
+def test_the_three_publications_are_in_the_history(revised):
     published = revised.lake.ask("SELECT * FROM publications ORDER BY published_at")
     assert len(published) == 3
     assert "geo/GSE25055 2026-11-05" in published.releases[2]
@@ -251,6 +251,6 @@ def test_the_three_publications_stand_beside_each_other_in_the_history(revised):
 
 
 def words(page) -> str:
-    """What a page in HTML says, without its pictures."""
+    """The text of a page in HTML, without its pictures."""
     text = re.sub(r"<style.*?</style>|<svg.*?</svg>", " ", page.read_text(), flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())

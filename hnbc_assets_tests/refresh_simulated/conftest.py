@@ -1,9 +1,9 @@
 """Refreshes of the small simulated study: the lake at release 46.0, made once, and the content of lakes.
 
-In scope: lakes to start from, processes of `hnbc` with something changed in them, the content of a lake as plain
-values. Out of scope: what a refresh must give (the tests).
+In scope: lakes to start from, processes of `hnbc` with a modification, the content of a lake as plain
+values. Out of scope: the expected results of a refresh (the tests).
 
-The lakes `first` and `second` are shared by the tests, and by the processes that run them side by side: tests work on
+The lakes `first` and `second` are shared by the tests, and by the processes that run them in parallel: tests work on
 copies.
 """
 
@@ -28,7 +28,7 @@ from hnbc_assets_tests.main_line.conftest import Lake, at, made_once, small_stud
 
 GDC, RAW = "gdc/TCGA-BRCA", "raw/gdc/TCGA-BRCA"
 CHANGE = ("signature_changes", "risk_changes", "performance_changes", "release_reports")
-# Columns that tell when, or in which run, something was made.
+# Columns of times and runs.
 WHEN = {
     "lineage": ("run_id",),
     "raw_files": ("retrieved_at",),
@@ -36,9 +36,9 @@ WHEN = {
     "publications": ("published_at",),
     "signatures": ("trained_at", "adopted_at", "run_id"),
 }
-# What a manifest and a view tell of the moment in which a file came.
+# Fields of manifests and views with the time of download.
 WRITTEN = ("retrieved_at", "kept_at", "mtime_ns")
-# Every request of the process, a line each: method, host and path.
+# Every request of the process, one line each: method, host and path.
 COUNTED = """
 import os
 from hnbc_assets.sources.simulated.transport import SimulatedTransport
@@ -53,13 +53,13 @@ MAIN = "\nfrom hnbc_assets.cli import main\nmain()\n"
 
 
 def environment(lake: Lake) -> dict[str, str]:
-    """The variables that `hnbc` is given."""
+    """The environment variables for `hnbc`."""
     named = {"HNBC_UPSTREAM": lake.upstream, "HNBC_STUDY": str(lake.study), "HNBC_DATA_LAKE": str(lake.path)}
     return os.environ | named | {"DAGSTER_HOME": ""}
 
 
 def counted(lake: Lake, *arguments: str, change: str = "") -> tuple[subprocess.CompletedProcess, list[str]]:
-    """Run a command of `hnbc` whose requests are counted; `change` is code that the process begins with.
+    """Run a command of `hnbc` whose requests are counted; `change` is code that runs first in the process.
 
     Returns the ended process, and its requests: 'GET api.gdc.cancer.gov/status'.
     """
@@ -77,22 +77,22 @@ def downloads(requests: list[str]) -> list[str]:
 
 
 def succeeded(ended: subprocess.CompletedProcess) -> str:
-    """What a command printed that ended well."""
+    """The output of a command that succeeded."""
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
 
 
 def versions(lake: Lake) -> dict[str, str]:
-    """Every asset's data version, after making sure that its values are those that were written."""
+    """Every asset's data version, after a check that its values are those that were written."""
     paths = Paths(lake.path)
     return {asset: parquet.verify(paths.table(asset)).data_version for asset in paths.assets()}
 
 
 def values(lake: Lake) -> dict[str, str]:
-    """Every asset's content hash, but for tables that tell times: manifests and the list of signatures."""
+    """Every asset's content hash, except for tables with times: manifests and the list of signatures."""
     paths = Paths(lake.path)
-    told = [asset for asset in paths.assets() if asset != "signatures" and not asset.startswith("raw/")]
-    return {asset: parquet.read_provenance(paths.table(asset)).content_hash for asset in told}
+    names = [asset for asset in paths.assets() if asset != "signatures" and not asset.startswith("raw/")]
+    return {asset: parquet.read_provenance(paths.table(asset)).content_hash for asset in names}
 
 
 def table_of(asset: str) -> str:
@@ -107,9 +107,9 @@ def made_in(lake: Lake) -> dict[str, str]:
 
 
 def archived(lake: Lake) -> dict[str, str]:
-    """The sha256 of every file of the archive by its path; of manifests and views the rows, times aside.
+    """The sha256 of every file of the archive by its path; for manifests and views the rows without times.
 
-    A manifest is a journal: of a file that was kept twice the last line counts, and a line that was torn does not.
+    A manifest is a journal: for a file that was recorded twice the last line counts; a truncated line does not.
     """
     root, found = lake.path / "raw", {}
     for path in sorted(p for p in root.rglob("*") if p.is_file() and p.name != ".lock"):
@@ -125,23 +125,23 @@ def archived(lake: Lake) -> dict[str, str]:
 
 
 def _timeless(rows: Iterable[dict[str, object]]) -> bytes:
-    told = [{name: value for name, value in row.items() if name not in WRITTEN} for row in rows]
-    return "\n".join(sorted(json.dumps(row) for row in told)).encode()
+    timeless = [{name: value for name, value in row.items() if name not in WRITTEN} for row in rows]
+    return "\n".join(sorted(json.dumps(row) for row in timeless)).encode()
 
 
 def differing(one: Path, other: Path) -> dict[str, int]:
-    """By table, the rows that only one of two published databases has; times and runs aside."""
+    """By table, the rows that only one of two published databases has; without times and runs."""
     with duckdb.connect() as connection:
         names = {}
         for alias, path in (("one", one), ("other", other)):
             connection.execute(f"ATTACH '{path}' AS {alias} (READ_ONLY)")
-            told = "SELECT table_name FROM duckdb_tables() WHERE database_name = ?"
-            names[alias] = {name for (name,) in connection.execute(told, [alias]).fetchall()}
+            query = "SELECT table_name FROM duckdb_tables() WHERE database_name = ?"
+            names[alias] = {name for (name,) in connection.execute(query, [alias]).fetchall()}
         assert names["one"] == names["other"]
         found = {}
         for name in sorted(names["one"]):
-            told = f"EXCLUDE ({', '.join(WHEN[name])})" if name in WHEN else ""
-            rows = [f"SELECT * {told} FROM {alias}.{name}" for alias in ("one", "other")]
+            without = f"EXCLUDE ({', '.join(WHEN[name])})" if name in WHEN else ""
+            rows = [f"SELECT * {without} FROM {alias}.{name}" for alias in ("one", "other")]
             question = " UNION ALL ".join(f"(FROM ({a}) EXCEPT ALL FROM ({b}))" for a, b in (rows, rows[::-1]))
             found[name] = connection.execute(f"SELECT count(*) FROM ({question})").fetchone()[0]
         return {name: number for name, number in found.items() if number}
@@ -149,7 +149,7 @@ def differing(one: Path, other: Path) -> dict[str, int]:
 
 @pytest.fixture(scope="session")
 def second(tmp_path_factory: pytest.TempPathFactory, first: Lake) -> Lake:
-    """The same after one refresh to release 46.0; what it printed is in said.txt, its dry run's forecast in
+    """The same after one refresh to release 46.0; its output is in output.txt, its dry run's forecast in
     foreseen.txt.
     """
 
@@ -159,7 +159,7 @@ def second(tmp_path_factory: pytest.TempPathFactory, first: Lake) -> Lake:
         succeeded(at(folder).hnbc("simulate-release", "46.0"))
         (folder / "foreseen.txt").write_text(succeeded(at(folder).hnbc("refresh", "--dry-run")))
         ended, requests = counted(at(folder), "refresh")
-        (folder / "said.txt").write_text(succeeded(ended))
+        (folder / "output.txt").write_text(succeeded(ended))
         (folder / "asked.txt").write_text("\n".join(requests))
 
     return at(made_once(tmp_path_factory, "second", make))
@@ -167,7 +167,7 @@ def second(tmp_path_factory: pytest.TempPathFactory, first: Lake) -> Lake:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Iterator[Callable[..., Lake]]:
-    """Copies a lake with its study, to be changed at will; `changes` are merged into the study's sections."""
+    """Copies a lake with its study, for modification; `changes` are merged into the study's sections."""
     made = []
 
     def of(lake: Lake, name: str = "copy", **changes: object) -> Lake:

@@ -1,4 +1,4 @@
-"""A release that was in use once can be had again from the archive alone, as long as the study keeps it."""
+"""A release that was once in use can be used again from the archive alone, while the study keeps it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from hnbc_assets_tests.refresh_simulated.conftest import (
     versions,
 )
 
-# What a lake has once, as it goes back and forth: who was compared with whom, which signatures there were.
+# What a lake has once, when it goes back and forth: the comparisons and the signatures.
 HISTORY = {*CHANGE, "signatures", "archived_signatures", "archived_risk_scores", "signature_challengers"}
 PIN_45 = {"pin": {GDC: "45.0"}}
 
 
-def of_data(told):
-    """Without the assets that tell a lake's history."""
-    return {asset: word for asset, word in told.items() if table_of(asset) not in HISTORY}
+def of_data(found):
+    """Without the assets of a lake's history."""
+    return {asset: word for asset, word in found.items() if table_of(asset) not in HISTORY}
 
 
 def asked_gdc(requests):
@@ -44,7 +44,7 @@ def archive():
     return lambda lake: Archive(lake.path / "raw")
 
 
-def test_a_pinned_release_is_derived_again_without_asking_the_gdc_and_let_go_of_without_downloads(first, second, copy):
+def test_a_pinned_release_is_made_again_without_gdc_and_released_without_downloads(first, second, copy):
     lake = copy(second, releases=PIN_45)
     ended, requests = counted(lake, "refresh")
     succeeded(ended)
@@ -74,14 +74,14 @@ def test_a_pinned_release_is_derived_again_without_asking_the_gdc_and_let_go_of_
     assert of_data(values(lake)) == of_data(values(second))
 
 
-def test_a_pin_to_a_release_that_is_not_in_the_archive_says_which_are_and_keeps_the_results(second, copy):
+def test_a_pin_to_a_release_that_is_not_in_the_archive_lists_those_that_are_and_keeps_the_results(second, copy):
     lake = copy(second, releases={"pin": {GDC: "44.0"}})
     before = lake.database.read_bytes()
     ended, requests = counted(lake, "refresh")
     assert ended.returncode in (1, 2), ended.stdout + ended.stderr
-    said = " ".join((ended.stdout + ended.stderr).split())
-    assert f"{GDC}: release '44.0' is not in the archive, which has: 45.0, 46.0." in said
-    assert "Traceback" not in said
+    output = " ".join((ended.stdout + ended.stderr).split())
+    assert f"{GDC}: release '44.0' is not in the archive, which has: 45.0, 46.0." in output
+    assert "Traceback" not in output
     assert asked_gdc(requests) == []
     assert lake.database.read_bytes() == before
     assert versions(lake) == versions(second)
@@ -98,7 +98,7 @@ def add_a_view(lake, archive, release="47.0"):
 
 
 def named_by(lake, *releases):
-    """The files that views name, by reading the views."""
+    """The files that views name, read from the views."""
     found = set()
     for release in releases:
         lines = (lake.path / "raw" / "views" / GDC / f"{release}.json").read_text().splitlines()
@@ -107,7 +107,7 @@ def named_by(lake, *releases):
 
 
 def stored(lake):
-    """Every file of the archive that is no bookkeeping, with its sha256."""
+    """Every data file of the archive, with its sha256."""
     root = lake.path / "raw"
     files = (p for p in root.rglob("*") if p.is_file() and p.name not in (".lock", "manifest.jsonl"))
     return {
@@ -118,7 +118,7 @@ def stored(lake):
 
 
 def keep_house(lake, monkeypatch):
-    """Execute the job `housekeeping` of this lake's definitions; what it told."""
+    """Execute the job `housekeeping` of this lake's definitions; returns its metadata."""
     from hnbc_assets.defs import build_definitions
     from hnbc_assets.study import load_study
 
@@ -135,7 +135,7 @@ def keep_house(lake, monkeypatch):
         done = job.execute_in_process(instance=instance)
     assert done.success
     [output] = [event for event in done.all_events if event.event_type == dg.DagsterEventType.STEP_OUTPUT]
-    return {name: told.value for name, told in output.event_specific_data.metadata.items()}
+    return {name: value.value for name, value in output.event_specific_data.metadata.items()}
 
 
 def test_housekeeping_removes_what_no_kept_release_needs_and_nothing_else(second, copy, archive, monkeypatch):
@@ -157,7 +157,7 @@ def test_housekeeping_removes_what_no_kept_release_needs_and_nothing_else(second
     assert all(before[path] == sha256 for path, sha256 in after.items())
     assert [view.release for view in views(archive(lake), GDC)] == ["45.0", "46.0", "48.0", "49.0"]
     for row in lake.ask("SELECT path, sha256 FROM raw_files").itertuples():
-        assert after[row.path] == row.sha256, "the published database still walks back to its bytes"
+        assert after[row.path] == row.sha256, "the published database can still be traced to its files"
 
     ended, requests = counted(lake, "refresh")
     assert downloads(requests) == []
@@ -170,8 +170,8 @@ def test_a_release_in_use_stays_however_old_and_can_be_made_again(first, second,
     lake = copy(second, releases=PIN_45 | {"keep": 2})
     add_a_view(lake, archive(lake))
     before = stored(lake)
-    told = keep_house(lake, monkeypatch)
-    assert f"pinned and not in use yet: {GDC} 45.0" in told["archive left alone"]
+    metadata = keep_house(lake, monkeypatch)
+    assert f"pinned and not in use yet: {GDC} 45.0" in metadata["archive left alone"]
     assert stored(lake) == before
 
     ended, requests = counted(lake, "refresh")

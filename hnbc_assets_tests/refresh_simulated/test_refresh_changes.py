@@ -1,5 +1,5 @@
-"""A refresh to the simulated GDC's next release says exactly what came and what that did; held to the planned changes
-and to a comparison of the two published databases that is made here."""
+"""A refresh to the simulated GDC's next release reports exactly what changed and its effects; compared with the planned
+changes and to a comparison of the two published databases that is made here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hnbc_assets_tests.refresh_simulated.conftest import (
     versions,
 )
 
-# In-process change of what the second release brings: follow-up alone.
+# In-process change of the second release: follow-up alone.
 FOLLOW_UP_ALONE = """
 from hnbc_assets.sources.simulated import gdc_releases
 drawn = gdc_releases.draw_changes
@@ -52,9 +52,9 @@ def plain(frame, *columns):
 
 def by(frame, *key):
     """Rows as dictionaries by key, nulls as None."""
-    told = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    found = {tuple(row[name] for name in key): row for row in told}
-    assert len(found) == len(told)
+    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    found = {tuple(row[name] for name in key): row for row in records}
+    assert len(found) == len(records)
     return found
 
 
@@ -62,18 +62,18 @@ def both(first, second, table):
     return [lake.ask(f"SELECT * FROM {table}") for lake in (first, second)]
 
 
-# -- what came --------------------------------------------------------------------------------------------------------
+# -- new data ---------------------------------------------------------------------------------------------------------
 def test_the_changes_of_the_release_are_those_that_were_planned_and_no_others(second, planned):
     found = second.ask("SELECT * FROM release_changes")
     renamed = found.kind == "field_renamed"
-    assert renamed.sum() == 1, "its entity is the archived reply, which no plan can name"
+    assert renamed.sum() == 1, "its entity is the archived reply, which the plan cannot know"
     found.loc[renamed, "entity"] = None
     columns = ["kind", "entity", "field", "old_value", "new_value"]
     assert plain(found, *columns) == plain(planned, *columns)
     assert set(plain(found, "source", "asset", "from_release", "to_release")) == {("gdc", RAW, "45.0", "46.0")}
 
 
-def test_the_release_before_stands_in_the_lineage_of_the_changes_as_it_was(first, second):
+def test_the_previous_release_is_in_the_lineage_of_the_changes_unchanged(first, second):
     asked = "SELECT upstream_data_version AS version FROM lineage WHERE asset = ? AND upstream_asset = ?"
     [version] = second.ask(asked, "release_changes", f"views/{GDC}/45.0").version
     assert version == versions(first)[RAW]
@@ -88,7 +88,7 @@ def test_only_what_is_new_was_fetched(second, planned):
 
 
 def test_the_dry_run_forecast_what_the_refresh_then_made(first, second):
-    """All that it calls certain was made, and nothing that it does not name."""
+    """Everything that it calls certain was made, and nothing that it does not name."""
     foreseen = (second.path.parent / "foreseen.txt").read_text()
     certain, possible = (
         set(re.search(f"{begins}(.*)", foreseen)[1].split(", "))
@@ -111,7 +111,7 @@ def test_status_and_refresh_agree_that_a_new_title_makes_nothing_stale(second, c
     assert "Everything is current" in succeeded(lake.hnbc("refresh"))
 
 
-def test_the_patients_whose_follow_up_changed_or_who_came_are_those_planned(first, second, planned):
+def test_the_patients_whose_follow_up_changed_or_who_were_added_are_those_planned(first, second, planned):
     old, new = (
         frame[frame.cohort_id == "tcga_brca"].set_index("patient_id") for frame in both(first, second, "patients")
     )
@@ -122,7 +122,7 @@ def test_the_patients_whose_follow_up_changed_or_who_came_are_those_planned(firs
     assert set(other.index[other]) == set(planned[planned.kind == "value_changed"].entity)
 
 
-# -- what it did ------------------------------------------------------------------------------------------------------
+# -- effects ----------------------------------------------------------------------------------------------------------
 def test_genes_entered_left_and_changed_as_the_two_signatures_differ(first, second):
     old, new = (frame.set_index("gene").coefficient.to_dict() for frame in both(first, second, "signature"))
     expected = [
@@ -176,13 +176,13 @@ def test_figures_of_merit_changed_as_the_two_tables_of_performance_differ(first,
     assert {"tcga_brca", "brca_metabric"} <= set(found.cohort_id)
 
 
-# -- how it is told ---------------------------------------------------------------------------------------------------
-def test_every_comparison_stands_under_the_publication_that_it_is_with(first, second):
+# -- how it is reported -----------------------------------------------------------------------------------------------
+def test_every_comparison_has_its_publication(first, second):
     before = first.ask("SELECT * FROM publications")
     assert len(before) == 1
     for table in CHANGE:
-        told = second.ask(f"SELECT DISTINCT previous_published_at, releases FROM {table}")
-        assert plain(told) == [(before.published_at[0], f"{GDC} 45.0 → 46.0")], table
+        found = second.ask(f"SELECT DISTINCT previous_published_at, releases FROM {table}")
+        assert plain(found) == [(before.published_at[0], f"{GDC} 45.0 → 46.0")], table
     made = second.ask("SELECT * FROM publications ORDER BY published_at")
     assert list(made.published_at[:1]) == list(before.published_at)
     assert len(made) == 2
@@ -205,10 +205,10 @@ def test_the_reports_numbers_are_those_of_the_changes(second, planned):
     assert row.signature_changed
     assert row.n_scores_moved == ((risk.change == "moved") & risk.old_score.notna() & risk.new_score.notna()).sum()
     assert row.n_flipped == risk.flipped.sum()
-    said = (second.path.parent / "said.txt").read_text()
-    assert f"{row.n_file_changes} file changes, {row.n_patients_changed} patients changed" in said
-    assert f"{row.n_scores_moved} scores moved, {row.n_flipped} groups flipped" in said
-    assert row.path in said
+    output = (second.path.parent / "output.txt").read_text()
+    assert f"{row.n_file_changes} file changes, {row.n_patients_changed} patients changed" in output
+    assert f"{row.n_scores_moved} scores moved, {row.n_flipped} groups flipped" in output
+    assert row.path in output
 
 
 def test_the_report_names_the_genes_and_says_simulated(second):
@@ -221,15 +221,16 @@ def test_the_report_names_the_genes_and_says_simulated(second):
     assert "data:image/png;base64," in page
 
 
-def test_the_report_stands_in_the_event_log_with_its_figure(second, monkeypatch):
+def test_the_report_is_in_the_event_log_with_its_figure(second, monkeypatch):
     home = second.path / "dagster"
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     with dg.DagsterInstance.from_config(str(home), "terminal.yaml") as instance:
-        told = instance.get_latest_materialization_event(dg.AssetKey("release_reports")).asset_materialization.metadata
-    assert isinstance(told["report"], dg.MarkdownMetadataValue)
+        event = instance.get_latest_materialization_event(dg.AssetKey("release_reports"))
+    metadata = event.asset_materialization.metadata
+    assert isinstance(metadata["report"], dg.MarkdownMetadataValue)
     for gene in second.ask("SELECT gene FROM signature_changes").gene:
-        assert gene in told["report"].value
-    assert "](data:image/png;base64," in told["report"].value
+        assert gene in metadata["report"].value
+    assert "](data:image/png;base64," in metadata["report"].value
 
 
 # -- what is not made again -------------------------------------------------------------------------------------------
@@ -247,7 +248,7 @@ def test_the_same_release_again_is_looked_at_and_nothing_else_happens(second, co
 
 
 @pytest.mark.full
-def test_follow_up_alone_reaches_the_signature_and_nothing_that_rests_on_expression(first, copy, planned):
+def test_follow_up_alone_reaches_the_signature_and_nothing_that_depends_on_expression(first, copy, planned):
     lake = copy(first)
     succeeded(lake.hnbc("simulate-release", "46.0"))
     ended, requests = counted(lake, "refresh", change=FOLLOW_UP_ALONE)
@@ -273,7 +274,7 @@ def test_follow_up_alone_reaches_the_signature_and_nothing_that_rests_on_express
 
 
 @pytest.mark.full
-def test_a_release_taken_back_is_a_change_too_and_gives_what_there_was_without_fetching(first, second, copy):
+def test_a_withdrawn_release_is_a_change_too_and_restores_the_previous_results_without_fetching(first, second, copy):
     """The release loses patients and events beyond the study's limits: it is held until someone accepts it."""
     lake = copy(second)
     succeeded(lake.hnbc("simulate-release", "45.0"))

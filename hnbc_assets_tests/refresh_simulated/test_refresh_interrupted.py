@@ -1,5 +1,5 @@
 """A refresh that is killed, stopped, or runs out of disk at any moment: the database stays readable, and the next
-refresh arrives at what an uninterrupted one gives."""
+refresh has the same result as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ cp -a "$2/small/." "$2/enlarged/"
 
 @pytest.fixture
 def ready(first, copy):
-    """Copies of the lake at 45.0 whose upstream is at 46.0 by now."""
+    """Copies of the lake at 45.0 whose upstream is at 46.0 now."""
     moved = copy(first, "moved")
     succeeded(moved.hnbc("simulate-release", "46.0"))
     return lambda name: copy(moved, name)
 
 
 def started(lake, command="refresh"):
-    """A refresh in a process (and process group) of its own."""
+    """A refresh in its own process (and process group)."""
     return subprocess.Popen(
         [str(HNBC), command],
         env=environment(lake),
@@ -80,7 +80,7 @@ def wait_until_making(lake, process, asset, timeout=300):
 
 
 def runs_under_way(lake):
-    """The ids of the runs that Dagster takes for started."""
+    """The ids of the runs that Dagster regards as started."""
     import sqlite3
 
     index = lake.path / "dagster" / "history" / "runs.db"
@@ -92,7 +92,7 @@ def runs_under_way(lake):
 
 
 def killed_while_making(lake, asset, seconds=0.0, command="refresh"):
-    """Start a refresh and kill it -9 that long after it began to make the asset."""
+    """Start a refresh and kill it -9 this number of seconds after it began to make the asset."""
     process = started(lake, command)
     try:
         assert wait_until_making(lake, process, asset), process.stderr.read()
@@ -104,7 +104,7 @@ def killed_while_making(lake, asset, seconds=0.0, command="refresh"):
 
 @contextmanager
 def read_all_the_time(database):
-    """A reader that opens the database again and again; what it read must be one whole publication each time."""
+    """A reader that opens the database again and again; each time it must read one whole publication."""
     over, problems, seen = threading.Event(), [], []
 
     def read():
@@ -139,9 +139,9 @@ def publications(path):
 
 
 def same_as_uninterrupted(lake, second, twice=False):
-    """Tables, archive and database are those of a refresh that nothing disturbed.
+    """Tables, archive and database are those of an uninterrupted refresh.
 
-    `twice`: the refresh was killed when the new database was in place already; then it may have been published again.
+    `twice`: the refresh was killed after the new database was in place; it may have been published again.
     """
     assert versions(lake) == versions(second)
     assert values(lake) == values(second)
@@ -162,8 +162,8 @@ def in_place_already(lake, second):
 
 
 @pytest.mark.full
-def test_a_refresh_killed_at_every_stage_in_turn_arrives_where_an_uninterrupted_one_does(ready, second):
-    """One lake: every refresh goes on from what the one before left, and is killed one stage further on."""
+def test_a_refresh_killed_at_every_stage_in_turn_has_the_result_of_an_uninterrupted_one(ready, second):
+    """One lake: every refresh continues from what the previous one left, and is killed one stage later."""
     lake = ready("chain")
     with read_all_the_time(lake.database):
         for number, asset in enumerate(STAGES):
@@ -218,16 +218,16 @@ def test_killed_repeated_and_simultaneous_runs_leave_the_checks_of_one_run(first
 
 
 @pytest.mark.full
-def test_a_refresh_that_is_terminated_says_so_and_the_next_one_goes_on(ready, second):
+def test_a_refresh_that_is_terminated_says_so_and_the_next_one_continues(ready, second):
     lake = ready("terminated")
     before = lake.database.read_bytes()
     process = started(lake)
     assert wait_until_making(lake, process, "patients/tcga_brca")
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=600)
-    assert process.returncode == 143, said
-    assert "Stopped. What was finished is kept; the next refresh continues from there." in said
-    assert "Traceback" not in said
+    _, output = process.communicate(timeout=600)
+    assert process.returncode == 143, output
+    assert "Stopped. What was finished is kept; the next refresh continues from there." in output
+    assert "Traceback" not in output
     assert lake.database.read_bytes() == before
     succeeded(lake.hnbc("refresh"))
     same_as_uninterrupted(lake, second)
@@ -238,13 +238,13 @@ def test_a_second_refresh_at_the_same_time_steps_back_and_the_first_ends_well(re
     one = started(lake)
     assert wait_until_making(lake, one, "raw/gdc/TCGA-BRCA")
     other = lake.hnbc("refresh")
-    assert one.poll() is None, "the first was over too soon to tell"
+    assert one.poll() is None, "the first ended too soon for the test"
     assert other.returncode == 2, other.stderr
     message = " ".join(other.stderr.split())
     assert "hnbc refresh (process" in message, message
     assert "two at once would make the same" in message
-    _, said = one.communicate(timeout=300)
-    assert one.returncode == 0, said
+    _, output = one.communicate(timeout=300)
+    assert one.returncode == 0, output
     same_as_uninterrupted(lake, second)
 
 
@@ -259,7 +259,7 @@ def test_a_second_refresh_at_the_same_time_steps_back_and_the_first_ends_well(re
         pytest.param(28, id="while_copying_the_database", marks=pytest.mark.full),
     ],
 )
-def test_on_a_full_disk_a_refresh_fails_in_words_and_with_more_room_the_next_one_arrives(
+def test_on_a_full_disk_a_refresh_fails_with_a_message_and_with_more_space_the_next_one_completes(
     ready, second, own_mounts, megabytes
 ):
     full = ready("full")
@@ -272,12 +272,12 @@ def test_on_a_full_disk_a_refresh_fails_in_words_and_with_more_room_the_next_one
     command = [*own_mounts, "sh", "-c", SMALL_DISK, "sh", size, str(folder), str(HNBC)]
     ended = subprocess.run(command, env=environment(small), capture_output=True, text=True, timeout=600, check=False)
     assert ended.returncode == 0, ended.stderr
-    said = (folder / "stdout").read_text() + (folder / "stderr").read_text()
-    print(said)
-    assert int((folder / "status").read_text()) not in (0, 130, 143), said
-    assert "No space left on device" in said, said
-    last = said.strip().splitlines()[-1]
-    assert last.startswith("hnbc: No space left on device") or "hnbc status has the reasons" in last, said
+    output = (folder / "stdout").read_text() + (folder / "stderr").read_text()
+    print(output)
+    assert int((folder / "status").read_text()) not in (0, 130, 143), output
+    assert "No space left on device" in output, output
+    last = output.strip().splitlines()[-1]
+    assert last.startswith("hnbc: No space left on device") or "hnbc status has the reasons" in last, output
     assert differing(folder / "after.duckdb", full.database) == {}
 
     again = (folder / "stdout.again").read_text() + (folder / "stderr.again").read_text()

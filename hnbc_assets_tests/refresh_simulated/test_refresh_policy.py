@@ -1,5 +1,5 @@
-"""Which signature a new release publishes: the refit at once, the one that was there until a person promotes another,
-or the one that was there for good."""
+"""Which signature a new release publishes: the refit at once, the existing one until a person promotes another,
+or the existing one permanently."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def status(lake):
 
 
 def ids(lake):
-    """The signature that each table speaks of."""
+    """The signature in each table."""
     found = lake.ask(
         "SELECT (SELECT any_value(signature_id) FROM signature) AS signature,"
         " (SELECT any_value(signature_id) FROM signatures WHERE status = 'published') AS signatures,"
@@ -41,7 +41,7 @@ def ids(lake):
 
 
 def cutoff_holds(lake, current):
-    """Each group is its side of the published cut-off, which is the median of the patients trained on while the
+    """Each group is the side of the published cut-off, which is the median of the patients trained on while the
     signature is of the present data; the check says so too."""
     made, scores = published(lake), lake.ask("SELECT * FROM risk_scores WHERE risk_group IS NOT NULL")
     within = scores[scores.form == "within_cohort"]
@@ -56,9 +56,9 @@ def cutoff_holds(lake, current):
 
 
 def walks_back_to_its_training(lake, first):
-    """What the frozen signature of 45.0 walks back to: the very files that it walked back to when it was the refit.
+    """The raw files of the frozen signature of 45.0: the same files as when it was the refit.
 
-    They are unchanged in the archive; the scores also walk back to the patients of 46.0, who are scored now.
+    They are unchanged in the archive; the scores also depend on the patients of 46.0, who are scored now.
     """
     frozen = ids(first)
     assert f"{GDC} 45.0" in published(lake).trained_on
@@ -83,7 +83,7 @@ def scored_by_hand(lake):
 
 
 def refreshed(first, copy, name, **changes):
-    """A copy of the lake at 45.0, brought to 46.0 under another study."""
+    """A copy of the lake at 45.0, refreshed to 46.0 with another study."""
     lake = copy(first, name, **changes)
     succeeded(lake.hnbc("simulate-release", "46.0"))
     succeeded(lake.hnbc("refresh"))
@@ -111,7 +111,7 @@ def challenger(approval):
     return found
 
 
-def test_automatically_the_refit_is_published_and_the_one_before_retires(first, second):
+def test_automatically_the_refit_is_published_and_the_previous_one_retires(first, second):
     old, new = ids(first), ids(second)
     assert old != new
     assert status(second) == {new: "published", old: "retired"}
@@ -140,7 +140,7 @@ def test_under_approval_the_published_signature_is_frozen_while_new_patients_are
     assert set(entered) == set(new)
 
 
-def test_a_frozen_signature_walks_back_to_the_release_that_it_was_trained_on(first, approval):
+def test_a_frozen_signature_is_traced_to_the_release_that_it_was_trained_on(first, approval):
     walks_back_to_its_training(approval, first)
 
 
@@ -182,11 +182,11 @@ def test_published_and_challenger_are_compared_on_the_same_patients_of_every_coh
         assert row.apparent == (cohort == "tcga_brca")
 
 
-def test_a_promotion_publishes_the_challenger_and_tells_who_did_it(approval, challenger, copy, second, first):
+def test_a_promotion_publishes_the_challenger_and_records_who_did_it(approval, challenger, copy, second, first):
     lake = copy(approval)
-    said = lake.hnbc("refresh", "--promote", challenger)
-    succeeded(said)
-    assert challenger in said.stderr
+    ended = lake.hnbc("refresh", "--promote", challenger)
+    succeeded(ended)
+    assert challenger in ended.stderr
     assert ids(lake) == challenger
     assert status(lake) == {challenger: "published", ids(first): "retired"}
     made = published(lake)
@@ -200,7 +200,7 @@ def test_a_promotion_publishes_the_challenger_and_tells_who_did_it(approval, cha
     assert lake.ask(question.format("archived_risk_scores")).equals(approval.ask(question.format("risk_scores")))
     moved = lake.ask("SELECT * FROM signature_changes")
     assert {"entered", "left"} <= set(moved.change)
-    assert moved.releases.isna().all(), "no release came with it"
+    assert moved.releases.isna().all(), "no release belongs to it"
     gdc = lake.ask(f"SELECT DISTINCT asset, release FROM ({WALK_BACK}) WHERE source = 'gdc'", "signature")
     assert gdc.to_dict("records") == [{"asset": RAW, "release": "46.0"}], "it is the refit"
     edges = lake.ask("SELECT upstream_asset FROM lineage WHERE asset = 'signature'")

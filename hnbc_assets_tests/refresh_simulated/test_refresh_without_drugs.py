@@ -53,8 +53,8 @@ def test_a_first_run_publishes_everything_but_the_drugs_and_a_refresh_completes_
     assert "Everything is current" in succeeded(lake.hnbc("refresh"))
 
 
-def test_a_lake_that_has_gdsc_keeps_its_drugs_when_the_host_is_gone(first, copy):
-    """The fetched files are there and fit: nothing is missing although the look fails."""
+def test_a_lake_that_has_gdsc_keeps_its_drugs_if_the_host_is_unreachable(first, copy):
+    """The fetched files are present and match: nothing is missing although the look fails."""
     lake = copy(first, addresses=GONE)
     before = counts(lake)
     ended = lake.hnbc("refresh")

@@ -1,4 +1,4 @@
-"""A host of the archive's own tests, which serves what it is told and keeps a list of what it was asked."""
+"""A host of the archive's own tests, which serves given files and records its requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hnbc_assets.sources.http import connect
 
 
 class Upstream:
-    """A host that serves `files` with Range, and keeps a list of what it was asked; `cut` ends bodies early."""
+    """A host that serves `files` with Range, and records its requests; `cut` ends bodies early."""
 
     def __init__(self, files, headers=None):
         self.files, self.headers, self.asked, self.cut = dict(files), headers or {}, [], []

@@ -1,4 +1,4 @@
-"""A small cBioPortal hub of the tests' own: a study as pointers, tar and LFS objects, each of which can fail."""
+"""A small cBioPortal hub for the tests: a study as pointers, tar and LFS objects, each of which can fail."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def pack(members: list[tuple[str, bytes | None]]) -> bytes:
 class Hub:
     """Answers for a study.
 
-    `files` is what the repository has now, `packed` the members of the tar; `not_in_lfs` names files that git holds as
-    they are, `earlier` holds LFS objects of former states. `answers` maps an address (or its beginning) to a response
-    instead. `asked` lists what was asked for.
+    `files` is what the repository has now, `packed` the members of the tar; `not_in_lfs` names files that git stores
+    directly, `earlier` has LFS objects of former states. `answers` maps an address (or its beginning) to a response
+    instead. `asked` lists the requests.
     """
 
     def __init__(self, files=FILES) -> None:
@@ -82,7 +82,7 @@ class Hub:
 
     @staticmethod
     def members(files):
-        """As a file system may list them: folders, files that nobody wants, no order."""
+        """As a file system may list them: with folders, unwanted files, in no order."""
         wanted = [(f"{STUDY}/{name}", files[name]) for name in sorted(files, reverse=True)]
         folders = [(f"{STUDY}/", None), (f"{STUDY}/case_lists/", None)]
         return [*folders, (f"{STUDY}/case_lists/all.txt", b"all"), *wanted, (f"{STUDY}/meta_study.txt", b"meta")]
@@ -114,7 +114,7 @@ class Hub:
         return httpx.Response(404)
 
     def objects(self):
-        """What Git LFS has: no object of a former state is deleted."""
+        """The objects of Git LFS: no object of a former state is deleted."""
         return [*self.files.values(), *self.earlier]
 
     def batch(self, wanted):
@@ -128,5 +128,5 @@ class Hub:
         return httpx.Response(200, json={"transfer": "basic", "objects": found})
 
     def bodies(self):
-        """What was asked for that holds data: the tar, LFS objects, GitHub's own copies."""
+        """The requests for data: the tar, LFS objects, GitHub's own copies."""
         return [place for place in self.asked if place.startswith((TAR, "objects.example", MEDIA))]

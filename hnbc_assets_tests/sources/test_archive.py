@@ -1,4 +1,4 @@
-"""The raw archive: what is kept is whole, known, and never fetched twice."""
+"""The raw archive: files in it are whole, recorded, and never fetched twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hnbc_assets.sources.manifest import COLUMNS
 from hnbc_assets_tests.sources.conftest import FILES, Upstream, fetch, wanted
 
 
-def test_rows_come_in_the_order_asked_with_the_checksum_of_the_bytes(archive):
+def test_rows_are_in_the_order_requested_with_the_checksum_of_the_bytes(archive):
     names = list(FILES)[::-1]
     rows = fetch(archive, Upstream(FILES), names)
     assert tuple(rows.columns) == COLUMNS
@@ -31,7 +31,7 @@ def test_rows_come_in_the_order_asked_with_the_checksum_of_the_bytes(archive):
     assert archive.manifest("host", "1.0").sort_values("file_id").equals(archive.manifest().sort_values("file_id"))
 
 
-def test_a_file_that_is_there_is_not_fetched_again(archive):
+def test_a_file_that_is_present_is_not_fetched_again(archive):
     upstream = Upstream(FILES)
     first = fetch(archive, upstream)
     upstream.asked.clear()
@@ -39,7 +39,7 @@ def test_a_file_that_is_there_is_not_fetched_again(archive):
     assert upstream.asked == []
 
 
-def test_as_many_files_are_downloaded_at_once_as_the_archive_was_told(tmp_path):
+def test_as_many_files_are_downloaded_at_once_as_the_archive_allows(tmp_path):
     upstream, at_once, most, lock = Upstream(FILES), 0, 0, threading.Lock()
     answer, second = upstream.answer, threading.Event()
 
@@ -109,7 +109,7 @@ def test_a_later_release_points_to_the_files_that_did_not_change(archive):
     archive.verify(rows)
 
 
-def test_a_manifest_line_cut_off_by_a_crash_costs_that_line_only(archive):
+def test_a_manifest_line_truncated_by_a_crash_loses_only_that_line(archive):
     upstream = Upstream(FILES)
     fetch(archive, upstream)
     path = archive.root / "host/1.0/manifest.jsonl"

@@ -1,4 +1,6 @@
-"""What was archived stays as it was: other content goes beside, damage is noticed, set aside and fetched again."""
+"""Archived files never change: other content is stored next to them, damage is detected, set aside and fetched
+again.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ def content_of(root):
 
 
 def rot(path):
-    """Flip one byte as a failing disk does it: size and times stay."""
+    """Flip one byte as a failing disk may: size and times are unchanged."""
     state, content = path.stat(), bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
@@ -31,8 +33,8 @@ def rot(path):
 
 
 @pytest.mark.parametrize("stated", [True, False], ids=["stated checksum", "address alone"])
-def test_a_release_that_changes_under_its_name_is_kept_beside_what_was_there(archive, stated):
-    """What a table, a signature or a kept database was made from is never overwritten."""
+def test_a_release_that_changes_under_its_name_is_kept_next_to_the_earlier_content(archive, stated):
+    """Files from which a table, a signature or a kept database was made are never overwritten."""
 
     def fetched(content):
         upstream = Upstream({"f": content})
@@ -51,7 +53,7 @@ def test_a_release_that_changes_under_its_name_is_kept_beside_what_was_there(arc
     assert archive.locate(first.iloc[0]).read_bytes() == b"first\n"
     again, asked = fetched(b"first\n")
     assert (again.path[0], again.sha256[0]) == (first.path[0], first.sha256[0])
-    assert len(asked) == (0 if stated else 1), "the manifest's older lines remember it"
+    assert len(asked) == (0 if stated else 1), "it is in the manifest's older lines"
     assert sorted(content_of(archive.root).values()) == [b"another\n", b"first\n"]
 
 
@@ -65,7 +67,7 @@ def test_a_held_release_of_many_files_leaves_every_byte_of_the_one_in_use(archiv
     archive.verify(kept)
 
 
-def test_a_flipped_byte_is_noticed_when_the_file_is_read_from(archive):
+def test_a_flipped_byte_is_detected_when_the_file_is_read_from(archive):
     rows = fetch(archive, Upstream(FILES))
     rot(archive.place(rows.iloc[3]))
     reopened = Archive(archive.root)
@@ -78,7 +80,7 @@ def test_a_flipped_byte_is_noticed_when_the_file_is_read_from(archive):
 
 
 def test_an_archive_hashes_a_file_once_until_it_forgets(archive, monkeypatch):
-    """A step forgets, reads, and is checked with the same archive: the check hashes nothing again."""
+    """A step forgets, reads, and is checked with the same archive: the check does not hash files again."""
     row, hashed = fetch(archive, Upstream(FILES), ["f1.txt"]).iloc[0], []
     one = intact.sha256_of
     monkeypatch.setattr(intact, "sha256_of", lambda path: (hashed.append(path), one(path))[1])
@@ -125,7 +127,7 @@ def test_damage_that_upstream_no_longer_has_is_named_and_newer_content_does_not_
     assert now.path[0] != rows.path[0]
 
 
-def test_rows_of_a_release_that_no_index_lists_any_more_are_mended_by_their_addresses(archive):
+def test_rows_of_a_release_that_no_index_lists_any_more_are_repaired_from_their_addresses(archive):
     upstream = Upstream(FILES)
     rows = fetch(archive, upstream)
     rot(archive.place(rows.iloc[3]))

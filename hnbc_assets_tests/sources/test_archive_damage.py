@@ -1,4 +1,4 @@
-"""The raw archive when downloads end early, come damaged or are refused: continued, named, never taken for whole."""
+"""The raw archive when downloads end early, are damaged or are refused: continued, named, never accepted as whole."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from hnbc_assets.sources.progress import Silent
 from hnbc_assets_tests.sources.conftest import FILES, Upstream, wanted
 
 
-def test_a_cut_download_is_continued_where_it_ended(archive):
+def test_an_interrupted_download_is_continued_where_it_ended(archive):
     content = os.urandom(100_000)
     upstream = Upstream({"big": content})
     upstream.cut = [30_000, 20_000]
@@ -93,7 +93,7 @@ def test_a_host_without_range_is_served_from_the_start(archive):
 
 
 @pytest.mark.parametrize(
-    ("served", "error", "said"),
+    ("served", "error", "message"),
     [
         (b"x" * 600, ChecksumMismatch, "md5"),
         (b"x" * 599, ChecksumMismatch, "599 bytes were received, the upstream states 600"),
@@ -102,7 +102,7 @@ def test_a_host_without_range_is_served_from_the_start(archive):
         (b"<!DOCTYPE html>" + b" " * 585, DamagedDownload, "web page"),
     ],
 )
-def test_damage_is_retried_once_then_named_and_the_others_are_kept(archive, served, error, said):
+def test_damage_is_retried_once_then_named_and_the_others_are_kept(archive, served, error, message):
     content = b"y" * 600
     upstream = Upstream(FILES | {"bad": served})
     batch = [wanted("bad", content), *[wanted(n, c) for n, c in FILES.items()]]
@@ -110,14 +110,14 @@ def test_damage_is_retried_once_then_named_and_the_others_are_kept(archive, serv
         archive.fetch(upstream.client, "host", "1.0", batch)
     assert list(incomplete.value.failures) == ["bad"]
     assert type(incomplete.value.failures["bad"]) is error
-    assert said in str(incomplete.value)
+    assert message in str(incomplete.value)
     assert [name for name, _ in upstream.asked].count("bad") == 2
     assert sorted(archive.manifest()["file_id"]) == sorted(FILES)
     assert not list(archive.root.rglob("*bad*"))
 
 
 @pytest.mark.parametrize("content", ["gzip", "zip", "xlsx", "json"])
-def test_content_that_is_cut_off_is_known_without_any_checksum(archive, content):
+def test_truncated_content_is_detected_without_any_checksum(archive, content):
     whole = gzip.compress(os.urandom(5000)) if content == "gzip" else b'{"key": [1, 2, 3]}'
     upstream = Upstream({"file": whole[:-5]})
     with pytest.raises(DownloadsIncomplete, match=f"truncated or not {content}"):
@@ -125,8 +125,8 @@ def test_content_that_is_cut_off_is_known_without_any_checksum(archive, content)
     assert archive.manifest().empty
 
 
-def test_a_text_whose_last_line_does_not_end_is_not_taken_for_whole(archive):
-    """A body that was cut off with a length that agrees: only its end shows it."""
+def test_a_text_whose_last_line_does_not_end_is_not_accepted_as_whole(archive):
+    """A truncated body whose stated length agrees: only its end shows it."""
     upstream = Upstream({"set.gmt": b"A\tabout\tTP53\nB\tabout\tERB"})
     with pytest.raises(DownloadsIncomplete, match=r"last line has no line end.*name it as a `file`"):
         archive.fetch(upstream.client, "host", "1.0", [wanted("set.gmt")])
@@ -136,7 +136,7 @@ def test_a_text_whose_last_line_does_not_end_is_not_taken_for_whole(archive):
 
 
 @pytest.mark.parametrize("encode", [bytes.hex, lambda digest: base64.b64encode(digest).decode()])
-def test_the_header_checksum_counts_where_the_index_has_none(archive, encode):
+def test_the_header_checksum_counts_if_the_index_has_none(archive, encode):
     content = b"survival"
     upstream = Upstream({"cdr": content}, {"Content-MD5": encode(hashlib.md5(content).digest())})
     rows = archive.fetch(upstream.client, "host", "1.0", [wanted("cdr")])
@@ -167,7 +167,7 @@ def test_an_upstream_out_of_reach_is_given_up_before_every_file_was_tried(archiv
 
 
 class Endless(httpx.SyncByteStream):
-    """A body that gives bytes for twenty seconds, unless it is given up."""
+    """A body that sends bytes for twenty seconds, unless the request is given up."""
 
     def __init__(self):
         self.begun, self.pieces = threading.Event(), 0
@@ -184,7 +184,7 @@ def test_ctrl_c_while_downloads_are_being_submitted_ends_those_that_have_begun(t
     body = Endless()
 
     class Targets(dict):
-        """Ctrl-C comes when the first has begun and the second is about to be submitted."""
+        """Ctrl-C arrives when the first has begun and the second is about to be submitted."""
 
         def __iter__(self):
             first, *others = super().__iter__()

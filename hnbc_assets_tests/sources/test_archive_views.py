@@ -1,4 +1,4 @@
-"""Views: an old release comes back exactly as it was fetched, and what only old releases need may go."""
+"""Views: an old release is restored exactly as fetched, and files that only old releases need are deleted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def take(archive, release, files, name=NAME):
 
 
 def three_releases(archive):
-    """`same` never changes, `often` does every time, `once` with the third release."""
+    """`same` never changes, `often` changes every time, `once` with the third release."""
     made = {}
     for number in (1, 2, 3):
         files = {"same": b"S" * 70, "often": b"%d" % number * 50, "once": b"A" * 30 if number < 3 else b"B" * 30}
@@ -61,7 +61,7 @@ def test_a_release_of_gdc_is_recalled_offline_as_it_was_fetched(small_replica, t
     assert small_replica.requests() == {}
 
 
-def test_views_are_in_the_order_in_which_releases_came(archive):
+def test_views_are_in_the_order_of_archiving(archive):
     made = three_releases(archive)
     assert [view.release for view in views(archive, NAME)] == ["1.0", "2.0", "3.0"]
     keep_view(archive, NAME, "2.0", made["2.0"].iloc[::-1].reset_index(drop=True))
@@ -78,7 +78,7 @@ def test_equal_rows_write_nothing(archive):
     assert (path.stat().st_mtime_ns, path.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
-def test_views_are_no_manifests(archive):
+def test_views_are_not_manifests(archive):
     three_releases(archive)
     count = len(archive.manifest())
     keep_view(archive, "table/manifest.jsonl", "9", archive.manifest())
@@ -88,19 +88,19 @@ def test_views_are_no_manifests(archive):
 
 
 @pytest.mark.parametrize("release", ["../1", "a/b", ".hidden", "x\n", ""])
-def test_a_release_that_is_no_file_name_is_refused(archive, release):
+def test_a_release_that_is_not_a_file_name_is_refused(archive, release):
     with pytest.raises(UpstreamChanged):
         keep_view(archive, NAME, release, archive.manifest())
     assert not (archive.root / "views").exists()
 
 
-def test_a_release_that_is_not_there_is_said_with_those_that_are(archive):
+def test_a_release_that_is_missing_is_reported_with_those_that_exist(archive):
     three_releases(archive)
     with pytest.raises(StudyError, match=r"'4\.0' is not in the archive, which has: 1\.0, 2\.0, 3\.0\."):
         recall(archive, NAME, "4.0")
 
 
-def test_files_that_are_gone_or_changed_are_named(archive):
+def test_missing_or_changed_files_are_named(archive):
     made = three_releases(archive)
     path = archive.locate(made["1.0"].iloc[1])
     path.write_bytes(b"9" * 50)
@@ -112,8 +112,8 @@ def test_files_that_are_gone_or_changed_are_named(archive):
     assert len(recall(archive, NAME, "2.0")) == 3
 
 
-def test_a_reply_that_changes_within_a_release_leaves_what_was_there(archive):
-    """A release that upstream mends under the same name: what was kept of it is still what it was."""
+def test_a_reply_that_changes_within_a_release_leaves_the_earlier_file(archive):
+    """A release that the upstream corrects under the same name: files already kept are unchanged."""
 
     def store(content):
         return archive.store("host", "1.0", file_id="page", url="https://x.org/page", path="page.json", content=content)
@@ -168,7 +168,7 @@ def test_releases_without_a_view_and_other_objects_stay(archive):
     assert archive.manifest("host", "1.0")["file_id"].tolist() == ["o"]
 
 
-def test_rows_that_an_old_release_has_besides_its_view_go_with_it(archive):
+def test_rows_that_an_old_release_has_besides_its_view_are_deleted_with_it(archive):
     take(archive, "1.0", {"stray": b"stray"}, name=None)
     made = three_releases(archive)
     manifest = archive.root / "host/1.0/manifest.jsonl"
@@ -181,11 +181,11 @@ def test_rows_that_an_old_release_has_besides_its_view_go_with_it(archive):
 
 
 class Killed(BaseException):
-    """The process ended here."""
+    """The process was killed."""
 
 
 def test_a_prune_killed_anywhere_loses_nothing_needed_and_is_finished_by_the_next(tmp_path, monkeypatch):
-    """Every step that changes the disk is once the last that happens."""
+    """Each step that changes the disk is the last one in one case."""
     whole = Archive(tmp_path / "whole")
     three_releases(whole)
     prune(whole, 1, {})

@@ -1,4 +1,4 @@
-"""An archived file as text: plain or gzip, whole or damaged; a reader's own errors pass unchanged."""
+"""An archived file as text: plain or gzip, whole or damaged; a reader's own errors are not changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def file(request, tmp_path):
     return path
 
 
-def test_lines_are_read_with_one_kind_of_line_end_and_without_a_mark(file):
+def test_lines_are_read_with_one_kind_of_line_end_and_without_a_byte_order_mark(file):
     with archived.open_text(file) as stream:
         assert stream.read() == TEXT.replace("\r\n", "\n")
     with archived.open_text(file) as stream:
@@ -32,7 +32,7 @@ def test_lines_are_read_with_one_kind_of_line_end_and_without_a_mark(file):
 
 
 @pytest.mark.parametrize("cut", [20, 5_000, 200_000], ids=str)
-def test_a_gzip_file_that_ends_early_or_is_damaged_says_so_while_it_is_read(tmp_path, cut):
+def test_a_gzip_file_that_ends_early_or_is_damaged_raises_while_it_is_read(tmp_path, cut):
     path, packed = tmp_path / "table.txt.gz", gzip.compress(TEXT.encode(), mtime=0)
     damaged = bytearray(packed)
     damaged[cut : cut + 40] = bytes(40)
@@ -43,7 +43,7 @@ def test_a_gzip_file_that_ends_early_or_is_damaged_says_so_while_it_is_read(tmp_
                 pass
 
 
-def test_an_error_of_the_reader_is_not_taken_for_damage_of_the_file(file):
+def test_an_error_of_the_reader_is_not_interpreted_as_damage_of_the_file(file):
     def reader():
         with archived.open_text(file) as stream:
             next(stream)

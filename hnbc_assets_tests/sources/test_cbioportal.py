@@ -1,4 +1,6 @@
-"""cBioPortal's tables: clinical records, profiles, mutations, their shape; on the real studies and on small ones."""
+"""cBioPortal's tables: clinical records, profiles, mutations, their structure; on the real studies and on small
+ones.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ def test_patients_and_samples_are_merged_with_the_primary_sample_first(tmp_path)
     assert pd.isna(clinical.loc["P3", "SAMPLE_ID"])
 
 
-def test_sample_types_are_in_our_words(tmp_path):
+def test_sample_types_are_in_the_project_s_terms(tmp_path):
     samples = cbioportal.read_samples(*archived(tmp_path))
     assert samples["sample_type"].tolist() == ["metastatic", "primary", "primary"]
     assert samples["file_id"].unique().tolist() == ["st/data_clinical_sample.txt"]
@@ -80,7 +82,7 @@ def broken(tmp_path, name, text):
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("clinical_patient", PATIENTS[:-8], "line 8: 1 cells where the header has 3. It is the last one"),
         ("clinical_patient", PATIENTS.replace("P2\tNA\tII", "P2\tNA"), "line 7: 2 cells where the header has 3"),
@@ -106,11 +108,11 @@ def broken(tmp_path, name, text):
         ("profile", PROFILE[: PROFILE.index("A1BG")], "a header and no rows"),
     ],
 )  # fmt: skip
-def test_a_table_in_another_shape_is_named_with_line_and_remedy(tmp_path, name, text, said):
-    assert said in broken(tmp_path, name, text)
+def test_a_table_with_another_structure_is_named_with_line_and_remedy(tmp_path, name, text, message):
+    assert message in broken(tmp_path, name, text)
 
 
-def test_a_sample_table_that_was_cut_short_is_noticed_by_the_profile(tmp_path):
+def test_a_sample_table_that_is_truncated_is_detected_by_the_profile(tmp_path):
     archive, manifest = archived(tmp_path, **{"data_clinical_sample.txt": SAMPLES[: SAMPLES.index("P2")]})
     with pytest.raises(FormatError, match="no row for 1 of 2 samples of the expression profile"):
         cbioportal.expression_samples(archive, manifest)
@@ -171,7 +173,7 @@ print(*values.shape, float(values.to_numpy().sum()), resource.getrusage(resource
 @pytest.mark.full
 @pytest.mark.parametrize("n_samples", [1980, 1400])
 def test_a_profile_of_metabric_s_size_is_read_in_little_more_memory_than_its_values_take(tmp_path, n_samples):
-    """20,603 genes × 1,980 samples in 689 MB of text: 326 MB of values, read in a process of its own."""
+    """20,603 genes × 1,980 samples in 689 MB of text: 326 MB of values, read in a separate process."""
     row = np.random.default_rng(7).uniform(5, 15, 1980)
     cells = "".join(f"\t{value:.14f}" for value in row)
     (tmp_path / "st").mkdir()

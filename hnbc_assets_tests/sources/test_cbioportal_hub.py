@@ -1,4 +1,4 @@
-"""A study's files from cBioPortal's hub: proved by their pointers, out of the tar, else out of the repository."""
+"""A study's files from cBioPortal's hub: verified by their pointers, from the tar, otherwise from the repository."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ def contents(archive, rows):
     return {row["file_id"].split("/")[1]: archive.locate(row).read_bytes() for row in rows.to_dict("records")}
 
 
-def left_behind(archive):
+def leftovers(archive):
     return [path.name for path in archive.root.rglob(".*") if path.is_file() and path.name != ".lock"]
 
 
 def revised(hub):
-    """The repository has a newer patient table; the tar still has the one before."""
+    """The repository has a newer patient table; the tar still has the previous one."""
     hub.files = hub.files | {PATIENT_FILE: PATIENTS.replace("P1\t50", "P1\t51").encode()}
     return hub
 
 
-def test_a_release_is_a_digest_of_the_files_that_are_wanted_and_moves_with_each_of_them(hub):
+def test_a_release_is_a_digest_of_the_files_that_are_wanted_and_changes_with_each_of_them(hub):
     first = cbioportal.release(hub.client, STUDY, profile="profile")
     assert first == digest((name, hashlib.sha256(hub.files[name]).hexdigest()) for name in NAMES[:3])
     assert len(first) == 12
@@ -63,14 +63,14 @@ def test_a_release_is_a_digest_of_the_files_that_are_wanted_and_moves_with_each_
     assert cbioportal.release(revised(hub).client, STUDY, profile="profile") != first
 
 
-def test_members_are_taken_from_the_tar_in_whatever_order_they_come(hub, archive):
+def test_members_are_taken_from_the_tar_in_any_order(hub, archive):
     rows = fetch(hub, archive)
     assert list(rows["file_id"]) == [f"{STUDY}/{name}" for name in NAMES]
     assert contents(archive, rows) == hub.files
     assert set(rows["url"]) == {f"https://{TAR}"}
     assert set(rows["release"]) == {cbioportal.release(hub.client, STUDY, profile="profile", mutations=True)}
     assert hub.bodies() == [TAR]
-    assert left_behind(archive) == []
+    assert leftovers(archive) == []
     archive.verify(rows)
 
 
@@ -96,7 +96,7 @@ def test_a_file_that_a_newer_release_has_unchanged_is_neither_fetched_nor_stored
     assert (before["path"] == after["path"]).tolist() == [False, True, True, True]
 
 
-def test_a_tar_that_lags_behind_is_no_damage_and_the_new_file_comes_from_the_repository(hub, archive):
+def test_an_older_tar_is_not_damage_and_the_new_file_comes_from_the_repository(hub, archive):
     rows = fetch(revised(hub), archive)
     assert contents(archive, rows) == hub.files
     sha256 = hashlib.sha256(hub.files[PATIENT_FILE]).hexdigest()
@@ -107,7 +107,7 @@ def test_a_tar_that_lags_behind_is_no_damage_and_the_new_file_comes_from_the_rep
 
 
 @pytest.mark.parametrize("newer", ["P1\t51", "P1\t510"], ids=["of the same size", "of another size"])
-def test_when_the_repository_gives_nothing_either_the_error_says_that_the_tar_lags(hub, archive, newer):
+def test_if_the_repository_has_no_file_either_the_error_says_that_the_tar_is_older(hub, archive, newer):
     hub.files = hub.files | {PATIENT_FILE: PATIENTS.replace("P1\t50", newer).encode()}
     hub.answers = {BATCH: httpx.Response(404), MEDIA: httpx.Response(404)}
     with pytest.raises(DownloadsIncomplete, match="not damaged: it has another version") as caught:
@@ -117,7 +117,7 @@ def test_when_the_repository_gives_nothing_either_the_error_says_that_the_tar_la
     }
     assert "1 of 4 files" in str(caught.value)
     assert BATCH in str(caught.value)
-    assert left_behind(archive) == []
+    assert leftovers(archive) == []
     assert len(archive.manifest()) == 3  # what the tar had is kept
     hub.answers, hub.packed = {}, hub.members(hub.files)
     assert contents(archive, fetch(hub, archive)) == hub.files
@@ -143,18 +143,18 @@ def test_a_member_that_is_itself_a_pointer_is_refused_as_such(hub, archive):
         httpx.Response(200, content=b"no tar at all"),
         httpx.Response(200, content=pack(Hub.members({}))),
     ],
-    ids=["refused", "out of order", "a web page", "cut short", "no gzip", "without the members"],
+    ids=["refused", "out of order", "a web page", "truncated", "no gzip", "without the members"],
 )
 def test_without_a_usable_tar_everything_comes_from_the_repository(hub, archive, answer):
     hub.answers = {TAR: answer}
     rows = fetch(hub, archive)
     assert contents(archive, rows) == hub.files
     assert all(url.startswith("https://objects.example/") for url in rows["url"])
-    assert left_behind(archive) == []
+    assert leftovers(archive) == []
 
 
-def test_a_body_cut_short_with_a_consistent_length_is_never_taken_for_whole(hub, archive):
-    """That holds for the tar, an object, a pointer and a file at GitHub."""
+def test_a_truncated_body_with_a_consistent_length_is_never_accepted_as_whole(hub, archive):
+    """This is true of the tar, an object, a pointer and a file at GitHub."""
     whole = pack(hub.packed)
     cut = {TAR: httpx.Response(200, content=whole[: len(whole) // 2])}
     for body in hub.files.values():
@@ -171,7 +171,7 @@ def test_a_body_cut_short_with_a_consistent_length_is_never_taken_for_whole(hub,
             cbioportal.release(hub.client, STUDY, profile="profile")
 
 
-def test_github_s_own_copy_is_the_last_way(hub, archive):
+def test_github_s_own_copy_is_the_last_source(hub, archive):
     hub.answers = {TAR: httpx.Response(403), BATCH: httpx.Response(503)}
     rows = fetch(hub, archive)
     assert contents(archive, rows) == hub.files
@@ -180,8 +180,8 @@ def test_github_s_own_copy_is_the_last_way(hub, archive):
     assert order == [TAR.split("/")[0], MEDIA.split("/")[0]]
 
 
-def test_links_and_strange_names_in_a_tar_lead_nowhere(hub, archive, tmp_path):
-    """A link in the place of a member is refused; names that climb are only compared, never written to."""
+def test_links_and_strange_names_in_a_tar_have_no_effect(hub, archive, tmp_path):
+    """A link instead of a member is refused; names with `..` are only compared, never written to."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, kind in ((f"{STUDY}/{PATIENT_FILE}", tarfile.SYMTYPE), ("../../outside.txt", tarfile.REGTYPE)):
@@ -195,20 +195,20 @@ def test_links_and_strange_names_in_a_tar_lead_nowhere(hub, archive, tmp_path):
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [".lock"]
 
 
-def test_a_file_that_git_holds_as_it_is_needs_no_tar(hub, archive):
+def test_a_file_stored_in_git_itself_needs_no_tar(hub, archive):
     hub.not_in_lfs = set(NAMES)
     rows = fetch(hub, archive)
     assert contents(archive, rows) == hub.files
     assert list(rows["url"]) == [f"https://{REPOSITORY}/public/{STUDY}/{name}" for name in NAMES]
     assert hub.bodies() == []
     assert set(rows["release"]) == {cbioportal.release(hub.client, STUDY, profile="profile", mutations=True)}
-    hub.files |= {PATIENT_FILE: hub.files[PATIENT_FILE][:-2]}  # nobody states its size or checksum
+    hub.files |= {PATIENT_FILE: hub.files[PATIENT_FILE][:-2]}  # its size and checksum are not stated
     with pytest.raises(DamagedDownload, match="last line has no line end, so it may be truncated, twice"):
         fetch(hub, archive)
 
 
 @pytest.mark.parametrize(
-    ("answer", "error", "said"),
+    ("answer", "error", "message"),
     [
         (httpx.Response(404), UpstreamRefused, "spelled as in the hub"),
         (httpx.Response(503), UpstreamUnreachable, "HTTP status 503"),
@@ -217,9 +217,9 @@ def test_a_file_that_git_holds_as_it_is_needs_no_tar(hub, archive):
     ],
     ids=["absent", "out of order", "a web page", "empty"],
 )
-def test_without_pointers_there_is_no_release_and_the_error_names_the_address(hub, answer, error, said):
+def test_without_pointers_there_is_no_release_and_the_error_names_the_address(hub, answer, error, message):
     hub.answers = {f"{REPOSITORY}/public/{STUDY}/data_profile.txt": answer}
-    with pytest.raises(error, match=said) as caught:
+    with pytest.raises(error, match=message) as caught:
         cbioportal.release(hub.client, STUDY, profile="profile")
     assert f"https://{REPOSITORY}/public/{STUDY}/data_profile.txt" in str(caught.value)
 
@@ -242,17 +242,17 @@ def test_the_portal_s_import_date_is_a_remark_and_never_a_failure(hub, answer, s
     assert hub.asked.count(f"www.cbioportal.org/api/studies/{STUDY}") == 1
 
 
-def test_what_a_killed_process_left_of_a_tar_is_in_nobody_s_way(hub, archive):
+def test_what_a_killed_process_left_of_a_tar_does_not_interfere(hub, archive):
     folder = archive.root / "cbioportal"
     folder.mkdir(parents=True)
     (folder / f".{STUDY}.tar.gz.part").write_bytes(b"whole, once")
     (folder / f"..{STUDY}.tar.gz.part.part").write_bytes(b"begun")
     assert contents(archive, fetch(hub, archive)) == hub.files
-    assert left_behind(archive) == []
+    assert leftovers(archive) == []
 
 
 def test_a_tar_that_unpacks_to_much_is_never_in_memory_whole(hub, archive):
-    """A member of 60 MB that nobody wants, and one of 24 MB that is, in less than a third of the smaller."""
+    """An unwanted member of 60 MB and a wanted one of 24 MB, in less than a third of the smaller size."""
     hub.files["data_profile.txt"] = b"Hugo_Symbol\tS1\tS2\n" + b"A\t1.5\t2.5\n" * 2_400_000
     packed = pack([(f"{STUDY}/data_cna.txt", bytes(60_000_000)), *hub.members(hub.files)])
     hub.answers = {TAR: httpx.Response(200, content=packed)}
@@ -265,7 +265,7 @@ def test_a_tar_that_unpacks_to_much_is_never_in_memory_whole(hub, archive):
 
 
 def test_a_damaged_file_of_a_release_that_the_hub_no_longer_lists_comes_from_lfs_by_its_digest(hub, archive):
-    """The row's address is the tar's, and the tar holds the next state by now."""
+    """The row's address is the tar's, and the tar now has the next state."""
     rows = fetch(hub, archive)
     kept = hub.files[PATIENT_FILE]
     archive.place(rows.iloc[0]).write_bytes(kept.replace(b"P1\t50", b"P1\t52"))

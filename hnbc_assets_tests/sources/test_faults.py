@@ -1,4 +1,6 @@
-"""Faults over real sockets: an ingest recovers or says what failed, and the next one completes from what was kept."""
+"""Faults over real sockets: an ingest recovers or reports what failed, and the next one completes from the kept
+files.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,7 @@ def test_an_ingest_recovers_from_files_that_arrive_damaged_once(small_replica, a
 
 
 def assert_whole(archive, rows):
-    """Every file of the index is there, with the md5 of the index."""
+    """Every file of the index is present, with the md5 of the index."""
     index = gdc.read_index(archive, rows).set_index("file_id")
     files = rows[rows["file_id"].isin(index.index)]
     assert len(files) == len(index) > 40
@@ -98,7 +100,7 @@ def test_the_api_itself_may_fail_for_a_while(small_replica, archive, kind):
 
 @pytest.mark.real
 @pytest.mark.parametrize(
-    ("fault", "error", "said"),
+    ("fault", "error", "message"),
     [
         ({"kind": "corrupt"}, ChecksumMismatch, "md5"),
         ({"kind": "short"}, ChecksumMismatch, "upstream states"),
@@ -109,7 +111,7 @@ def test_the_api_itself_may_fail_for_a_while(small_replica, archive, kind):
     ids=["corrupt", "short", "html", "503", "403"],
 )
 def test_a_file_that_stays_damaged_is_named_and_the_next_ingest_fetches_it_alone(
-    small_replica, archive, fault, error, said
+    small_replica, archive, fault, error, message
 ):
     with client_of(small_replica) as client:
         whole = gdc.fetch(client, Archive(archive.root.parent / "other"), "TCGA-BRCA")
@@ -120,7 +122,7 @@ def test_a_file_that_stays_damaged_is_named_and_the_next_ingest_fetches_it_alone
         ingest(small_replica, archive, retries=2)
     assert list(incomplete.value.failures) == [bad]
     assert type(incomplete.value.failures[bad]) is error
-    assert said in str(incomplete.value)
+    assert message in str(incomplete.value)
     assert len(archive.manifest()) == len(whole) - 1
 
     small_replica.reset()
@@ -149,10 +151,10 @@ def test_a_file_without_any_checksum_is_continued_and_whole(small_replica, archi
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(("kind", "said"), [("short", "truncated"), ("corrupt", "not gzip"), ("html", "a web page")])
-def test_a_file_without_any_checksum_is_never_taken_for_whole_when_damaged(small_replica, archive, kind, said):
+@pytest.mark.parametrize(("kind", "message"), [("short", "truncated"), ("corrupt", "not gzip"), ("html", "a web page")])
+def test_a_file_without_any_checksum_is_never_accepted_as_whole_when_damaged(small_replica, archive, kind, message):
     small_replica.control(fault=[{"kind": kind, "path": "ftp.ncbi"}])
-    with pytest.raises(DownloadsIncomplete, match=said):
+    with pytest.raises(DownloadsIncomplete, match=message):
         fetch_series(small_replica, archive)
     assert archive.manifest().empty
     assert not list(archive.root.rglob("matrix*"))
@@ -168,7 +170,7 @@ def fetch_study(replica, archive, **options):
 
 
 def assert_study_whole(replica, archive, rows):
-    """Every file is the one that its pointer names, and no other file is there."""
+    """Every file is the one that its pointer names, and there is no other file."""
     with client_of(replica) as client:
         for file_id, sha256 in zip(rows["file_id"], rows["sha256"], strict=True):
             assert cbioportal_hub.stated(client, *file_id.split("/")).sha256 == sha256
@@ -190,15 +192,15 @@ def test_a_study_s_tar_that_breaks_off_is_continued(small_replica, archive, kind
 @pytest.mark.real
 @pytest.mark.parametrize("kind", ["short", "corrupt", "html", "status"])
 @pytest.mark.parametrize("where", [HUB_TAR, "lfs-objects.example", "objects/batch", "media.githubusercontent.com"])
-def test_a_study_is_whole_whichever_of_its_ways_gives_damaged_bodies(small_replica, archive, kind, where):
-    """The tar and one more of the ways give damaged bodies; what the others give is proved by the pointers."""
+def test_a_study_is_whole_whichever_of_its_sources_has_damaged_bodies(small_replica, archive, kind, where):
+    """The tar and one more source have damaged bodies; files from the others are verified by the pointers."""
     faults = [{"kind": kind, "code": 403, "path": path} for path in dict.fromkeys((HUB_TAR, where))]
     small_replica.control(fault=faults)
     assert_study_whole(small_replica, archive, fetch_study(small_replica, archive, retries=1))
 
 
 @pytest.mark.real
-def test_a_study_cut_short_with_a_consistent_length_is_never_taken_for_whole(small_replica, archive):
+def test_a_truncated_study_with_a_consistent_length_is_never_accepted_as_whole(small_replica, archive):
     everywhere = (HUB_TAR, "lfs-objects.example", "media.githubusercontent.com")
     small_replica.control(fault=[{"kind": "short", "path": path, "at": 0.9} for path in everywhere])
     with pytest.raises(DownloadsIncomplete, match="truncated or not gzip") as incomplete:
@@ -211,11 +213,11 @@ def test_a_study_cut_short_with_a_consistent_length_is_never_taken_for_whole(sma
 
 @pytest.mark.real
 @pytest.mark.parametrize(
-    ("tar", "said"), [("lagging", "older than the repository"), ("pointers", "is a Git LFS pointer")]
+    ("tar", "message"), [("lagging", "older than the repository"), ("pointers", "is a Git LFS pointer")]
 )
-def test_a_tar_of_another_state_is_no_damage_and_the_repository_gives_what_it_lacks(small_replica, archive, tar, said):
+def test_a_tar_of_another_state_is_not_damage_and_the_repository_has_the_rest(small_replica, archive, tar, message):
     small_replica.control(revise=["brca_metabric"], tar=tar, fault=[{"kind": "status", "code": 404, "path": "batch"}])
-    with pytest.raises(DownloadsIncomplete, match=said) as incomplete:
+    with pytest.raises(DownloadsIncomplete, match=message) as incomplete:
         fetch_study(small_replica, archive, retries=1)
     # Without the repository's server there is no other copy of the new file; GitHub has copies of the old ones.
     assert list(incomplete.value.failures) == ["brca_metabric/data_clinical_patient.txt"]
@@ -227,7 +229,7 @@ def test_a_tar_of_another_state_is_no_damage_and_the_repository_gives_what_it_la
     assert from_tar == {"lagging": 2, "pointers": 0}[tar]
 
 
-def test_a_host_that_is_not_there_is_unreachable():
+def test_a_host_that_does_not_exist_is_unreachable():
     with socketserver.TCPServer(("127.0.0.1", 0), None) as server:
         port = server.server_address[1]
     client = connect(f"http://127.0.0.1:{port}", retries=1, backoff_seconds=0.01)
@@ -267,7 +269,7 @@ class Dripping(socketserver.StreamRequestHandler):
 
 @pytest.fixture
 def dripping(tmp_path):
-    """A host that drips, and a way to start a process that fetches from it."""
+    """A host that drips, and a function that starts a process that fetches from it."""
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()

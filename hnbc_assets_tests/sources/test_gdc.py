@@ -1,4 +1,4 @@
-"""GDC over real sockets: TCGA-BRCA in two releases, read as its formats have it."""
+"""GDC over real sockets: TCGA-BRCA in two releases, read from its formats."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def older(_whole_replica, archive):
 
 @pytest.fixture(scope="module")
 def newer(_whole_replica, archive, older):
-    """The manifest rows of release 46.0, fetched into the same archive, and the files that were asked for."""
+    """The manifest rows of release 46.0, fetched into the same archive, and the files that were requested."""
     _whole_replica.reset("46.0")
     with connect(_whole_replica.base) as client:
         return gdc.fetch(client, archive, "TCGA-BRCA", mutations=False), _whole_replica.requests("/data/")
 
 
-def test_every_clinical_record_comes_out_of_both_releases(archive, older, newer):
+def test_every_clinical_record_of_both_releases_is_read(archive, older, newer):
     before, now = gdc.read_clinical(archive, older), gdc.read_clinical(archive, newer[0])
     assert (len(before), len(now)) == (1073, 1098)
     assert now.index.is_unique
@@ -50,10 +50,10 @@ def test_sex_is_read_under_both_of_its_names(archive, older, newer):
 def test_clinical_values_are_upstreams_own(archive, newer, shared):
     clinical = gdc.read_clinical(archive, newer[0])
     truth = pd.read_parquet(shared / "real/gdc_tables/clinical.parquet").set_index("patient").sort_index()
-    told = clinical[clinical["vital_status"].notna()].index
-    dead = truth.loc[told, "OS"] == 1
+    known = clinical[clinical["vital_status"].notna()].index
+    dead = truth.loc[known, "OS"] == 1
     days = truth["OS.time"].astype(float)
-    assert clinical.loc[told, "days_to_death"].equals(days[told].where(dead))
+    assert clinical.loc[known, "days_to_death"].equals(days[known].where(dead))
     assert clinical["days_to_last_follow_up"].equals(days.where(truth["OS"] != 1))
     assert clinical["days_to_follow_up"].equals(days)
     given = clinical["biotab_her2_ihc_score"]
@@ -122,7 +122,7 @@ def test_an_unchanged_release_costs_only_its_index(replica, archive, older):
     assert sum(replica.requests().values()) <= 10
 
 
-def test_the_first_patients_may_be_had_alone(small_replica, tmp_path):
+def test_the_first_patients_may_be_fetched_alone(small_replica, tmp_path):
     with connect(small_replica.base) as client:
         rows = gdc.fetch(client, Archive(tmp_path), "TCGA-BRCA", mutations=False, limit=5)
     archive = Archive(tmp_path)
@@ -149,7 +149,7 @@ def test_follow_up_is_found_where_it_moved_to(small_replica, tmp_path):
     assert clinical["days_to_follow_up"].notna().sum() > 25
 
 
-def test_a_release_that_changes_during_the_ingest_is_noticed(small_replica, tmp_path, monkeypatch):
+def test_a_release_that_changes_during_the_ingest_is_detected(small_replica, tmp_path, monkeypatch):
     moved = iter(["45.0", "46.0"])
     monkeypatch.setattr(gdc, "release", lambda client: next(moved))
     with (

@@ -1,4 +1,4 @@
-"""GDC when it moves: an address that is too long, the biotab under another id, a curated workbook that changed."""
+"""GDC when it changes: an address that is too long, the biotab under another id, a curated workbook that changed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BIOTAB, MOVED = gdc.BIOTAB_FILE_IDS["TCGA-BRCA"], "00000000-aaaa-bbbb-cccc-00000
 
 
 class Moved(httpx.BaseTransport):
-    """The simulated GDC, which keeps a list of what it was asked; its biotab has another id, or is gone altogether."""
+    """The simulated GDC, which records its requests; its biotab has another id, or is missing."""
 
     def __init__(self, *, biotab: str | None = BIOTAB) -> None:
         self.inner, self.biotab, self.asked = transport(TINY), biotab, []
@@ -46,7 +46,7 @@ class Moved(httpx.BaseTransport):
         return httpx.Response(answer.status_code, headers=headers, content=content, request=request)
 
 
-def test_a_search_that_makes_the_address_too_long_is_posted_and_remembers_what_it_asked_for(tmp_path):
+def test_a_search_that_makes_the_address_too_long_is_posted_and_its_parameters_are_recorded(tmp_path):
     """The first 250 patients name 250 barcodes, some 9,000 characters: GDC answers 414 to those."""
     host = Moved()
     with connect("simulated", transport=host) as client:
@@ -87,7 +87,7 @@ def test_a_biotab_under_another_id_is_found_by_its_name(tmp_path):
     assert index.loc[index["kind"] == "biotab", "file_id"].tolist() == [MOVED]
 
 
-def test_a_project_whose_biotab_is_gone_under_id_and_name_is_an_error(tmp_path):
+def test_a_project_whose_biotab_is_missing_under_id_and_name_is_an_error(tmp_path):
     with (
         connect("simulated", transport=Moved(biotab=None)) as client,
         pytest.raises(UpstreamChanged, match="no open biotab file of TCGA-BRCA"),
@@ -96,7 +96,7 @@ def test_a_project_whose_biotab_is_gone_under_id_and_name_is_an_error(tmp_path):
 
 
 def test_a_curated_workbook_that_is_not_the_known_one_is_reported_and_not_kept(tmp_path):
-    """Outside the simulation, whose patients' survival is simulated too."""
+    """Outside the simulation, whose patients' survival is also simulated."""
     archive = Archive(tmp_path)
     with connect("simulated", transport=Moved()) as client:
         client.upstream = "live"
@@ -128,7 +128,7 @@ def test_a_probe_looks_for_the_biotab_as_a_run_does(biotab, verdicts):
 
 
 def test_a_probe_asks_once_more_after_an_answer_that_is_not_usable():
-    """Hosts have bad moments: a fetch asks again when a web page comes, and so does a probe before it."""
+    """Hosts fail at times: a fetch repeats a request answered by a web page, and so does a probe before it."""
     asked = []
 
     def answer(request):

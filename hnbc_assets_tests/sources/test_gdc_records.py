@@ -1,4 +1,4 @@
-"""GDC's records and tables in odd shapes: what is asked, what is understood, what stops the ingest."""
+"""GDC's records and tables with odd structures: the requests, what is accepted, what stops the ingest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hnbc_assets.sources.http import connect
 
 
 def gdc_answering(answer):
-    """A client of a GDC whose replies `answer(request)` makes."""
+    """A client of a GDC whose replies are those of `answer(request)`."""
     return connect("simulated", transport=httpx.MockTransport(answer))
 
 
@@ -37,14 +37,14 @@ def paged(names):
     return answer
 
 
-def test_all_pages_of_a_search_are_had():
+def test_all_pages_of_a_search_are_read():
     pages = search(paged("abcde"))
     assert [hit["id"] for p in pages for hit in p.value["data"]["hits"]] == list("abcde")
     assert len(pages) == 3
     assert "from=4" in pages[2].url
 
 
-def test_a_limit_asks_for_no_more():
+def test_no_more_than_the_limit_is_requested():
     assert [len(p.value["data"]["hits"]) for p in search(paged("abcde"), limit=3)] == [2, 1]
 
 
@@ -55,17 +55,17 @@ def test_a_warning_stops_the_ingest_and_names_the_field():
 
 
 @pytest.mark.parametrize("hits", [[], [{"id": "a"}]], ids=["missing", "repeated"])
-def test_pages_that_do_not_add_up_are_noticed(hits):
+def test_pages_that_do_not_add_up_are_detected(hits):
     with pytest.raises(UpstreamChanged, match="repeat or miss"):
         search(lambda request: page(hits, 5))
 
 
-def test_a_reply_of_another_shape_is_said():
+def test_a_reply_with_another_structure_is_reported():
     with pytest.raises(UpstreamChanged, match=r"data\.hits"):
         search(lambda request: httpx.Response(200, json={"hits": []}))
 
 
-def test_a_field_that_is_gone_stops_the_ingest_and_is_named():
+def test_a_missing_field_stops_the_ingest_and_is_named():
     known = frozenset({"submitter_id", "demographic.gender"})
     required = [("submitter_id",), ("demographic.sex_at_birth", "demographic.gender")]
     assert gdc_api.choose_fields("cases", known, required, ["x"]) == ["submitter_id", "demographic.gender"]
@@ -74,19 +74,19 @@ def test_a_field_that_is_gone_stops_the_ingest_and_is_named():
 
 
 @pytest.mark.parametrize(
-    ("said", "release"),
+    ("text", "release"),
     [
         ("Data Release 45.0 - December 04, 2025", "45.0"),
         ("Data Release 33.1 - May 31, 2022", "33.1"),
         ("Data Release 27.0-fix - November 09, 2020", "27.0"),
     ],
 )
-def test_the_release_is_its_number(said, release):
-    client = gdc_answering(lambda request: httpx.Response(200, json={"data_release": said}))
+def test_the_release_is_its_number(text, release):
+    client = gdc_answering(lambda request: httpx.Response(200, json={"data_release": text}))
     assert gdc.release(client) == release
 
 
-def test_a_status_without_a_release_is_said():
+def test_a_status_without_a_release_is_reported():
     client = gdc_answering(lambda request: httpx.Response(200, json={"status": "OK"}))
     with pytest.raises(UpstreamChanged, match="data_release"):
         gdc.release(client)
@@ -136,7 +136,7 @@ def test_a_case_without_demographic_diagnoses_and_follow_ups_is_a_row_of_missing
     assert {key for key, value in row.items() if value is not None} == {"patient_id", "tissue_source_site"}
 
 
-def test_the_older_name_of_sex_is_understood():
+def test_the_older_name_of_sex_is_accepted():
     assert gdc_clinical.read_case(CASE | {"demographic": {"gender": "male"}})["sex"] == "male"
 
 
@@ -162,7 +162,7 @@ def test_a_biotab_is_read_below_its_three_header_rows_and_brackets_are_missing(t
     }
 
 
-def test_a_table_without_the_three_header_rows_is_no_biotab(tmp_path):
+def test_a_table_without_the_three_header_rows_is_not_a_biotab(tmp_path):
     path = tmp_path / "clinical.txt"
     path.write_text("\n".join(BIOTAB.splitlines()[:1] + BIOTAB.splitlines()[3:]))
     with pytest.raises(FormatError, match="three header rows"):
@@ -227,7 +227,7 @@ def test_a_maf_without_mutations_has_no_rows_and_one_without_a_needed_column_is_
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("words", "expected"),
     [
         (["Yes - Progression or Recurrence", "no"], "yes"),
         (["No", None], "no"),
@@ -237,19 +237,19 @@ def test_a_maf_without_mutations_has_no_rows_and_one_without_a_needed_column_is_
         ([], None),
     ],
 )
-def test_progression_is_written_in_several_ways(said, expected):
-    follow_ups = [{"progression_or_recurrence": word} for word in said]
+def test_progression_is_written_in_several_ways(words, expected):
+    follow_ups = [{"progression_or_recurrence": word} for word in words]
     assert gdc_clinical.progression(follow_ups) == expected
 
 
 @pytest.mark.parametrize("answer", [{"treatment_or_therapy": None}, {}, {"treatment_or_therapy": "yes"}])
-def test_a_listed_treatment_counts_as_given_unless_it_is_said_not_to_be(answer):
+def test_a_listed_treatment_counts_as_given_unless_stated_otherwise(answer):
     assert gdc_clinical.given_treatments([{"treatment_type": "Chemotherapy"} | answer]) == "Chemotherapy"
     assert gdc_clinical.given_treatments([{"treatment_type": "Chemotherapy", "treatment_or_therapy": "no"}]) is None
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"demographic": ["female"]}, r"demographic is \['female'\], not a record"),
         ({"diagnoses": {"stage": "I"}}, "diagnoses is .* not a list of records"),
@@ -261,6 +261,6 @@ def test_a_listed_treatment_counts_as_given_unless_it_is_said_not_to_be(answer):
         ({"submitter_id": None}, "the record has no submitter_id"),
     ],
 )
-def test_a_record_of_another_shape_is_named_with_its_field(change, said):
-    with pytest.raises(FormatError, match=f"GDC's case: {said}"):
+def test_a_record_with_another_structure_is_named_with_its_field(change, message):
+    with pytest.raises(FormatError, match=f"GDC's case: {message}"):
         gdc_clinical.read_case(CASE | change)

@@ -1,4 +1,4 @@
-"""STAR files: one column of many files, exactly, and nothing taken from a file of another gene model."""
+"""STAR files: one column of many files, exactly, and no value read from a file of another gene model."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_values_equal_the_text_to_the_last_bit(tmp_path, numbers):
     assert set(features["gene_type"]) == {"protein_coding"}
 
 
-def test_the_summary_rows_are_no_genes(tmp_path, numbers):
+def test_the_summary_rows_are_not_genes(tmp_path, numbers):
     _, counts = read_star([star(tmp_path / "a.tsv", numbers)], "unstranded")
     assert counts.tolist() == [list(map(float, range(len(GENES))))]
 
@@ -57,7 +57,7 @@ def test_the_quick_reader_and_the_general_one_agree(tmp_path, numbers):
 
 
 @pytest.mark.parametrize("odd", ["1e-05", "12345678901234567890.123456", "", "0.00000000000000000000000001"])
-def test_a_number_that_is_no_plain_decimal_is_read_all_the_same(tmp_path, numbers, odd):
+def test_a_number_that_is_not_a_plain_decimal_is_read_too(tmp_path, numbers, odd):
     numbers[42] = odd
     _, values = read_star([star(tmp_path / "a.tsv", numbers)], "tpm_unstranded")
     expected = float(odd) if odd else np.nan
@@ -107,7 +107,7 @@ def test_a_file_without_the_column_is_named(tmp_path, numbers):
         read_star([first, other], "tpm_unstranded")
 
 
-def test_no_bytes_whatsoever_lead_the_quick_reader_astray(tmp_path, numbers):
+def test_no_bytes_mislead_the_quick_reader(tmp_path, numbers):
     first = star(tmp_path / "first.tsv", numbers)
     whole, rng = first.read_bytes(), np.random.default_rng(3)
     for round_ in range(60):

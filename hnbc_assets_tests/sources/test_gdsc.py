@@ -61,7 +61,7 @@ def damaged_in_its_data(content):
 
 
 def with_a_password(content):
-    """A zip archive of one member that both its headers call encrypted."""
+    """A zip archive of one member that is marked as encrypted in both its headers."""
     content = bytearray(content)
     content[6] |= 1
     content[content.index(b"PK\x01\x02") + 8] |= 1
@@ -93,7 +93,7 @@ def response(tmp_path, rows, header):
 
 
 def test_both_layouts_give_the_same_responses_by_model_id(tmp_path):
-    """Drugs of one name stay apart; of two fits the one with the smaller error is kept."""
+    """Drugs with the same name are kept separate; of two fits, the one with the smaller error is kept."""
     official = response(tmp_path, OFFICIAL_ROWS, OFFICIAL)
     legacy = response(tmp_path, LEGACY_ROWS, LEGACY)
     columns = ["drug_id", "line_id", "ln_ic50", "cell_line_name"]
@@ -219,13 +219,13 @@ def test_rna_seq_is_log2_of_tpm_of_the_lines_that_are_wanted(tmp_path):
         ("a.csv", "model_id,,,SIDM00001\n,,,\n,,,\n,,,\nONE,,,-1\n", "negative, which a TPM never is"),
     ],
 )
-def test_what_is_wrong_with_expression_is_said(tmp_path, name, content, message):
+def test_what_is_wrong_with_expression_is_reported(tmp_path, name, content, message):
     with pytest.raises(FormatError, match=message):
         expression(written(tmp_path / name, content))
 
 
-def test_an_error_of_the_reader_is_not_taken_for_damage_of_the_zip_archive(tmp_path):
-    """What the genes' symbols raise while an archive is open reaches the caller as it is."""
+def test_an_error_of_the_reader_is_not_interpreted_as_damage_of_the_zip_archive(tmp_path):
+    """An error raised by the genes' symbols while an archive is open reaches the caller unchanged."""
 
     def symbols():
         raise EOFError("of another file")
@@ -259,7 +259,7 @@ def test_the_use_of_every_line_is_reported(tmp_path, archived):
     assert list(found.expression.columns) == ["SIDM00001", "SIDM00002"]
 
 
-def test_rna_seq_is_never_taken_for_arrays(tmp_path, archived):
+def test_rna_seq_is_never_used_as_arrays(tmp_path, archived):
     content = book(tmp_path / "b.xlsx", OFFICIAL_ROWS, OFFICIAL).read_bytes()
     tpm = "model_id,,,SIDM00001\n,,,\n,,,\n,,,\nONE,,,1\n"
     files = {"GDSC2_fitted_dose_response_x.xlsx": content, "model_list": MODELS}
@@ -283,7 +283,7 @@ def test_an_unknown_release_is_refused_before_anything_is_fetched(tmp_path):
         gdsc.fetch(None, Archive(tmp_path), "9.9")
 
 
-def test_a_file_of_the_user_s_own_is_part_of_the_release_by_its_content(tmp_path):
+def test_a_user_s_own_file_is_part_of_the_release_by_its_content(tmp_path):
     (tmp_path / "lines.txt").write_text(MATRIX)
     with connect("live") as client:
         listed = gdsc.listing(client, Archive(tmp_path), expression="file:lines.txt", folder=tmp_path)
@@ -302,7 +302,7 @@ def test_a_file_of_the_user_s_own_is_part_of_the_release_by_its_content(tmp_path
 
 @pytest.mark.real
 def test_the_official_workbook_and_the_legacy_one_give_the_same_screen(small_replica, tmp_path):
-    """134,728 fits of 805 lines, whichever of the two the hosts give; the manifest says which it was."""
+    """134,728 fits of 805 lines, whichever of the two the hosts have; the manifest says which was fetched."""
     small_replica.control(gdsc=None)
     archive = Archive(tmp_path / "official")
     with connect(small_replica.base) as client:

@@ -1,4 +1,4 @@
-"""Gene sets: where lists come from, and their formats."""
+"""Gene sets: the sources of lists, and their formats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LATEST = "https://raw.example/lists/main/genes.gmt"
 
 
 class Host:
-    """Answers every address with what it holds now; counts how often it was asked."""
+    """Answers every address with its present content; counts the requests."""
 
     def __init__(self, *answers):
         self.answers, self.asked = list(answers), 0
@@ -56,7 +56,7 @@ def test_the_version_in_an_address_is_found(address, version):
     assert gene_sets.version_in(address) == version
 
 
-def test_an_address_with_a_version_is_asked_once(tmp_path):
+def test_an_address_with_a_version_is_queried_once(tmp_path):
     host = Host("T\tx\tB\n")
     archive = Archive(tmp_path / "raw")
     first = host.fetch(archive, "https://x.org/sets/v1.2/b.gmt")
@@ -65,7 +65,7 @@ def test_an_address_with_a_version_is_asked_once(tmp_path):
     assert host.asked == 1
 
 
-def test_an_address_without_version_is_asked_every_time_and_its_content_is_its_release(tmp_path):
+def test_an_address_without_version_is_queried_every_time_and_its_content_is_its_release(tmp_path):
     archive = Archive(tmp_path / "raw")
     host = Host("T\tx\tB\n", "T\tx\tB\n", "T\tx\tC\n", "T\tx\tB\n")
     first, same, changed, back = (host.fetch(archive, LATEST) for _ in range(4))
@@ -76,7 +76,7 @@ def test_an_address_without_version_is_asked_every_time_and_its_content_is_its_r
     assert back.equals(first)
 
 
-def test_an_address_without_version_out_of_reach_ends_the_run_and_names_the_copy(tmp_path):
+def test_an_address_without_version_that_is_unreachable_ends_the_run_and_names_the_copy(tmp_path):
     archive = Archive(tmp_path / "raw")
     with pytest.raises(UpstreamUnreachable, match=r"genes\.gmt.*queried in every run\.$"):
         Host(503).fetch(archive, LATEST)
@@ -87,7 +87,7 @@ def test_an_address_without_version_out_of_reach_ends_the_run_and_names_the_copy
         Host(404).fetch(archive, LATEST)
 
 
-def test_a_web_page_in_place_of_a_list_is_asked_again_then_refused(tmp_path):
+def test_a_web_page_instead_of_a_list_is_requested_again_then_refused(tmp_path):
     archive = Archive(tmp_path / "raw")
     assert Host("<html>busy</html>", "T\tx\tB\n").fetch(archive, LATEST)["size_bytes"][0] == 6
     with pytest.raises(DamagedDownload, match="web page"):
@@ -108,7 +108,7 @@ def test_a_local_list_that_changes_is_another_release(tmp_path):
     assert gene_sets.read_gmt(archive.locate(second.iloc[0])) == {"S": ["A", "C"]}
 
 
-def test_a_local_list_is_known_by_its_path_in_the_study_wherever_that_lies(tmp_path):
+def test_a_local_list_is_known_by_its_path_in_the_study_wherever_that_is(tmp_path):
     rows = []
     for place in ("here", "there"):
         (tmp_path / place / "lists").mkdir(parents=True)
@@ -119,7 +119,7 @@ def test_a_local_list_is_known_by_its_path_in_the_study_wherever_that_lies(tmp_p
     assert rows[0]["file_id"][0] == rows[0]["url"][0] == "file:lists/a.gmt"
 
 
-def test_addresses_and_files_are_archived_in_the_order_asked(tmp_path):
+def test_addresses_and_files_are_archived_in_the_order_requested(tmp_path):
     written(tmp_path, "a.gmt", "S\tx\tA\n")
     asked = [LATEST, "https://x.org/sets/v1.2/b.gmt", "file:a.gmt"]
     manifest = Host("T\tx\tB\n").fetch(Archive(tmp_path / "raw"), *asked, asked[0], folder=tmp_path)
@@ -127,14 +127,14 @@ def test_addresses_and_files_are_archived_in_the_order_asked(tmp_path):
     assert manifest["release"][1] == "1.2"
 
 
-def test_a_missing_file_or_client_is_said(tmp_path):
+def test_a_missing_file_or_client_is_reported(tmp_path):
     with pytest.raises(StudyError, match=r"nowhere\.gmt"):
         gene_sets.fetch(None, Archive(tmp_path), ["file:nowhere.gmt"], folder=tmp_path)
     with pytest.raises(StudyError, match="no client"):
         gene_sets.fetch(None, Archive(tmp_path), ["https://x.org/a.gmt"])
 
 
-def test_a_gene_counts_once_in_a_set_and_weights_are_left(tmp_path):
+def test_a_gene_counts_once_in_a_set_and_weights_are_ignored(tmp_path):
     path = written(tmp_path, "a.gmt", "S\t\tA\tB,1.0\tA\t\n\nT\tabout\tC\n")
     assert gene_sets.read_gmt(path) == {"S": ["A", "B"], "T": ["C"]}
 
@@ -142,12 +142,12 @@ def test_a_gene_counts_once_in_a_set_and_weights_are_left(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"), [("S\tx\n", "line 1"), ("S\tx\tA\nS\tx\tB\n", "twice"), ("\n", "no gene set")]
 )
-def test_a_gmt_that_is_none_is_an_error_that_says_where(tmp_path, text, message):
+def test_an_invalid_gmt_is_an_error_that_names_the_line(tmp_path, text, message):
     with pytest.raises(FormatError, match=message):
         gene_sets.read_gmt(written(tmp_path, "a.gmt", text))
 
 
-def test_a_genecards_export_is_ranked_and_cut_by_relevance(tmp_path):
+def test_a_genecards_export_is_ranked_and_filtered_by_relevance(tmp_path):
     text = (
         "﻿Gene Symbol,Description,Category,Gifts,GC Id,Relevance score\n"
         'B,"two, words",Protein Coding,40,GC1,0.4\nA,x,Protein Coding,50,GC2,"1,021.5"\n'

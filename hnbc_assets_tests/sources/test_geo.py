@@ -65,7 +65,7 @@ def test_a_release_is_the_last_update_date_whatever_the_language_of_the_machine(
         assert geo.release(client, "GSE1") == "2019-03-05"
 
 
-def test_a_withdrawn_series_is_refused_and_a_web_page_is_no_record():
+def test_a_withdrawn_series_is_refused_and_a_web_page_is_not_a_record():
     withdrawn = RECORD.replace("Public on Nov 01 2010", "Withdrawn")
     with (
         client_answering(lambda request: httpx.Response(200, text=withdrawn)) as client,
@@ -94,7 +94,7 @@ def test_a_series_over_several_platforms_is_found_by_series_and_platform(tmp_pat
     assert len(geo.read_clinical(Archive(tmp_path), manifest)) == 3
 
 
-def test_characteristics_are_read_by_key_though_keys_differ_between_samples(tmp_path):
+def test_characteristics_are_read_by_key_although_keys_differ_between_samples(tmp_path):
     clinical = geo.read_clinical(*archived(tmp_path))
     assert clinical.loc["GSM1", ["title", "age", "er"]].tolist() == ["one", "50", "N"]
     assert clinical.loc["GSM2", "er"] == "P"
@@ -103,7 +103,7 @@ def test_characteristics_are_read_by_key_though_keys_differ_between_samples(tmp_
     assert clinical.loc["GSM1", "relation"] == "Reanalyzed by: GSE8; BioSample: a"
 
 
-def test_a_subset_keeps_the_samples_whose_relation_says_so(tmp_path):
+def test_a_subset_keeps_the_samples_whose_relation_matches(tmp_path):
     archive, manifest = archived(tmp_path)
     assert list(geo.read_clinical(archive, manifest, subset={"relation": "GSE8"}).index) == ["GSM1", "GSM3"]
     with pytest.raises(StudyError, match="GSE7"):
@@ -112,7 +112,7 @@ def test_a_subset_keeps_the_samples_whose_relation_says_so(tmp_path):
         geo.read_clinical(archive, manifest, subset={"batch": "1"})
 
 
-def test_values_and_missing_values_are_read_as_they_are(tmp_path):
+def test_values_and_missing_values_are_read_unchanged(tmp_path):
     values, features = geo.read_expression(*archived(tmp_path), sample_ids=["GSM3", "GSM1"])
     np.testing.assert_array_equal(values.to_numpy(), [[-3.25, 1.5], [7, np.nan], [0.5, 1e-3]])
     assert list(values.index) == ["1_at", "2_at", "3_at"]
@@ -159,13 +159,13 @@ def test_a_truncated_gzip_is_an_error_that_names_the_file(tmp_path):
         geo.read_expression(archive, manifest)
 
 
-def test_an_annotation_that_is_cut_off_is_an_error(tmp_path):
+def test_a_truncated_annotation_is_an_error(tmp_path):
     with pytest.raises(FormatError, match=r"GPL96.*platform_table_end"):
         geo.read_expression(*archived(tmp_path, annotation=ANNOTATION.replace("!platform_table_end\n", "")))
 
 
 class Gateway:
-    """GEO with one series: HEAD is refused, Range is ignored; its next matrix breaks off at byte `cut`."""
+    """GEO with one series: HEAD is refused, Range is ignored; its next matrix is truncated at byte `cut`."""
 
     def __init__(self):
         self.matrix, self.cut, self.asked = MATRIX, None, []
@@ -189,7 +189,7 @@ class Gateway:
 
 
 class Broken(httpx.SyncByteStream):
-    """A body whose connection breaks after what is given."""
+    """A body whose connection breaks after the given bytes."""
 
     def __init__(self, start):
         self.start = start
@@ -200,7 +200,7 @@ class Broken(httpx.SyncByteStream):
 
 
 def test_a_matrix_rebuilt_under_the_same_date_is_not_a_change(tmp_path):
-    """GEO rebuilds matrices without new data; neither a listing nor a fetch takes that for a change."""
+    """GEO rebuilds matrices without new data; neither a listing nor a fetch reports that as a change."""
     archive, gateway = Archive(tmp_path), Gateway()
     with client_answering(gateway) as client:
         before = geo.fetch(client, archive, "GSE1", "GPL96")
@@ -217,7 +217,7 @@ def test_a_matrix_rebuilt_under_the_same_date_is_not_a_change(tmp_path):
     assert release_changes(archive, source, before, after).empty
 
 
-def test_a_host_that_refuses_head_leaves_the_size_unknown_and_one_without_ranges_is_asked_for_the_whole(tmp_path):
+def test_a_host_that_refuses_head_leaves_the_size_unknown_and_one_without_ranges_returns_the_whole(tmp_path):
     archive, gateway = Archive(tmp_path), Gateway()
     gateway.cut = 40
     with client_answering(gateway) as client:
@@ -253,7 +253,7 @@ def test_series_of_one_platform_share_its_annotation_whatever_their_dates(tmp_pa
 
 
 @pytest.mark.real
-def test_gse25055_and_gse25065_are_series_of_their_own(small_replica, tmp_path):
+def test_gse25055_and_gse25065_are_separate_series(small_replica, tmp_path):
     archive, expected = Archive(tmp_path), {"GSE25055": 309, "GSE25065": 198, "GSE25066": 507}
     with connect(small_replica.base) as client:
         manifests = {series: geo.fetch(client, archive, series, "GPL96") for series in expected}
@@ -270,7 +270,7 @@ def test_gse25055_and_gse25065_are_series_of_their_own(small_replica, tmp_path):
 
 
 @pytest.mark.real
-def test_the_super_series_can_be_cut_by_a_characteristic_and_not_by_its_series(small_replica, tmp_path):
+def test_the_super_series_can_be_subset_by_a_characteristic_and_not_by_its_series(small_replica, tmp_path):
     archive = Archive(tmp_path)
     with connect(small_replica.base) as client:
         manifest = geo.fetch(client, archive, "GSE25066", "GPL96")
@@ -300,7 +300,7 @@ def test_a_revised_series_is_another_release(small_replica, tmp_path):
         *(("acc.cgi", kind) for kind in ("status", "truncate", "reset", "html")),
     ],
 )
-def test_one_fault_of_any_kind_is_survived(small_replica, tmp_path, path, kind):
+def test_one_fault_of_any_kind_is_recovered_from(small_replica, tmp_path, path, kind):
     small_replica.control(fault={"kind": kind, "path": path, "times": 1, "code": 503})
     archive = Archive(tmp_path)
     with connect(small_replica.base, backoff_seconds=0.01) as client:

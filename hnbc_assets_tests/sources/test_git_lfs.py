@@ -1,4 +1,4 @@
-"""Git LFS: pointers, the server that a repository names, and what it answers."""
+"""Git LFS: pointers, the server that a repository names, and its answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_pointer_is_distinguished_from_a_plain_file():
 
 
 @pytest.mark.parametrize("at", [1, 20, 60, 119, 125, len(TEXT) - 1])
-def test_a_pointer_that_is_cut_off_is_never_taken_for_a_file(at):
+def test_a_truncated_pointer_is_never_accepted_as_a_file(at):
     with pytest.raises(ValueError, match="has no"):
         git_lfs.read_pointer(TEXT[:at])
 
@@ -57,7 +57,7 @@ def test_each_object_is_offered_or_refused_with_a_reason():
     [{"oid": "a" * 64}, {"oid": "a" * 64, "actions": []}, {"oid": "a" * 64, "actions": {"download": {"header": 1}}},
      {"oid": "a" * 64, "actions": {"download": {"href": "http://o.example"}}}, {"oid": "a" * 64, "error": "no"}],
 )  # fmt: skip
-def test_an_object_in_an_unknown_shape_is_refused_not_followed(strange):
+def test_an_object_with_an_unknown_structure_is_refused_not_followed(strange):
     with answering({"objects": [strange]}) as client:
         assert isinstance(git_lfs.offers(client, "https://h.example", [ONE])[ONE.sha256], str)
 

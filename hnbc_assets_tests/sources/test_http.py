@@ -1,4 +1,4 @@
-"""The HTTP client: where it asks, what it repeats, what it refuses."""
+"""The HTTP client: where it sends requests, what it repeats, what it refuses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ URL = "https://upstream.example/status"
 
 
 def answering(*answers, **options):
-    """A client whose upstream gives these answers in turn (an exception is raised), the last one for ever."""
+    """A client whose upstream gives these answers in turn (an exception is raised), the last one repeatedly."""
     asked = []
 
     def answer(request):
@@ -39,7 +39,7 @@ def good(content=b'{"status": "OK"}'):
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_failing_upstream_is_asked_again_and_recovers(status):
+def test_a_request_to_a_failing_upstream_is_repeated_and_succeeds(status):
     client, asked = answering((status, {}, b""), (status, {}, b""), good())
     assert client.get_json(URL) == {"status": "OK"}
     assert len(asked) == 3
@@ -51,7 +51,7 @@ def test_a_broken_connection_is_tried_again_and_recovers():
     assert len(asked) == 3
 
 
-def test_the_wait_is_at_least_as_long_as_upstream_asks():
+def test_the_wait_is_at_least_as_long_as_upstream_requests():
     client, _ = answering((503, {"Retry-After": "1"}, b""), good())
     began = time.monotonic()
     client.get(URL)
@@ -71,14 +71,14 @@ def test_an_upstream_that_keeps_failing_is_named_with_its_reason():
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-def test_a_final_status_is_not_asked_again(status):
+def test_a_request_with_a_final_status_is_not_repeated(status):
     client, asked = answering((status, {}, b'{"message": "no such thing"}'))
     with pytest.raises(UpstreamRefused, match=f"{status}.*no such thing"):
         client.get(URL)
     assert len(asked) == 1
 
 
-def test_a_web_page_instead_of_json_is_asked_for_once_more_then_said():
+def test_a_web_page_instead_of_json_is_requested_once_more_then_reported():
     client, asked = answering((200, {}, b"<!DOCTYPE html><html>Just a moment"))
     with pytest.raises(DamagedDownload, match="a web page"):
         client.get_json(URL)
@@ -98,7 +98,7 @@ def test_a_post_carries_its_body_and_gives_the_value():
     assert bodies == [b'{"ids":["a"]}']
 
 
-def test_a_redirect_is_followed_only_where_it_stays_encrypted():
+def test_a_redirect_is_followed_only_if_it_stays_encrypted():
     client, asked = answering((302, {"Location": "https://elsewhere.example/x"}, b""), good())
     assert client.get_json(URL) == {"status": "OK"}
     assert asked[1] == "https://elsewhere.example/x"
@@ -127,7 +127,7 @@ def mirrored(monkeypatch, upstream, answer):
     return connect(upstream, retries=0)
 
 
-def test_a_mirror_is_asked_at_its_base_followed_by_host_and_path(monkeypatch):
+def test_a_mirror_is_queried_at_its_base_followed_by_host_and_path(monkeypatch):
     asked = []
 
     def answer(request):
@@ -163,19 +163,19 @@ def test_a_mirrors_password_is_sent_but_never_shown(monkeypatch):
 
 
 @pytest.mark.parametrize("upstream", ["", "lives", "ftp://mirror.example", "http://"])
-def test_an_upstream_that_is_none_is_a_study_error_that_says_what_to_give(upstream):
+def test_an_invalid_upstream_is_a_study_error_that_says_what_to_give(upstream):
     with pytest.raises(StudyError, match="simulated, live, or a mirror"):
         connect(upstream)
 
 
-def test_only_https_addresses_are_asked():
+def test_only_https_addresses_are_requested():
     client, asked = answering(good())
     with pytest.raises(StudyError, match="https://"):
         client.get("http://upstream.example/status")
     assert asked == []
 
 
-def test_an_endless_reply_is_cut_off(monkeypatch):
+def test_an_endless_reply_is_stopped(monkeypatch):
     monkeypatch.setattr(http, "LARGEST_REPLY_BYTES", 1000)
     client, _ = answering(good(b"x" * 2000))
     with pytest.raises(DamagedDownload, match="more than"):
@@ -192,7 +192,7 @@ def test_an_interrupted_client_does_not_wait_for_its_next_attempt():
     assert len(asked) == 1
 
 
-def test_ncbi_is_asked_no_more_than_three_times_a_second_and_others_are_not_held_up():
+def test_ncbi_gets_at_most_three_requests_per_second_and_others_do_not_wait():
     now = 100.0
     pace = Pace(clock=lambda: now)
     waits = [pace.due("www.ncbi.nlm.nih.gov") for _ in range(4)]

@@ -1,4 +1,4 @@
-"""Listings: what an upstream has, told without fetching it, and the word for the state that was looked at."""
+"""Listings: what an upstream has, known without fetching it, and the name of the state that was found."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def everything_in(folder):
 
 @pytest.mark.real
 @pytest.mark.parametrize("source", list(ASK))
-def test_a_listing_is_what_fetch_then_has_and_writes_nothing(small_replica, tmp_path, source):
+def test_a_listing_has_what_fetch_then_archives_and_writes_nothing(small_replica, tmp_path, source):
     ask, module, look = ASK[source]
     archive, sent = Archive(tmp_path / "raw"), small_replica.control()["bytes"]
     with connect(small_replica.base) as client:
@@ -69,7 +69,7 @@ def test_only_what_a_newer_release_changed_is_missing(small_replica, tmp_path):
     assert len(asked) == 2  # the patient that is new, and the biotab
 
 
-def test_the_state_of_lists_is_one_word_that_the_archived_rows_give_again(tmp_path):
+def test_the_state_of_lists_is_one_digest_that_the_archived_rows_also_have(tmp_path):
     (tmp_path / "a.gmt").write_text("S\tx\tA\n")
     texts = {"genes.gmt": "T\tx\tB\n", "b.gmt": "U\tx\tC\n"}
     asked = []
@@ -96,7 +96,7 @@ def test_the_state_of_lists_is_one_word_that_the_archived_rows_give_again(tmp_pa
     assert gene_sets.release(None, []) == fetched_release("gene_sets", gene_sets.fetch(None, archive, []))
 
 
-def test_an_unversioned_list_out_of_reach_is_no_state(tmp_path):
+def test_an_unversioned_list_that_is_unreachable_has_no_state(tmp_path):
     with (
         connect("simulated", transport=httpx.MockTransport(lambda r: httpx.Response(503)), retries=0) as client,
         pytest.raises(UpstreamUnreachable, match=r"genes\.gmt"),
@@ -119,7 +119,7 @@ def test_the_state_of_a_users_tables_is_their_content_and_path(tmp_path):
 
 @pytest.mark.parametrize("gone", ["model_list", "gene_identifiers", "_rma.txt.gz", "GDSC2_fitted"])
 def test_a_look_at_gdsc_asks_for_every_file_that_would_be_fetched(gone):
-    """A look at one file alone would be green although the fetch must fail."""
+    """A look at one file alone would succeed although the fetch must fail."""
     hosts = transport()
 
     def answer(request):
@@ -132,8 +132,8 @@ def test_a_look_at_gdsc_asks_for_every_file_that_would_be_fetched(gone):
         gdsc.release(client)
 
 
-def test_a_host_that_refuses_head_is_asked_for_the_first_byte():
-    """403 to HEAD says nothing, 403 to the file itself does; the look downloads neither."""
+def test_a_host_that_refuses_head_is_queried_for_the_first_byte():
+    """403 to HEAD shows nothing, 403 to the file itself does; the look downloads neither."""
     asked = []
 
     def answer(request):
@@ -151,7 +151,7 @@ def test_a_host_that_refuses_head_is_asked_for_the_first_byte():
     ]
 
 
-def test_a_release_of_gdsc_is_there_or_is_not():
+def test_a_release_of_gdsc_exists_or_not():
     with connect("simulated", transport=transport()) as client:
         assert gdsc.release(client, "8.5") == "8.5"
         with pytest.raises(StudyError, match=r"9\.9"):
@@ -206,7 +206,7 @@ def test_a_size_is_what_the_host_states_or_unknown(answer, expected):
     assert asked == ["HEAD"]
 
 
-def test_a_size_is_asked_again_as_other_requests_are():
+def test_a_request_for_a_size_is_repeated_like_others():
     answers = [httpx.Response(503), httpx.Response(200, headers={"Content-Length": "7"})]
     transport = httpx.MockTransport(lambda request: answers.pop(0))
     with connect("simulated", transport=transport, backoff_seconds=0.01) as client:

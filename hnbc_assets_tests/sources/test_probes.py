@@ -1,4 +1,4 @@
-"""What a look at an upstream says of the beginning of a file: the same as the reader of the whole file."""
+"""The verdict of a probe on the beginning of a file: the same as that of the reader of the whole file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROFILE = "data_profile.txt"
 
 
 def verdicts(**changed):
-    """The verdict on each file of a study that git holds as they are."""
+    """The verdict on each file of a study that git stores directly."""
     hub = Hub(FILES | {f"{name}.txt": text for name, text in changed.items()})
     hub.not_in_lfs = set(FILES)
     asks = of_cbioportal(hub.client, STUDY, profile="profile", mutations=True)
@@ -57,7 +57,7 @@ def test_a_table_without_a_column_that_its_reader_needs_fails(name, column):
         ("genecards", "Gene Symbol,Score\nTP53,9\n", "fails"),
     ],
 )
-def test_a_list_is_good_if_its_reader_takes_it(tmp_path, kind, text, verdict):
+def test_a_list_is_good_if_its_reader_accepts_it(tmp_path, kind, text, verdict):
     client = connect("simulated", transport=httpx.MockTransport(lambda request: httpx.Response(200, text=text)))
     (found,) = (
         p for ask in of_gene_sets(client, [("own", "https://x.org/v1.0/list", kind)]) for p in probe(client, ask)

@@ -1,4 +1,4 @@
-"""Progress on the console: what a reader sees while files come."""
+"""Progress on the console: what a reader sees during downloads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_plain_lines_say_files_bytes_rate_and_time_left(monkeypatch):
+def test_plain_lines_have_files_bytes_rate_and_time_left(monkeypatch):
     now = 100.0
     monkeypatch.setattr(progress.time, "monotonic", lambda: now)
     stream = io.StringIO()
@@ -30,7 +30,7 @@ def test_plain_lines_say_files_bytes_rate_and_time_left(monkeypatch):
     assert "left" not in lines[-1]
 
 
-def test_where_upstream_states_no_size_the_files_are_counted():
+def test_if_upstream_states_no_size_the_files_are_counted():
     stream = io.StringIO()
     console = ConsoleProgress("GEO", stream=stream, every_seconds=0)
     console.start(2, None)
@@ -39,7 +39,7 @@ def test_where_upstream_states_no_size_the_files_are_counted():
     assert "1 of 2 files, 500 B, " in stream.getvalue()
 
 
-def test_few_lines_are_printed_however_many_pieces_come():
+def test_few_lines_are_printed_however_many_pieces_there_are():
     stream = io.StringIO()
     console = ConsoleProgress("many", stream=stream)
     console.start(1, 1000)
@@ -58,6 +58,6 @@ def test_a_terminal_has_a_bar_and_keeps_its_last_line():
     assert stream.getvalue().rstrip().splitlines()[-1].endswith("/s")
 
 
-def test_bytes_and_durations_are_said_as_a_reader_says_them():
+def test_bytes_and_durations_are_in_readable_units():
     assert [progress.size(n) for n in (0, 999, 1500, 5.2e9, 5e13)] == ["0 B", "999 B", "1.5 kB", "5.2 GB", "50000.0 GB"]
     assert [progress.duration(s) for s in (0.4, 61, 3725)] == ["0:00", "1:01", "1:02:05"]

@@ -1,4 +1,6 @@
-"""What a release changed, told from the archive alone: the replica's two GDC releases, a revised series and study."""
+"""What a release changed, determined from the archive alone: the replica's two GDC releases, a revised series
+and study.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,7 @@ def changes(whole):
 
 
 @pytest.mark.real
-def test_everything_that_46_changed_and_nothing_else_comes_out(changes):
+def test_everything_that_46_changed_and_nothing_else_is_found(changes):
     assert tuple(changes.columns) == COLUMNS
     assert set(changes["source"]) == {"gdc"}
     assert set(changes["from_release"]) == {"45.0"}
@@ -95,7 +97,7 @@ def test_a_renamed_field_is_one_change_with_the_reply_that_has_it(whole, changes
 
 
 @pytest.mark.real
-def test_answers_about_replaced_files_are_archived_and_taken_again(whole):
+def test_answers_about_replaced_files_are_archived_and_used_again(whole):
     ids = whole.after["file_id"]
     assert ids.str.fullmatch(r"TCGA-BRCA/index/versions-\d{4}").sum() == 1
     assert ids.str.fullmatch(r"TCGA-BRCA/index/history-[0-9a-f-]{36}").sum() == 7
@@ -160,9 +162,9 @@ def test_a_revised_study_is_a_replaced_table_and_one_patients_value(replica, tmp
     changes = release_changes(archive, source, before, after)
     assert set(changes["from_release"]) == set(before["release"])
     assert set(changes["to_release"]) == set(after["release"]) != set(before["release"])
-    told = changes[["kind", "entity", "field"]].to_numpy().tolist()
+    rows = changes[["kind", "entity", "field"]].to_numpy().tolist()
     patient = cbioportal.read_clinical(archive, before).index[0]
-    assert told == [
+    assert rows == [
         ["file_superseded", "brca_metabric/data_clinical_patient.txt", "sha256"],
         ["value_changed", patient, "OS_MONTHS"],
     ]
@@ -202,7 +204,7 @@ def test_lists_are_compared_by_file_alone(tmp_path):
     assert field_changes(archive, None, *rows) == FieldChanges({}, ())
 
 
-def test_files_are_named_by_what_they_are():
+def test_files_are_named_by_their_kind():
     ids = {
         "GSE1_series_matrix.txt.gz": "matrix",
         "GPL96.annot.gz": "annotation",

@@ -1,4 +1,4 @@
-"""A file that several hosts have: the first that gives it is recorded, and the others are asked when it does not."""
+"""A file that several hosts have: the first that has it is recorded, and the others are tried if it does not."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def test_the_address_that_answered_is_recorded(archive):
     assert archive.locate(row).read_bytes() == WHOLE
 
 
-def test_the_first_address_that_has_the_file_is_the_only_one_asked(archive):
+def test_the_first_address_that_has_the_file_is_the_only_one_queried(archive):
     upstream = Upstream({"f0.txt": WHOLE, "f1.txt": WHOLE})
     rows = archive.fetch(upstream.client, "host", "1.0", [either()])
     assert list(rows["url"]) == [OFFICIAL]
     assert [name for name, _ in upstream.asked] == ["f0.txt"]
 
 
-def test_a_file_that_another_address_gave_is_not_fetched_again(archive):
+def test_a_file_from_another_address_is_not_fetched_again(archive):
     upstream = Upstream({"f1.txt": WHOLE})
     archive.fetch(upstream.client, "host", "1.0", [either()])
     upstream.asked.clear()
@@ -51,7 +51,7 @@ def test_a_file_that_another_address_gave_is_not_fetched_again(archive):
     assert upstream.asked == []
 
 
-def test_when_no_address_gives_the_file_each_is_named_with_its_reason(archive):
+def test_if_no_address_has_the_file_each_is_named_with_its_reason(archive):
     with pytest.raises(DownloadsIncomplete) as caught:
         archive.fetch(Upstream({}).client, "host", "1.0", [either()])
     assert isinstance(caught.value.failures["f"], UpstreamRefused)
@@ -59,8 +59,8 @@ def test_when_no_address_gives_the_file_each_is_named_with_its_reason(archive):
     assert f"{LEGACY}: HTTP status 404" in str(caught.value)
 
 
-def test_of_two_failures_the_one_that_may_pass_is_reported(tmp_path):
-    """An address that was out of reach may answer tomorrow: the file is not gone."""
+def test_of_two_failures_the_more_temporary_one_is_reported(tmp_path):
+    """An unreachable address may answer tomorrow: the file is not missing."""
 
     def answer(request):
         return httpx.Response(404 if request.url.host == "official.example" else 503)
@@ -70,13 +70,13 @@ def test_of_two_failures_the_one_that_may_pass_is_reported(tmp_path):
         download(client, either(), tmp_path / "f", stop=threading.Event())
 
 
-def test_other_bytes_than_the_stated_sha256_are_refused_and_those_of_the_next_address_taken(archive):
+def test_other_bytes_than_the_stated_sha256_are_refused_and_those_of_the_next_address_accepted(archive):
     upstream = Upstream({"f0.txt": b"another edition\n", "f1.txt": WHOLE})
     rows = archive.fetch(upstream.client, "host", "1.0", [either(sha256=hashlib.sha256(WHOLE).hexdigest())])
     assert list(rows["url"]) == [LEGACY]
 
 
-def test_a_file_of_the_stated_sha256_is_taken_over_from_another_release(archive):
+def test_a_file_of_the_stated_sha256_is_adopted_from_another_release(archive):
     upstream, stated = Upstream({"f1.txt": WHOLE}), either(sha256=hashlib.sha256(WHOLE).hexdigest())
     first = archive.fetch(upstream.client, "host", "1.0", [stated])
     upstream.asked.clear()
@@ -93,8 +93,8 @@ def test_the_size_is_that_of_the_first_address_that_has_the_file():
         size(Upstream({}).client, Listing("host", "1.0"), either())
 
 
-def test_the_record_of_a_series_is_asked_for_at_every_address():
-    """The release, too, comes from the first address that gives it."""
+def test_the_record_of_a_series_is_requested_at_every_address():
+    """The release also comes from the first address that has it."""
     hosts = transport(TINY)
     own = Addresses({"geo.record": ("https://gone.example/record", *KNOWN["geo.record"])})
     with connect("simulated", transport=hosts, addresses=own) as client:
@@ -103,8 +103,8 @@ def test_the_record_of_a_series_is_asked_for_at_every_address():
             geo.release(client, "GSE1")
 
 
-def test_a_probe_of_gdc_asks_for_answers_where_a_run_does():
-    """A second address gives files, not answers: with the first one gone, a look must not be green."""
+def test_a_probe_of_gdc_queries_the_same_addresses_as_a_run():
+    """A second address has files, not answers: if the first does not exist, a look must not succeed."""
     hosts = transport(TINY)
     own = Addresses({"gdc.api": ("https://gone.example", *KNOWN["gdc.api"])})
     with connect("simulated", transport=hosts, addresses=own, retries=0) as client:
@@ -123,12 +123,12 @@ def test_a_study_s_own_addresses_replace_the_known_ones():
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_the_addresses_known_here_are_ones_that_a_study_could_give(name):
+def test_the_packaged_addresses_are_valid_in_a_study(name):
     assert wrong_with(name, KNOWN[name]) is None
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("address", "message"),
     [
         ("http://mirror.example/x", "only https"),
         ("https://mirror.example/{studdy}", "{studdy} is not known; cbioportal.tar may have {study}"),
@@ -136,5 +136,5 @@ def test_the_addresses_known_here_are_ones_that_a_study_could_give(name):
         ("https://mirror.example/{0}", "the name of a part"),
     ],
 )
-def test_an_address_that_cannot_be_filled_is_named(address, said):
-    assert said in str(wrong_with("cbioportal.tar", (address,)))
+def test_an_address_that_cannot_be_filled_is_named(address, message):
+    assert message in str(wrong_with("cbioportal.tar", (address,)))

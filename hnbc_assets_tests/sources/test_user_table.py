@@ -1,4 +1,4 @@
-"""A user's own tables: how they lie, what they are keyed by, what is wrong with them."""
+"""A user's own tables: their orientation, their keys, their errors."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_parquet_csv_and_packed_tables_are_understood(tmp_path):
         np.testing.assert_array_equal(values.to_numpy(), VALUES.to_numpy())
 
 
-def test_clinical_columns_keep_the_users_words_and_missing_is_missing(tmp_path):
+def test_clinical_columns_keep_the_users_values_and_missing_is_missing(tmp_path):
     clinical = user_table.read_clinical(*archived(tmp_path, tsv(VALUES)))
     assert list(clinical.columns) == ["age", "OS_days", "os_event"]
     assert (clinical.index.name, clinical.loc["p1", "age"], clinical.loc["p3", "OS_days"]) == ("patient_id", "50", None)
@@ -75,7 +75,7 @@ def test_a_table_of_other_patients_is_refused_with_examples(tmp_path):
         user_table.read_expression(*archived(tmp_path, tsv(VALUES.set_axis(["q1", "q2"], axis=1))))
 
 
-def test_a_value_that_is_no_number_is_named(tmp_path):
+def test_a_value_that_is_not_a_number_is_named(tmp_path):
     with pytest.raises(FormatError, match=r"expression\.tsv, line 3, column 'p2': 'low' is not a number"):
         user_table.read_expression(*archived(tmp_path, tsv(VALUES.astype(object).replace(4, "low"))))
 
@@ -103,7 +103,7 @@ def test_a_table_that_moves_with_its_study_is_the_same_release_under_the_same_na
     assert rows[0]["url"].tolist() == ["file:mine/x.tsv", "file:mine/c.csv"]
 
 
-def test_a_file_that_is_not_there_or_of_no_known_kind_is_said(tmp_path):
+def test_a_file_that_is_missing_or_of_an_unknown_kind_is_reported(tmp_path):
     with pytest.raises(StudyError, match="nowhere"):
         user_table.fetch(Archive(tmp_path), "mine", tmp_path / "nowhere.csv", tmp_path / "c.csv")
     (tmp_path / "x.xls").write_text("x")
@@ -113,7 +113,7 @@ def test_a_file_that_is_not_there_or_of_no_known_kind_is_said(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("expression", "clinical", "said"),
+    ("expression", "clinical", "message"),
     [
         ("gene,p1,p1\nTP53,1,2\n", CLINICAL, r"expression\.tsv has sample 'p1' twice"),
         ("id,TP53\np1,1\np1,2\n", CLINICAL, r"expression\.tsv has sample 'p1' twice"),
@@ -158,13 +158,13 @@ def test_a_file_that_is_not_there_or_of_no_known_kind_is_said(tmp_path):
         (b"", CLINICAL, r"expression\.tsv: its first line has no tab"),
     ],
 )
-def test_what_would_be_lost_or_misread_is_refused_with_file_line_and_remedy(tmp_path, expression, clinical, said):
-    with pytest.raises(FormatError, match=said):
+def test_what_would_be_lost_or_misread_is_refused_with_file_line_and_remedy(tmp_path, expression, clinical, message):
+    with pytest.raises(FormatError, match=message):
         user_table.read_expression(*archived(tmp_path, expression, clinical))
 
 
-def test_zero_padded_ids_lose_nobody(tmp_path):
-    """As a spreadsheet leaves them: 1 to 99 lose their zeros, 100 to 120 stay, and would alone be read."""
+def test_zero_padded_ids_lose_no_patient(tmp_path):
+    """As saved by a spreadsheet: 1 to 99 lose their zeros; 100 to 120 do not, and only these would be read."""
     ids = [f"{number:03d}" for number in range(1, 121)]
     values = pd.DataFrame([[1.0] * 120], ["TP53"], [str(int(number)) for number in ids])
     clinical = "patient,os_days\n" + "".join(f"{patient},100\n" for patient in ids)
@@ -189,7 +189,7 @@ def test_ids_in_spaces_are_matched_and_reported(tmp_path):
     assert "'p9'" in verdict.description
 
 
-def test_a_gene_without_values_and_empty_columns_at_the_end_are_no_mistake(tmp_path):
+def test_a_gene_without_values_and_empty_columns_at_the_end_are_not_errors(tmp_path):
     values, _ = user_table.read_expression(*archived(tmp_path, "gene,p1,p2,,\nTP53,1,2,,\n\nESR1,NA,,,\n,,,,\n"))
     assert values.loc["TP53"].tolist() == [1, 2]
     assert values.loc["ESR1"].isna().all()
@@ -212,8 +212,8 @@ def test_numbers_of_a_parquet_table_are_the_same_in_every_type_of_column(tmp_pat
     assert values.loc["ESR1"].isna().tolist() == [True] * 5 + [False]
 
 
-def test_a_parquet_index_named_as_a_column_is_a_second_column_and_no_damage(tmp_path):
-    """As `set_index("patient", drop=False)` leaves it."""
+def test_a_parquet_index_named_as_a_column_is_a_second_column_and_not_damage(tmp_path):
+    """As after `set_index("patient", drop=False)`."""
     records = pd.DataFrame({"patient": ["p1", "p2"], "age": [50, 60]}).set_index("patient", drop=False)
     records.to_parquet(tmp_path / "c.parquet")
     (tmp_path / "x.csv").write_text("gene,p1,p2\nTP53,1,2\n")
@@ -222,10 +222,10 @@ def test_a_parquet_index_named_as_a_column_is_a_second_column_and_no_damage(tmp_
 
 
 @pytest.mark.parametrize(
-    ("column", "said"),
+    ("column", "message"),
     [([[1], [2]], "lists or structures"), ([True, False], "true and false"), ([np.inf, 1], "'inf' in column 'p1'")],
 )
-def test_a_parquet_table_of_other_things_than_numbers_is_refused(tmp_path, column, said):
+def test_a_parquet_table_of_values_other_than_numbers_is_refused(tmp_path, column, message):
     pd.DataFrame({"gene": ["TP53", "ESR1"], "p1": column}).to_parquet(tmp_path / "x.parquet")
-    with pytest.raises(FormatError, match=said):
+    with pytest.raises(FormatError, match=message):
         user_table.read_expression(*archived(tmp_path, (tmp_path / "x.parquet").read_bytes(), name="x.parquet"))
