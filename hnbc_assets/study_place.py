@@ -42,6 +42,11 @@ class Place:
         """Whether results come from the simulated upstream."""
         return self.upstream == "simulated"
 
+    @property
+    def watermark(self) -> str | None:
+        """What every figure and the database are marked with; None unless the upstream is simulated."""
+        return "SIMULATED" if self.simulated else None
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Place:
         """HNBC_UPSTREAM, HNBC_DATA_LAKE and HNBC_STUDY, or their defaults.

@@ -121,7 +121,7 @@ def _look_first(home: Home, chosen_study: Study, keys: Sequence[Any] | None) -> 
     """Find a missing file, gene set or address in seconds, before gigabytes are downloaded."""
     from hnbc_assets.commands.addresses_asked import ask_first
     from hnbc_assets.defs.preflight import fetch_sets, require_files
-    from hnbc_assets.defs.resources import open_archive_to_fetch, open_client
+    from hnbc_assets.defs.resources import open_archive, open_client
     from hnbc_assets.defs.upstreams import GENE_SETS
 
     fetched = None if keys is None else ["/".join(key.path[1:]) for key in keys if key.path[0] == "raw"]
@@ -133,7 +133,7 @@ def _look_first(home: Home, chosen_study: Study, keys: Sequence[Any] | None) -> 
     ask_first(home.place, chosen_study, fetched)
     if (fetched is None or GENE_SETS in fetched) and GENE_SETS not in chosen_study.releases.pin:
         with open_client(home.place, chosen_study) as client:
-            fetch_sets(chosen_study, client, open_archive_to_fetch(home.place, chosen_study))
+            fetch_sets(chosen_study, client, open_archive(home.place, chosen_study))
 
 
 def _left(home: Home, executor: str | None, everything: bool) -> list[Any] | None:

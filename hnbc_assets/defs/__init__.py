@@ -8,29 +8,38 @@ from __future__ import annotations
 
 import dagster as dg
 
-from hnbc_assets.defs import (
-    alerts,
-    automation,
+from hnbc_assets.defs import alerts, automation, looks, retention
+from hnbc_assets.defs.code import Code
+from hnbc_assets.defs.resources import resources
+from hnbc_assets.defs.stage import CODE, Build
+from hnbc_assets.defs.stages import (
     changes,
     cohorts,
     database,
     drugs,
     genes,
-    looks,
     microenvironment,
     promotion,
     releases,
-    retention,
     scores,
     signature,
 )
-from hnbc_assets.defs.code import Code
-from hnbc_assets.defs.stage import CODE, STUDY_TAG, Stage
-from hnbc_assets.defs.step import LARGE
+from hnbc_assets.defs.step import LARGE, STUDY_TAG
 from hnbc_assets.defs.upstreams import upstreams
-from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.study import Place, Study
 
+STAGES = (
+    releases.stage,
+    cohorts.stage,
+    genes.stage,
+    signature.stage,
+    promotion.stage,
+    scores.stage,
+    changes.stage,
+    microenvironment.stage,
+    drugs.stage,
+    database.stage,
+)
 JOB, REFRESH = "study", "refresh"
 
 
@@ -42,12 +51,12 @@ def build_definitions(study: Study, place: Place | None = None, code: Code = COD
     place = place or Place.from_environment()
     study.require_fit(place.upstream)
     with code.in_memory():
-        made = _made(study, place, code)
+        made = _made(Build(study, place, code))
     known = upstreams(study, simulated=place.simulated)
     observed = looks.assets(study, place, known)
     tags = {STUDY_TAG: study.hash}
     look = looks.job(observed, tags)
-    assets = [*observed, *automation.automated(list(made.values()), study, place)]
+    assets = [*observed, *automation.automated(made, study, place)]
     house, weekly = retention.housekeeping(study, place, assets)
     return dg.Definitions(
         assets=assets,
@@ -70,34 +79,14 @@ def build_definitions(study: Study, place: Place | None = None, code: Code = COD
         schedules=[automation.schedule(study, look), weekly],
         sensors=[automation.sensor(study), *alerts.sensors(study, place)],
         executor=_executor(study),
-        resources={
-            "io_manager": LakeIOManager(root=str(place.data_lake), study_hash=study.hash, upstream=place.upstream)
-        },
+        resources=resources(study, place),
     )
 
 
-def _made(study: Study, place: Place, code: Code) -> dict[str, dg.AssetsDefinition]:
-    """The steps that make assets, by name."""
-
-    def stage(name: str, optional: bool = False) -> Stage:
-        return Stage(name, study, place, optional, code)
-
-    results = [
-        *cohorts.assets(stage("cohorts")),
-        *genes.assets(stage("genes")),
-        *signature.assets(stage("signature")),
-        *promotion.assets(stage("signature")),
-        *scores.assets(stage("signature")),
-        *changes.assets(stage("signature")),
-        *microenvironment.assets(stage("microenvironment")),
-    ]
-    if study.drugs:
-        results += drugs.assets(stage("drugs", optional=True))
-    raw = releases.assets(stage("releases"))
-    # What changed between releases is published with the results; manifests are, as raw_files.
-    results += [a for a in raw if all(len(key.path) == 1 for key in a.keys)]
-    published = database.assets(stage("database"), raw, results)
-    return {asset.op.name: asset for asset in [*raw, *results, *published]}
+def _made(build: Build) -> list[dg.AssetsDefinition]:
+    """The assets of every stage, and the database of their tables."""
+    made = [asset for stage in STAGES for asset in stage.definitions(build)]
+    return [*made, database.database(build, made)]
 
 
 def _executor(study: Study) -> dg.ExecutorDefinition:

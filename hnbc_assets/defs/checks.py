@@ -1,4 +1,4 @@
-"""Checks: what an asset must stand before it replaces the one before, and what people should be told about it.
+"""Checks: what an asset must pass before it replaces the stored one, and what users should know about it.
 
 In scope: the scientific checks, each a function that gives a verdict in words. Out of scope: checks of what was
 fetched (ingest_checks), schema checks (tables, stage), statistics (science).
@@ -6,12 +6,12 @@ fetched (ingest_checks), schema checks (tables, stage), statistics (science).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.defs.publishing import Check, Verdict
+from hnbc_assets.defs.stage import Verdict
+from hnbc_assets.defs.stages.cohort_data import ranked_cohorts
+from hnbc_assets.study import Study
 
 Frames = dict[str, pd.DataFrame]
 TOLERANCE = 1e-8
@@ -62,31 +62,26 @@ def her2_explained(patients: pd.DataFrame) -> Verdict:
     )
 
 
-def event_codes_plain(name: str) -> Callable[..., Verdict]:
-    """A check that no events had to be read by a convention."""
-
-    def event_codes_plain(clinical_values: pd.DataFrame) -> Verdict:
-        """No endpoint's events are coded 1 and 2, which were read as R does: 1 is censored, 2 an event."""
-        coded = clinical_values[clinical_values.understood_by == "r_convention"]
-        found, settings = [], []
-        for column, values in coded.groupby("column_name", sort=True):
-            counts = values.groupby("meaning").n_patients.sum()
-            found.append(
-                f"{column} ({values.upstream_column.iloc[0]}): 1 is censored in {counts['censored']} patients, "
-                f"2 is an event in {counts['event']}"
-            )
-            settings.append(f"{column.removesuffix('_event')}: {{1: censored, 2: event}}")
-        return Verdict(
-            not found,
-            "; ".join(found) or "no event coded 1 and 2",
-            "0 and 1, or words",
-            f"read as R does. If that is so, confirm it in the study file: cohorts.{name}.event_values: "
-            f"{{{', '.join(settings)}}}; otherwise write there what they mean"
-            if found
-            else "events are 0 and 1, words, or defined by the study",
+def event_codes_plain(clinical_values: pd.DataFrame, cohort: str) -> Verdict:
+    """No endpoint's events are coded 1 and 2, which were read as R does: 1 is censored, 2 an event."""
+    coded = clinical_values[clinical_values.understood_by == "r_convention"]
+    found, settings = [], []
+    for column, values in coded.groupby("column_name", sort=True):
+        counts = values.groupby("meaning").n_patients.sum()
+        found.append(
+            f"{column} ({values.upstream_column.iloc[0]}): 1 is censored in {counts['censored']} patients, "
+            f"2 is an event in {counts['event']}"
         )
-
-    return event_codes_plain
+        settings.append(f"{column.removesuffix('_event')}: {{1: censored, 2: event}}")
+    return Verdict(
+        not found,
+        "; ".join(found) or "no event coded 1 and 2",
+        "0 and 1, or words",
+        f"read as R does. If that is so, confirm it in the study file: cohorts.{cohort}.event_values: "
+        f"{{{', '.join(settings)}}}; otherwise write there what they mean"
+        if found
+        else "events are 0 and 1, words, or defined by the study",
+    )
 
 
 def values_plausible(clinical_values: pd.DataFrame) -> Verdict:
@@ -104,23 +99,18 @@ def values_plausible(clinical_values: pd.DataFrame) -> Verdict:
     )
 
 
-def cohorts_disjoint(roles: dict[str, str]) -> Check:
-    """A check that discovery, training and validation share no patient."""
-
-    def no_shared_patients(shared_patients: pd.DataFrame) -> Verdict:
-        """Discovery, training and validation have no patient in common; cohorts that do are not called independent."""
-        named = {c for c, role in roles.items() if role != "descriptive"}
-        pairs = shared_patients[shared_patients.cohort_a.isin(named) & shared_patients.cohort_b.isin(named)]
-        meeting = pairs[(pairs.n_shared_ids.fillna(0) > 0) | (pairs.n_similar_profiles.fillna(0) > 0)]
-        told = [
-            f"{p.cohort_a} and {p.cohort_b}: {p.n_shared_ids} ids, {p.n_similar_profiles} profiles"
-            for p in meeting.itertuples()
-        ]
-        return Verdict(
-            not told, f"{len(told)} pairs", "0", "; ".join(told) or f"none shared among {', '.join(sorted(named))}"
-        )
-
-    return Check(no_shared_patients)
+def no_shared_patients(shared_patients: pd.DataFrame, study: Study) -> Verdict:
+    """Discovery, training and validation have no patient in common; cohorts that do are not called independent."""
+    named = {name for name, cohort in study.cohorts.items() if cohort.role != "descriptive"}
+    pairs = shared_patients[shared_patients.cohort_a.isin(named) & shared_patients.cohort_b.isin(named)]
+    meeting = pairs[(pairs.n_shared_ids.fillna(0) > 0) | (pairs.n_similar_profiles.fillna(0) > 0)]
+    found = [
+        f"{p.cohort_a} and {p.cohort_b}: {p.n_shared_ids} ids, {p.n_similar_profiles} profiles"
+        for p in meeting.itertuples()
+    ]
+    return Verdict(
+        not found, f"{len(found)} pairs", "0", "; ".join(found) or f"none shared among {', '.join(sorted(named))}"
+    )
 
 
 # -- model ------------------------------------------------------------------------------------------------------------
@@ -172,80 +162,75 @@ def direction_agrees(signature: pd.DataFrame) -> Verdict:
 def hazards_proportional(proportional_hazards: pd.DataFrame) -> Verdict:
     """No gene, nor all together, departs from proportional hazards (p < .05, Grambsch & Therneau)."""
     departing = proportional_hazards[proportional_hazards.p_value < 0.05]
-    told = ", ".join(f"{g.gene} p = {g.p_value:.2g}" for g in departing.itertuples())
+    listed = ", ".join(f"{g.gene} p = {g.p_value:.2g}" for g in departing.itertuples())
     return Verdict(
-        departing.empty, told or "none", "p >= .05", "hazard ratios are averages over time where they depart"
+        departing.empty, listed or "none", "p >= .05", "hazard ratios are averages over time where they depart"
     )
 
 
-def cutoff_from_training(training: str, endpoint: str) -> Check:
-    """A blocking check that the cut-off is the median of the patients trained on."""
+def cutoff_is_training_median(
+    risk_scores: pd.DataFrame, description: pd.DataFrame, patients: Frames, study: Study
+) -> Verdict:
+    """The cut-off is the median score of the patients trained on, and every group is its side of it.
 
-    def cutoff_is_training_median(risk_scores: pd.DataFrame, description: pd.DataFrame, patients: Frames) -> Verdict:
-        """The cut-off is the median score of the patients trained on, and every group is its side of it.
-
-        Of a signature that was trained on other data than the present the cut-off stays frozen with it.
-        """
-        if risk_scores.empty:
-            return Verdict(True, "no scores", "-", "there is no signature, so nothing is cut")
-        made = description.iloc[0]
-        cutoff = float(made.cutoff)
-        grouped = risk_scores[risk_scores.risk_group.notna() & (risk_scores.form == "within_cohort")]
-        sides = int(((grouped.risk_score > cutoff) != (grouped.risk_group == "high")).sum())
-        if not made.current:
-            told = f"frozen with the signature at the median of the {made.n_patients} patients that it was trained on"
-            return Verdict(sides == 0, f"{cutoff:.6g}, frozen; {sides} on the wrong side", "0", told)
-        own = patients[training]
-        fitted = own.patient_id[own[f"{endpoint}_days"].notna() & own[f"{endpoint}_event"].notna()]
-        mine = risk_scores[(risk_scores.cohort_id == training) & risk_scores.patient_id.isin(fitted)]
-        off = abs(float(mine.risk_score.median()) - cutoff)
-        return Verdict(
-            off < TOLERANCE and sides == 0,
-            f"{cutoff:.6g}, off by {off:.1e}; {sides} on the wrong side",
-            f"{TOLERANCE:g}; 0",
-            f"median of {len(mine)} training patients",
-        )
-
-    return Check(cutoff_is_training_median, blocking=True)
+    Of a signature that was trained on other data than the present the cut-off stays frozen with it.
+    """
+    if risk_scores.empty:
+        return Verdict(True, "no scores", "-", "there is no signature, so nothing is cut")
+    made, training = description.iloc[0], study.training
+    endpoint = study.cohorts[training].endpoint
+    cutoff = float(made.cutoff)
+    grouped = risk_scores[risk_scores.risk_group.notna() & (risk_scores.form == "within_cohort")]
+    sides = int(((grouped.risk_score > cutoff) != (grouped.risk_group == "high")).sum())
+    if not made.current:
+        note = f"frozen with the signature at the median of the {made.n_patients} patients that it was trained on"
+        return Verdict(sides == 0, f"{cutoff:.6g}, frozen; {sides} on the wrong side", "0", note)
+    own = patients[training]
+    fitted = own.patient_id[own[f"{endpoint}_days"].notna() & own[f"{endpoint}_event"].notna()]
+    mine = risk_scores[(risk_scores.cohort_id == training) & risk_scores.patient_id.isin(fitted)]
+    off = abs(float(mine.risk_score.median()) - cutoff)
+    return Verdict(
+        off < TOLERANCE and sides == 0,
+        f"{cutoff:.6g}, off by {off:.1e}; {sides} on the wrong side",
+        f"{TOLERANCE:g}; 0",
+        f"median of {len(mine)} training patients",
+    )
 
 
-def scores_from_coefficients(ranked: frozenset[str], training: str) -> Check:
-    """A blocking check that scores follow from the stored coefficients."""
-
-    def scores_recomputed(
-        risk_scores: pd.DataFrame,
-        signature: pd.DataFrame,
-        single_sample_signature: pd.DataFrame,
-        expression: Frames,
-        patients: Frames,
-    ) -> Verdict:
-        """Scores of both forms computed anew from the stored coefficients, by another way, agree to 1e-8."""
-        worst, unlike, n = 0.0, 0, 0
-        for name, scored in risk_scores.groupby("cohort_id"):
-            included = patients[name].loc[patients[name].included.astype(bool), "patient_id"]
-            values = expression[name][[p for p in expression[name].columns if p in set(included)]]
-            rows = scored.set_index("patient_id")
-            forms = [(rows.single_sample_score, lambda v: _by_rank(v, single_sample_signature))]
-            if (rows.form == "within_cohort").all():
-                forms.append(
-                    (rows.risk_score, lambda v, c=name: _by_hand(v, signature, rank=c in ranked, own=c == training))
-                )
-            for stored, recompute in forms:
-                known = stored.dropna()
-                if known.empty:
-                    continue
-                expected = recompute(values)[known.index]
-                unlike += int(expected.isna().sum())
-                worst = max(worst, float((known - expected).abs().max()))
-                n += len(known)
-        return Verdict(
-            worst < TOLERANCE and not unlike,
-            f"{worst:.1e}; {unlike} could not be computed anew",
-            f"{TOLERANCE:g}; 0",
-            f"largest difference over {n:,} scores",
-        )
-
-    return Check(scores_recomputed, blocking=True)
+def scores_recomputed(
+    risk_scores: pd.DataFrame,
+    signature: pd.DataFrame,
+    single_sample_signature: pd.DataFrame,
+    expression: Frames,
+    patients: Frames,
+    study: Study,
+) -> Verdict:
+    """Scores of both forms computed anew from the stored coefficients, by another way, agree to 1e-8."""
+    worst, unlike, n = 0.0, 0, 0
+    ranked, training = ranked_cohorts(study), study.training
+    for name, scored in risk_scores.groupby("cohort_id"):
+        included = patients[name].loc[patients[name].included.astype(bool), "patient_id"]
+        values = expression[name][[p for p in expression[name].columns if p in set(included)]]
+        rows = scored.set_index("patient_id")
+        forms = [(rows.single_sample_score, lambda v: _by_rank(v, single_sample_signature))]
+        if (rows.form == "within_cohort").all():
+            forms.append(
+                (rows.risk_score, lambda v, c=name: _by_hand(v, signature, rank=c in ranked, own=c == training))
+            )
+        for stored, recompute in forms:
+            known = stored.dropna()
+            if known.empty:
+                continue
+            expected = recompute(values)[known.index]
+            unlike += int(expected.isna().sum())
+            worst = max(worst, float((known - expected).abs().max()))
+            n += len(known)
+    return Verdict(
+        worst < TOLERANCE and not unlike,
+        f"{worst:.1e}; {unlike} could not be computed anew",
+        f"{TOLERANCE:g}; 0",
+        f"largest difference over {n:,} scores",
+    )
 
 
 def _by_rank(values: pd.DataFrame, single_sample_signature: pd.DataFrame) -> pd.Series:

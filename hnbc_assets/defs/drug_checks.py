@@ -8,28 +8,23 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hnbc_assets.defs.publishing import Check, Verdict
+from hnbc_assets.defs.stage import Verdict
 
 LEAST_LINES_MATCHED = 0.5
 
 
-def lines_matched() -> Check:
-    """A check that screen and expression are of the same cell lines."""
-
-    def lines_matched(cell_lines: pd.DataFrame) -> Verdict:
-        """At least half of the screened cell lines have expression; says how many lines are not used, and why."""
-        screened = cell_lines[cell_lines.n_drugs > 0]
-        used = int(screened.used.sum())
-        left = cell_lines.reason.dropna().value_counts()
-        names = screened.cell_line_name[~screened.used.astype(bool)].dropna()
-        unused = "; ".join(f"{n} lines: {reason}" for reason, n in left.items()) or "every line is in both"
-        return Verdict(
-            used >= LEAST_LINES_MATCHED * len(screened),
-            f"{used:,} of {len(screened):,}",
-            f"at least {LEAST_LINES_MATCHED:.0%}",
-            unused
-            + (f". Screened lines without expression: {', '.join(names[:5])}" if len(names) else "")
-            + (" …" if len(names) > 5 else ""),
-        )
-
-    return Check(lines_matched)
+def lines_matched(cell_lines: pd.DataFrame) -> Verdict:
+    """At least half of the screened cell lines have expression; says how many lines are not used, and why."""
+    screened = cell_lines[cell_lines.n_drugs > 0]
+    used = int(screened.used.sum())
+    left = cell_lines.reason.dropna().value_counts()
+    names = screened.cell_line_name[~screened.used.astype(bool)].dropna()
+    unused = "; ".join(f"{n} lines: {reason}" for reason, n in left.items()) or "every line is in both"
+    return Verdict(
+        used >= LEAST_LINES_MATCHED * len(screened),
+        f"{used:,} of {len(screened):,}",
+        f"at least {LEAST_LINES_MATCHED:.0%}",
+        unused
+        + (f". Screened lines without expression: {', '.join(names[:5])}" if len(names) else "")
+        + (" …" if len(names) > 5 else ""),
+    )

@@ -10,61 +10,60 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from hnbc_assets.defs.cohorts import harmonised
 from hnbc_assets.defs.in_use import InUse
 from hnbc_assets.defs.ingest_checks import is_reply
-from hnbc_assets.defs.publishing import Check, Verdict
-from hnbc_assets.defs.resources import open_archive
-from hnbc_assets.defs.stage import Stage
+from hnbc_assets.defs.stage import Verdict
+from hnbc_assets.defs.stages.cohorts import harmonised
 from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import ArchiveDamaged
 from hnbc_assets.lake.decisions import Decision, as_read, decisions
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.sources.archive import Archive
+from hnbc_assets.study import Study
 
 GUARDED = ("gdc", "geo", "cbioportal")
 KEPT, NONE_YET = "The release in use is kept.", "Nothing is made from it until then."
 
 
-def plausible_release(stage: Stage, upstream: Upstream, in_use: InUse) -> Check:
-    """A gate between a fetched release and the one in use."""
+def plausible_release(
+    manifest: pd.DataFrame, study: Study, lake: Lake, archive: Archive, upstream: Upstream
+) -> Verdict:
+    """The release loses no more files, patients, follow-up and events than the study allows; model and fields stay.
+    No more living patients of a GDC cohort lack a follow-up time than it allows, in the first release too.
 
-    def plausible_release(manifest: pd.DataFrame) -> Verdict:
-        """The release loses no more files, patients, follow-up and events than the study allows; model and fields stay.
-        No more living patients of a GDC cohort lack a follow-up time than it allows, in the first release too.
+    A release that is held up is accepted by name: hnbc refresh --accept. Until then the one before stays in use.
+    One that the study pins was chosen by a person.
+    """
+    from hnbc_assets.sources.listing import fetched_release
 
-        A release that is held up is accepted by name: hnbc refresh --accept. Until then the one before stays in use.
-        One that the study pins was chosen by a person.
-        """
-        from hnbc_assets.sources.listing import fetched_release
-
-        before, release = in_use.before(manifest), fetched_release(upstream.kind, manifest)
-        allowed, first = _allowed(stage, upstream), before is None or before.empty
-        try:
-            found = [] if first else list(_losses(stage, upstream, before, manifest))
-        except ArchiveDamaged as damage:
-            if set(damage.paths) & set(manifest.path):
-                raise
-            found = [f"nothing can be compared; in the release before, {damage}"]
-        if upstream.kind == "gdc":
-            found += _unfollowed(stage, upstream, manifest)
-        if not found and first:
-            return Verdict(True, "first release", allowed, "there is no release before it to compare with")
-        if not found:
-            return Verdict(True, "within the study's limits", allowed, f"{release} beside the release before it")
-        beside = "" if first else f" beside {fetched_release(upstream.kind, before)}"
-        summary = f"{upstream.kind} {release} ({upstream.name}){beside}: {'; '.join(found)}."
-        if stage.study.releases.pinned(upstream.name):
-            return Verdict(True, "; ".join(found), allowed, f"{summary} The study pins {upstream.name} to {release}.")
-        decided = _acceptance(stage, upstream, release)
-        if decided:
-            who = f"Accepted by {decided.by} at {decided.at}."
-            return Verdict(True, "; ".join(found), allowed, f"{summary} {who}", as_read([decided]))
-        if in_use.is_this(manifest):  # it passed under wider limits: a release in use is not held
-            return Verdict(True, "; ".join(found), allowed, f"{summary} It is in use.")
-        way_out = f"To let it through: hnbc refresh --accept {upstream.kind} {release}"
-        held = f"{summary} {NONE_YET if first else KEPT} {way_out}"
-        return Verdict(False, "; ".join(found), allowed, held)
-
-    return Check(plausible_release, gate=True)
+    in_use = InUse(lake, archive, upstream)
+    before, release = in_use.before(manifest), fetched_release(upstream.kind, manifest)
+    allowed, first = _allowed(study, upstream), before is None or before.empty
+    try:
+        found = [] if first else list(_losses(study, archive, upstream, before, manifest))
+    except ArchiveDamaged as damage:
+        if set(damage.paths) & set(manifest.path):
+            raise
+        found = [f"nothing can be compared; in the release before, {damage}"]
+    if upstream.kind == "gdc":
+        found += _unfollowed(study, archive, upstream, manifest)
+    if not found and first:
+        return Verdict(True, "first release", allowed, "there is no release before it to compare with")
+    if not found:
+        return Verdict(True, "within the study's limits", allowed, f"{release} beside the release before it")
+    beside = "" if first else f" beside {fetched_release(upstream.kind, before)}"
+    summary = f"{upstream.kind} {release} ({upstream.name}){beside}: {'; '.join(found)}."
+    if study.releases.pinned(upstream.name):
+        return Verdict(True, "; ".join(found), allowed, f"{summary} The study pins {upstream.name} to {release}.")
+    decided = _acceptance(lake, upstream, release)
+    if decided:
+        who = f"Accepted by {decided.by} at {decided.at}."
+        return Verdict(True, "; ".join(found), allowed, f"{summary} {who}", as_read([decided]))
+    if in_use.is_this(manifest):  # it passed under wider limits: a release in use is not held
+        return Verdict(True, "; ".join(found), allowed, f"{summary} It is in use.")
+    way_out = f"To let it through: hnbc refresh --accept {upstream.kind} {release}"
+    held = f"{summary} {NONE_YET if first else KEPT} {way_out}"
+    return Verdict(False, "; ".join(found), allowed, held)
 
 
 def evidence(reason: str) -> str:
@@ -72,15 +71,15 @@ def evidence(reason: str) -> str:
     return reason.partition(KEPT)[0].partition(NONE_YET)[0].strip()
 
 
-def _acceptance(stage: Stage, upstream: Upstream, release: str) -> Decision | None:
+def _acceptance(lake: Lake, upstream: Upstream, release: str) -> Decision | None:
     """The last decision that let a release through; None when no one made one."""
     names = (upstream.kind, upstream.name)
-    made = [d for d in decisions(stage.lake, "accept") if d.subject in names and d.choice == release]
+    made = [d for d in decisions(lake, "accept") if d.subject in names and d.choice == release]
     return made[-1] if made else None
 
 
-def _allowed(stage: Stage, upstream: Upstream) -> str:
-    limits = stage.study.gates
+def _allowed(study: Study, upstream: Upstream) -> str:
+    limits = study.gates
     allowed = (
         f"at most {limits.files_removed:.0%} of files removed, {limits.patients_lost:.0%} of patients, "
         f"{limits.survival_lost:.0%} of follow-up times and {limits.events_lost:.0%} of events lost"
@@ -89,11 +88,13 @@ def _allowed(stage: Stage, upstream: Upstream) -> str:
     return allowed + (unfollowed if upstream.kind == "gdc" else "")
 
 
-def _losses(stage: Stage, upstream: Upstream, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
+def _losses(
+    study: Study, archive: Archive, upstream: Upstream, before: pd.DataFrame, after: pd.DataFrame
+) -> Iterator[str]:
     """What the release loses beyond the study's limits, in words."""
     from hnbc_assets.sources.release_changes import field_changes, release_changes
 
-    limits, archive = stage.study.gates, open_archive(stage.place)
+    limits = study.gates
     lost = archive.touched(before)
     if lost:
         yield f"nothing can be compared: {len(lost):,} archived files of the release in use are gone, as {lost[0]}"
@@ -107,9 +108,9 @@ def _losses(stage: Stage, upstream: Upstream, before: pd.DataFrame, after: pd.Da
         if vanished:
             yield f"clinical fields are gone: {', '.join(vanished)}"
     if limits.gene_model and upstream.kind == "gdc":
-        yield from _another_gene_model(stage, before, after)
+        yield from _another_gene_model(archive, before, after)
     for cohort in upstream.cohorts:
-        yield from _lost_patients(stage, cohort, before, after)
+        yield from _lost_patients(study, archive, cohort, before, after)
 
 
 def _data_files(manifest: pd.DataFrame) -> int:
@@ -117,25 +118,26 @@ def _data_files(manifest: pd.DataFrame) -> int:
     return int((~is_reply(manifest)).sum())
 
 
-def _another_gene_model(stage: Stage, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
+def _another_gene_model(archive: Archive, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
     from hnbc_assets.sources.gdc_evidence import gene_models
 
-    archive = open_archive(stage.place)
     old, new = (sorted(gene_models(archive, manifest)) for manifest in (before, after))
     if new and old != new:
         yield f"the gene model is {', '.join(new)}, it was {', '.join(old)}"
 
 
-def _lost_patients(stage: Stage, cohort: str, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
+def _lost_patients(
+    study: Study, archive: Archive, cohort: str, before: pd.DataFrame, after: pd.DataFrame
+) -> Iterator[str]:
     from hnbc_assets.science.cohorts.losses import losses
 
-    limits = stage.study.gates
+    limits = study.gates
     allowed = {
         "patients": limits.patients_lost,
         "follow-up times": limits.survival_lost,
         "events": limits.events_lost,
     }
-    lost = losses(_patients(stage, cohort, before), _patients(stage, cohort, after))
+    lost = losses(_patients(study, archive, cohort, before), _patients(study, archive, cohort, after))
     for row in lost.itertuples():
         if row.n_lost > allowed[row.what] * row.n_before:
             share = f"{row.n_lost / row.n_before:.0%}, allowed {allowed[row.what]:.0%}"
@@ -143,14 +145,14 @@ def _lost_patients(stage: Stage, cohort: str, before: pd.DataFrame, after: pd.Da
             yield f"{cohort} loses {row.n_lost:,} of {row.n_before:,} {row.what}{of} ({share}), as {row.example}"
 
 
-def _unfollowed(stage: Stage, upstream: Upstream, manifest: pd.DataFrame) -> Iterator[str]:
+def _unfollowed(study: Study, archive: Archive, upstream: Upstream, manifest: pd.DataFrame) -> Iterator[str]:
     """A message if more living patients of a GDC project lack a follow-up time than the study allows."""
     from hnbc_assets.science.cohorts.losses import unfollowed
     from hnbc_assets.sources.cohort_files import clinical_reader
 
     if upstream.source is None:
         return
-    allowed, archive = stage.study.gates.living_unfollowed, open_archive(stage.place)
+    allowed = study.gates.living_unfollowed
     without = unfollowed(clinical_reader(upstream.source)(archive, manifest))
     if without.sum() > allowed * len(without):
         share = f"{without.mean():.0%}, allowed {allowed:.0%}"
@@ -158,9 +160,9 @@ def _unfollowed(stage: Stage, upstream: Upstream, manifest: pd.DataFrame) -> Ite
         yield f"{count} ({share}), as {without.idxmax()}"
 
 
-def _patients(stage: Stage, name: str, manifest: pd.DataFrame) -> pd.DataFrame:
+def _patients(study: Study, archive: Archive, name: str, manifest: pd.DataFrame) -> pd.DataFrame:
     """A cohort's patients as the study would read them from these files."""
     from hnbc_assets.sources.cohort_files import CohortFiles
 
-    files = CohortFiles(open_archive(stage.place), manifest, stage.study.cohorts[name].source)
-    return harmonised(stage, name, files).patients
+    files = CohortFiles(archive, manifest, study.cohorts[name].source)
+    return harmonised(study, name, files).patients

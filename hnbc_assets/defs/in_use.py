@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from hnbc_assets.defs.resources import open_archive
-from hnbc_assets.defs.stage import Stage
 from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import ChecksumMismatch, NotInLake, StudyError
 from hnbc_assets.lake import parquet
 from hnbc_assets.lake.hashing import content_hash
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.sources.archive import Archive
 
 VERSIONED_ON = ["source", "release", "file_id", "sha256"]
 
@@ -24,7 +24,8 @@ VERSIONED_ON = ["source", "release", "file_id", "sha256"]
 class InUse:
     """The release in use of an object: what the raw asset holds before a fetched release replaces it."""
 
-    stage: Stage
+    lake: Lake
+    archive: Archive
     upstream: Upstream
 
     def manifest(self) -> pd.DataFrame | None:
@@ -58,13 +59,13 @@ class InUse:
 
         earlier = self.replaced_by(fetched)
         try:
-            return recall(open_archive(self.stage.place), self.upstream.name, earlier) if earlier else None
+            return recall(self.archive, self.upstream.name, earlier) if earlier else None
         except (StudyError, ChecksumMismatch):  # housekeeping removed it, or it is damaged
             return None
 
     @property
     def _table(self) -> Path:
-        return self.stage.lake.table(self.upstream.raw)
+        return self.lake.table(self.upstream.raw)
 
 
 def version_of(manifest: pd.DataFrame) -> str:

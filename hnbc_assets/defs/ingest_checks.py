@@ -5,62 +5,51 @@ In scope: checks of raw files, and of what reading them shows. Out of scope: che
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pandas as pd
 
-from hnbc_assets.defs.publishing import Check, Verdict
+from hnbc_assets.defs.in_use import InUse
+from hnbc_assets.defs.stage import Verdict
+from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import ArchiveDamaged, ChecksumMismatch
+from hnbc_assets.lake.paths import Lake
 from hnbc_assets.sources.archive import Archive
+from hnbc_assets.study import Place
 
 SIZE_CHANGE = 0.1
 GENES_OF_A_GENOME = 10_000
 
 
-def archive_verified(archive: Archive) -> Check:
-    """A blocking check that every archived file has the size and checksums of its manifest row."""
-
-    def files_intact(manifest: pd.DataFrame) -> Verdict:
-        """Every file is in the archive with the size and sha256 of its row, and with the md5 that upstream gave."""
-        try:
-            archive.verify(manifest)
-        except ChecksumMismatch as damage:
-            return Verdict(False, f"damage among {len(manifest):,} files", "all intact", str(damage))
-        told = "size and sha256 of every file are those of its row"
-        return Verdict(True, f"{len(manifest):,} files", "all intact", told)
-
-    return Check(files_intact, blocking=True)
+def files_intact(manifest: pd.DataFrame, archive: Archive) -> Verdict:
+    """Every file is in the archive with the size and sha256 of its row, and with the md5 that upstream gave."""
+    try:
+        archive.verify(manifest)
+    except ChecksumMismatch as damage:
+        return Verdict(False, f"damage among {len(manifest):,} files", "all intact", str(damage))
+    return Verdict(True, f"{len(manifest):,} files", "all intact", "size and sha256 of every file are those of its row")
 
 
-def compared_with_previous_release(
-    archive: Archive, release_before: Callable[[pd.DataFrame], pd.DataFrame | None]
-) -> Check:
-    """A check of a raw asset against the release before it, which `release_before` gives."""
+def previous_release(manifest: pd.DataFrame, lake: Lake, archive: Archive, upstream: Upstream) -> Verdict:
+    """Compared with the release before it: files gone without a successor, sizes that changed by more than 10 %."""
+    before, allowed = InUse(lake, archive, upstream).before(manifest), "none gone, sizes within 10 %"
+    if before is None or before.empty:
+        return Verdict(True, "first release", allowed, "there is no release before it to compare with")
+    from hnbc_assets.sources.release_changes import release_changes
 
-    def previous_release(manifest: pd.DataFrame) -> Verdict:
-        """Compared with the release before it: files gone without a successor, sizes that changed by more than 10 %."""
-        before, allowed = release_before(manifest), "none gone, sizes within 10 %"
-        if before is None or before.empty:
-            return Verdict(True, "first release", allowed, "there is no release before it to compare with")
-        from hnbc_assets.sources.release_changes import release_changes
-
-        try:
-            changes = release_changes(archive, None, before, manifest)
-        except ArchiveDamaged as damage:
-            return Verdict(False, "cannot be compared", allowed, str(damage))
-        gone = changes.entity[changes.kind == "file_removed"]
-        old, new = (m[~is_reply(m)].set_index("file_id").size_bytes.astype(float) for m in (before, manifest))
-        both = old.index.intersection(new.index)
-        change = (new[both] / old[both] - 1).abs()
-        changed = change[change > SIZE_CHANGE].index
-        return Verdict(
-            not len(gone) and not len(changed),
-            f"{len(gone)} gone, {len(changed)} changed in size",
-            allowed,
-            f"against {before.release.iloc[0]}: gone {list(gone[:3])}, changed in size {list(changed[:3])}",
-        )
-
-    return Check(previous_release)
+    try:
+        changes = release_changes(archive, None, before, manifest)
+    except ArchiveDamaged as damage:
+        return Verdict(False, "cannot be compared", allowed, str(damage))
+    gone = changes.entity[changes.kind == "file_removed"]
+    old, new = (m[~is_reply(m)].set_index("file_id").size_bytes.astype(float) for m in (before, manifest))
+    both = old.index.intersection(new.index)
+    change = (new[both] / old[both] - 1).abs()
+    changed = change[change > SIZE_CHANGE].index
+    return Verdict(
+        not len(gone) and not len(changed),
+        f"{len(gone)} gone, {len(changed)} changed in size",
+        allowed,
+        f"against {before.release.iloc[0]}: gone {list(gone[:3])}, changed in size {list(changed[:3])}",
+    )
 
 
 def is_reply(manifest: pd.DataFrame) -> pd.Series:
@@ -84,116 +73,92 @@ def _same_family(before: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
     return before.file_id[folder.isin(set(manifest.path.str.split("/").str[2:3].str.join("/")))]
 
 
-def warnings_empty(archive: Archive) -> Check:
-    """A blocking check of the GDC's archived replies."""
+def no_upstream_warnings(manifest: pd.DataFrame, archive: Archive) -> Verdict:
+    """Every archived reply of the GDC came without warnings: all fields that were asked for are known there."""
+    from hnbc_assets.sources.gdc_evidence import reply_warnings
 
-    def no_upstream_warnings(manifest: pd.DataFrame) -> Verdict:
-        """Every archived reply of the GDC came without warnings: all fields that were asked for are known there."""
-        from hnbc_assets.sources.gdc_evidence import reply_warnings
-
-        found = reply_warnings(archive, manifest)
-        return Verdict(
-            not found,
-            f"{len(found)} replies with warnings",
-            "0",
-            "; ".join(f"{k}: {v}" for k, v in found.items()) or "no reply carries a warning",
-        )
-
-    return Check(no_upstream_warnings, blocking=True)
+    found = reply_warnings(archive, manifest)
+    return Verdict(
+        not found,
+        f"{len(found)} replies with warnings",
+        "0",
+        "; ".join(f"{k}: {v}" for k, v in found.items()) or "no reply carries a warning",
+    )
 
 
-def gdsc_as_known() -> Check:
-    """A check of GDSC's files against the bytes recorded in 2026; a mirror may serve others."""
+def gdsc_as_known(manifest: pd.DataFrame) -> Verdict:
+    """GDSC's files have the size, and the sha256 if one was recorded, that release 8.5 had in 2026."""
+    from hnbc_assets.sources.gdsc import KNOWN_BYTES
 
-    def gdsc_as_known(manifest: pd.DataFrame) -> Verdict:
-        """GDSC's files have the size, and the sha256 if one was recorded, that release 8.5 had in 2026."""
-        from hnbc_assets.sources.gdsc import KNOWN_BYTES
-
-        rows = manifest[manifest.file_id.isin(list(KNOWN_BYTES))]
-        other = [
-            f"{row.file_id} ({row.size_bytes:,} bytes, sha256 {row.sha256[:12]}, from {row.url})"
-            for row in rows.itertuples()
-            if not any(row.size_bytes == n and sha256 in (None, row.sha256) for n, sha256 in KNOWN_BYTES[row.file_id])
-        ]
-        fetched = "; ".join(f"{row.file_id} from {row.url}" for row in rows.itertuples())
-        return Verdict(
-            not other,
-            f"{len(other)} of {len(rows)} files differ",
-            "none",
-            f"not the recorded bytes: {'; '.join(other)}. Upstream has changed them, or this is another host; they "
-            "were read as they are"
-            if other
-            else f"as recorded: {fetched}",
-        )
-
-    return Check(gdsc_as_known)
+    rows = manifest[manifest.file_id.isin(list(KNOWN_BYTES))]
+    other = [
+        f"{row.file_id} ({row.size_bytes:,} bytes, sha256 {row.sha256[:12]}, from {row.url})"
+        for row in rows.itertuples()
+        if not any(row.size_bytes == n and sha256 in (None, row.sha256) for n, sha256 in KNOWN_BYTES[row.file_id])
+    ]
+    fetched = "; ".join(f"{row.file_id} from {row.url}" for row in rows.itertuples())
+    return Verdict(
+        not other,
+        f"{len(other)} of {len(rows)} files differ",
+        "none",
+        f"not the recorded bytes: {'; '.join(other)}. Upstream has changed them, or this is another host; they "
+        "were read as they are"
+        if other
+        else f"as recorded: {fetched}",
+    )
 
 
-def one_gene_model(archive: Archive) -> Check:
-    """A blocking check that a cohort's STAR files share one gene model."""
+def gene_model(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archive) -> Verdict:
+    """All expression files name the same gene model and list the same genes (reading them compared the ids)."""
+    from hnbc_assets.sources.gdc_evidence import gene_models
 
-    def gene_model(expression: pd.DataFrame, manifest: pd.DataFrame) -> Verdict:
-        """All expression files name the same gene model and list the same genes (reading them compared the ids)."""
-        from hnbc_assets.sources.gdc_evidence import gene_models
-
-        found = gene_models(archive, manifest)
-        return Verdict(
-            len(found) == 1,
-            "; ".join(f"{model}: {n:,} files" for model, n in found.items()),
-            "one model",
-            f"{len(expression):,} genes by symbol in all files",
-        )
-
-    return Check(gene_model, blocking=True)
+    found = gene_models(archive, manifest)
+    return Verdict(
+        len(found) == 1,
+        "; ".join(f"{model}: {n:,} files" for model, n in found.items()),
+        "one model",
+        f"{len(expression):,} genes by symbol in all files",
+    )
 
 
-def expected_genes(archive: Archive, *, at_least: int) -> Check:
-    """A check that a GDC cohort has as many genes as the release before, and as many as a genome has."""
+def number_of_genes(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archive, place: Place) -> Verdict:
+    """The files list as many genes as those of the release before, and the cohort has those of a genome."""
+    from hnbc_assets.sources.gdc_evidence import n_features
 
-    def number_of_genes(expression: pd.DataFrame, manifest: pd.DataFrame) -> Verdict:
-        """The files list as many genes as those of the release before, and the cohort has those of a genome."""
-        from hnbc_assets.sources.gdc_evidence import n_features
-
-        found, before = n_features(archive, manifest), _release_before(archive, manifest)
-        try:
-            expected = n_features(archive, before)
-        except ArchiveDamaged as damage:
-            if set(damage.paths) & set(manifest.path):
-                raise
-            return Verdict(False, f"{found or 0:,}", "cannot be compared", str(damage))
-        few = len(expression) < at_least
-        told = [f"{found or 0:,} genes in every file, {len(expression):,} by symbol"]
-        told += [f"fewer than the {at_least:,} of a genome: a reduced list"] if few else []
-        told += [f"{before.release.iloc[0]} had {expected:,}"] if expected is not None else ["first release: recorded"]
-        return Verdict(
-            not few and expected in (None, found),
-            f"{found or 0:,}",
-            ("recorded" if expected is None else f"{expected:,}")
-            + (f", at least {at_least:,} by symbol" if at_least else ""),
-            "; ".join(told),
-        )
-
-    return Check(number_of_genes)
+    found, before = n_features(archive, manifest), _release_before(archive, manifest)
+    try:
+        expected = n_features(archive, before)
+    except ArchiveDamaged as damage:
+        if set(damage.paths) & set(manifest.path):
+            raise
+        return Verdict(False, f"{found or 0:,}", "cannot be compared", str(damage))
+    at_least = 0 if place.simulated else GENES_OF_A_GENOME
+    few = len(expression) < at_least
+    notes = [f"{found or 0:,} genes in every file, {len(expression):,} by symbol"]
+    notes += [f"fewer than the {at_least:,} of a genome: a reduced list"] if few else []
+    notes += [f"{before.release.iloc[0]} had {expected:,}"] if expected is not None else ["first release: recorded"]
+    return Verdict(
+        not few and expected in (None, found),
+        f"{found or 0:,}",
+        ("recorded" if expected is None else f"{expected:,}")
+        + (f", at least {at_least:,} by symbol" if at_least else ""),
+        "; ".join(notes),
+    )
 
 
-def ids_match(archive: Archive) -> Check:
-    """A check that the two tables of a user's cohort name the same patients with the same ids."""
+def ids_as_written(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archive) -> Verdict:
+    """Every sample of the expression table has a clinical record, under exactly the same id."""
+    from hnbc_assets.sources.user_table import match
 
-    def ids_as_written(expression: pd.DataFrame, manifest: pd.DataFrame) -> Verdict:
-        """Every sample of the expression table has a clinical record, under exactly the same id."""
-        from hnbc_assets.sources.user_table import match
-
-        found = match(archive, manifest)
-        notes = [f"{expression.shape[1]:,} samples read", f"{len(found.without_values)} patients without a sample"]
-        if found.trimmed:
-            notes.append(f"ids equal only without surrounding spaces: {list(found.trimmed[:3])}; remove the spaces")
-        if found.without_record:
-            notes.append(f"samples without a clinical record, left out: {list(found.without_record[:3])}")
-        return Verdict(
-            not found.trimmed and not found.without_record,
-            f"{len(found.trimmed)} ids with spaces, {len(found.without_record)} samples without a record",
-            "none",
-            "; ".join(notes),
-        )
-
-    return Check(ids_as_written)
+    found = match(archive, manifest)
+    notes = [f"{expression.shape[1]:,} samples read", f"{len(found.without_values)} patients without a sample"]
+    if found.trimmed:
+        notes.append(f"ids equal only without surrounding spaces: {list(found.trimmed[:3])}; remove the spaces")
+    if found.without_record:
+        notes.append(f"samples without a clinical record, left out: {list(found.without_record[:3])}")
+    return Verdict(
+        not found.trimmed and not found.without_record,
+        f"{len(found.trimmed)} ids with spaces, {len(found.without_record)} samples without a record",
+        "none",
+        "; ".join(notes),
+    )

@@ -1,4 +1,4 @@
-"""What assets need from outside themselves: the archive and a client of the study's upstream.
+"""Resources: what assets need besides their inputs, and a client of the study's upstream.
 
 In scope: making them from the place and the study. Out of scope: what is asked of them (releases.py).
 """
@@ -8,20 +8,29 @@ from __future__ import annotations
 from typing import Any
 
 from hnbc_assets.addresses import Addresses
+from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.http import Client, connect
 from hnbc_assets.study import Place, Study
 
 
-def open_archive(place: Place) -> Archive:
-    """The raw archive of the lake, for reading."""
-    return Archive(Lake(place.data_lake).raw)
+def resources(study: Study, place: Place) -> dict[str, Any]:
+    """Dagster's resources by name: the study, the place, its lake, the archive of raw files, the I/O manager."""
+    lake = Lake(place.data_lake)
+    return {
+        "study": study,
+        "place": place,
+        "lake": lake,
+        "archive": open_archive(place, study),
+        "io_manager": LakeIOManager(root=str(lake.root), study_hash=study.hash, upstream=place.upstream),
+    }
 
 
-def open_archive_to_fetch(place: Place, study: Study) -> Archive:
-    """The raw archive of the lake, which downloads as many files at the same time as the study allows."""
-    return Archive(Lake(place.data_lake).raw, workers=study.execution.download_workers)
+def open_archive(place: Place, study: Study | None = None) -> Archive:
+    """The raw archive of the lake; it downloads as many files at the same time as the study allows."""
+    workers = {"workers": study.execution.download_workers} if study else {}
+    return Archive(Lake(place.data_lake).raw, **workers)
 
 
 def open_client(place: Place, study: Study, **patience: Any) -> Client:

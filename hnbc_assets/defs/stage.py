@@ -1,336 +1,273 @@
-"""A stage: what all its assets have in common, said once.
+"""A stage: module-level functions that make its assets, each declared once.
 
-In scope: the `Stage` whose decorators turn a plain function into Dagster assets: group, owners, code version,
-inputs, checks, provenance. Out of scope: any particular asset, what is published of it (publishing.py).
+In scope: what a declaration says, and what it means for one study, cohort by cohort. Out of scope: any particular
+asset, executing a step and storing what it made (step.py).
+
+A stage's module begins with `stage = Stage("genes")` and decorates functions, which stay plain functions: they can be
+called with frames. A parameter is the frame of the asset of that name, unless `inputs` names another, or a resource:
+`study`, `place`, `lake`, `archive`. Where a factory makes assets, `cohort` or `upstream` is the one that they are for.
 """
 
+from __future__ import annotations
+
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property, wraps
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets.defs import versions
 from hnbc_assets.defs.code import Code
-from hnbc_assets.defs.publishing import (
-    Check,
-    CheckFailed,
-    Described,
-    Prepared,
-    Publication,
-    Verdict,
-    check_specs,
-    definition_metadata,
-    figure_metadata,
-    source_link,
-)
-from hnbc_assets.defs.step import KINDS, Fetched, Step, argument_names, asset_ins, call_arguments, wanted_inputs
-from hnbc_assets.errors import ArchiveDamaged, GateHeld, StudyError
-from hnbc_assets.lake import damage, parquet
-from hnbc_assets.lake.attempts import begin, fail, succeed
-from hnbc_assets.lake.checks import CheckOutcome, record
-from hnbc_assets.lake.lineage import RAW_PREFIX
-from hnbc_assets.lake.observations import record_release
-from hnbc_assets.lake.optional import unfit
-from hnbc_assets.lake.parquet import Provenance, Stored
-from hnbc_assets.lake.paths import Lake
-from hnbc_assets.lake.plan import Node, basis
-from hnbc_assets.study import Place, Study, digest
+from hnbc_assets.defs.upstreams import Upstream, upstreams
+from hnbc_assets.study import Place, Study
 from hnbc_assets.tables import Table
 
 CODE = Code(Path(__file__).resolve().parent.parent.parent)
-STUDY_TAG = "hnbc/study"
-OWNERS = ["team:hnbc"]
-NOT_STORED = "stopped, or its table could not be stored: the run's log says why"
+KINDS = ("pandas", "parquet")
+RESOURCES = ("study", "place", "lake", "archive")
+BOUND = ("cohort", "upstream", "table")  # what a factory fixes, and the table of the one asset that is made
+EACH_COHORT = "/*"  # at the end of an input: a dictionary of cohort to frame
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Build:
+    """What definitions are built for: a study in a place, with the code that code versions are computed from.
+
+    In a factory, `cohort` or `upstream` is the one that the assets are for.
+    """
+
+    study: Study
+    place: Place
+    code: Code = CODE
+    cohort: str = ""
+    upstream: Upstream | None = None
+
+    def text(self, template: str) -> str:
+        """A template with the names that it contains: cohort, upstream, training, discovery."""
+        if "{" not in template:
+            return template
+        name = self.upstream.name if self.upstream else ""
+        return template.format(
+            cohort=self.cohort, upstream=name, training=self.study.training, discovery=self.study.discovery
+        )
+
+
+Of = Callable[[Build], Any]  # what differs between studies, cohorts or upstreams
+Input = str | Callable[[Build], str | Mapping[str, str]]
+
+
+def cohorts(build: Build) -> Iterator[Build]:
+    """One build for each cohort of the study."""
+    return (replace(build, cohort=name) for name in build.study.cohorts)
+
+
+def upstream_objects(build: Build) -> Iterator[Build]:
+    """One build for each object that the study fetches."""
+    found = upstreams(build.study, simulated=build.place.simulated).values()
+    return (replace(build, upstream=upstream) for upstream in found)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A check's outcome in words: what was found, what was allowed, and what that means.
+
+    `read` has what the outcome depends on besides the tables, as lineage names it, with versions.
+    """
+
+    passed: bool
+    value: str
+    threshold: str
+    description: str
+    read: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A scientific check: a function of the new frame (its first parameter) and of what else its step reads and makes.
+
+    It runs in its asset's own step, before the frame is stored: when a blocking one fails, the old table stays. A gate
+    blocks too, and judges only whether the new frame may replace the old one: what is stored stays good. `when` says
+    for which studies, cohorts or upstreams it is made; for all without it.
+    """
+
+    function: Callable[..., Verdict]
+    blocking: bool = False
+    gate: bool = False
+    when: Of | None = None
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.function.__name__
+
+    def judge(self, frame: pd.DataFrame, known: Mapping[str, Any]) -> Verdict:
+        """The verdict on the frame, with whatever else the function names."""
+        first, *_ = inspect.signature(self.function).parameters
+        return self.function(**named(self.function, known | {first: frame}))
+
+
+@dataclass(frozen=True)
+class Output:
+    """What an asset's function returns, if a frame alone does not say it all.
+
+    `metadata` is shown in the UI. `versioned_on` names the columns whose content makes the data version; all of them
+    when empty. For a raw asset, `release` is that of the upstream, and `replaces` the release that it replaces. For the
+    lineage, `read` is what was read besides the inputs, with versions, and `unused` the inputs that were only compared.
+    """
+
+    frame: pd.DataFrame
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    versioned_on: tuple[str, ...] = ()
+    release: str = ""
+    replaces: str = ""
+    read: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Described:
+    """One asset of a step: its key, its table (None for a matrix of numbers), the checks it must pass, its figure.
+
+    Its columns and its description are the table's; `description` is for what the table's does not say. A matrix is
+    rounded, unless it is `exact`: numbers that are the same on every machine, and that a later step reads as they were
+    in their file. `figure` draws it: a function that names the frames it needs, of those that the step read and made.
+    """
+
+    key: str
+    table: type[Table] | None = None
+    description: str | Of = ""
+    checks: tuple[Check, ...] = ()
+    exact: bool = False
+    figure: Callable[..., bytes | Mapping[str, bytes]] | None = None
+
+    @property
+    def asset_key(self) -> dg.AssetKey:
+        """The Dagster key."""
+        return dg.AssetKey(self.key.split("/"))
+
+    @property
+    def output(self) -> str:
+        """What a function of several assets calls it."""
+        return self.key.removesuffix("/{cohort}")
+
+    def of(self, build: Build) -> Described:
+        """The same for one cohort or upstream."""
+        words = self.description(build) if callable(self.description) else build.text(self.description)
+        if not words and self.table is not None:
+            words = self.table.comment() + (f" Cohort {build.cohort}." if build.cohort else "")
+        checks = tuple(check for check in self.checks if check.when is None or check.when(build))
+        return replace(self, key=build.text(self.key), description=words, checks=checks)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a raw asset fetches: the upstream object, and the observed source that knows the object's release.
+
+    `first` says that it is small and shows mistakes in the study: it is fetched before larger objects. `contract` is
+    the source's CONTRACT, the version of what it fetches and records.
+    """
+
+    upstream: str
+    look: str
+    first: bool = False
+    contract: Any = 1
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A function and the assets that it makes.
+
+    `inputs` maps a parameter to another asset's key, or to `patients/*`: then it gets a dictionary of cohort to frame.
+    Those that are no parameters are read for checks and figures, which may name every input and every output.
+    `settings` gives the settings that the function and its checks read: when one changes, the assets are stale. `each`
+    is a factory. `fetches` says what a raw asset fetches. `optional` gives the optional stage that a raw asset is for;
+    `spared` such assets among the inputs: if one of them does not fit what is in the lake, the function is called
+    without it. `decided` assets follow the promotions that people decide on. A `large` step needs so much memory that a
+    run executes no two of them at the same time.
+    """
+
+    function: Callable[..., Any]
+    described: tuple[Described, ...]
+    name: str = ""
+    several: bool = False
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    settings: Of | None = None
+    each: Callable[[Build], Iterable[Build]] | None = None
+    kinds: tuple[str, ...] = KINDS
+    fetches: Callable[[Build], Fetched] | None = None
+    optional: Callable[[Build], str] | None = None
+    spared: Callable[[Build], Collection[str]] | None = None
+    decided: bool = False
+    large: bool = False
+
+    def builds(self, build: Build) -> Iterable[Build]:
+        """The builds that it makes assets for."""
+        return self.each(build) if self.each else (build,)
+
+    def wanted(self, build: Build) -> dict[str, str | dict[str, str]]:
+        """Parameter to asset key, or to a dictionary of names to keys."""
+        found: dict[str, str | dict[str, str]] = {}
+        for parameter in dict.fromkeys((*inspect.signature(self.function).parameters, *self.inputs)):
+            if parameter in (*RESOURCES, *BOUND):
+                continue
+            given = self.inputs.get(parameter, parameter)
+            given = build.text(given) if isinstance(given, str) else given(build)
+            if isinstance(given, str) and given.endswith(EACH_COHORT):
+                given = {name: f"{given.removesuffix(EACH_COHORT)}/{name}" for name in build.study.cohorts}
+            found[parameter] = given if isinstance(given, str) else dict(given)
+        return found
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of one study in one place, with the code that its assets' code versions are computed from.
+    """One stage of every study. The rest does not wait for an `optional` one: if it fails, its tables are left out.
 
-    The rest does not wait for an `optional` stage: if it fails, the database is published without its tables.
+    `when` says which studies have it; all without it.
     """
 
     name: str
-    study: Study
-    place: Place
     optional: bool = False
-    code: Code = CODE
+    when: Of | None = None
+    declared: list[Declaration] = field(default_factory=list)
 
-    @cached_property
-    def lake(self) -> Lake:
-        """The lake that the stage publishes to."""
-        return Lake(self.place.data_lake)
+    def asset(self, described: type[Table] | Described, **declared: Any) -> Callable[[Function], Function]:
+        """Declare that a function makes one asset: it returns a frame or an `Output`. See `Declaration`."""
 
-    def asset(
-        self,
-        table: type[Table] | None = None,
-        *,
-        key: str | None = None,
-        inputs: Mapping[str, str | Mapping[str, str]] | None = None,
-        settings: Any = None,
-        checks: tuple[Check, ...] = (),
-        kinds: tuple[str, ...] = KINDS,
-        fetches: Fetched | None = None,
-        optional: str = "",
-        spared: Collection[str] = (),
-    ) -> Callable[[Callable[..., Publication | pd.DataFrame]], dg.AssetsDefinition]:
-        """Make an asset of a function that returns a frame or a `Publication`.
+        def declare(function: Function) -> Function:
+            one = described if isinstance(described, Described) else Described(described.table_name(), described)
+            extra = {name: declared.pop(name) for name in ("checks", "figure") if name in declared}
+            one = replace(one, **extra)
+            self.declared.append(Declaration(function, (one,), **declared))
+            return function
 
-        The function's parameters name the tables it reads. `inputs` maps a parameter to another asset's key, or to a
-        dictionary of names to keys: then the parameter gets a dictionary of frames. `settings` are the settings that it
-        reads: a change makes it stale. `fetches` says which upstream object a raw asset fetches. `optional` names the
-        optional stage that a raw asset is for; `spared` are such assets among the inputs: if one of them does not fit
-        what is in the lake, the function is called without it.
+        return declare
+
+    def assets(self, *described: type[Table] | Described, name: str, **declared: Any) -> Callable[[Function], Function]:
+        """Declare that a function makes several assets in one step: it returns a mapping of key to frame or `Output`.
+
+        For each cohort, the keys are those without the cohort. See `Declaration`.
         """
+        every = [one if isinstance(one, Described) else Described(one.table_name(), one) for one in described]
 
-        def decorate(function: Callable[..., Publication | pd.DataFrame]) -> dg.AssetsDefinition:
-            name = key or (table.table_name() if table else function.__name__)
-            described = Described(name, table, inspect.getdoc(function) or "", checks)
+        def declare(function: Function) -> Function:
+            self.declared.append(Declaration(function, tuple(every), name, several=True, **declared))
+            return function
 
-            @wraps(function)
-            def made(**arguments: Any) -> dict[str, Publication | pd.DataFrame]:
-                return {name: function(**arguments)}
+        return declare
 
-            wanted = wanted_inputs(function, inputs or {})
-            step = Step(
-                [described],
-                described.asset_key.to_python_identifier(),
-                wanted,
-                versions.of_fetched(self.code, fetches.contract, settings, simulated=self.place.simulated)
-                if fetches
-                else versions.of_made(self.code, function, [described], settings),
-                kinds,
-                fetches,
-                optional=optional or self._optional_stage,
-                spared=frozenset(spared),
-            )
-            return self._definition(step, made)
+    def definitions(self, build: Build) -> list[dg.AssetsDefinition]:
+        """The stage's assets for one study."""
+        from hnbc_assets.defs.step import Step
 
-        return decorate
-
-    def assets(
-        self,
-        described: list[Described],
-        *,
-        name: str,
-        inputs: Mapping[str, str | Mapping[str, str]] | None = None,
-        settings: Any = None,
-        kinds: tuple[str, ...] = KINDS,
-        decided: bool = False,
-        large: bool = False,
-    ) -> Callable[[Callable[..., Mapping[str, Publication | pd.DataFrame]]], dg.AssetsDefinition]:
-        """Make several assets of one function that returns a mapping of asset key to frame or `Publication`.
-
-        With `decided` they follow the promotions that people decide on. A `large` step needs much memory.
-        """
-
-        def decorate(function: Callable[..., Mapping[str, Publication | pd.DataFrame]]) -> dg.AssetsDefinition:
-            wanted = wanted_inputs(function, inputs or {})
-            step = Step(
-                described,
-                name,
-                wanted,
-                versions.of_made(self.code, function, described, settings),
-                kinds,
-                decided=decided,
-                optional=self._optional_stage,
-                large=large,
-            )
-            return self._definition(step, function)
-
-        return decorate
-
-    def _definition(
-        self, step: Step, function: Callable[..., Mapping[str, Publication | pd.DataFrame]]
-    ) -> dg.AssetsDefinition:
-        @dg.multi_asset(
-            name=step.name,
-            description=inspect.getdoc(function),
-            group_name=self.name,
-            outs={
-                d.asset_key.to_python_identifier(): dg.AssetOut(
-                    key=d.asset_key,
-                    description=d.description or inspect.getdoc(function),
-                    code_version=step.code_version,
-                    kinds=set(step.kinds),
-                    owners=OWNERS,
-                    is_required=False,
-                    metadata=definition_metadata(d) | source_link(function) | step.metadata,
-                )
-                for d in step.described
-            },
-            ins=asset_ins(step),
-            deps=[
-                *([step.fetches.look] if step.fetches else []),
-                *(dg.AssetKey(key.split("/")) for key in sorted(step.spared)),
-            ],
-            check_specs=[spec for d in step.described for spec in check_specs(d)],
-            op_tags=step.tags,
-        )
-        def body(context: dg.AssetExecutionContext, **frames: pd.DataFrame) -> Iterator[Any]:
-            guard(context, self.study, self.place)
-            frames |= self._spared(step)
-            named = argument_names(step.wanted).items()
-            read = {key: frames[a].attrs["data_version"] for key, a in named if a in frames}
-            manifests = {key: frames[a] for key, a in named if key.startswith(RAW_PREFIX) and a in frames}
-            with (
-                attempting(self.lake, step.nodes, read, context.run.run_id),
-                damage.noting(self.lake, manifests),
-            ):
-                arguments = call_arguments(step.wanted, frames)
-                yield from self._publish(context, step, function(**arguments), arguments, read)
-
-        return body
-
-    @property
-    def _optional_stage(self) -> str:
-        return self.name if self.optional else ""
-
-    def _spared(self, step: Step) -> dict[str, pd.DataFrame]:
-        """The `spared` inputs that fit what is in the lake, by argument."""
-        named, frames = argument_names(step.wanted), {}
-        for key in sorted(step.spared - unfit(self.lake, step.spared).keys()):
-            stored = parquet.read_stored(self.lake.table(key))
-            stored.frame.attrs |= {"asset": key, "data_version": stored.provenance.data_version}
-            frames[named[key]] = stored.frame
-        return frames
-
-    def _publish(
-        self,
-        context: dg.AssetExecutionContext,
-        step: Step,
-        made: Mapping[str, Publication | pd.DataFrame],
-        arguments: Mapping[str, Any],
-        read: Mapping[str, str],
-    ) -> Iterator[Any]:
-        """Check every frame that the step made, then hand them to the lake; none if a blocking check failed."""
-        prepared = [Prepared.of(d, made[d.key]) for d in step.described]
-        known = dict(arguments) | {p.described.key.rsplit("/", 1)[-1]: p.frame for p in prepared}
-        judged = [(p, p.verdicts(known)) for p in prepared]
-        held = [verdict for p, verdicts in judged for verdict in p.held(verdicts)]
-        if held:
-            for p, verdicts in judged:
-                self._seen(step, p)
-                yield from p.check_results(verdicts)
-            raise GateHeld(" ".join(verdict.description for verdict in held))
-        for p, verdicts in judged:
-            self._record(p, verdicts)
-        broken = [
-            f"{p.described.key}, check {check}: {verdict.description}"
-            for p, verdicts in judged
-            for check, (verdict, blocking) in verdicts.items()
-            if blocking and not verdict.passed
-        ]
-        if broken:
-            for p, verdicts in judged:
-                yield from p.check_results(verdicts)
-            raise CheckFailed("; ".join(broken) + ". The stored tables were kept.")
-        for p, verdicts in judged:
-            yield self._result(context, step, p, verdicts, read)
-            self._seen(step, p)
-
-    def _result(
-        self,
-        context: dg.AssetExecutionContext,
-        step: Step,
-        p: Prepared,
-        verdicts: Mapping[str, tuple[Verdict, bool]],
-        read: Mapping[str, str],
-    ) -> dg.MaterializeResult:
-        """A frame with its provenance, as Dagster hands it to the lake."""
-        provenance = Provenance(
-            asset=p.described.key,
-            data_version=p.data_version,
-            code_version=step.code_version,
-            run_id=context.run.run_id,
-            study_hash=self.study.hash,
-            upstream=self.place.upstream,
-            written_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            inputs=dict(read),
-            observed={step.fetches.look: p.publication.release} if step.fetches else {},
-            read=dict(p.publication.read) | {name: at for v, _ in verdicts.values() for name, at in v.read.items()},
-            unused=list(p.publication.unused),
-            replaces=p.publication.replaces,
-            stage=self.name,
-            table_description=p.described.table.comment() if p.described.table else p.described.description,
-            columns=p.described.table.dictionary() if p.described.table else [],
-        )
-        return dg.MaterializeResult(
-            asset_key=p.described.asset_key,
-            value=Stored(p.frame, provenance, p.content_hash),
-            data_version=dg.DataVersion(p.data_version),
-            check_results=p.check_results(verdicts),
-            metadata={
-                "dagster/row_count": len(p.frame),
-                "upstream": "SIMULATED" if self.place.simulated else self.place.upstream,
-                **figure_metadata(p.publication.figure),
-                **p.publication.metadata,
-            },
-        )
-
-    def _seen(self, step: Step, p: Prepared) -> None:
-        """What was fetched is what upstream is at: a look could be older."""
-        if step.fetches and p.publication.release:
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            record_release(self.lake, step.fetches.upstream, p.publication.release, now)
-
-    def _record(self, prepared: Prepared, verdicts: Mapping[str, tuple[Verdict, bool]]) -> None:
-        """Keep the outcomes beside the table, for the database and for `hnbc status`."""
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        outcomes = [
-            CheckOutcome(
-                asset=prepared.described.key,
-                check_name=name,
-                passed=verdict.passed,
-                severity="ERROR" if blocking else "WARN",
-                blocking=blocking,
-                value=verdict.value,
-                threshold=verdict.threshold,
-                description=verdict.description,
-                data_version=prepared.data_version,
-                evaluated_at=now,
-            )
-            for name, (verdict, blocking) in verdicts.items()
-        ]
-        record(self.lake, *outcomes, complete=True)
+        if self.when is not None and not self.when(build):
+            return []
+        found = (Step.of(self, declared, one) for declared in self.declared for one in declared.builds(build))
+        return [step.definition() for step in found]
 
 
-@contextmanager
-def attempting(lake: Lake, nodes: Sequence[Node], read: Mapping[str, str], run_id: str) -> Iterator[None]:
-    """Remember that assets are being made, until they are; if they are not, why."""
-    for node in nodes:
-        begin(lake, node.asset, basis(lake, node, read), run_id, datetime.now(UTC).isoformat(timespec="seconds"))
-    try:
-        yield
-    except GeneratorExit:  # Dagster gives the step up: it was interrupted, or storing failed
-        with suppress(OSError):  # on a full disk this cannot be written either
-            for node in nodes:
-                fail(lake, node.asset, NOT_STORED)
-        raise
-    except Exception as error:
-        with suppress(OSError):
-            for node in nodes:
-                held, damaged = isinstance(error, GateHeld), isinstance(error, ArchiveDamaged)
-                fail(lake, node.asset, str(error) or type(error).__name__, held=held, damaged=damaged)
-        raise
-    for node in nodes:
-        succeed(lake, node.asset)
-
-
-def guard(context: dg.AssetExecutionContext, study: Study, place: Place) -> None:
-    """Stop a step whose study is not the one that its run was started with, or whose lake is another upstream's."""
-    simulation = digest(study.simulation.model_dump()) if place.simulated else None
-    Lake(place.data_lake).claim(place.upstream, simulation)
-    started_with = context.run.tags.get(STUDY_TAG)
-    if started_with not in (None, study.hash):
-        raise StudyError(
-            f"The study changed while the run was under way: the run was started with {started_with}, this step sees "
-            f"{study.hash}. Reload the code location and start again."
-        )
+def named(function: Callable[..., Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what is known, what a function names as its parameters."""
+    return {parameter: known[parameter] for parameter in inspect.signature(function).parameters}

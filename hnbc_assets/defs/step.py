@@ -1,123 +1,338 @@
-"""A step: what a function makes, of what, and by which code; and how its parameters become Dagster's inputs.
+"""A step: what executes one function of a stage, and stores what it made only if its checks allow it.
 
-In scope: the description of one step, its assets as the plan's nodes. Out of scope: how a step is run (stage.py), what
-is published of it (publishing.py).
+In scope: a declaration as a Dagster asset, its run, its frames on their way to the lake with checks and provenance.
+Out of scope: how assets are declared (stage.py), particular checks (checks.py), where bytes go (lake).
 """
-
-from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets.defs.publishing import Described
-from hnbc_assets.lake.plan import Node
+from hnbc_assets.defs import versions
+from hnbc_assets.defs.frames import Prepared, check_specs, columns
+from hnbc_assets.defs.stage import RESOURCES, Build, Declaration, Described, Fetched, Output, Stage, Verdict, named
+from hnbc_assets.errors import ArchiveDamaged, GateHeld, HnbcError, StudyError
+from hnbc_assets.lake import damage, parquet
+from hnbc_assets.lake.attempts import begin, fail, succeed
+from hnbc_assets.lake.checks import CheckOutcome, record
+from hnbc_assets.lake.lineage import RAW_PREFIX
+from hnbc_assets.lake.observations import record_release
+from hnbc_assets.lake.optional import unfit
+from hnbc_assets.lake.parquet import Provenance, Stored
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.lake.plan import Node, basis
+from hnbc_assets.study import Place, Study, digest
 
-KINDS = ("pandas", "parquet")
+STUDY_TAG = "hnbc/study"
+OWNERS = ["team:hnbc"]
 UPSTREAM, DECIDED, OPTIONAL = "hnbc/upstream", "hnbc/decided", "hnbc/optional"
 FIRST = {"dagster/priority": "1"}  # of the steps that are ready, this one begins first
 LARGE = {"hnbc/memory": "large"}  # of these, processes of one run take turns
-Wanted = dict[str, str | dict[str, str]]
+NOT_STORED = "stopped, or its table could not be stored: the run's log says why"
+Made = Output | pd.DataFrame
 
 
-@dataclass(frozen=True)
-class Fetched:
-    """What a raw asset fetches: the upstream object, and the observed source that knows the object's release.
-
-    `first` says that it is small and shows mistakes in the study: it is fetched before larger objects. `contract` is
-    the source's CONTRACT, the version of what it fetches and records.
-    """
-
-    upstream: str
-    look: str
-    first: bool = False
-    contract: Any = 1
+class CheckFailed(HnbcError):
+    """An asset made values that a blocking check does not allow; the stored table was not replaced."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a function makes in one step, of what, and by which code.
+    """A declaration for one study, and for one cohort or upstream where a factory makes it."""
 
-    `optional` names the optional stage that it belongs to; `spared` are inputs of such stages: if these failed, it is
-    made without them. A `large` one needs so much memory that a run executes no two of them at the same time.
-    """
-
-    described: list[Described]
+    stage: str
+    declared: Declaration
+    described: tuple[Described, ...]
     name: str
-    wanted: Wanted
+    wanted: Mapping[str, str | dict[str, str]]
+    bound: Mapping[str, Any]
     code_version: str
-    kinds: tuple[str, ...] = KINDS
     fetches: Fetched | None = None
-    decided: bool = False
     optional: str = ""
     spared: frozenset[str] = frozenset()
-    large: bool = False
 
-    @property
-    def tags(self) -> dict[str, str]:
-        """The op tags that Dagster's executors read."""
-        return (FIRST if self.fetches and self.fetches.first else {}) | (LARGE if self.large else {})
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """What the graph's nodes are told by (graph.py)."""
-        upstream = {UPSTREAM: self.fetches.upstream} if self.fetches else {}
-        optional = {OPTIONAL: self.optional} if self.optional else {}
-        return upstream | ({DECIDED: True} if self.decided else {}) | optional
+    @classmethod
+    def of(cls, stage: Stage, declared: Declaration, build: Build) -> "Step":
+        """The step that a declaration becomes."""
+        described = tuple(one.of(build) for one in declared.described)
+        settings = declared.settings(build) if declared.settings else None
+        fetches = declared.fetches(build) if declared.fetches else None
+        optional = declared.optional(build) if declared.optional else ""
+        return cls(
+            stage.name,
+            declared,
+            described,
+            build.text(declared.name) or described[0].asset_key.to_python_identifier(),
+            declared.wanted(build),
+            {"cohort": build.cohort, "upstream": build.upstream, "table": described[0].table},
+            versions.of_fetched(build.code, fetches.contract, settings, simulated=build.place.simulated)
+            if fetches
+            else versions.of_made(build.code, declared.function, described, settings),
+            fetches,
+            optional or (stage.name if stage.optional else ""),
+            frozenset(declared.spared(build) if declared.spared else ()),
+        )
 
     @property
     def nodes(self) -> list[Node]:
         """The assets as the plan knows them."""
-        inputs, upstream = tuple(argument_names(self.wanted)), self.fetches.upstream if self.fetches else ""
         return [
             Node(
-                d.key,
+                one.key,
                 self.name,
-                inputs,
+                tuple(self.arguments),
                 self.code_version,
-                upstream=upstream,
-                decided=self.decided,
+                upstream=self.fetches.upstream if self.fetches else "",
+                decided=self.declared.decided,
                 optional=self.optional,
             )
-            for d in self.described
+            for one in self.described
         ]
 
+    @property
+    def arguments(self) -> dict[str, str]:
+        """Asset key to the argument that carries its frame: one argument a key, however many parameters share it."""
+        found: dict[str, str] = {}
+        for parameter, given in self.wanted.items():
+            for name, key in {"": given}.items() if isinstance(given, str) else given.items():
+                found.setdefault(key, re.sub(r"\W", "_", f"{parameter}__{name}") if name else parameter)
+        return found
 
-def wanted_inputs(function: Callable[..., Any], inputs: Mapping[str, str | Mapping[str, str]]) -> Wanted:
-    """Parameter to asset key, or to a dictionary of keys."""
-    wanted: Wanted = {}
-    for parameter in inspect.signature(function).parameters:
-        given = inputs.get(parameter, parameter)
-        wanted[parameter] = given if isinstance(given, str) else dict(given)
-    return wanted
+    def definition(self) -> dg.AssetsDefinition:
+        """The step as Dagster knows it."""
+        inputs = {argument: key for key, argument in self.arguments.items() if key not in self.spared}
+        metadata = {
+            **({UPSTREAM: self.fetches.upstream} if self.fetches else {}),
+            **({DECIDED: True} if self.declared.decided else {}),
+            **({OPTIONAL: self.optional} if self.optional else {}),
+            **source_link(self.declared.function),
+        }
+
+        @dg.multi_asset(
+            name=self.name,
+            description=inspect.getdoc(self.declared.function),
+            group_name=self.stage,
+            outs={
+                one.asset_key.to_python_identifier(): dg.AssetOut(
+                    key=one.asset_key,
+                    description=one.description or inspect.getdoc(self.declared.function),
+                    code_version=self.code_version,
+                    kinds=set(self.declared.kinds),
+                    owners=OWNERS,
+                    is_required=False,
+                    metadata=columns(one) | metadata,
+                )
+                for one in self.described
+            },
+            ins={argument: dg.AssetIn(key=dg.AssetKey(key.split("/"))) for argument, key in inputs.items()},
+            deps=[
+                *([self.fetches.look] if self.fetches else []),
+                *(dg.AssetKey(key.split("/")) for key in sorted(self.spared)),
+            ],
+            check_specs=[spec for one in self.described for spec in check_specs(one)],
+            op_tags=(FIRST if self.fetches and self.fetches.first else {}) | (LARGE if self.declared.large else {}),
+            required_resource_keys=set(RESOURCES),
+        )
+        def body(context: dg.AssetExecutionContext, **frames: pd.DataFrame) -> Iterator[Any]:
+            given = {name: getattr(context.resources, name) for name in RESOURCES}
+            yield from Execution(self, context, given).results(frames)
+
+        return body
 
 
-def argument_names(wanted: Wanted) -> dict[str, str]:
-    """Asset key to the argument that carries its frame: one argument a key, however many parameters share it."""
-    named: dict[str, str] = {}
-    for parameter, given in wanted.items():
-        for name, key in {"": given}.items() if isinstance(given, str) else given.items():
-            named.setdefault(key, re.sub(r"\W", "_", f"{parameter}__{name}") if name else parameter)
-    return named
+@dataclass(frozen=True)
+class Execution:
+    """One execution of a step, with the resources that it was given."""
+
+    step: Step
+    context: dg.AssetExecutionContext
+    given: Mapping[str, Any]
+
+    @property
+    def lake(self) -> Lake:
+        """The lake that the step stores in."""
+        return self.given["lake"]
+
+    def results(self, frames: dict[str, pd.DataFrame]) -> Iterator[Any]:
+        """Call the function with the frames by argument, and give Dagster what it made."""
+        step = self.step
+        guard(self.context, self.given["study"], self.given["place"])
+        self.given["archive"].forget()  # what a step and its checks read is hashed once, and in each step again
+        frames = frames | self._spared()
+        read = {key: frames[a].attrs["data_version"] for key, a in step.arguments.items() if a in frames}
+        manifests = {key: frames[a] for key, a in step.arguments.items() if key.startswith(RAW_PREFIX) and a in frames}
+        with (
+            attempting(self.lake, step.nodes, read, self.context.run.run_id),
+            damage.noting(self.lake, manifests),
+        ):
+            known = self._arguments(frames) | dict(step.bound) | dict(self.given)
+            made = step.declared.function(**named(step.declared.function, known))
+            if not step.declared.several:
+                made = {step.declared.described[0].output: made}
+            yield from self._publish(made, known, read)
+
+    def _spared(self) -> dict[str, pd.DataFrame]:
+        """The `spared` inputs that fit what is in the lake, by argument."""
+        arguments, frames = self.step.arguments, {}
+        for key in sorted(self.step.spared - unfit(self.lake, self.step.spared).keys()):
+            stored = parquet.read_stored(self.lake.table(key))
+            stored.frame.attrs |= {"asset": key, "data_version": stored.provenance.data_version}
+            frames[arguments[key]] = stored.frame
+        return frames
+
+    def _arguments(self, frames: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+        """Frames by parameter; a dictionary has only those that are there."""
+        argument = self.step.arguments
+        return {
+            parameter: frames[argument[given]]
+            if isinstance(given, str)
+            else {name: frames[argument[key]] for name, key in given.items() if argument[key] in frames}
+            for parameter, given in self.step.wanted.items()
+        }
+
+    def _publish(self, made: Mapping[str, Made], known: dict[str, Any], read: Mapping[str, str]) -> Iterator[Any]:
+        """Check every frame that the step made, then give them to the lake; none if a blocking check failed."""
+        outputs = [one.output for one in self.step.declared.described]
+        prepared = [Prepared.of(d, made[output]) for d, output in zip(self.step.described, outputs, strict=True)]
+        known |= {output.rsplit("/", 1)[-1]: p.frame for p, output in zip(prepared, outputs, strict=True)}
+        judged = [(p, p.verdicts(known)) for p in prepared]
+        held = [verdict for p, verdicts in judged for verdict in p.held(verdicts)]
+        if held:
+            for p, verdicts in judged:
+                self._seen(p)
+                yield from p.check_results(verdicts)
+            raise GateHeld(" ".join(verdict.description for verdict in held))
+        for p, verdicts in judged:
+            self._record(p, verdicts)
+        broken = [
+            f"{p.described.key}, check {check}: {verdict.description}"
+            for p, verdicts in judged
+            for check, (verdict, blocking) in verdicts.items()
+            if blocking and not verdict.passed
+        ]
+        if broken:
+            for p, verdicts in judged:
+                yield from p.check_results(verdicts)
+            raise CheckFailed("; ".join(broken) + ". The stored tables were kept.")
+        for p, verdicts in judged:
+            yield self._result(p, verdicts, known, read)
+            self._seen(p)
+
+    def _result(
+        self,
+        p: Prepared,
+        verdicts: Mapping[str, tuple[Verdict, bool]],
+        known: Mapping[str, Any],
+        read: Mapping[str, str],
+    ) -> dg.MaterializeResult:
+        """A frame with its provenance, as Dagster hands it to the lake."""
+        place, study, table, fetches = self.given["place"], self.given["study"], p.described.table, self.step.fetches
+        provenance = Provenance(
+            asset=p.described.key,
+            data_version=p.data_version,
+            code_version=self.step.code_version,
+            run_id=self.context.run.run_id,
+            study_hash=study.hash,
+            upstream=place.upstream,
+            written_at=_now(),
+            inputs=dict(read),
+            observed={fetches.look: p.output.release} if fetches else {},
+            read=dict(p.output.read) | {name: at for v, _ in verdicts.values() for name, at in v.read.items()},
+            unused=list(p.output.unused),
+            replaces=p.output.replaces,
+            stage=self.step.stage,
+            table_description=table.comment() if table else str(p.described.description),
+            columns=table.dictionary() if table else [],
+        )
+        return dg.MaterializeResult(
+            asset_key=p.described.asset_key,
+            value=Stored(p.frame, provenance, p.content_hash),
+            data_version=dg.DataVersion(p.data_version),
+            check_results=p.check_results(verdicts),
+            metadata={
+                "dagster/row_count": len(p.frame),
+                "upstream": "SIMULATED" if place.simulated else place.upstream,
+                **p.figure(known),
+                **p.output.metadata,
+            },
+        )
+
+    def _seen(self, p: Prepared) -> None:
+        """What was fetched is what upstream is at: a look could be older."""
+        if self.step.fetches and p.output.release:
+            record_release(self.lake, self.step.fetches.upstream, p.output.release, _now())
+
+    def _record(self, p: Prepared, verdicts: Mapping[str, tuple[Verdict, bool]]) -> None:
+        """Keep the outcomes with the table, for the database and for `hnbc status`."""
+        outcomes = [
+            CheckOutcome(
+                asset=p.described.key,
+                check_name=name,
+                passed=verdict.passed,
+                severity="ERROR" if blocking else "WARN",
+                blocking=blocking,
+                value=verdict.value,
+                threshold=verdict.threshold,
+                description=verdict.description,
+                data_version=p.data_version,
+                evaluated_at=_now(),
+            )
+            for name, (verdict, blocking) in verdicts.items()
+        ]
+        record(self.lake, *outcomes, complete=True)
 
 
-def asset_ins(step: Step) -> dict[str, dg.AssetIn]:
-    """The inputs that Dagster passes: all except those that may be absent."""
-    named = argument_names(step.wanted).items()
-    return {a: dg.AssetIn(key=dg.AssetKey(key.split("/"))) for key, a in named if key not in step.spared}
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def call_arguments(wanted: Wanted, frames: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """What the function is called with; a dictionary has only the frames that are there."""
-    argument = argument_names(wanted)
-    return {
-        parameter: frames[argument[given]]
-        if isinstance(given, str)
-        else {name: frames[argument[key]] for name, key in given.items() if argument[key] in frames}
-        for parameter, given in wanted.items()
-    }
+@contextmanager
+def attempting(lake: Lake, nodes: Sequence[Node], read: Mapping[str, str], run_id: str) -> Iterator[None]:
+    """Remember that assets are being made, until they are; if they are not, why."""
+    for node in nodes:
+        begin(lake, node.asset, basis(lake, node, read), run_id, datetime.now(UTC).isoformat(timespec="seconds"))
+    try:
+        yield
+    except GeneratorExit:  # Dagster gives the step up: it was interrupted, or storing failed
+        with suppress(OSError):  # on a full disk this cannot be written either
+            for node in nodes:
+                fail(lake, node.asset, NOT_STORED)
+        raise
+    except Exception as error:
+        with suppress(OSError):
+            for node in nodes:
+                held, damaged = isinstance(error, GateHeld), isinstance(error, ArchiveDamaged)
+                fail(lake, node.asset, str(error) or type(error).__name__, held=held, damaged=damaged)
+        raise
+    for node in nodes:
+        succeed(lake, node.asset)
+
+
+def guard(context: dg.AssetExecutionContext, study: Study, place: Place) -> None:
+    """Stop a step whose study is not the one that its run was started with, or whose lake is another upstream's."""
+    simulation = digest(study.simulation.model_dump()) if place.simulated else None
+    Lake(place.data_lake).claim(place.upstream, simulation)
+    started_with = context.run.tags.get(STUDY_TAG)
+    if started_with not in (None, study.hash):
+        raise StudyError(
+            f"The study changed while the run was under way: the run was started with {started_with}, this step sees "
+            f"{study.hash}. Reload the code location and start again."
+        )
+
+
+def source_link(function: Callable[..., Any]) -> dict[str, Any]:
+    """Where the link to an asset's code leads in the UI: to the asset's own function, not to what wraps it."""
+    own = inspect.unwrap(function)
+    with warnings.catch_warnings(action="ignore", category=dg.BetaWarning):
+        reference = dg.LocalFileCodeReference(
+            file_path=own.__code__.co_filename, line_number=own.__code__.co_firstlineno, label=own.__name__
+        )
+        return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}

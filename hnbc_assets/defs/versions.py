@@ -7,12 +7,15 @@ comparing versions (lake/plan.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hnbc_assets.defs.code import Code
-from hnbc_assets.defs.publishing import Described, formed
+from hnbc_assets.defs.frames import formed
 from hnbc_assets.study import digest
 from hnbc_assets.tables import Manifest
+
+if TYPE_CHECKING:
+    from hnbc_assets.defs.stage import Described
 
 SIMULATED = "hnbc_assets.sources.simulated"
 

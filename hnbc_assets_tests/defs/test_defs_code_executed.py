@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hnbc_assets.defs.publishing import Described, Prepared, formed
 
 import hnbc_assets
 from hnbc_assets.defs import build_definitions, stage, versions
 from hnbc_assets.defs.code import Code
-from hnbc_assets.defs.publishing import Described, Prepared, formed
 from hnbc_assets.defs.stage import CODE
 from hnbc_assets.defs.step import Step, argument_names, call_arguments
 from hnbc_assets.lake import parquet

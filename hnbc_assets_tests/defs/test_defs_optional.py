@@ -9,10 +9,10 @@ from __future__ import annotations
 import dagster as dg
 import pandas as pd
 import pytest
+from hnbc_assets.defs.publishing import Publication
 
 from hnbc_assets.defs import automation
 from hnbc_assets.defs.graph import nodes
-from hnbc_assets.defs.publishing import Publication
 from hnbc_assets.defs.stage import Stage
 from hnbc_assets.defs.step import Fetched
 from hnbc_assets.errors import UpstreamUnreachable

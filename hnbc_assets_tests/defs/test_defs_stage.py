@@ -3,8 +3,8 @@
 import dagster as dg
 import pandas as pd
 import pytest
-
 from hnbc_assets.defs.publishing import Check, Described, Publication, Verdict
+
 from hnbc_assets.defs.stage import STUDY_TAG, Stage
 from hnbc_assets.lake import hashing
 from hnbc_assets.lake.checks import of_asset

@@ -10,8 +10,8 @@ import pandas as pd
 
 from hnbc_assets import tables as tables_of_the_study
 from hnbc_assets.defs.graph import nodes
-from hnbc_assets.defs.publishing import Publication, source_link
-from hnbc_assets.defs.stage import OWNERS, Stage, attempting, guard
+from hnbc_assets.defs.stage import Build, Stage
+from hnbc_assets.defs.step import OWNERS, attempting, guard, source_link
 from hnbc_assets.defs.versions import of_published
 from hnbc_assets.lake.decisions import accepted_releases, as_read, decisions
 from hnbc_assets.lake.hashing import content_hash
@@ -19,64 +19,48 @@ from hnbc_assets.lake.io_manager import asset_name
 from hnbc_assets.lake.lineage import ancestry
 from hnbc_assets.lake.optional import COMPLETE, OptionalAsset
 from hnbc_assets.lake.parquet import Provenance
-from hnbc_assets.lake.paths import DATABASE
+from hnbc_assets.lake.paths import DATABASE, Lake
 from hnbc_assets.lake.plan import Node
 from hnbc_assets.lake.snapshot import publish
+from hnbc_assets.study import Study
 from hnbc_assets.tables import AcceptedReleases, Table, Truth
 
-
-def assets(
-    stage: Stage, raw: Iterable[dg.AssetsDefinition], results: Iterable[dg.AssetsDefinition]
-) -> list[dg.AssetsDefinition]:
-    """The database over all tables of the other stages; with the simulated upstream, its truth too."""
-    made = [_truth(stage)] if stage.place.simulated else []
-    tables = {key.path[-1]: key.path[-1] for a in [*results, *made] for key in a.keys if len(key.path) == 1}
-    beneath = sorted({key for a in [*raw, *results, *made] for key in a.keys})
-    optional = optional_assets(nodes([*raw, *results]).values())
-    return [*made, _database(stage, dict(sorted(tables.items())), beneath, optional)]
+stage = Stage("database")
 
 
-def optional_assets(known: Iterable[Node]) -> tuple[OptionalAsset, ...]:
-    """The assets of optional stages, with the tables that are published empty if such a stage failed."""
-    tables = described()
-    return tuple(OptionalAsset(node.asset, node.optional, tables.get(node.asset)) for node in known if node.optional)
+def _if_simulated(build: Build) -> list[Build]:
+    return [build] if build.place.simulated else []
 
 
-def described() -> dict[str, type[Table]]:
-    """Every table of the study by its name."""
-    every = (t for t in vars(tables_of_the_study).values() if isinstance(t, type) and issubclass(t, Table))
-    return {table.table_name(): table for table in every}
+@stage.asset(Truth, each=_if_simulated, settings=lambda build: build.study.simulation.model_dump())
+def truth(study: Study) -> pd.DataFrame:
+    """Every effect that the simulated upstream planted, and everything that it left without one."""
+    from hnbc_assets.sources.simulated import Simulation
+    from hnbc_assets.sources.simulated import truth as planted
+
+    return planted(Simulation(**study.simulation.model_dump()))
 
 
-def _truth(stage: Stage) -> dg.AssetsDefinition:
-    settings = stage.study.simulation
+def database(build: Build, assets: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+    """The asset that publishes the tables of all these assets.
 
-    @stage.asset(Truth, settings=settings.model_dump())
-    def truth() -> Publication:
-        """Every effect that the simulated upstream planted, and everything that it left without one."""
-        from hnbc_assets.sources.simulated import Simulation
-        from hnbc_assets.sources.simulated import truth as planted
-
-        return Publication(planted(Simulation(**settings.model_dump())))
-
-    return truth
-
-
-def _database(
-    stage: Stage, tables: dict[str, str], beneath: list[dg.AssetKey], optional: tuple[OptionalAsset, ...]
-) -> dg.AssetsDefinition:
-    label = "SIMULATED" if stage.place.simulated else ""
-    version = of_published(stage.code, _database, [tables, stage.study.database.model_dump()])
-    inputs = tuple(asset_name(key) for key in beneath)
+    Assets with a key of one name are published under it; what changed between releases is one, manifests are not: they
+    are published as raw_files.
+    """
+    made, study, place, lake = list(assets), build.study, build.place, Lake(build.place.data_lake)
+    keys = sorted({key for one in made for key in one.keys})
+    tables = {key.path[0]: key.path[0] for key in keys if len(key.path) == 1}
+    optional, inputs = optional_assets(nodes(made).values()), tuple(asset_name(key) for key in keys)
+    version = of_published(build.code, database, [tables, study.database.model_dump()])
 
     @dg.asset(
         name=DATABASE,
-        deps=beneath,
+        deps=keys,
         group_name=stage.name,
         kinds={"duckdb"},
         owners=OWNERS,
         code_version=version,
-        metadata=source_link(_database),
+        metadata=source_link(database),
         check_specs=[
             dg.AssetCheckSpec(
                 f"{name}{COMPLETE}", asset=DATABASE, description=f"All tables of the stage {name} are in the database."
@@ -91,19 +75,19 @@ def _database(
         not replaced while a blocking check fails, or belongs to other data than are now in the lake. If the drugs
         stage failed, its tables are published empty, and a check says so.
         """
-        guard(context, stage.study, stage.place)
+        guard(context, study, place)
         node = Node(DATABASE, DATABASE, inputs, version, published=True)
-        read = {asset: made.data_version for asset, made in ancestry(stage.lake, inputs).items() if made is not None}
-        with attempting(stage.lake, [node], {asset: read[asset] for asset in inputs if asset in read}, context.run_id):
+        read = {asset: made.data_version for asset, made in ancestry(lake, inputs).items() if made is not None}
+        with attempting(lake, [node], {asset: read[asset] for asset in inputs if asset in read}, context.run_id):
             published = publish(
-                stage.lake,
+                lake,
                 tables,
-                {"accepted_releases": _accepted(stage, version, context.run_id)},
+                {"accepted_releases": _accepted(lake, version, context.run_id)},
                 described=described(),
-                keep=stage.study.database.keep,
-                comment=label,
+                keep=study.database.keep,
+                comment=place.watermark or "",
                 code_version=version,
-                study_hash=stage.study.hash,
+                study_hash=study.hash,
                 optional=optional,
                 publisher=DATABASE,
             )
@@ -129,9 +113,21 @@ def _database(
     return hnbc_database
 
 
-def _accepted(stage: Stage, code_version: str, run_id: str) -> tuple[pd.DataFrame, Provenance]:
+def optional_assets(known: Iterable[Node]) -> tuple[OptionalAsset, ...]:
+    """The assets of optional stages, with the tables that are published empty if such a stage failed."""
+    tables = described()
+    return tuple(OptionalAsset(node.asset, node.optional, tables.get(node.asset)) for node in known if node.optional)
+
+
+def described() -> dict[str, type[Table]]:
+    """Every table of the study by its name."""
+    every = (t for t in vars(tables_of_the_study).values() if isinstance(t, type) and issubclass(t, Table))
+    return {table.table_name(): table for table in every}
+
+
+def _accepted(lake: Lake, code_version: str, run_id: str) -> tuple[pd.DataFrame, Provenance]:
     """The releases that people let through."""
-    made = decisions(stage.lake, "accept")
+    made = decisions(lake, "accept")
     frame = AcceptedReleases.conform(accepted_releases(made))
     described = Provenance(
         "accepted_releases",

@@ -1,0 +1,281 @@
+"""Promotion: which signature is published, and what becomes of the others.
+
+In scope: the rule that chooses, the published signature's tables, the table of all signatures, scores of those that
+are not published and how they compare. Out of scope: training (signature.py), keeping signatures (lake/registry.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from hnbc_assets.defs import checks
+from hnbc_assets.defs.stage import Check, Described, Output, Stage, cohorts
+from hnbc_assets.defs.stages.cohort_data import apply_to_cohort, independence, scored, scored_by, with_endpoint
+from hnbc_assets.defs.stages.per_cohort import Frames, stacked
+from hnbc_assets.defs.upstreams import raw_key
+from hnbc_assets.errors import NotInLake
+from hnbc_assets.lake import origins, parquet, registry
+from hnbc_assets.lake.decisions import Decision, as_read, decisions
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.lake.registry import Adoption, Registered
+from hnbc_assets.study import Study
+from hnbc_assets.tables import (
+    ArchivedRiskScores,
+    ArchivedSignatures,
+    PublishedDescription,
+    Signature,
+    SignatureChallengers,
+    Signatures,
+    SingleSampleSignature,
+)
+
+NONE = "none"
+DESCRIPTION = "published/description"
+TIMES = ("trained_at", "adopted_at", "run_id")
+REFIT = ("refit/signature", "refit/single_sample_signature", "refit/description")
+
+stage = Stage("promotion")
+
+
+def choose(
+    policy: str, refit: str, before: str | None, adopted: Sequence[Adoption], promoted: Sequence[Decision]
+) -> str:
+    """The signature to be published: an id, or 'none' where nothing was selected.
+
+    Parameters
+    ----------
+    policy : automatic (the refit), approval (what a person promoted last, else what is published), never (what is
+        published)
+    refit : what training on the present data gives
+    before : what is published now; None before the first time, when the refit is published whatever the policy
+    adopted, promoted : what became published and what people decided, oldest first. A promotion counts until the next
+        adoption
+    """
+    if policy == "automatic" or before in (None, NONE):
+        return refit
+    since = adopted[-1].at if adopted else ""
+    wanted = [decision.choice for decision in promoted if decision.at > since]
+    return wanted[-1] if policy == "approval" and wanted else str(before)
+
+
+@stage.assets(
+    Described("signature", Signature, checks=(Check(checks.signature_found), Check(checks.direction_agrees))),
+    Signatures,
+    SingleSampleSignature,
+    Described(DESCRIPTION, PublishedDescription),
+    ArchivedSignatures,
+    name="publish_signature",
+    inputs=dict(zip(("refit_signature", "refit_single_sample", "refit_description"), REFIT, strict=True)),
+    settings=lambda build: build.study.challengers.model_dump(),
+    decided=True,
+)
+def publish_signature(
+    study: Study,
+    lake: Lake,
+    refit_signature: pd.DataFrame,
+    refit_single_sample: pd.DataFrame,
+    refit_description: pd.DataFrame,
+) -> dict[str, Output]:
+    """The signature that the study's policy publishes: frozen under its id until another is promoted.
+
+    A refit on new data that differs is a challenger. Every signature stays in the registry and can score patients.
+    """
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    refit, policy = str(refit_description.signature_id.iloc[0]), study.challengers.promotion
+    trained_on = _trained_on(study, lake)
+    if refit != NONE:
+        made = _registered(lake, refit_signature, refit_single_sample, refit_description, trained_on, now)
+        origins.keep(lake, made, REFIT)
+        registry.register(lake, made)
+    promoted = decisions(lake, "promote")
+    chosen = choose(policy, refit, _before(lake), registry.adoptions(lake), promoted)
+    by = [d for d in promoted if d.choice == chosen][-1:] if policy == "approval" else []
+    read, unused = as_read(by), ()
+    if chosen == refit:
+        rows, alone, described = refit_signature, refit_single_sample, refit_description
+    else:  # frozen: what was trained now is only compared with it
+        frozen = registry.signature_of(lake, chosen)
+        (rows, alone, described), unused = frozen.frames(), REFIT
+        read |= origins.as_read([frozen])
+    if chosen != NONE:
+        registry.adopt(lake, Adoption(chosen, now, by[0].by if by else ""))
+    columns, earlier = list(PublishedDescription.columns)[:-1], _earlier(lake, refit)
+    return {
+        "signature": Output(rows, read=read, unused=unused),
+        "signatures": Output(
+            _all_signatures(lake, chosen, refit, refit_description, trained_on),
+            versioned_on=tuple(c for c in Signatures.columns if c not in TIMES),
+            read=earlier | registry.adoptions_as_read(lake),
+        ),
+        "single_sample_signature": Output(alone, read=read, unused=unused),
+        DESCRIPTION: Output(described[columns].assign(current=chosen == refit), read=read, unused=unused),
+        "archived_signatures": Output(_archived(lake), read=earlier),
+    }
+
+
+def _before(lake: Lake) -> str | None:
+    """What is published now; None before the first time."""
+    try:
+        return str(parquet.read(lake.table(DESCRIPTION)).signature_id.iloc[0])
+    except NotInLake:
+        return None
+
+
+def _earlier(lake: Lake, refit: str) -> dict[str, str]:
+    """The registered signatures as lineage names them; the refit is one if it was first made from other files."""
+    known = registry.registered(lake).values()
+    return origins.as_read(
+        one for one in known if one.signature_id != refit or not origins.same_files(lake, refit, REFIT)
+    )
+
+
+def _registered(
+    lake: Lake,
+    signature: pd.DataFrame,
+    single_sample: pd.DataFrame,
+    description: pd.DataFrame,
+    trained_on: str,
+    now: str,
+) -> Registered:
+    made = parquet.read_provenance(lake.table("refit/signature"))
+    return Registered(
+        signature_id=str(description.signature_id.iloc[0]),
+        signature=registry.records(signature),
+        single_sample=registry.records(single_sample),
+        description=registry.records(description)[0],
+        trained_on=trained_on,
+        trained_at=now,
+        code_version=made.code_version,
+        run_id=made.run_id,
+    )
+
+
+def _trained_on(study: Study, lake: Lake) -> str:
+    """The releases of the cohorts that chose the genes and fitted the score."""
+    cohorts = (study.discovery, study.training)
+    keys = dict.fromkeys(raw_key(name, study.cohorts[name].source) for name in cohorts)
+    made = {key: parquet.read_provenance(lake.table(key)) for key in keys}
+    return "; ".join(f"{key.removeprefix('raw/')} {p.release or '?'}" for key, p in made.items())
+
+
+def _all_signatures(
+    lake: Lake, chosen: str, refit: str, refit_description: pd.DataFrame, trained_on: str
+) -> pd.DataFrame:
+    """Rows of `signatures`: the published one first, then the newest."""
+    adopted = {a.signature_id: a for a in reversed(registry.adoptions(lake))}
+    rows = []
+    for one in reversed(registry.registered(lake).values()):
+        first = adopted.get(one.signature_id)
+        status = "published" if one.signature_id == chosen else "challenger" if one.signature_id == refit else ""
+        rows.append(
+            one.description
+            | {
+                "status": status or ("retired" if first else "passed_over"),
+                "trained_on": one.trained_on,
+                "trained_at": one.trained_at,
+                "adopted_at": first.at if first else None,
+                "promoted_by": (first.by or None) if first else None,
+                "code_version": one.code_version,
+                "run_id": one.run_id,
+            }
+        )
+    if NONE in (chosen, refit):
+        made = parquet.read_provenance(lake.table("refit/signature"))
+        rows.append(
+            registry.records(refit_description)[0]
+            | {"status": "published" if chosen == NONE else "challenger", "trained_on": trained_on}
+            | {"trained_at": made.written_at, "code_version": made.code_version, "run_id": made.run_id}
+        )
+    rows.sort(key=lambda row: row["status"] != "published")
+    return Signatures.conform(pd.DataFrame(rows))
+
+
+def _archived(lake: Lake) -> pd.DataFrame:
+    frames = [one.frames()[0] for one in registry.registered(lake).values()]
+    columns = list(ArchivedSignatures.columns)
+    return pd.concat([f[columns] for f in frames], ignore_index=True) if frames else ArchivedSignatures.empty()
+
+
+@stage.asset(
+    Described("archived_risk_scores/{cohort}", ArchivedRiskScores),
+    name="score_archived_{cohort}",
+    each=cohorts,
+    inputs={"expression": "cohorts/{cohort}", "patients": "patients/{cohort}"},
+    settings=lambda build: scored_by(build.study, build.cohort),
+)
+def score_archived(
+    study: Study, lake: Lake, cohort: str, signatures: pd.DataFrame, expression: pd.DataFrame, patients: pd.DataFrame
+) -> Output:
+    """One cohort's scores by the signatures that are not published, computed as the published one's."""
+    known, rows = registry.registered(lake), []
+    others = signatures.loc[signatures.status != "published", "signature_id"]
+    used = [known[signature_id] for signature_id in others if signature_id != NONE]
+    for one in used:
+        signature, single_sample, description = one.frames()
+        made = apply_to_cohort(study, cohort, patients, expression, signature, description.iloc[0], single_sample)
+        rows.append(made.scores[["signature_id", "cohort_id", "patient_id", "risk_score", "risk_group"]])
+    return Output(stacked(rows, ArchivedRiskScores), read=origins.as_read(used))
+
+
+@stage.asset(
+    ArchivedRiskScores,
+    inputs={"each": "archived_risk_scores/*"},
+    settings=lambda build: list(build.study.cohorts),
+)
+def archived_risk_scores(signatures: pd.DataFrame, each: Frames) -> pd.DataFrame:
+    """Every included patient scored by the signatures that are not published."""
+    rows = stacked(list(each.values()), ArchivedRiskScores)
+    place = {signature_id: place for place, signature_id in enumerate(signatures.signature_id)}
+    return rows.sort_values("signature_id", key=lambda ids: ids.map(place), kind="stable", ignore_index=True)
+
+
+@stage.asset(
+    SignatureChallengers,
+    inputs={"patients": "patients/*"},
+    settings=lambda build: [build.study.seed, build.study.signature.bootstraps],
+)
+def signature_challengers(
+    study: Study,
+    signatures: pd.DataFrame,
+    archived_risk_scores: pd.DataFrame,
+    risk_scores: pd.DataFrame,
+    patients: Frames,
+    shared_patients: pd.DataFrame,
+) -> pd.DataFrame:
+    """The refit, and what was published before, beside the published signature on the same patients.
+
+    Harrell's C of both and its difference with a 95 % interval by paired bootstrap.
+    """
+    from hnbc_assets.science.signature.challenge import concordance_difference
+
+    status, rows = signatures.set_index("signature_id").status, []
+    for (other, name), scores in archived_risk_scores.groupby(["signature_id", "cohort_id"], sort=False):
+        cohort = with_endpoint(study).get(name)
+        if cohort is None:
+            continue
+        mine = scored(risk_scores, patients[name], name, cohort.endpoint)
+        both = mine.merge(scores[["patient_id", "risk_score"]], on="patient_id", suffixes=("", "_other"))
+        both = both.dropna(subset=["risk_score", "risk_score_other"])
+        compared = concordance_difference(
+            both.time_days.to_numpy(),
+            both.event.to_numpy(),
+            both.risk_score.to_numpy(),
+            both.risk_score_other.to_numpy(dtype=float),
+            n_bootstrap=study.signature.bootstraps,
+            seed=study.seed,
+        )
+        rows.append(
+            pd.DataFrame([vars(compared)]).assign(
+                challenger_id=other,
+                status=status[other],
+                published_id=signatures.signature_id.iloc[0],
+                cohort_id=name,
+                endpoint=cohort.endpoint,
+                apparent=name == study.training,
+                independent=independence(study, name, shared_patients)[0],
+            )
+        )
+    return stacked(rows, SignatureChallengers)

@@ -1,0 +1,173 @@
+"""Signature: from candidate genes to trained coefficients.
+
+In scope: this stage's assets up to the trained signature, in the order in which data flows. Out of scope: which one is
+published (promotion.py), what is made with it (scores.py), statistics (science/signature), table definitions
+(tables/signature), where bytes go (lake).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from hnbc_assets.defs import checks
+from hnbc_assets.defs.stage import Check, Described, Stage
+from hnbc_assets.defs.stages.cohort_data import entry_rule, training_set
+from hnbc_assets.study import Place, Study
+from hnbc_assets.tables import (
+    LassoCoefficients,
+    LassoPath,
+    MultivariableCox,
+    ProportionalHazards,
+    Signature,
+    SignatureDescription,
+    SingleSampleSignature,
+    UnivariateCox,
+)
+
+TRAINING = {"expression": "cohorts/{training}", "patients": "patients/{training}"}
+POST_SELECTION = "post-selection: descriptive, intervals too narrow, not the signature's coefficients"
+
+stage = Stage("signature")
+
+
+def draw_univariate(univariate_cox: pd.DataFrame, place: Place) -> bytes:
+    """The forest plot of the candidates."""
+    from hnbc_assets.report import figures
+
+    title = "Univariate Cox"
+    return figures.forest(univariate_cox, title=title, standing=figures.APPARENT, watermark=place.watermark)
+
+
+@stage.asset(
+    UnivariateCox,
+    inputs=TRAINING,
+    settings=lambda build: build.study.signature.model_dump(),
+    checks=(Check(checks.fdr_beside_p),),
+    figure=draw_univariate,
+)
+def univariate_cox(
+    study: Study, candidate_genes: pd.DataFrame, expression: pd.DataFrame, patients: pd.DataFrame
+) -> pd.DataFrame:
+    """Each candidate gene alone against survival in the training cohort.
+
+    Cox's partial likelihood with Efron's handling of ties; one gene at a time, per training standard deviation.
+    P values are Wald's; the false-discovery rate is Benjamini–Hochberg's over the candidates.
+    """
+    from hnbc_assets.science.signature.cox import screen
+
+    genes = list(candidate_genes.loc[candidate_genes.in_training_cohort.astype(bool), "gene"])
+    data = training_set(study, patients, expression)
+    x = data.standardised(genes)
+    fits = screen(x.T.to_numpy(), data.time, data.event, genes=genes)
+    rule = study.signature
+    entered = fits.p_value < rule.entry_p_value if rule.entry == "p_value" else fits.reason.isna()
+    made = fits.assign(
+        cohort_id=study.training, endpoint=study.cohorts[study.training].endpoint, selected=entered.fillna(False)
+    )
+    return made[list(UnivariateCox.columns)]
+
+
+def draw_path(
+    lasso_path: pd.DataFrame, lasso_coefficients: pd.DataFrame, description: pd.DataFrame, study: Study, place: Place
+) -> bytes:
+    """The cross-validated deviance and the coefficients along the path."""
+    from hnbc_assets.report import figures
+
+    made = description.iloc[0]
+    return figures.lasso_path(
+        lasso_path,
+        lasso_coefficients,
+        cohort_id=study.training,
+        endpoint=study.cohorts[study.training].endpoint,
+        n_patients=int(made.n_patients),
+        n_events=int(made.n_events),
+        watermark=place.watermark,
+    )
+
+
+@stage.assets(
+    Described("refit/signature", Signature, "The genes selected by training on the current data."),
+    Described(
+        "refit/description", SignatureDescription, "How that signature was trained, and where its groups are cut."
+    ),
+    Described("refit/single_sample_signature", SingleSampleSignature, "The rank-based form of its score."),
+    Described("lasso_path", LassoPath, figure=draw_path),
+    LassoCoefficients,
+    name="train_signature",
+    inputs=TRAINING,
+    settings=lambda build: [build.study.signature.model_dump(), build.study.seed],
+)
+def train_signature(
+    study: Study,
+    univariate_cox: pd.DataFrame,
+    candidate_genes: pd.DataFrame,
+    drug_resistance_genes: pd.DataFrame,
+    expression: pd.DataFrame,
+    patients: pd.DataFrame,
+) -> dict[str, pd.DataFrame]:
+    """LASSO-Cox over the candidates that entered, its penalty chosen by repeated cross-validation."""
+    from hnbc_assets.science.signature.training import train
+
+    rule, training = study.signature, study.training
+    trained = train(
+        training_set(study, patients, expression),
+        entered=list(univariate_cox.loc[univariate_cox.selected.astype(bool), "gene"]),
+        direction=candidate_genes.set_index("gene").direction,
+        reference_genes=list(drug_resistance_genes.gene.unique()),
+        scale=study.cohorts[training].expression_scale,
+        rule=rule.penalty,
+        folds=rule.folds,
+        repeats=rule.repeats,
+        seed=study.seed,
+    )
+    description = trained.description.assign(
+        cohort_id=training,
+        endpoint=study.cohorts[training].endpoint,
+        n_candidates=int(candidate_genes.in_training_cohort.astype(bool).sum()),
+        entry_rule=entry_rule(study),
+        penalty_rule=f"lambda.{rule.penalty}",
+    )
+    return {
+        "refit/signature": trained.signature,
+        "refit/description": description,
+        "refit/single_sample_signature": trained.single_sample,
+        "lasso_path": trained.path,
+        "lasso_coefficients": trained.coefficients,
+    }
+
+
+def draw_multivariable(multivariable_cox: pd.DataFrame, place: Place) -> bytes:
+    """The forest plot of the signature's genes together."""
+    from hnbc_assets.report import figures
+
+    return figures.forest(
+        multivariable_cox,
+        title="Multivariable Cox, post-selection",
+        standing=figures.APPARENT,
+        post_selection=True,
+        watermark=place.watermark,
+    )
+
+
+@stage.assets(
+    Described("multivariable_cox", MultivariableCox, figure=draw_multivariable),
+    Described("proportional_hazards", ProportionalHazards, checks=(Check(checks.hazards_proportional),)),
+    name="refit_signature",
+    inputs=TRAINING,
+)
+def refit_signature(
+    study: Study, signature: pd.DataFrame, expression: pd.DataFrame, patients: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """The signature's genes in one unpenalised Cox model (lifelines), and its proportional-hazards test."""
+    from hnbc_assets.science.signature.refit import multivariable, proportional_hazards
+
+    data = training_set(study, patients, expression)
+    x = data.standardised(list(signature.gene)).T
+    fitted = multivariable(x, data.time, data.event)
+    endpoint = study.cohorts[study.training].endpoint
+    fitted = fitted[fitted.reason.isna()].assign(cohort_id=study.training, endpoint=endpoint, label=POST_SELECTION)
+    hazards = proportional_hazards(x, data.time, data.event)
+    return {
+        "multivariable_cox": fitted[list(MultivariableCox.columns)],
+        "proportional_hazards": hazards[list(ProportionalHazards.columns)],
+    }
