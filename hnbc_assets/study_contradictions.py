@@ -1,7 +1,8 @@
 """Settings of a study that are each valid but do not fit together.
 
 In scope: settings that refer to others: names of cohorts, upstreams and lists; sets that a list does not have.
-Out of scope: a setting by itself (study.py, study_sources.py, study_operation.py), reading files (defs/preflight.py).
+Out of scope: a setting by itself (study.py, study_sources.py, study_operation.py), reading files
+(defs/operation/preflight.py).
 """
 
 from __future__ import annotations

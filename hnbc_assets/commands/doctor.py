@@ -75,7 +75,7 @@ def _place(place: Place, live: bool) -> Place:
 
 def _study(place: Place, study: Study) -> Finding:
     from hnbc_assets.commands.machine import Finding
-    from hnbc_assets.defs.preflight import require_files
+    from hnbc_assets.defs.operation.preflight import require_files
     from hnbc_assets.errors import HnbcError
 
     named = f"{study.name}, {len(study.cohorts)} cohorts ({place.study_file})"

@@ -43,7 +43,7 @@ def execute(
 
     from hnbc_assets.commands import full_disk, origin
     from hnbc_assets.commands.narration import Narrator
-    from hnbc_assets.defs.alerts import WORKER_TAG
+    from hnbc_assets.defs.operation.alerts import WORKER_TAG
 
     run_id = str(uuid.uuid4())
     job = build_reconstructable_job("hnbc_assets.commands.job", "resolved_job", reconstructable_args=(name, executor))
@@ -96,7 +96,7 @@ def release_abandoned(instance: DagsterInstance) -> None:
 
 def _gone(run: DagsterRun) -> bool:
     """Whether the process that executes a run, or the code server that is its parent, is known to have ended."""
-    from hnbc_assets.defs.alerts import WORKER_TAG
+    from hnbc_assets.defs.operation.alerts import WORKER_TAG
 
     host, _, process = run.tags.get(WORKER_TAG, "").rpartition(":")
     if host:

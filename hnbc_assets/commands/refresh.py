@@ -107,7 +107,7 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
     from hnbc_assets.commands.execution import execute
     from hnbc_assets.commands.job import LOOK, REFRESH, as_keys, graph
     from hnbc_assets.commands.turn import command_line
-    from hnbc_assets.defs.automation import settled_raw
+    from hnbc_assets.defs.operation.automation import settled_raw
     from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.plan import examine
 
@@ -146,7 +146,7 @@ def _why(plan: Plan, wave: list[str]) -> str:
 
 def _alert(home: Home, instance: DagsterInstance, chosen_study: Study, outcomes: list[RunOutcome]) -> None:
     """Alert the recipients that the study names to each run that failed. The daemon does not see runs of a terminal."""
-    from hnbc_assets.defs.alerts import AlertFailed, failure_of, notify
+    from hnbc_assets.defs.operation.alerts import AlertFailed, failure_of, notify
 
     for outcome in outcomes:
         if outcome.run_id is None or not (outcome.failures or outcome.run_error):

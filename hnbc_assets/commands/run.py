@@ -120,7 +120,7 @@ def _run(
 def _look_first(home: Home, chosen_study: Study, keys: Sequence[Any] | None) -> None:
     """Find a missing file, gene set or address in seconds, before gigabytes are downloaded."""
     from hnbc_assets.commands.addresses_asked import ask_first
-    from hnbc_assets.defs.preflight import fetch_sets, require_files
+    from hnbc_assets.defs.operation.preflight import fetch_sets, require_files
     from hnbc_assets.defs.resources import open_archive, open_client
     from hnbc_assets.defs.upstreams import GENE_SETS
 

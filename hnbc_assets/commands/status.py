@@ -76,7 +76,7 @@ def status(verify: bool) -> None:
 
 def _verified(lake: Lake) -> bool:
     """Hash the archive, print what differs and what depends on it; return whether all is as recorded."""
-    from hnbc_assets.defs.archive_check import manifests, verify
+    from hnbc_assets.defs.operation.archive_check import manifests, verify
 
     found = verify(lake)
     total = f"{found.files:,} files, {found.bytes / 1e6:,.1f} MB"

@@ -24,7 +24,7 @@ def accept(lake: Lake, source: str, release: str) -> str:
     CommandError
         If no release of that name is held.
     """
-    from hnbc_assets.defs.gates import evidence
+    from hnbc_assets.defs.checks.gates import evidence
     from hnbc_assets.lake.decisions import Decision, decide, this_person
 
     held = held_releases(lake)

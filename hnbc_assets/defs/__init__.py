@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dagster as dg
 
-from hnbc_assets.defs import alerts, automation, looks, retention
-from hnbc_assets.defs.code import Code
+from hnbc_assets.defs.code.closure import Code
+from hnbc_assets.defs.operation import alerts, automation, looks, retention
 from hnbc_assets.defs.resources import resources
 from hnbc_assets.defs.stage import CODE, Build
 from hnbc_assets.defs.stages import (
@@ -24,7 +24,7 @@ from hnbc_assets.defs.stages import (
     scores,
     signature,
 )
-from hnbc_assets.defs.step import LARGE, STUDY_TAG
+from hnbc_assets.defs.step import LARGE, STUDY_TAG, definitions
 from hnbc_assets.defs.upstreams import upstreams
 from hnbc_assets.study import Place, Study
 
@@ -85,7 +85,7 @@ def build_definitions(study: Study, place: Place | None = None, code: Code = COD
 
 def _made(build: Build) -> list[dg.AssetsDefinition]:
     """The assets of every stage, and the database of their tables."""
-    made = [asset for stage in STAGES for asset in stage.definitions(build)]
+    made = [asset for stage in STAGES for asset in definitions(stage, build)]
     return [*made, database.database(build, made)]
 
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets.defs.code import Code
+from hnbc_assets.defs.code.closure import Code
 from hnbc_assets.defs.upstreams import Upstream, upstreams
 from hnbc_assets.study import Place, Study
 from hnbc_assets.tables import Table
@@ -257,15 +257,6 @@ class Stage:
             return function
 
         return declare
-
-    def definitions(self, build: Build) -> list[dg.AssetsDefinition]:
-        """The stage's assets for one study."""
-        from hnbc_assets.defs.step import Step
-
-        if self.when is not None and not self.when(build):
-            return []
-        found = (Step.of(self, declared, one) for declared in self.declared for one in declared.builds(build))
-        return [step.definition() for step in found]
 
 
 def named(function: Callable[..., Any], known: Mapping[str, Any]) -> dict[str, Any]:

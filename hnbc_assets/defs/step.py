@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets.defs import versions
+from hnbc_assets.defs.code import versions
 from hnbc_assets.defs.frames import Prepared, check_specs, columns
 from hnbc_assets.defs.stage import RESOURCES, Build, Declaration, Described, Fetched, Output, Stage, Verdict, named
 from hnbc_assets.errors import ArchiveDamaged, GateHeld, HnbcError, StudyError
@@ -106,6 +106,32 @@ class Step:
                 found.setdefault(key, re.sub(r"\W", "_", f"{parameter}__{name}") if name else parameter)
         return found
 
+    def known(self, frames: Mapping[str, pd.DataFrame], given: Mapping[str, Any]) -> dict[str, Any]:
+        """What the function, its checks and its figures may name: frames, resources, and what a factory fixes.
+
+        `frames` are by argument; a dictionary of frames has only those that are there.
+        """
+        argument = self.arguments
+        by_parameter = {
+            parameter: frames[argument[key]]
+            if isinstance(key, str)
+            else {name: frames[argument[one]] for name, one in key.items() if argument[one] in frames}
+            for parameter, key in self.wanted.items()
+        }
+        return by_parameter | dict(self.bound) | dict(given)
+
+    def made(self, known: Mapping[str, Any]) -> Mapping[str, Made]:
+        """What the function returns, by output."""
+        made = self.declared.function(**named(self.declared.function, known))
+        return made if self.declared.several else {self.declared.described[0].output: made}
+
+    def prepared(self, made: Mapping[str, Made], known: dict[str, Any]) -> list[Prepared]:
+        """The frames in their tables' forms; they are known under their outputs' names from then on."""
+        outputs = [one.output for one in self.declared.described]
+        found = [Prepared.of(one, made[output]) for one, output in zip(self.described, outputs, strict=True)]
+        known |= {output.rsplit("/", 1)[-1]: one.frame for one, output in zip(found, outputs, strict=True)}
+        return found
+
     def definition(self) -> dg.AssetsDefinition:
         """The step as Dagster knows it."""
         inputs = {argument: key for key, argument in self.arguments.items() if key not in self.spared}
@@ -148,6 +174,18 @@ class Step:
         return body
 
 
+def steps(stage: Stage, build: Build) -> list[Step]:
+    """A stage's steps for one study."""
+    if stage.when is not None and not stage.when(build):
+        return []
+    return [Step.of(stage, declared, one) for declared in stage.declared for one in declared.builds(build)]
+
+
+def definitions(stage: Stage, build: Build) -> list[dg.AssetsDefinition]:
+    """A stage's assets for one study."""
+    return [step.definition() for step in steps(stage, build)]
+
+
 @dataclass(frozen=True)
 class Execution:
     """One execution of a step, with the resources that it was given."""
@@ -173,11 +211,8 @@ class Execution:
             attempting(self.lake, step.nodes, read, self.context.run.run_id),
             damage.noting(self.lake, manifests),
         ):
-            known = self._arguments(frames) | dict(step.bound) | dict(self.given)
-            made = step.declared.function(**named(step.declared.function, known))
-            if not step.declared.several:
-                made = {step.declared.described[0].output: made}
-            yield from self._publish(made, known, read)
+            known = step.known(frames, self.given)
+            yield from self._publish(step.made(known), known, read)
 
     def _spared(self) -> dict[str, pd.DataFrame]:
         """The `spared` inputs that fit what is in the lake, by argument."""
@@ -188,22 +223,9 @@ class Execution:
             frames[arguments[key]] = stored.frame
         return frames
 
-    def _arguments(self, frames: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-        """Frames by parameter; a dictionary has only those that are there."""
-        argument = self.step.arguments
-        return {
-            parameter: frames[argument[given]]
-            if isinstance(given, str)
-            else {name: frames[argument[key]] for name, key in given.items() if argument[key] in frames}
-            for parameter, given in self.step.wanted.items()
-        }
-
     def _publish(self, made: Mapping[str, Made], known: dict[str, Any], read: Mapping[str, str]) -> Iterator[Any]:
         """Check every frame that the step made, then give them to the lake; none if a blocking check failed."""
-        outputs = [one.output for one in self.step.declared.described]
-        prepared = [Prepared.of(d, made[output]) for d, output in zip(self.step.described, outputs, strict=True)]
-        known |= {output.rsplit("/", 1)[-1]: p.frame for p, output in zip(prepared, outputs, strict=True)}
-        judged = [(p, p.verdicts(known)) for p in prepared]
+        judged = [(p, p.verdicts(known)) for p in self.step.prepared(made, known)]
         held = [verdict for p, verdicts in judged for verdict in p.held(verdicts)]
         if held:
             for p, verdicts in judged:

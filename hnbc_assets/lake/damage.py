@@ -1,7 +1,7 @@
 """Damage in the archive: which raw assets have files that differ from what was recorded, and what depends on them.
 
 In scope: recording damage until the files are whole again. Out of scope: reading the files (sources),
-fetching them again (defs/releases.py).
+fetching them again (defs/stages/releases.py).
 
 Damage is recorded as a failed check of the raw asset. While it fails, the database is not published again, and the
 plan makes the raw asset again, which fetches the damaged files.

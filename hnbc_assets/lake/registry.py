@@ -1,7 +1,7 @@
 """The registry of signatures: every signature that was trained here, kept permanently under its content's hash.
 
 In scope: keeping a signature with its provenance, reading it back; which were published and when. Out of scope: which
-one is published (defs/promotion.py), what it was made from (lake/origins.py), how one scores (science).
+one is published (defs/stages/promotion.py), what it was made from (lake/origins.py), how one scores (science).
 
     ROOT/signatures/<signature_id>.json             one trained signature; never changed once written
     ROOT/signatures/<signature_id>.lineage.json     what it was made from (origins.py)

@@ -10,10 +10,10 @@ import shutil
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets.defs import automation
-from hnbc_assets.defs.stage import Stage
-from hnbc_assets.defs.step import Fetched
-from hnbc_assets.lake.io_manager import LakeIOManager
+from hnbc_assets.defs.operation import automation
+from hnbc_assets.defs.resources import resources
+from hnbc_assets.defs.stage import Build, Described, Fetched, Output, Stage
+from hnbc_assets.defs.step import definitions
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.study import PACKAGED, Place, load_study
 
@@ -38,12 +38,8 @@ class Daemon:
         self.definitions = self._definitions()
 
     def _definitions(self):
-        from hnbc_assets.defs.publishing import Described, Publication
-
-        stage = Stage("genes", self.study, self.place)
-
         def raw():
-            return Publication(matrix(self.values[RAW]), release=self.release)
+            return Output(matrix(self.values[RAW]), release=self.release)
 
         def one(below):
             return matrix(self.values["one"])
@@ -57,20 +53,23 @@ class Daemon:
         def pair():
             return {name: matrix(self.values[name]) for name in ("left", "right")}
 
-        made = [
-            stage.asset(key=RAW, fetches=Fetched("gene_sets", "gene_set_releases"))(raw),
-            stage.asset(key="one", inputs={"below": RAW})(one),
-            stage.asset(key="two", inputs={"below": "one"})(two),
-            stage.asset(key="three")(three),
-            stage.assets(
-                [Described(name, None, f"The {name} one of a pair.") for name in ("left", "right")], name="pair"
-            )(pair),
-        ]
-        manager = LakeIOManager(
-            root=str(self.place.data_lake), study_hash=self.study.hash, upstream=self.place.upstream
-        )
+        stage = Stage("genes")
+        stage.asset(Described(RAW), fetches=lambda build: Fetched("gene_sets", "gene_set_releases"))(raw)
+        stage.asset(Described("one"), inputs={"below": RAW})(one)
+        stage.asset(Described("two"), inputs={"below": "one"})(two)
+        stage.asset(Described("three"))(three)
+        stage.assets(
+            *(Described(name, description=f"The {name} one of a pair.") for name in ("left", "right")), name="pair"
+        )(pair)
+        return self.defined(stage)
+
+    def defined(self, *stages):
+        """Definitions of these stages' assets, with their automation."""
+        build = Build(self.study, self.place)
+        self.made = [asset for stage in stages for asset in definitions(stage, build)]
         return dg.Definitions(
-            assets=automation.automated(made, self.study, self.place), resources={"io_manager": manager}
+            assets=automation.automated(self.made, self.study, self.place),
+            resources=resources(self.study, self.place),
         )
 
     def make(self, *names):

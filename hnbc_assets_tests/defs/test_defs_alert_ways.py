@@ -10,8 +10,8 @@ import subprocess
 import pytest
 from listeners import PASSWORD, TOKEN, body, mail_listener, plain, webhook_listener
 
-from hnbc_assets.defs import alert_ways
-from hnbc_assets.defs.alerts import AlertFailed, Entry, Failure, notify
+from hnbc_assets.defs.operation import alert_ways
+from hnbc_assets.defs.operation.alerts import AlertFailed, Entry, Failure, notify
 from hnbc_assets.study_operation import Alerts, Email
 
 FAILURE = Failure(

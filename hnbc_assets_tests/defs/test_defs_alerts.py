@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 from listeners import TOKEN, body, mail_listener, plain, webhook_listener
 
-from hnbc_assets.defs.alerts import SENSOR, WORKER_TAG, failure_of, sensors
+from hnbc_assets.defs.operation.alerts import SENSOR, WORKER_TAG, failure_of, sensors
 from hnbc_assets.errors import GateHeld, UpstreamUnreachable
 from hnbc_assets.study import PACKAGED, Place, load_study
 from hnbc_assets.study_operation import Alerts, Refresh

@@ -13,8 +13,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from hnbc_assets.defs import automation, build_definitions
-from hnbc_assets.defs.automation import freshness
+from hnbc_assets.defs import build_definitions
+from hnbc_assets.defs.operation import automation
+from hnbc_assets.defs.operation.automation import freshness
 from hnbc_assets.lake.atomic import locked
 from hnbc_assets.lake.attempts import begin
 from hnbc_assets.lake.io_manager import LakeIOManager

@@ -1,10 +1,13 @@
 """Scientific checks: each passes on what is right and fails on what it is there for."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from hnbc_assets.defs import checks
+from hnbc_assets.defs.checks import results as checks
+from hnbc_assets.defs.stage import Check
 from hnbc_assets.science.cohorts.vocabulary import Vocabulary
 
 
@@ -23,18 +26,17 @@ def test_events_coded_one_and_two_are_reported_with_the_line_that_confirms_them(
     vocabulary = Vocabulary("mine")
     vocabulary.event("os", pd.Series(["1", "2", "2"], name="status"))
     vocabulary.event("pfi", pd.Series(["0", "1", "1"], name="relapse"))
-    check = checks.event_codes_plain("mine")
-    verdict = check(vocabulary.values())
+    verdict = checks.event_codes_plain(vocabulary.values(), "mine")
     assert not verdict.passed
     assert verdict.value == "os_event (status): 1 is censored in 1 patients, 2 is an event in 2"
     assert "cohorts.mine.event_values: {os: {1: censored, 2: event}}" in verdict.description
-    assert check(vocabulary.values().query("column_name == 'pfi_event'")).passed
+    assert checks.event_codes_plain(vocabulary.values().query("column_name == 'pfi_event'"), "mine").passed
 
 
 def test_event_codes_written_with_decimals_are_counted():
     vocabulary = Vocabulary("mine")
     vocabulary.event("os", pd.Series(["1.0", "2.0", "2"], name="status"))
-    verdict = checks.event_codes_plain("mine")(vocabulary.values())
+    verdict = checks.event_codes_plain(vocabulary.values(), "mine")
     assert verdict.value == "os_event (status): 1 is censored in 1 patients, 2 is an event in 2"
 
 
@@ -79,6 +81,9 @@ def test_an_included_discordant_patient_or_a_silent_exclusion_fails():
     assert not checks.her2_explained(patients.assign(exclusion_reason=None)).passed
 
 
+STUDY = SimpleNamespace(training="t", cohorts={"t": SimpleNamespace(endpoint="os", expression_scale="log2_tpm")})
+
+
 @pytest.fixture
 def scored():
     rng = np.random.default_rng(4)
@@ -95,14 +100,14 @@ def scored():
     nothing = pd.DataFrame({"gene": [], "coefficient": [], "mean": [], "sd": []})
     return rows, {
         "signature": signature, "single_sample_signature": nothing, "expression": {"t": expression},
-        "patients": {"t": patients},
+        "patients": {"t": patients}, "study": STUDY,
         "description": pd.DataFrame({"cutoff": [score.median()], "n_patients": [40], "current": [True]}),
     }  # fmt: skip
 
 
 def test_scores_that_do_not_follow_from_the_coefficients_fail(scored):
     rows, known = scored
-    check = checks.scores_from_coefficients(frozenset(), "t")
+    check = Check(checks.scores_recomputed)
     assert check.judge(rows, known).passed
     moved = rows.assign(risk_score=rows.risk_score.where(rows.patient_id != "P7", rows.risk_score + 1e-6))
     assert not check.judge(moved, known).passed
@@ -112,7 +117,7 @@ def test_scores_that_do_not_follow_from_the_coefficients_fail(scored):
 
 def test_a_cut_off_that_is_not_the_training_median_fails(scored):
     rows, known = scored
-    check = checks.cutoff_from_training("t", "os")
+    check = Check(checks.cutoff_is_training_median)
     assert check.judge(rows, known).passed
     moved = known["description"].assign(cutoff=known["description"].cutoff + 0.01)
     assert not check.judge(rows, known | {"description": moved}).passed
@@ -121,7 +126,7 @@ def test_a_cut_off_that_is_not_the_training_median_fails(scored):
 
 def test_the_cut_off_of_a_frozen_signature_is_its_own_and_the_sides_must_still_be_right(scored):
     rows, known = scored
-    check = checks.cutoff_from_training("t", "os")
+    check = Check(checks.cutoff_is_training_median)
     between = float(np.sort(rows.risk_score)[24:26].mean())  # the median of other patients than these
     frozen = known | {"description": known["description"].assign(cutoff=between, current=False)}
     sides = rows.assign(risk_group=np.where(rows.risk_score > between, "high", "low"))
@@ -137,11 +142,12 @@ def with_p3_on_the_other_side(rows):
 
 
 def test_shared_patients_between_roles_are_told():
-    check = checks.cohorts_disjoint({"a": "discovery", "b": "training", "c": "descriptive"})
+    roles = {"a": "discovery", "b": "training", "c": "descriptive"}
+    study = SimpleNamespace(cohorts={name: SimpleNamespace(role=role) for name, role in roles.items()})
     pairs = pd.DataFrame({"cohort_a": ["a", "b"], "cohort_b": ["b", "c"], "n_shared_ids": [0, 9]})
     pairs = pairs.assign(n_similar_profiles=pd.array([None, 9], dtype="Int64"))
-    assert check.judge(pairs, {}).passed
-    assert not check.judge(pairs.assign(n_shared_ids=[1, 9]), {}).passed
+    assert checks.no_shared_patients(pairs, study).passed
+    assert not checks.no_shared_patients(pairs.assign(n_shared_ids=[1, 9]), study).passed
 
 
 def test_a_signature_without_genes_or_direction_is_told_but_does_not_block():

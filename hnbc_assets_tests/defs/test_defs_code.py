@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hnbc_assets.defs.code import Code
+from hnbc_assets.defs.code.closure import Code
 
 NUMBERS = count()
 
@@ -220,7 +220,7 @@ def test_the_version_does_not_depend_on_the_order_of_sets(package):
     small = package("start", start="from .other import f, LIMIT\ndef start(x):\n    return f(x), LIMIT\n", other=OTHER)
     asked = (
         "import sys; from pathlib import Path; from types import SimpleNamespace as N; "
-        "from hnbc_assets.defs.code import Code; "
+        "from hnbc_assets.defs.code.closure import Code; "
         "print(Code(Path(sys.argv[1])).version([N(__module__='hnbc_assets_small.start', __qualname__='start')]))"
     )
     command = [sys.executable, "-c", asked, str(small.code.root)]

@@ -12,7 +12,7 @@ import pkgutil
 import shutil
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hnbc_assets.defs.publishing import Described, Prepared, formed
 
 import hnbc_assets
-from hnbc_assets.defs import build_definitions, stage, versions
-from hnbc_assets.defs.code import Code
-from hnbc_assets.defs.stage import CODE
-from hnbc_assets.defs.step import Step, argument_names, call_arguments
+from hnbc_assets.defs import STAGES
+from hnbc_assets.defs.frames import formed
+from hnbc_assets.defs.resources import resources
+from hnbc_assets.defs.stage import CODE, Build
+from hnbc_assets.defs.step import Step, steps
 from hnbc_assets.lake import parquet
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.study import Place, load_study
@@ -42,7 +42,7 @@ GIVEN = (
     *(
         "lake.paths",
         "lake.hashing",
-        "defs.publishing",
+        "defs.frames",
         "defs.stage",
         "defs.step",
     ),  # frames, and words for their content
@@ -58,28 +58,24 @@ class Traced:
     """A step of the study, and the functions of the package that ran in it."""
 
     step: Step
-    function: Callable[..., Any]
-    made: Callable[..., Any]
     executed: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
 
-    def run(self, lake: Lake, **given: pd.DataFrame) -> dict[str, Any]:
+    def run(self, lake: Lake, given: Mapping[str, Any], **frames: pd.DataFrame) -> dict[str, Any]:
         """Call the step's function and its checks on the tables of a lake, or on others."""
-        frames = {a: given[a] if a in given else read(lake, key) for key, a in argument_names(self.step.wanted).items()}
-        arguments = call_arguments(self.step.wanted, frames)
+        every = {a: frames[a] if a in frames else read(lake, key) for key, a in self.step.arguments.items()}
+        known = self.step.known(every, given)
         with profiled(self.executed):
-            made = self.made(**arguments)
-            prepared = [Prepared.of(described, made[described.key]) for described in self.step.described]
-            known = arguments | {p.described.key.rsplit("/", 1)[-1]: p.frame for p in prepared}
-            for one in prepared:
+            made = self.step.made(known)
+            for one in self.step.prepared(made, known):
                 assert all(verdict.passed or not blocks for verdict, blocks in one.verdicts(known).values())
-        return made
+        return dict(made)
 
     def missing(self) -> set[tuple[str, tuple[str, ...]]]:
         """What ran and is not part of the code version."""
         described = self.step.described
         checks = [check.function for one in described for check in one.checks]
         tables = [one.table for one in described if one.table]
-        reached = set(CODE.reached([self.function, formed, *checks, *tables]))
+        reached = set(CODE.reached([self.step.declared.function, formed, *checks, *tables]))
         return {(module, path) for module, path in self.executed if not is_reached(module, path, reached)}
 
 
@@ -131,10 +127,11 @@ def traced(first, tmp_path_factory):
     lake = Lake(shutil.copytree(first.path, folder / "lake"))
     for module in pkgutil.walk_packages(hnbc_assets.__path__, "hnbc_assets."):
         importlib.import_module(module.name)  # what runs when a module is imported is not the step's
-    steps = {name: one for name, one in steps_of(first.study, lake).items() if not one.step.fetches}
-    for one in steps.values():
-        one.run(lake)
-    return steps | {"cohort_mine": cohort_of_a_user(folder, lake)}
+    given = resources(load_study(first.study), Place("simulated", lake.root, first.study))
+    found = {name: one for name, one in steps_of(first.study, lake).items() if not one.step.fetches}
+    for one in found.values():
+        one.run(lake, given)
+    return found | {"cohort_mine": cohort_of_a_user(folder, lake)}
 
 
 def cohort_of_a_user(folder: Path, lake: Lake) -> Traced:
@@ -149,31 +146,18 @@ def cohort_of_a_user(folder: Path, lake: Lake) -> Traced:
     })  # fmt: skip
     clinical.to_csv(folder / MINE["clinical"], index=False)
     own = {"role": "validation", "endpoint": "os", "expression_scale": "log2_tpm", "source": MINE}
-    steps = steps_of(small_study(folder, cohorts={"mine": own}), lake)
-    fetched = steps["raw__table__mine"].made()["raw/table/mine"]
-    steps["cohort_mine"].run(lake, manifest=fetched.frame)
-    return steps["cohort_mine"]
+    file = small_study(folder, cohorts={"mine": own})
+    found, given = steps_of(file, lake), resources(load_study(file), Place("simulated", lake.root, file))
+    fetched = found["raw__table__mine"].step
+    [made] = fetched.made(fetched.known({}, given)).values()
+    found["cohort_mine"].run(lake, given, manifest=made.frame)
+    return found["cohort_mine"]
 
 
 def steps_of(file: Path, lake: Lake) -> dict[str, Traced]:
-    """The steps of a study, each with the function that its author wrote."""
-    found: dict[str, Traced] = {}
-    written: list[Callable[..., Any]] = []
-    with pytest.MonkeyPatch.context() as patch:
-        version, definition = versions.of_made, stage.Stage._definition
-
-        def of_made(code: Code, function: Callable[..., Any], described: list[Described], settings: Any = None) -> str:
-            written.append(function)
-            return version(code, function, described, settings)
-
-        def defined(self, step: Step, made: Callable[..., Any]):
-            found[step.name] = Traced(step, made if step.fetches else written[-1], made)
-            return definition(self, step, made)
-
-        patch.setattr(versions, "of_made", of_made)
-        patch.setattr(stage.Stage, "_definition", defined)
-        build_definitions(load_study(file), Place("simulated", lake.root, file))
-    return found
+    """The steps of a study."""
+    build = Build(load_study(file), Place("simulated", lake.root, file))
+    return {step.name: Traced(step) for stage in STAGES for step in steps(stage, build)}
 
 
 def test_every_function_that_ran_is_part_of_its_assets_code_version(traced):

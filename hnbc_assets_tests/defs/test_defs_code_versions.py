@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from hnbc_assets.defs import build_definitions
-from hnbc_assets.defs.code import Code
+from hnbc_assets.defs.code.closure import Code
 from hnbc_assets.defs.graph import nodes
 from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, user_table
 from hnbc_assets.study import PACKAGED, Place, load_study
@@ -244,14 +244,14 @@ def test_data_beside_a_module_make_stale_what_reads_them(copy, simulated):
 
 
 def test_a_check_makes_stale_the_asset_that_it_judges(copy, simulated):
-    with copy.edited(**copy.with_code("defs/checks.py", "fdr_beside_p")):
+    with copy.edited(**copy.with_code("defs/checks/results.py", "fdr_beside_p")):
         assert differ(simulated, copy.versions()) == {"univariate_cox"}
-    with copy.edited(**copy.with_code("defs/checks.py", "_by_hand")):
+    with copy.edited(**copy.with_code("defs/checks/results.py", "_by_hand")):
         assert differ(simulated, copy.versions()) == {"risk_scores"}
 
 
 def test_a_gate_fetches_nothing_again(copy, live):
-    with copy.edited(**copy.with_code("defs/gates.py"), **copy.with_code("science/cohorts/losses.py")):
+    with copy.edited(**copy.with_code("defs/checks/gates.py"), **copy.with_code("science/cohorts/losses.py")):
         assert differ(live, copy.versions("live")) == set()
 
 
@@ -261,7 +261,7 @@ def test_how_the_database_is_built_makes_it_stale_alone(copy, simulated):
 
 
 def test_an_assets_own_function_counts_and_its_neighbours_do_not(copy, simulated):
-    with copy.edited(**copy.with_code("defs/signature.py", "refit_signature")):
+    with copy.edited(**copy.with_code("defs/stages/signature.py", "refit_signature")):
         assert differ(simulated, copy.versions()) == {"multivariable_cox", "proportional_hazards"}
-    with copy.edited(**copy.with_code("defs/cohorts.py", "of_included")):
+    with copy.edited(**copy.with_code("defs/stages/cohorts.py", "of_included")):
         assert differ(simulated, copy.versions()) == each(simulated, *INFILTRATION, *MODELS)

@@ -12,17 +12,17 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from hnbc_assets.defs.gates import evidence, plausible_release
-from hnbc_assets.defs.in_use import InUse
-from hnbc_assets.defs.ingest_checks import compared_with_previous_release
-from hnbc_assets.defs.resources import open_archive
-from hnbc_assets.defs.stage import Stage
+from hnbc_assets.defs.checks.gates import evidence, plausible_release
+from hnbc_assets.defs.checks.in_use import InUse
+from hnbc_assets.defs.checks.ingest import previous_release
 from hnbc_assets.defs.upstreams import Upstream, upstreams
 from hnbc_assets.lake import parquet
 from hnbc_assets.lake.decisions import Decision, decide
 from hnbc_assets.lake.parquet import Provenance
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.sources.archive import Archive
 from hnbc_assets.sources.archive_views import keep_view
-from hnbc_assets.study import PACKAGED, Place, load_study
+from hnbc_assets.study import PACKAGED, load_study
 
 METABRIC = "cbioportal/brca_metabric"
 OLD, NEW = "2026-01-01", "2026-02-01"
@@ -35,8 +35,8 @@ class Gate:
     def __init__(self, folder, **limits):
         study = load_study(PACKAGED)
         self.study = study.model_copy(update={"gates": study.gates.model_copy(update=limits)})
-        self.stage = Stage("releases", self.study, Place("http://localhost:9", folder / "lake", PACKAGED))
-        self.archive = open_archive(self.stage.place)
+        self.lake = Lake(folder / "lake")
+        self.archive = Archive(self.lake.raw)
 
     def portal(self, release, patients):
         """A study's clinical tables in a release; patients without a row in the sample table have no expression."""
@@ -70,13 +70,13 @@ class Gate:
         if before is not None:
             self.use(before)
         upstream = self.upstream(after)
-        return plausible_release(self.stage, upstream, InUse(self.stage, upstream)).judge(after, {})
+        return plausible_release(after, self.study, self.lake, self.archive, upstream)
 
     def use(self, manifest, replaces=""):
         """Put a release in use, as its raw asset does; the archive remembers which files it had."""
         upstream, release = self.upstream(manifest), str(manifest.release.iloc[0]) if len(manifest) else ""
         made = Provenance(upstream.raw, release, observed={upstream.look: release}, replaces=replaces)
-        parquet.write(self.stage.lake.table(upstream.raw), manifest, made)
+        parquet.write(self.lake.table(upstream.raw), manifest, made)
         if release:
             keep_view(self.archive, upstream.name, release, manifest)
 
@@ -166,16 +166,16 @@ def test_a_release_that_is_fetched_again_is_judged_as_it_was_the_first_time(gate
     old, new = gate.portal(OLD, records()), gate.portal(NEW, records().iloc[:-2])
     first = gate.judge(None, old)
     gate.use(old)
-    assert InUse(gate.stage, gate.upstream(old)).replaced_by(old) == ""
+    assert InUse(gate.lake, gate.archive, gate.upstream(old)).replaced_by(old) == ""
     assert gate.judge(None, old) == first
     later = gate.judge(None, new)
-    replaced = InUse(gate.stage, gate.upstream(new)).replaced_by(new)
+    replaced = InUse(gate.lake, gate.archive, gate.upstream(new)).replaced_by(new)
     assert replaced == OLD
     gate.use(new, replaces=replaced)
-    assert InUse(gate.stage, gate.upstream(new)).replaced_by(new) == OLD
+    assert InUse(gate.lake, gate.archive, gate.upstream(new)).replaced_by(new) == OLD
     assert gate.judge(None, new) == later
-    sizes = compared_with_previous_release(gate.archive, InUse(gate.stage, gate.upstream(new)).before)
-    assert f"against {OLD}" in sizes.judge(new, {}).description
+    sizes = previous_release(new, gate.lake, gate.archive, gate.upstream(new))
+    assert f"against {OLD}" in sizes.description
 
 
 def test_narrower_limits_do_not_hold_up_the_release_in_use(gate):
@@ -274,7 +274,7 @@ def test_a_release_in_which_too_many_of_the_living_have_no_follow_up_time_is_hel
         if not first:
             gate.use(gate.kept("gdc", "44.0", pages))
         fetched = gate.kept("gdc", release, pages)
-        return plausible_release(gate.stage, upstream, InUse(gate.stage, upstream)).judge(fetched, {})
+        return plausible_release(fetched, gate.study, gate.lake, gate.archive, upstream)
 
     assert judged("45.0", 4).passed
     held = judged("46.0", 5)
@@ -285,7 +285,7 @@ def test_a_release_in_which_too_many_of_the_living_have_no_follow_up_time_is_hel
     assert ("beside 44.0" in held.description) is not first
     assert ("The release in use is kept" in held.description) is not first
     assert evidence(held.description).endswith(f"{why}.")
-    decide(gate.stage.lake, Decision("accept", "gdc", "46.0", "ada@lab", datetime.now(UTC).isoformat()))
+    decide(gate.lake, Decision("accept", "gdc", "46.0", "ada@lab", datetime.now(UTC).isoformat()))
     assert judged("46.0", 5).passed
 
 
@@ -316,7 +316,7 @@ def test_a_release_cannot_be_compared_with_one_whose_files_are_gone(gate):
 def test_a_person_lets_one_release_of_one_upstream_through_and_is_named(gate, subject, release, passes):
     before, after = gate.portal(OLD, records()), gate.portal(NEW, records(20))
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    decide(gate.stage.lake, Decision("accept", subject, release, "ada@lab", now))
+    decide(gate.lake, Decision("accept", subject, release, "ada@lab", now))
     verdict = gate.judge(before, after)
     assert verdict.passed is passes
     assert (f"Accepted by ada@lab at {now}" in verdict.description) is passes
@@ -328,7 +328,6 @@ def test_the_release_that_the_study_pins_is_let_through(gate):
     assert not gate.judge(before, after).passed
     pinned = gate.study.releases.model_copy(update={"pin": {METABRIC: NEW}})
     gate.study = gate.study.model_copy(update={"releases": pinned})
-    gate.stage = Stage("releases", gate.study, gate.stage.place)
     verdict = gate.judge(before, after)
     assert verdict.passed
     assert f"The study pins {METABRIC} to {NEW}" in verdict.description

@@ -10,8 +10,8 @@ import duckdb
 import pandas as pd
 import pytest
 
-from hnbc_assets.defs.archive_check import needed, verify
-from hnbc_assets.defs.retention import housekeeping, keep_house, releases_in_use
+from hnbc_assets.defs.operation.archive_check import needed, verify
+from hnbc_assets.defs.operation.retention import housekeeping, keep_house, releases_in_use
 from hnbc_assets.lake import origins, parquet, registry
 from hnbc_assets.lake.atomic import locked
 from hnbc_assets.lake.checks import of_asset

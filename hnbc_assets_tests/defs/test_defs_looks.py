@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from hnbc_assets.defs import looks
+from hnbc_assets.defs.operation import looks
 from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import UpstreamUnreachable
 from hnbc_assets.lake.observations import observed

@@ -9,15 +9,12 @@ from __future__ import annotations
 import dagster as dg
 import pandas as pd
 import pytest
-from hnbc_assets.defs.publishing import Publication
 
-from hnbc_assets.defs import automation
 from hnbc_assets.defs.graph import nodes
-from hnbc_assets.defs.stage import Stage
-from hnbc_assets.defs.step import Fetched
+from hnbc_assets.defs.operation import automation
+from hnbc_assets.defs.stage import Described, Fetched, Output, Stage
 from hnbc_assets.errors import UpstreamUnreachable
 from hnbc_assets.lake import parquet
-from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets_tests.defs.invented_daemon import Daemon, matrix
 
 RAW = "raw/gdsc"
@@ -30,13 +27,12 @@ class WithDrugs(Daemon):
 
     def _definitions(self):
         self.values = dict.fromkeys((RAW, "models", "changes", "three"), 1)
-        science = Stage("genes", self.study, self.place)
-        drugs = Stage("drugs", self.study, self.place, optional=True)
+        science, drugs = Stage("genes"), Stage("drugs", optional=True)
 
         def raw():
             if not self.answers:
                 raise UpstreamUnreachable("no answer")
-            return Publication(matrix(self.values[RAW]), release=self.release)
+            return Output(matrix(self.values[RAW]), release=self.release)
 
         def models(below):
             return matrix(self.values["models"])
@@ -47,19 +43,17 @@ class WithDrugs(Daemon):
         def three():
             return matrix(self.values["three"])
 
-        fetches = Fetched("gdsc", "gdsc_release")
-        self.made = [
-            science.asset(key=RAW, fetches=fetches, optional="drugs")(raw),
-            drugs.asset(key="models", inputs={"below": RAW})(models),
-            science.asset(key="changes", inputs={"manifests": {"gdsc": RAW}}, spared=[RAW])(changes),
-            science.asset(key="three")(three),
-        ]
-        manager = LakeIOManager(
-            root=str(self.place.data_lake), study_hash=self.study.hash, upstream=self.place.upstream
-        )
-        return dg.Definitions(
-            assets=automation.automated(self.made, self.study, self.place), resources={"io_manager": manager}
-        )
+        def gdsc(build):
+            return {"gdsc": RAW}
+
+        def fetched(build):
+            return Fetched("gdsc", "gdsc_release")
+
+        science.asset(Described(RAW), fetches=fetched, optional=lambda build: "drugs")(raw)
+        drugs.asset(Described("models"), inputs={"below": RAW})(models)
+        science.asset(Described("changes"), inputs={"manifests": gdsc}, spared=lambda build: [RAW])(changes)
+        science.asset(Described("three"))(three)
+        return self.defined(science, drugs)
 
     def counted(self):
         """How many manifests the changes were made from, and which inputs their provenance names."""

@@ -10,10 +10,11 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
-from hnbc_assets.defs.publishing import Described, Prepared
 
 from hnbc_assets.defs import build_definitions
+from hnbc_assets.defs.frames import Prepared
 from hnbc_assets.defs.graph import nodes
+from hnbc_assets.defs.stage import Described
 from hnbc_assets.lake import attempts, parquet
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake

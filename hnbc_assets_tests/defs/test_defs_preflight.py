@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from hnbc_assets.defs.preflight import require_archived_sets, require_files
+from hnbc_assets.defs.operation.preflight import require_archived_sets, require_files
 from hnbc_assets.errors import StudyError
 from hnbc_assets.sources import gene_sets
 from hnbc_assets.sources.archive import Archive

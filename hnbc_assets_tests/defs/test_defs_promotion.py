@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hnbc_assets.defs.promotion import NONE, choose
 
+from hnbc_assets.defs.stages.promotion import NONE, choose
 from hnbc_assets.lake.decisions import Decision
 from hnbc_assets.lake.registry import Adoption
 

@@ -6,9 +6,10 @@ import dagster as dg
 import httpx
 import pytest
 
-from hnbc_assets.defs import releases
-from hnbc_assets.defs.stage import Stage
-from hnbc_assets.lake.io_manager import LakeIOManager
+from hnbc_assets.defs.resources import resources
+from hnbc_assets.defs.stage import Build
+from hnbc_assets.defs.stages import releases
+from hnbc_assets.defs.step import definitions
 from hnbc_assets.sources.http import connect
 from hnbc_assets.sources.simulated import Simulation, transport
 from hnbc_assets.study import PACKAGED, Place, load_study
@@ -25,10 +26,10 @@ def fetched(place, monkeypatch, portal=None):
 
     client = lambda *_: connect("simulated", transport=httpx.MockTransport(answer))  # noqa: E731
     monkeypatch.setattr(releases, "open_client", client)
-    stage = Stage("releases", load_study(place.study_file), place)
-    made = next(one for one in releases.assets(stage) if one.key.path[:2] == ["raw", "cbioportal"])
-    io_manager = LakeIOManager(root=str(place.data_lake), study_hash=stage.study.hash, upstream=place.upstream)
-    ended = dg.materialize([made], resources={"io_manager": io_manager})
+    study = load_study(place.study_file)
+    every = definitions(releases.stage, Build(study, place))
+    made = next(one for one in every if next(iter(one.keys)).path[:2] == ["raw", "cbioportal"])
+    ended = dg.materialize([made], resources=resources(study, place))
     (event,) = ended.asset_materializations_for_node(made.op.name)
     return event.metadata, event.tags["dagster/data_version"]
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from hnbc_assets.defs import retention
-from hnbc_assets.defs.retention import prune_runs
+from hnbc_assets.defs.operation import retention
+from hnbc_assets.defs.operation.retention import prune_runs
 from hnbc_assets_tests.defs.old_runs import LATER, A, B, a, b, run, runs, seen
 
 

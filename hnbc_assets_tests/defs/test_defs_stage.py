@@ -1,151 +1,200 @@
 """A stage's assets: what is stored, what is refused, and what is told about it."""
 
-import dagster as dg
+import inspect
+
 import pandas as pd
 import pytest
-from hnbc_assets.defs.publishing import Check, Described, Publication, Verdict
 
-from hnbc_assets.defs.stage import STUDY_TAG, Stage
+from hnbc_assets.defs import STAGES
+from hnbc_assets.defs.stage import Check, Described, Output, Stage, Verdict, cohorts
+from hnbc_assets.defs.stages.scores import survival_curves
+from hnbc_assets.defs.step import STUDY_TAG, definitions
 from hnbc_assets.lake import hashing
 from hnbc_assets.lake.checks import of_asset
-from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.lake.lineage import lineage
 from hnbc_assets.lake.parquet import read, read_provenance, verify
 from hnbc_assets.study import PACKAGED, Place, load_study
 from hnbc_assets.tables import AnoikisGenes, CandidateGenes
+from hnbc_assets_tests.defs.invented_stage import Invented
 
 
 @pytest.fixture
-def stage(tmp_path):
-    place = Place("simulated", tmp_path / "lake", PACKAGED)
-    return Stage("genes", load_study(PACKAGED), place)
-
-
-@pytest.fixture
-def materialise(stage):
-    def run(*assets, tags=None):
-        io_manager = LakeIOManager(root=str(stage.place.data_lake), study_hash=stage.study.hash, upstream="simulated")
-        return dg.materialize(list(assets), resources={"io_manager": io_manager}, raise_on_error=False, tags=tags)
-
-    return run
+def study(tmp_path):
+    return Invented(tmp_path)
 
 
 def genes(*symbols):
     return pd.DataFrame({"gene": list(symbols), "sources": "a list"})
 
 
-def anoikis(stage, frame, *checks):
-    @stage.asset(AnoikisGenes, checks=checks)
+def anoikis(study, frame, *checks):
     def anoikis_genes():
         """Genes, for this test."""
         return frame
 
-    return anoikis_genes
+    return study.asset(anoikis_genes, AnoikisGenes, checks=checks)
 
 
-def test_what_is_stored_carries_its_provenance_and_its_inputs(stage, materialise):
-    @stage.asset(CandidateGenes)
+def test_what_is_stored_carries_its_provenance_and_its_inputs(study):
     def candidate_genes(anoikis_genes):
         return CandidateGenes.empty()
 
-    assert materialise(anoikis(stage, genes("A", "B")), candidate_genes).success
-    made = read_provenance(stage.lake.table("candidate_genes"))
-    upstream = read_provenance(stage.lake.table("anoikis_genes"))
+    assert study.materialise(anoikis(study, genes("A", "B")), study.asset(candidate_genes, CandidateGenes)).success
+    made = read_provenance(study.lake.table("candidate_genes"))
+    upstream = read_provenance(study.lake.table("anoikis_genes"))
     assert made.inputs == {"anoikis_genes": upstream.data_version}
-    assert upstream.study_hash == stage.study.hash
+    assert upstream.study_hash == study.study.hash
     assert upstream.upstream == "simulated"
+    assert upstream.table_description == AnoikisGenes.comment()
     assert [c["name"] for c in upstream.columns] == ["gene", "sources"]
 
 
-def test_a_broken_schema_keeps_the_stored_table_and_names_the_column(stage, materialise):
-    assert materialise(anoikis(stage, genes("A", "B"))).success
-    result = materialise(anoikis(stage, genes("A", "A")))
+def test_every_asset_of_every_stage_is_a_function_that_can_be_imported_and_called():
+    """With plain frames, without Dagster: its parameters are frames, resources, or what a factory fixes."""
+    declared = [one for stage in STAGES for one in stage.declared]
+    assert len(declared) > 30
+    for one in declared:
+        module = inspect.getmodule(one.function)
+        assert getattr(module, one.function.__name__) is one.function
+        for check in (check for described in one.described for check in described.checks):
+            assert getattr(inspect.getmodule(check.function), check.name) is check.function
+    scores = pd.DataFrame({"cohort_id": "tcga_brca", "patient_id": ["A", "B"], "risk_score": [1.0, 0.0]})
+    scores = scores.assign(risk_group=["high", "low"])
+    patients = pd.DataFrame({"patient_id": ["A", "B"], "pfi_days": [10, 20], "pfi_event": [True, False]})
+    own = load_study(PACKAGED)
+    one = own.model_copy(update={"cohorts": {"tcga_brca": own.cohorts["tcga_brca"]}})
+    curves = survival_curves(one, scores, {"tcga_brca": patients})
+    assert list(curves[curves.risk_group == "high"].survival) == [1.0, 0.0]
+
+
+def test_a_factory_makes_one_asset_for_each_cohort_and_binds_its_name(study):
+    def scored(cohort, study, expression):
+        return genes(*study.cohorts[cohort].role.upper(), cohort).assign(sources=str(expression))
+
+    stage = Stage("scores")
+    described = Described("own/{cohort}", AnoikisGenes)
+    stage.asset(described, name="own_{cohort}", each=cohorts, inputs={"expression": "cohorts/{cohort}"})(scored)
+    found = {d.op.name: d for d in definitions(stage, study.build)}
+    assert list(found) == [f"own_{name}" for name in study.study.cohorts]
+    one = found["own_gse25065"]
+    assert [key.to_user_string() for key in one.keys] == ["own/gse25065"]
+    assert {dep.asset_key.to_user_string() for dep in next(iter(one.specs)).deps} == {"cohorts/gse25065"}
+    assert next(iter(one.specs)).description == f"{AnoikisGenes.comment()} Cohort gse25065."
+
+
+def test_checks_and_figures_may_name_inputs_outputs_and_resources(study):
+    seen = []
+
+    def named(anoikis_genes, below, study, place):
+        """Of whatever is known."""
+        seen.append((list(anoikis_genes.gene), list(below.gene), study.title, place.upstream))
+        return Verdict(True, "", "", "")
+
+    def drawn(anoikis_genes, below):
+        seen.append((list(anoikis_genes.gene), list(below.gene)))
+        return b"a figure"
+
+    def candidates():
+        return genes("A", "B")
+
+    below = study.asset(candidates, Described("own/below", AnoikisGenes))
+    above = study.asset(one_gene, AnoikisGenes, inputs={"below": "own/below"}, checks=(Check(named),), figure=drawn)
+    assert study.materialise(below, above).success
+    assert seen == [(["C"], ["A", "B"], study.study.title, "simulated"), (["C"], ["A", "B"])]
+    assert read_provenance(study.lake.table("anoikis_genes")).inputs.keys() == {"own/below"}
+
+
+def one_gene():
+    """One gene; what is below it is read for its check and its figure."""
+    return genes("C")
+
+
+def test_a_broken_schema_keeps_the_stored_table_and_names_the_column(study):
+    assert study.materialise(anoikis(study, genes("A", "B"))).success
+    result = study.materialise(anoikis(study, genes("A", "A")))
     assert not result.success
-    assert list(read(stage.lake.table("anoikis_genes")).gene) == ["A", "B"]
-    outcome = of_asset(stage.lake, "anoikis_genes")["schema"]
+    assert list(read(study.lake.table("anoikis_genes")).gene) == ["A", "B"]
+    outcome = of_asset(study.lake, "anoikis_genes")["schema"]
     assert not outcome.passed
     assert "gene" in outcome.description
     assert [e.passed for e in result.get_asset_check_evaluations()] == [False]
 
 
-def test_a_blocking_check_keeps_the_stored_table_and_another_does_not(stage, materialise):
+def test_a_blocking_check_keeps_the_stored_table_and_another_does_not(study):
     def no_gene_called_c(anoikis_genes: pd.DataFrame) -> Verdict:
         """No gene is called C."""
         return Verdict("C" not in set(anoikis_genes.gene), str(list(anoikis_genes.gene)), "no C", "names of genes")
 
-    assert materialise(anoikis(stage, genes("A"), Check(no_gene_called_c, blocking=True))).success
-    assert not materialise(anoikis(stage, genes("C"), Check(no_gene_called_c, blocking=True))).success
-    assert list(read(stage.lake.table("anoikis_genes")).gene) == ["A"]
-    assert materialise(anoikis(stage, genes("C"), Check(no_gene_called_c))).success
-    assert list(read(stage.lake.table("anoikis_genes")).gene) == ["C"]
-    assert of_asset(stage.lake, "anoikis_genes")["no_gene_called_c"].severity == "WARN"
+    assert study.materialise(anoikis(study, genes("A"), Check(no_gene_called_c, blocking=True))).success
+    assert not study.materialise(anoikis(study, genes("C"), Check(no_gene_called_c, blocking=True))).success
+    assert list(read(study.lake.table("anoikis_genes")).gene) == ["A"]
+    assert study.materialise(anoikis(study, genes("C"), Check(no_gene_called_c))).success
+    assert list(read(study.lake.table("anoikis_genes")).gene) == ["C"]
+    assert of_asset(study.lake, "anoikis_genes")["no_gene_called_c"].severity == "WARN"
 
 
-def test_one_bad_table_of_a_step_holds_up_all_of_them(stage, materialise):
-    @stage.assets(
-        [Described("anoikis_genes", AnoikisGenes), Described("candidate_genes", CandidateGenes)],
-        name="both",
-        inputs={},
-    )
+def test_one_bad_table_of_a_step_holds_up_all_of_them(study):
+    stage = Stage("genes")
+
+    @stage.assets(AnoikisGenes, CandidateGenes, name="both")
     def both():
         return {"anoikis_genes": genes("A"), "candidate_genes": pd.DataFrame({"gene": ["A"], "nonsense": [1]})}
 
-    assert not materialise(both).success
-    assert stage.lake.assets() == []
+    assert not study.materialise(*definitions(stage, study.build)).success
+    assert study.lake.assets() == []
 
 
-def test_the_data_version_is_that_of_the_columns_named(stage, materialise):
+def test_the_data_version_is_that_of_the_columns_named(study):
     def versioned(source):
-        @stage.asset(AnoikisGenes)
         def anoikis_genes():
-            return Publication(genes("A").assign(sources=source), versioned_on=("gene",))
+            return Output(genes("A").assign(sources=source), versioned_on=("gene",))
 
-        assert materialise(anoikis_genes).success
-        return read_provenance(stage.lake.table("anoikis_genes")).data_version
+        assert study.materialise(study.asset(anoikis_genes, AnoikisGenes)).success
+        return read_provenance(study.lake.table("anoikis_genes")).data_version
 
     assert versioned("first") == versioned("second")
 
 
-def test_a_table_is_hashed_once(stage, materialise, monkeypatch):
+def test_a_table_is_hashed_once(study, monkeypatch):
     hashed = []
     digest = hashing._column_digest
     monkeypatch.setattr(hashing, "_column_digest", lambda column: hashed.append(column) or digest(column))
-    assert materialise(anoikis(stage, genes("A", "B"))).success
+    assert study.materialise(anoikis(study, genes("A", "B"))).success
     assert len(hashed) == len(AnoikisGenes.columns)
-    assert verify(stage.lake.table("anoikis_genes")).content_hash, "the hash is that of the stored values"
+    assert verify(study.lake.table("anoikis_genes")).content_hash, "the hash is that of the stored values"
 
 
-def test_what_was_read_besides_the_inputs_and_what_was_only_compared_stands_in_the_lineage(stage, materialise):
+def test_what_was_read_besides_the_inputs_and_what_was_only_compared_stands_in_the_lineage(study):
     def judged(candidate_genes: pd.DataFrame) -> Verdict:
         """A person let it through."""
         return Verdict(True, "", "", "as a person decided", read={"decision/accept/gdc/46.0": "2026-03-01"})
 
-    @stage.asset(CandidateGenes, checks=(Check(judged),))
     def candidate_genes(anoikis_genes):
-        return Publication(CandidateGenes.empty(), read={"registry/0a1b2c": "v1"}, unused=("anoikis_genes",))
+        return Output(CandidateGenes.empty(), read={"registry/0a1b2c": "v1"}, unused=("anoikis_genes",))
 
-    assert materialise(anoikis(stage, genes("A")), candidate_genes).success
-    edges = lineage(stage.lake, ["candidate_genes"])
+    candidates = study.asset(candidate_genes, CandidateGenes, checks=(Check(judged),))
+    assert study.materialise(anoikis(study, genes("A")), candidates).success
+    edges = lineage(study.lake, ["candidate_genes"])
     assert dict(zip(edges.upstream_asset, edges.upstream_data_version, strict=True)) == {
         "registry/0a1b2c": "v1",
         "decision/accept/gdc/46.0": "2026-03-01",
     }
-    made = read_provenance(stage.lake.table("candidate_genes"))
+    made = read_provenance(study.lake.table("candidate_genes"))
     assert list(made.inputs) == ["anoikis_genes"], "it is stale when this changes"
 
 
-def test_a_step_of_another_study_stops(stage, materialise):
-    assert not materialise(anoikis(stage, genes("A")), tags={STUDY_TAG: "another"}).success
-    assert materialise(anoikis(stage, genes("A")), tags={STUDY_TAG: stage.study.hash}).success
+def test_a_step_of_another_study_stops(study):
+    assert not study.materialise(anoikis(study, genes("A")), tags={STUDY_TAG: "another"}).success
+    assert study.materialise(anoikis(study, genes("A")), tags={STUDY_TAG: study.study.hash}).success
 
 
-def test_a_lake_holds_one_simulation(stage, materialise):
-    assert materialise(anoikis(stage, genes("A"))).success
-    simulation = stage.study.simulation.model_copy(update={"seed": 7})
-    other = Stage("genes", stage.study.model_copy(update={"simulation": simulation}), stage.place)
-    result = materialise(anoikis(other, genes("B")))
+def test_a_lake_holds_one_simulation(study):
+    assert study.materialise(anoikis(study, genes("A"))).success
+    simulation = study.study.simulation.model_copy(update={"seed": 7})
+    study.study = study.study.model_copy(update={"simulation": simulation})
+    result = study.materialise(anoikis(study, genes("B")))
     assert not result.success
-    assert list(read(stage.lake.table("anoikis_genes")).gene) == ["A"]
+    assert list(read(study.lake.table("anoikis_genes")).gene) == ["A"]
 
 
 def test_asking_for_one_table_of_a_step_means_all_of_its_tables():
@@ -160,13 +209,13 @@ def test_asking_for_one_table_of_a_step_means_all_of_its_tables():
     assert "risk_scores" not in chosen
 
 
-def test_the_code_version_follows_code_checks_and_settings(stage):
-    def version(*, settings=None, checks=()):
-        @stage.asset(AnoikisGenes, settings=settings, checks=checks)
-        def anoikis_genes():
-            return genes("A")
+def test_the_code_version_follows_code_checks_and_settings(study):
+    def anoikis_genes():
+        return genes("A")
 
-        return next(iter(anoikis_genes.specs)).code_version
+    def version(*, settings=None, checks=()):
+        made = study.asset(anoikis_genes, AnoikisGenes, settings=lambda build: settings, checks=checks)
+        return next(iter(made.specs)).code_version
 
     def no_gene_called_c(anoikis_genes):
         return Verdict("C" not in set(anoikis_genes.gene), "", "no C", "names of genes")
@@ -177,6 +226,6 @@ def test_the_code_version_follows_code_checks_and_settings(stage):
     assert version(checks=(Check(no_gene_called_c),)) != version(checks=(Check(no_gene_called_c, blocking=True),))
 
 
-def test_a_function_without_a_name_of_its_own_is_refused(stage):
+def test_a_function_without_a_name_of_its_own_is_refused(study):
     with pytest.raises(ValueError, match="name it there"):
-        stage.asset(AnoikisGenes)(lambda: genes("A"))
+        study.asset(lambda: genes("A"), AnoikisGenes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from hnbc_assets.defs.preflight import require_files
+from hnbc_assets.defs.operation.preflight import require_files
 from hnbc_assets.defs.upstreams import upstreams
 from hnbc_assets.errors import HnbcError, StudyError
 from hnbc_assets.study import PACKAGED, load_study

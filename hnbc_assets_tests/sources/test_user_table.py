@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hnbc_assets.defs.ingest_checks import ids_match
+from hnbc_assets.defs.checks.ingest import ids_match
 from hnbc_assets.errors import FormatError, StudyError
 from hnbc_assets.sources import user_table
 from hnbc_assets.sources.archive import Archive

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hnbc_assets.defs import checks, ingest_checks
+from hnbc_assets.defs.checks import ingest as ingest_checks
+from hnbc_assets.defs.checks import results as checks
 from hnbc_assets.defs.stage import Build, Check, Described, Output, Stage, cohorts
 from hnbc_assets.defs.stages.per_cohort import Frames, publish_rows_of_each_cohort
 from hnbc_assets.defs.upstreams import raw_key

@@ -1,7 +1,7 @@
 """Drugs: predicted sensitivity of every patient, and how it differs with risk.
 
-In scope: the assets of this stage: the screen, the models of each cohort, and the tables over all cohorts. Out of
-scope: models (science/drugs).
+In scope: the assets of this stage: the screen, the models of each cohort, and the tables over all cohorts.
+Out of scope: models (science/drugs).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from hnbc_assets.defs import drug_checks
+from hnbc_assets.defs.checks import drugs as drug_checks
 from hnbc_assets.defs.stage import Build, Check, Described, Stage, cohorts
 from hnbc_assets.defs.stages.cohorts import of_included
 from hnbc_assets.defs.stages.microenvironment import risk_groups

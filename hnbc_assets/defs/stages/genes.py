@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from hnbc_assets.defs import checks
+from hnbc_assets.defs.checks import results as checks
 from hnbc_assets.defs.stage import Build, Check, Output, Stage
 from hnbc_assets.defs.stages.releases import GENE_SETS
 from hnbc_assets.study import Place, Study

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from hnbc_assets.defs import gates, ingest_checks, preflight
-from hnbc_assets.defs.in_use import VERSIONED_ON, InUse, version_of
+from hnbc_assets.defs.checks import gates
+from hnbc_assets.defs.checks import ingest as ingest_checks
+from hnbc_assets.defs.checks.in_use import VERSIONED_ON, InUse, version_of
+from hnbc_assets.defs.operation import preflight
 from hnbc_assets.defs.resources import open_client
 from hnbc_assets.defs.stage import Build, Check, Described, Fetched, Output, Stage, upstream_objects
 from hnbc_assets.defs.stages.per_cohort import Frames

@@ -1,8 +1,8 @@
 """Scores: the published signature in every cohort's patients, and its performance there.
 
-In scope: the assets after a signature is published: the scores of each cohort and the tables over all cohorts. Out of
-scope: training (signature.py), which signature is published (promotion.py), statistics (science/signature), table
-definitions (tables/signature).
+In scope: the assets after a signature is published: the scores of each cohort and the tables over all cohorts.
+Out of scope: training (signature.py), which signature is published (promotion.py), statistics (science/signature),
+table definitions (tables/signature).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from hnbc_assets.defs import checks
+from hnbc_assets.defs.checks import results as checks
 from hnbc_assets.defs.stage import Build, Check, Described, Stage, cohorts
 from hnbc_assets.defs.stages.cohort_data import (
     apply_to_cohort,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hnbc_assets.defs import checks
+from hnbc_assets.defs.checks import results as checks
 from hnbc_assets.defs.stage import Check, Described, Stage
 from hnbc_assets.defs.stages.cohort_data import entry_rule, training_set
 from hnbc_assets.study import Place, Study

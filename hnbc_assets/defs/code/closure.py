@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hnbc_assets.defs.pieces import EFFECTS, Module, module_of
-from hnbc_assets.defs.scopes import Target
-from hnbc_assets.defs.syntax import Piece
+from hnbc_assets.defs.code.pieces import EFFECTS, Module, module_of
+from hnbc_assets.defs.code.scopes import Target
+from hnbc_assets.defs.code.syntax import Piece
 
 OWN = "hnbc_assets"
 NOT_ENTERED = {

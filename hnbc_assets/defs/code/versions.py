@@ -1,6 +1,6 @@
 """Versions: an asset's code version, which says when it is stale although its inputs are the same.
 
-In scope: what a code version is made of: code, checks, columns, settings. Out of scope: which code counts (code.py),
+In scope: what a code version is made of: code, checks, columns, settings. Out of scope: which code counts (closure.py),
 comparing versions (lake/plan.py).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hnbc_assets.defs.code import Code
+from hnbc_assets.defs.code.closure import Code
 from hnbc_assets.defs.frames import formed
 from hnbc_assets.study import digest
 from hnbc_assets.tables import Manifest

@@ -1,6 +1,6 @@
 """Pieces: one module taken apart by its names, without importing it.
 
-In scope: finding and reading the definition of a name. Out of scope: resolving names of other modules (code.py).
+In scope: finding and reading the definition of a name. Out of scope: resolving names of other modules (closure.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from hnbc_assets.defs.scopes import (
+from hnbc_assets.defs.code.scopes import (
     FUNCTIONS,
     Bindings,
     FunctionNode,
@@ -22,7 +22,7 @@ from hnbc_assets.defs.scopes import (
     scope_of,
     without_docstring,
 )
-from hnbc_assets.defs.syntax import Piece, Reader
+from hnbc_assets.defs.code.syntax import Piece, Reader
 
 EFFECTS = "()"  # in the place of a name: what a module does when it is imported
 Path = tuple[str, ...]  # the names that lead to a piece: `assets`, `train_signature`

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from hnbc_assets.defs.in_use import InUse
-from hnbc_assets.defs.ingest_checks import is_reply
+from hnbc_assets.defs.checks.in_use import InUse
+from hnbc_assets.defs.checks.ingest import is_reply
 from hnbc_assets.defs.stage import Verdict
 from hnbc_assets.defs.stages.cohorts import harmonised
 from hnbc_assets.defs.upstreams import Upstream

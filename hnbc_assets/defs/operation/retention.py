@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from hnbc_assets.defs.archive_check import Verified, needed, verify
+from hnbc_assets.defs.operation.archive_check import Verified, needed, verify
 from hnbc_assets.defs.resources import open_archive
 from hnbc_assets.defs.step import guard
 from hnbc_assets.errors import ArchiveDamaged, FormatError

@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from hnbc_assets.defs.alert_ways import NotSent, mail, post
+from hnbc_assets.defs.operation.alert_ways import NotSent, mail, post
 from hnbc_assets.errors import HnbcError
 from hnbc_assets.study import Place, Study
 from hnbc_assets.study_operation import Alerts

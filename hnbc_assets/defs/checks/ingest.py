@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hnbc_assets.defs.in_use import InUse
+from hnbc_assets.defs.checks.in_use import InUse
 from hnbc_assets.defs.stage import Verdict
 from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import ArchiveDamaged, ChecksumMismatch

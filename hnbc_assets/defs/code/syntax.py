@@ -1,7 +1,7 @@
 """Syntax: what a piece of code means, without its comments, docstrings and layout, and which names it refers to.
 
 In scope: one canonical form of syntax trees, equal on all Python versions. Out of scope: which names a scope binds
-(scopes.py), which pieces count for an asset (code.py).
+(scopes.py), which pieces count for an asset (closure.py).
 
 `ast.dump` and `ast.unparse` are not that form: their text differs between Python versions.
 """
@@ -14,7 +14,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hnbc_assets.defs.scopes import FUNCTIONS, FunctionNode, Home, Scope, Target, bindings, scope_of, without_docstring
+from hnbc_assets.defs.code.scopes import (
+    FUNCTIONS,
+    FunctionNode,
+    Home,
+    Scope,
+    Target,
+    bindings,
+    scope_of,
+    without_docstring,
+)
 
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 SILENT = {"ctx", "kind", "type_comment", "lineno", "col_offset", "end_lineno", "end_col_offset"}

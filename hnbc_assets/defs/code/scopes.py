@@ -1,7 +1,7 @@
 """Scopes: which names a body of code binds, and by which of its statements.
 
 In scope: Python's rules of scopes, over syntax trees. Out of scope: what code means (syntax.py), which code counts
-(code.py).
+(closure.py).
 """
 
 from __future__ import annotations
