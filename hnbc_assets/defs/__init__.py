@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from hnbc_assets.defs.attempting import STUDY_TAG
 from hnbc_assets.defs.code.closure import Code
 from hnbc_assets.defs.operation import alerts, automation, looks, retention
 from hnbc_assets.defs.resources import resources
@@ -24,7 +25,7 @@ from hnbc_assets.defs.stages import (
     scores,
     signature,
 )
-from hnbc_assets.defs.step import LARGE, STUDY_TAG, definitions
+from hnbc_assets.defs.step import LARGE, definitions
 from hnbc_assets.defs.upstreams import upstreams
 from hnbc_assets.study import Place, Study
 

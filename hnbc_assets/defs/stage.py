@@ -20,6 +20,7 @@ import dagster as dg
 import pandas as pd
 
 from hnbc_assets.defs.code.closure import Code
+from hnbc_assets.defs.rows import rows_of_each_cohort
 from hnbc_assets.defs.upstreams import Upstream, upstreams
 from hnbc_assets.study import Place, Study
 from hnbc_assets.tables import Table
@@ -244,6 +245,12 @@ class Stage:
             return function
 
         return declare
+
+    def rows_of_each_cohort(self, *tables: type[Table]) -> None:
+        """Declare published tables that are the rows of the assets `table/cohort`."""
+        for table in tables:
+            each = {"each": f"{table.table_name()}{EACH_COHORT}"}
+            self.asset(table, inputs=each, settings=lambda build: list(build.study.cohorts))(rows_of_each_cohort)
 
     def assets(self, *described: type[Table] | Described, name: str, **declared: Any) -> Callable[[Function], Function]:
         """Declare that a function makes several assets in one step: it returns a mapping of key to frame or `Output`.

@@ -7,8 +7,7 @@ Out of scope: how assets are declared (stage.py), particular checks (checks.py),
 import inspect
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,27 +15,24 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from hnbc_assets.defs.attempting import attempting, guard
 from hnbc_assets.defs.code import versions
 from hnbc_assets.defs.frames import Prepared, check_specs, columns
 from hnbc_assets.defs.stage import RESOURCES, Build, Declaration, Described, Fetched, Output, Stage, Verdict, named
-from hnbc_assets.errors import ArchiveDamaged, GateHeld, HnbcError, StudyError
+from hnbc_assets.errors import GateHeld, HnbcError
 from hnbc_assets.lake import damage, parquet
-from hnbc_assets.lake.attempts import begin, fail, succeed
 from hnbc_assets.lake.checks import CheckOutcome, record
 from hnbc_assets.lake.lineage import RAW_PREFIX
 from hnbc_assets.lake.observations import record_release
 from hnbc_assets.lake.optional import unfit
 from hnbc_assets.lake.parquet import Provenance, Stored
 from hnbc_assets.lake.paths import Lake
-from hnbc_assets.lake.plan import Node, basis
-from hnbc_assets.study import Place, Study, digest
+from hnbc_assets.lake.plan import Node
 
-STUDY_TAG = "hnbc/study"
 OWNERS = ["team:hnbc"]
 UPSTREAM, DECIDED, OPTIONAL = "hnbc/upstream", "hnbc/decided", "hnbc/optional"
 FIRST = {"dagster/priority": "1"}  # of the steps that are ready, this one begins first
 LARGE = {"hnbc/memory": "large"}  # of these, processes of one run take turns
-NOT_STORED = "stopped, or its table could not be stored: the run's log says why"
 Made = Output | pd.DataFrame
 
 
@@ -314,40 +310,6 @@ class Execution:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-@contextmanager
-def attempting(lake: Lake, nodes: Sequence[Node], read: Mapping[str, str], run_id: str) -> Iterator[None]:
-    """Remember that assets are being made, until they are; if they are not, why."""
-    for node in nodes:
-        begin(lake, node.asset, basis(lake, node, read), run_id, datetime.now(UTC).isoformat(timespec="seconds"))
-    try:
-        yield
-    except GeneratorExit:  # Dagster gives the step up: it was interrupted, or storing failed
-        with suppress(OSError):  # on a full disk this cannot be written either
-            for node in nodes:
-                fail(lake, node.asset, NOT_STORED)
-        raise
-    except Exception as error:
-        with suppress(OSError):
-            for node in nodes:
-                held, damaged = isinstance(error, GateHeld), isinstance(error, ArchiveDamaged)
-                fail(lake, node.asset, str(error) or type(error).__name__, held=held, damaged=damaged)
-        raise
-    for node in nodes:
-        succeed(lake, node.asset)
-
-
-def guard(context: dg.AssetExecutionContext, study: Study, place: Place) -> None:
-    """Stop a step whose study is not the one that its run was started with, or whose lake is another upstream's."""
-    simulation = digest(study.simulation.model_dump()) if place.simulated else None
-    Lake(place.data_lake).claim(place.upstream, simulation)
-    started_with = context.run.tags.get(STUDY_TAG)
-    if started_with not in (None, study.hash):
-        raise StudyError(
-            f"The study changed while the run was under way: the run was started with {started_with}, this step sees "
-            f"{study.hash}. Reload the code location and start again."
-        )
 
 
 def source_link(function: Callable[..., Any]) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from hnbc_assets.defs import STAGES
+from hnbc_assets.defs.attempting import STUDY_TAG
 from hnbc_assets.defs.stage import Check, Described, Output, Stage, Verdict, cohorts
 from hnbc_assets.defs.stages.scores import survival_curves
-from hnbc_assets.defs.step import STUDY_TAG, definitions
+from hnbc_assets.defs.step import definitions
 from hnbc_assets.lake import hashing
 from hnbc_assets.lake.checks import of_asset
 from hnbc_assets.lake.lineage import lineage

@@ -38,6 +38,7 @@ NOT_ENTERED = {
     "defs.upstreams": "provides the requests; a source's CONTRACT is the version of what it fetches",
     "defs.stage": "carries frames",
     "defs.step": "carries frames",
+    "defs.attempting": "remembers attempts",
 }
 TABLES = f"{OWN}.tables"
 WHOLE = "*"  # in the place of a name: everything in a module

@@ -19,8 +19,8 @@ from typing import Any
 
 import dagster as dg
 
+from hnbc_assets.defs.attempting import STUDY_TAG
 from hnbc_assets.defs.graph import nodes
-from hnbc_assets.defs.step import STUDY_TAG
 from hnbc_assets.errors import StudyError
 from hnbc_assets.lake.atomic import is_locked
 from hnbc_assets.lake.attempts import latest

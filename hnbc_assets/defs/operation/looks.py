@@ -14,8 +14,9 @@ from typing import Any
 
 import dagster as dg
 
+from hnbc_assets.defs.attempting import guard
 from hnbc_assets.defs.resources import open_client
-from hnbc_assets.defs.step import OWNERS, guard
+from hnbc_assets.defs.step import OWNERS
 from hnbc_assets.defs.upstreams import LOOKS, Upstream
 from hnbc_assets.errors import HnbcError
 from hnbc_assets.lake.observations import Observation, record_problem, record_release

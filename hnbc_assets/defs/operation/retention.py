@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from hnbc_assets.defs.attempting import guard
 from hnbc_assets.defs.operation.archive_check import Verified, needed, verify
 from hnbc_assets.defs.resources import open_archive
-from hnbc_assets.defs.step import guard
 from hnbc_assets.errors import ArchiveDamaged, FormatError
 from hnbc_assets.lake import atomic, parquet
 from hnbc_assets.lake.paths import Lake

@@ -12,8 +12,8 @@ import pandas as pd
 
 from hnbc_assets.defs.checks import ingest as ingest_checks
 from hnbc_assets.defs.checks import results as checks
+from hnbc_assets.defs.rows import Frames
 from hnbc_assets.defs.stage import Build, Check, Described, Output, Stage, cohorts
-from hnbc_assets.defs.stages.per_cohort import Frames, publish_rows_of_each_cohort
 from hnbc_assets.defs.upstreams import raw_key
 from hnbc_assets.study import Place, Study
 from hnbc_assets.tables import (
@@ -130,7 +130,7 @@ def read_cohort(
     }
 
 
-publish_rows_of_each_cohort(stage, Patients, Samples, GeneMappings, ClinicalValues)
+stage.rows_of_each_cohort(Patients, Samples, GeneMappings, ClinicalValues)
 
 
 @stage.asset(

@@ -9,10 +9,11 @@ import dagster as dg
 import pandas as pd
 
 from hnbc_assets import tables as tables_of_the_study
+from hnbc_assets.defs.attempting import attempting, guard
 from hnbc_assets.defs.code.versions import of_published
 from hnbc_assets.defs.graph import nodes
 from hnbc_assets.defs.stage import Build, Stage
-from hnbc_assets.defs.step import OWNERS, attempting, guard, source_link
+from hnbc_assets.defs.step import OWNERS, source_link
 from hnbc_assets.lake.decisions import accepted_releases, as_read, decisions
 from hnbc_assets.lake.hashing import content_hash
 from hnbc_assets.lake.io_manager import asset_name

@@ -14,7 +14,6 @@ from hnbc_assets.defs.checks import drugs as drug_checks
 from hnbc_assets.defs.stage import Build, Check, Described, Stage, cohorts
 from hnbc_assets.defs.stages.cohorts import of_included
 from hnbc_assets.defs.stages.microenvironment import risk_groups
-from hnbc_assets.defs.stages.per_cohort import publish_rows_of_each_cohort
 from hnbc_assets.defs.stages.releases import GDSC
 from hnbc_assets.study import Place, Study
 from hnbc_assets.tables import CellLines, DrugAssociations, DrugModels, DrugSensitivity, ScreenedDrugs
@@ -102,7 +101,7 @@ def predict_sensitivity(
     return {"drug_models": models, "drug_sensitivity": made.predictions.assign(cohort_id=cohort)}
 
 
-publish_rows_of_each_cohort(stage, DrugModels, DrugSensitivity)
+stage.rows_of_each_cohort(DrugModels, DrugSensitivity)
 
 
 def draw_drug_associations(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from hnbc_assets.defs.rows import Frames
 from hnbc_assets.defs.stage import Build, Described, Stage, cohorts
 from hnbc_assets.defs.stages.cohorts import of_included
 from hnbc_assets.defs.stages.genes import gene_set_path, read_sets
-from hnbc_assets.defs.stages.per_cohort import Frames, publish_rows_of_each_cohort
 from hnbc_assets.defs.stages.releases import GENE_SETS
 from hnbc_assets.study import Place, Study
 from hnbc_assets.tables import Confounders, ImmuneAssociations, ImmuneInfiltration, ImmuneMethodUse, Table
@@ -95,7 +95,7 @@ def find_confounders(
     return made.assign(cohort_id=cohort)
 
 
-publish_rows_of_each_cohort(stage, ImmuneInfiltration, ImmuneMethodUse, Confounders)
+stage.rows_of_each_cohort(ImmuneInfiltration, ImmuneMethodUse, Confounders)
 
 
 def draw_immune_associations(

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from hnbc_assets.defs.checks import results as checks
+from hnbc_assets.defs.rows import Frames, stacked
 from hnbc_assets.defs.stage import Check, Described, Output, Stage, cohorts
 from hnbc_assets.defs.stages.cohort_data import apply_to_cohort, independence, scored, scored_by, with_endpoint
-from hnbc_assets.defs.stages.per_cohort import Frames, stacked
 from hnbc_assets.defs.upstreams import raw_key
 from hnbc_assets.errors import NotInLake
 from hnbc_assets.lake import origins, parquet, registry

@@ -17,8 +17,8 @@ from hnbc_assets.defs.checks import ingest as ingest_checks
 from hnbc_assets.defs.checks.in_use import VERSIONED_ON, InUse, version_of
 from hnbc_assets.defs.operation import preflight
 from hnbc_assets.defs.resources import open_client
+from hnbc_assets.defs.rows import Frames
 from hnbc_assets.defs.stage import Build, Check, Described, Fetched, Output, Stage, upstream_objects
-from hnbc_assets.defs.stages.per_cohort import Frames
 from hnbc_assets.defs.upstreams import Upstream, upstreams
 from hnbc_assets.errors import ArchiveDamaged, DownloadsIncomplete, HnbcError
 from hnbc_assets.lake.damage import dependents, note

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from hnbc_assets.defs.checks import results as checks
+from hnbc_assets.defs.rows import Frames, rows_of_each_cohort, stacked
 from hnbc_assets.defs.stage import Build, Check, Described, Stage, cohorts
 from hnbc_assets.defs.stages.cohort_data import (
     apply_to_cohort,
@@ -21,7 +22,6 @@ from hnbc_assets.defs.stages.cohort_data import (
     scored_by,
     with_endpoint,
 )
-from hnbc_assets.defs.stages.per_cohort import Frames, publish_rows_of_each_cohort, rows_of_each_cohort, stacked
 from hnbc_assets.defs.stages.promotion import DESCRIPTION
 from hnbc_assets.study import Place, Study
 from hnbc_assets.tables import PrognosticPerformance, RiskScores, ScoreCoverage, SurvivalCurves
@@ -76,7 +76,7 @@ def risk_scores(each: Frames) -> pd.DataFrame:
     return rows_of_each_cohort(each, RiskScores)
 
 
-publish_rows_of_each_cohort(stage, ScoreCoverage)
+stage.rows_of_each_cohort(ScoreCoverage)
 
 
 def draw_curves(

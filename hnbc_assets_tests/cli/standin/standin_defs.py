@@ -15,8 +15,8 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
+from hnbc_assets.defs.attempting import attempting
 from hnbc_assets.defs.checks.gates import KEPT
-from hnbc_assets.defs.stage import attempting
 from hnbc_assets.errors import GateHeld, HnbcError, StudyError, UpstreamUnreachable
 from hnbc_assets.lake import parquet, publications
 from hnbc_assets.lake.decisions import accepted
