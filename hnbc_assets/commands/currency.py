@@ -50,7 +50,7 @@ def remark(lake: Lake, study: Study | None, seen: Observation) -> str:
         return f"✗ not reached since {seen.problem_since[:16]}: {seen.problem}"
     if seen.release != in_use(lake, seen.name):
         attempt = latest(lake, f"raw/{seen.name}")
-        return "✗ held up: see below" if attempt is not None and attempt.held else "stale: hnbc refresh fetches it"
+        return "✗ held: see below" if attempt is not None and attempt.held else "stale: hnbc refresh fetches it"
     if study is not None and study.releases.pinned(seen.name):
         return "pinned by the study"
     days = (datetime.now(UTC) - moment(seen.looked_at)).total_seconds() / 86_400

@@ -11,7 +11,7 @@ import dagster as dg
 from hnbc_assets.defs.attempting import STUDY_TAG
 from hnbc_assets.defs.code.closure import Code
 from hnbc_assets.defs.operation import alerts, automation, looks, retention
-from hnbc_assets.defs.resources import resources
+from hnbc_assets.defs.resources import resources_of
 from hnbc_assets.defs.stage import CODE, Build
 from hnbc_assets.defs.stages import (
     changes,
@@ -80,7 +80,7 @@ def build_definitions(study: Study, place: Place | None = None, code: Code = COD
         schedules=[automation.schedule(study, look), weekly],
         sensors=[automation.sensor(study), *alerts.sensors(study, place)],
         executor=_executor(study),
-        resources=resources(study, place),
+        resources=resources_of(study, place),
     )
 
 

@@ -15,7 +15,7 @@ from hnbc_assets.sources.http import Client, connect
 from hnbc_assets.study import Place, Study
 
 
-def resources(study: Study, place: Place) -> dict[str, Any]:
+def resources_of(study: Study, place: Place) -> dict[str, Any]:
     """Dagster's resources by name: the study, the place, its lake, the archive of raw files, the I/O manager."""
     lake = Lake(place.data_lake)
     return {

@@ -11,7 +11,7 @@ import dagster as dg
 import pandas as pd
 
 from hnbc_assets.defs.operation import automation
-from hnbc_assets.defs.resources import resources
+from hnbc_assets.defs.resources import resources_of
 from hnbc_assets.defs.stage import Build, Described, Fetched, Output, Stage
 from hnbc_assets.defs.step import definitions
 from hnbc_assets.lake.paths import Lake
@@ -69,7 +69,7 @@ class Daemon:
         self.made = [asset for stage in stages for asset in definitions(stage, build)]
         return dg.Definitions(
             assets=automation.automated(self.made, self.study, self.place),
-            resources=resources(self.study, self.place),
+            resources=resources_of(self.study, self.place),
         )
 
     def make(self, *names):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from hnbc_assets.defs.resources import resources
+from hnbc_assets.defs.resources import resources_of
 from hnbc_assets.defs.stage import Build, Stage
 from hnbc_assets.defs.step import definitions
 from hnbc_assets.lake.paths import Lake
@@ -30,7 +30,7 @@ class Invented:
 
     @property
     def resources(self):
-        return resources(self.study, self.place)
+        return resources_of(self.study, self.place)
 
     def asset(self, function, described, *, stage="genes", **declared):
         """The definition of one asset that a function makes."""

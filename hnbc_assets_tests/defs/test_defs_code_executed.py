@@ -26,7 +26,7 @@ import pytest
 import hnbc_assets
 from hnbc_assets.defs import STAGES
 from hnbc_assets.defs.frames import formed
-from hnbc_assets.defs.resources import resources
+from hnbc_assets.defs.resources import resources_of
 from hnbc_assets.defs.stage import CODE, Build
 from hnbc_assets.defs.step import Step, steps
 from hnbc_assets.lake import parquet
@@ -127,7 +127,7 @@ def traced(first, tmp_path_factory):
     lake = Lake(shutil.copytree(first.path, folder / "lake"))
     for module in pkgutil.walk_packages(hnbc_assets.__path__, "hnbc_assets."):
         importlib.import_module(module.name)  # what runs when a module is imported is not the step's
-    given = resources(load_study(first.study), Place("simulated", lake.root, first.study))
+    given = resources_of(load_study(first.study), Place("simulated", lake.root, first.study))
     found = {name: one for name, one in steps_of(first.study, lake).items() if not one.step.fetches}
     for one in found.values():
         one.run(lake, given)
@@ -147,7 +147,7 @@ def cohort_of_a_user(folder: Path, lake: Lake) -> Traced:
     clinical.to_csv(folder / MINE["clinical"], index=False)
     own = {"role": "validation", "endpoint": "os", "expression_scale": "log2_tpm", "source": MINE}
     file = small_study(folder, cohorts={"mine": own})
-    found, given = steps_of(file, lake), resources(load_study(file), Place("simulated", lake.root, file))
+    found, given = steps_of(file, lake), resources_of(load_study(file), Place("simulated", lake.root, file))
     fetched = found["raw__table__mine"].step
     [made] = fetched.made(fetched.known({}, given)).values()
     found["cohort_mine"].run(lake, given, manifest=made.frame)

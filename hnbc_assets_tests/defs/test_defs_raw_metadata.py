@@ -6,7 +6,7 @@ import dagster as dg
 import httpx
 import pytest
 
-from hnbc_assets.defs.resources import resources
+from hnbc_assets.defs.resources import resources_of
 from hnbc_assets.defs.stage import Build
 from hnbc_assets.defs.stages import releases
 from hnbc_assets.defs.step import definitions
@@ -29,7 +29,7 @@ def fetched(place, monkeypatch, portal=None):
     study = load_study(place.study_file)
     every = definitions(releases.stage, Build(study, place))
     made = next(one for one in every if next(iter(one.keys)).path[:2] == ["raw", "cbioportal"])
-    ended = dg.materialize([made], resources=resources(study, place))
+    ended = dg.materialize([made], resources=resources_of(study, place))
     (event,) = ended.asset_materializations_for_node(made.op.name)
     return event.metadata, event.tags["dagster/data_version"]
 
