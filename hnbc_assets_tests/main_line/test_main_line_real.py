@@ -103,7 +103,7 @@ def test_the_headline_reports_what_was_found(lake):
     assert "apparent" in output
     assert "SIMULATED" not in output
     reading = " ".join(output.split())
-    assert "No independent cohort whose values were scaled by themselves could test the score" in reading
+    assert "No independent cohort whose values were scaled separately could test the score" in reading
     assert "In 1 of 5 genes the hazard agrees with the direction in resistance" in reading
 
 
