@@ -1,6 +1,6 @@
 """Standing: whether a cohort's figures are apparent, not independent or independent, in the same words everywhere.
 
-In scope: reading it from published rows and wording it. Out of scope: deciding it (defs/cohort_data,
+In scope: reading it from published rows and wording it. Out of scope: deciding it (defs/stages/cohort_data,
 science/cohorts/independence).
 """
 

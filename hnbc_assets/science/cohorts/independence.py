@@ -1,6 +1,6 @@
 """Independence: whether two cohorts share patients, by their ids or by their expression profiles.
 
-In scope: finding patients that two cohorts share. Out of scope: the consequences for a claim (defs/cohort_data).
+In scope: finding patients that two cohorts share. Out of scope: the consequences for a claim (defs/stages/cohort_data).
 """
 
 from __future__ import annotations
