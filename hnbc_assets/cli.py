@@ -1,6 +1,6 @@
 """The command line: `hnbc`.
 
-In scope: the group of commands, and what every command has in common: how errors and signals end it. Out of scope:
+In scope: the group of commands, and what all commands share: how errors and signals end them. Out of scope:
 what a command does (commands/).
 """
 
@@ -30,7 +30,7 @@ EPILOG = """
 Environment:
   HNBC_UPSTREAM   simulated (default), live, or the base address of a mirror
   HNBC_STUDY      a study file; the packaged study by default
-  HNBC_DATA_LAKE  where the lake lives; data_lake/ of this folder by default
+  HNBC_DATA_LAKE  the folder of the data lake; data_lake/ in this folder by default
 
 \b
 Exit status:
@@ -55,8 +55,8 @@ Exit status:
 def hnbc() -> None:
     """A living study of anoikis genes, chemotherapy resistance and prognosis in HER2-negative breast cancer.
 
-    `hnbc run` makes every result and publishes the database, `hnbc refresh` keeps it current, `hnbc sql` asks it,
-    `hnbc ui` watches it all.
+    `hnbc run` makes every result and publishes the database, `hnbc refresh` keeps it current, `hnbc sql` queries it,
+    `hnbc ui` shows it in Dagster's UI.
     """
 
 
@@ -65,7 +65,7 @@ for command in (run, refresh, ui, sql, status, doctor, simulate_release):
 
 
 def main() -> None:
-    """Run `hnbc`, and end with the status that belongs to what happened."""
+    """Run `hnbc`, and end with the corresponding exit status."""
     sys.exit(_status())
 
 
@@ -81,7 +81,7 @@ def _status() -> int:
         return error.exit_status
     except (click.Abort, KeyboardInterrupt):
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # the reader of a pipe has seen enough
+    except BrokenPipeError:  # the reader of a pipe has closed it
         sys.stderr.close()
         return 128 + signal.SIGPIPE
     except Exception as error:
@@ -95,7 +95,7 @@ def _status() -> int:
 
 
 def _keep() -> str:
-    """Put the traceback of an error where a developer finds it, and say where."""
+    """Save the traceback of an error for a developer; returns where it is."""
     logs = Path(os.environ.get("DAGSTER_HOME", "")) / "hnbc_logs"
     if not os.environ.get("DAGSTER_HOME") or not logs.is_dir():
         return f"traceback:\n{traceback.format_exc()}"

@@ -37,7 +37,7 @@ def doctor(live: bool, file: Path | None) -> None:
     """Check the machine and the study; with --live, or when HNBC_UPSTREAM is set, every upstream address as well.
 
     The first 64 KiB of each file (all of an API's answer) are read, and compared with what its reader needs. Nothing is
-    kept in the lake. The exit status is 3 when something would fail.
+    stored in the lake. The exit status is 3 when something would fail.
     """
     sys.exit(_examine(live, file))
 

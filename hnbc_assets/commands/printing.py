@@ -1,7 +1,7 @@
 """Formats of times, tables and this command's own name in the terminal.
 
-In scope: ages in words, plain tables, lines besides an answer, the path of `hnbc`. Out of scope: answers of
-the database (answers).
+In scope: ages in words, plain tables, lines printed in addition to an answer, the path of `hnbc`. Out of scope: answers
+of the database (answers).
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ MOST_ROUNDS = 60
     metavar="SIGNATURE_ID",
     help="Publish this signature of the table `signatures` (with challengers.promotion: approval in the study).",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Dagster's own log lines too.")
+@click.option("-v", "--verbose", is_flag=True, help="Also print Dagster's own log lines.")
 def refresh(dry_run: bool, accepted: tuple[tuple[str, str], ...], promoted: str | None, verbose: bool) -> None:
     """Look at every upstream's release once, fetch what is new, make what is stale, publish.
 

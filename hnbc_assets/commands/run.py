@@ -51,7 +51,7 @@ LONG_TABLES = {
     help="How steps run; the study's setting by default.",
 )
 @click.option("--all", "everything", is_flag=True, help="Make everything, even what a stopped or failed run finished.")
-@click.option("-v", "--verbose", is_flag=True, help="Dagster's own log lines too.")
+@click.option("-v", "--verbose", is_flag=True, help="Also print Dagster's own log lines.")
 def run(selections: tuple[str, ...], executor: str | None, everything: bool, verbose: bool) -> None:
     """Make all assets of the study, or exactly those selected, and publish the database.
 
@@ -218,6 +218,6 @@ def where(home: Home) -> str:
         size = database.stat().st_size / 1e6
     return (
         f"\ndatabase  {database} ({size:.1f} MB)"
-        f'\nquery it    {command} sql "SELECT * FROM signature"'
-        f"\nwatch it  {command} ui, then http://127.0.0.1:3000"
+        f'\nquery     {command} sql "SELECT * FROM signature"'
+        f"\nUI        {command} ui, then http://127.0.0.1:3000"
     )

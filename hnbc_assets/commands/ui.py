@@ -32,7 +32,7 @@ class UiEnded(HnbcError):
     """Webserver or daemon ended by itself."""
 
 
-@click.command(short_help="Watch the study in Dagster's UI; Ctrl-C ends it.")
+@click.command(short_help="Show the study in Dagster's UI; Ctrl-C ends it.")
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port on 127.0.0.1.")
 def ui(port: int) -> None:
     """Start Dagster's webserver and daemon on this machine, and end both on Ctrl-C or SIGTERM.

@@ -52,7 +52,7 @@ def _open_temporary(path: Path) -> tuple[Path, BinaryIO]:
     """A new temporary file next to `path`, open and locked."""
     while True:
         temporary = temporary_beside(path)
-        file = open(temporary, "xb")  # noqa: SIM115 - closed by whoever asked for it
+        file = open(temporary, "xb")  # noqa: SIM115 - closed by the caller
         fcntl.flock(file, fcntl.LOCK_EX)
         if temporary.exists():  # else a sweep took it between its creation and its locking
             return temporary, file

@@ -33,7 +33,7 @@ Rows = list[dict[str, Any]]
 @dataclass(frozen=True)
 class Registered:
     """A signature as trained: rows of the tables `signature` and `single_sample_signature`, its description (columns of
-    SignatureDescription), and where it comes from. Floats are kept to the last digit.
+    SignatureDescription), and where it comes from. Floats keep all their digits.
     """
 
     signature_id: str

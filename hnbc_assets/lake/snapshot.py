@@ -314,7 +314,7 @@ def _sha256(path: Path) -> str:
 
 
 def _copied(source: Path, target: Path) -> Path:
-    """A copy of `source` under a temporary name beside `target`, on the disk."""
+    """A copy of `source` under a temporary name next to `target`, flushed to the disk."""
     target.parent.mkdir(parents=True, exist_ok=True)
     copy = atomic.temporary_beside(target)
     try:

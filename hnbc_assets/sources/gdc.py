@@ -189,7 +189,7 @@ def fetch(
     endpoints : "tcga_cdr" also fetches the curated survival of the TCGA Clinical Data Resource (Liu 2018,
         10.1016/j.cell.2018.02.052)
     limit : only this number of patients, the first by barcode, for a quick look
-    previous : manifest rows of the previous release: GDC is asked which files replaced those that are missing now, and
+    previous : manifest rows of the previous release: GDC is queried for the files that replaced missing ones, and
         its answers are stored with the index
     accept_lost_fields : leave out clinical fields that GDC no longer has; their values are then missing
 

@@ -135,7 +135,7 @@ def _numbers(column: pd.Series, header: str, labels: Sequence[str], name: str) -
         cell = column.iloc[strange[0]]
         raise FormatError(
             f"{name}: {str(cell)[:40]!r} in column {header!r}, row {labels[strange[0]]!r} is not a finite number. "
-            "Leave the cell empty where there is no value."
+            "Leave the cell empty if there is no value."
         )
     return found
 

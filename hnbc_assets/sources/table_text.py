@@ -158,5 +158,5 @@ def _instead(word: str) -> str:
     if re.fullmatch(r"[-+]?\d{1,3}(?:[.\s]?\d{3})*,\d+", word):
         return "is written with a decimal comma. Write a decimal point."
     if re.fullmatch(r"[-+]?(?:inf|infinity)", word, re.I) or NUMBER.fullmatch(word):
-        return "is not a finite number. Leave the cell empty where there is no value."
-    return "is not a number. Leave the cell empty where there is no value."
+        return "is not a finite number. Leave the cell empty if there is no value."
+    return "is not a number. Leave the cell empty if there is no value."
