@@ -14,7 +14,7 @@ TOOLS = ("sh", "env", "dirname", "cmp", "cp", "rm", "touch", "sed", "grep", "bas
 
 @pytest.fixture
 def tools(tmp_path):
-    """A folder for the PATH with the plain tools alone: no Python, no uv."""
+    """A folder for the PATH with the basic tools only: no Python, no uv."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in TOOLS:
@@ -35,7 +35,7 @@ def copy(tmp_path):
 
 
 def make(folder, path, *arguments):
-    """Call make with this PATH alone."""
+    """Call make with this PATH only."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PATH", "PYTHON", "VIRTUAL_ENV")}
     return subprocess.run(
         ["make", *arguments],

@@ -1,5 +1,5 @@
-"""A refresh to the simulated GDC's next release reports exactly what changed and its effects; compared with the planned
-changes and to a comparison of the two published databases that is made here."""
+"""A refresh to the simulated GDC's next release reports exactly what changed and its effects: compared with the planned
+changes and with a comparison of the two published databases that is made here."""
 
 from __future__ import annotations
 

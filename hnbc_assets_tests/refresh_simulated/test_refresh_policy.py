@@ -41,8 +41,8 @@ def ids(lake):
 
 
 def cutoff_holds(lake, current):
-    """Each group is the side of the published cut-off, which is the median of the patients trained on while the
-    signature is of the present data; the check says so too."""
+    """Each group is the side of the published cut-off, which is the median of the training patients while the
+    signature is of the present data; so does the check."""
     made, scores = published(lake), lake.ask("SELECT * FROM risk_scores WHERE risk_group IS NOT NULL")
     within = scores[scores.form == "within_cohort"]
     assert ((within.risk_score > made.cutoff) == (within.risk_group == "high")).all()

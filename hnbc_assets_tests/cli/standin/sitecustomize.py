@@ -1,4 +1,4 @@
-"""Puts small stand-ins in place of definitions and headline in every process that has this folder on its path.
+"""Replaces definitions and headline with small stand-ins in every process that has this folder on its path.
 
 In scope: redirecting two modules. Out of scope: what the stand-ins do (standin_defs, standin_headline). With it the
 command line is tested with the real Dagster, in real processes, on assets that take no time or fail on demand.
@@ -19,8 +19,10 @@ class StandIns:
     def find_spec(name, path=None, target=None):
         if name not in REPLACED:
             return None
-        beside = [str(Path(sys.modules["hnbc_assets"].__file__).parent / "defs")]  # the real modules of defs stay
-        package = beside if name == "hnbc_assets.defs" else None
+        real_modules = [
+            str(Path(sys.modules["hnbc_assets"].__file__).parent / "defs")
+        ]  # the real modules of defs remain
+        package = real_modules if name == "hnbc_assets.defs" else None
         return importlib.util.spec_from_file_location(name, HERE / REPLACED[name], submodule_search_locations=package)
 
 

@@ -1,4 +1,4 @@
-"""A four-asset study that behaves as STANDIN says, and its upstream, which is at the release in STANDIN_RELEASE.
+"""A four-asset study that behaves as STANDIN names, and its upstream at the release STANDIN_RELEASE.
 
 In scope: raw/gdc/one -> cohorts/one -> signature -> hnbc_database, the look at the upstream, and the ways in which they
 may end. Out of scope: anything of the real study. STANDIN names what goes wrong: unreachable, silent (the look alone),
@@ -40,7 +40,7 @@ class OwnError(HnbcError):
 
 
 def way():
-    """What STANDIN says now."""
+    """The present value of STANDIN."""
     return os.environ.get("STANDIN", "")
 
 
@@ -50,17 +50,17 @@ def upstream_release():
 
 
 def lake():
-    """The lake of this place."""
+    """The lake of this environment."""
     return Lake(Place.from_environment().data_lake)
 
 
 def now():
-    """Now, as the lake writes it."""
+    """The present time, in the lake's format."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def rows(n):
-    """What an asset gives: n rows."""
+    """The result of an asset: n rows."""
     return dg.MaterializeResult(metadata={"dagster/row_count": n})
 
 
@@ -70,14 +70,14 @@ def versions(names):
 
 
 def manifest(release):
-    """What raw files there are."""
+    """A manifest of one raw file."""
     row = {"source": "gdc", "release": release, "path": "one.tsv", "size_bytes": 1_000_000, "retrieved_at": now()}
     return pd.DataFrame([row])
 
 
 @contextmanager
 def kept(context, name, content, release=""):
-    """Keep an asset in the lake once it is made; `content` is its data version. Remember the attempt till then."""
+    """Store an asset in the lake when it is made; `content` is its data version. Record the attempt until then."""
     inputs = versions(INPUTS[name])
     node = Node(name, name, INPUTS[name], "1", upstream=OBJECT if name.startswith("raw/") else "")
     with attempting(lake(), [node], inputs, context.run.run_id):
@@ -121,7 +121,7 @@ def raw_one(context: dg.AssetExecutionContext):
 
 @dg.asset(key=["cohorts", "one"], deps=[raw_one], group_name="cohorts", code_version="1")
 def cohort_one(context: dg.AssetExecutionContext):
-    """A cohort; it is another with every release."""
+    """A cohort; it changes with every release."""
     if way() == "output":
         print("PRINTED BY AN ASSET", file=sys.stderr)
     with kept(context, "cohorts/one", lambda: versions(["raw/gdc/one"])["raw/gdc/one"]):
@@ -139,7 +139,7 @@ def cohort_one(context: dg.AssetExecutionContext):
     output_required=False,
 )
 def signature(context: dg.AssetExecutionContext):
-    """A signature; 45.1 brings none that is another."""
+    """A signature; it does not change with 45.1."""
     with kept(context, "signature", lambda: versions(["cohorts/one"])["cohorts/one"].replace("45.1", "45.0")):
         if way() == "study":
             raise StudyError("cohorts.one.endpoint is 'xyz': use os, dss, pfi or drfs.")

@@ -1,4 +1,4 @@
-"""A headline that says what it was given."""
+"""A headline that names the tables it was given."""
 
 WIDTH = 116
 
