@@ -29,7 +29,7 @@ LAYERS = [
     {"addresses", "user_files"},
     {"science", "sources", "tables", *STUDY},
     {"lake", "report"},
-    {"defs"},
+    {"defs", "own"},
     {"definitions"},
     {"cli", "commands"},
 ]

@@ -13,34 +13,11 @@ from hnbc_assets.defs.code.closure import Code
 from hnbc_assets.defs.operation import alerts, automation, looks, retention
 from hnbc_assets.defs.resources import resources_of
 from hnbc_assets.defs.stage import CODE, Build
-from hnbc_assets.defs.stages import (
-    changes,
-    cohorts,
-    database,
-    drugs,
-    genes,
-    microenvironment,
-    promotion,
-    releases,
-    scores,
-    signature,
-)
+from hnbc_assets.defs.stages import database, every_stage
 from hnbc_assets.defs.step import LARGE, definitions
 from hnbc_assets.defs.upstreams import upstreams
 from hnbc_assets.study import Place, Study
 
-STAGES = (
-    releases.stage,
-    cohorts.stage,
-    genes.stage,
-    signature.stage,
-    promotion.stage,
-    scores.stage,
-    changes.stage,
-    microenvironment.stage,
-    drugs.stage,
-    database.stage,
-)
 JOB, REFRESH = "study", "refresh"
 
 
@@ -86,8 +63,10 @@ def build_definitions(study: Study, place: Place | None = None, code: Code = COD
 
 def _made(build: Build) -> list[dg.AssetsDefinition]:
     """The assets of every stage, and the database of their tables."""
-    made = [asset for stage in STAGES for asset in definitions(stage, build)]
-    return [*made, database.database(build, made)]
+    stages = every_stage()
+    made = [asset for stage in stages for asset in definitions(stage, build)]
+    tables = [one.table for stage in stages for declared in stage.declared for one in declared.described if one.table]
+    return [*made, database.database(build, made, tables)]
 
 
 def _executor(study: Study) -> dg.ExecutorDefinition:

@@ -24,10 +24,10 @@ import pandas as pd
 import pytest
 
 import hnbc_assets
-from hnbc_assets.defs import STAGES
 from hnbc_assets.defs.frames import formed
 from hnbc_assets.defs.resources import resources_of
 from hnbc_assets.defs.stage import CODE, Build
+from hnbc_assets.defs.stages import every_stage
 from hnbc_assets.defs.step import Step, steps
 from hnbc_assets.lake import parquet
 from hnbc_assets.lake.paths import Lake
@@ -157,7 +157,7 @@ def cohort_of_a_user(folder: Path, lake: Lake) -> Traced:
 def steps_of(file: Path, lake: Lake) -> dict[str, Traced]:
     """The steps of a study."""
     build = Build(load_study(file), Place("simulated", lake.root, file))
-    return {step.name: Traced(step) for stage in STAGES for step in steps(stage, build)}
+    return {step.name: Traced(step) for stage in every_stage() for step in steps(stage, build)}
 
 
 def test_every_function_that_ran_is_part_of_its_assets_code_version(traced):

@@ -5,9 +5,9 @@ import inspect
 import pandas as pd
 import pytest
 
-from hnbc_assets.defs import STAGES
 from hnbc_assets.defs.attempting import STUDY_TAG
 from hnbc_assets.defs.stage import Check, Described, Output, Stage, Verdict, cohorts
+from hnbc_assets.defs.stages import every_stage
 from hnbc_assets.defs.stages.scores import survival_curves
 from hnbc_assets.defs.step import definitions
 from hnbc_assets.lake import hashing
@@ -52,7 +52,7 @@ def test_what_is_stored_carries_its_provenance_and_its_inputs(study):
 
 def test_every_asset_of_every_stage_is_a_function_that_can_be_imported_and_called():
     """With plain frames, without Dagster: its parameters are frames, resources, or what a factory fixes."""
-    declared = [one for stage in STAGES for one in stage.declared]
+    declared = [one for stage in every_stage() for one in stage.declared]
     assert len(declared) > 30
     for one in declared:
         module = inspect.getmodule(one.function)

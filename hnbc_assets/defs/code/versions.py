@@ -6,13 +6,13 @@ comparing versions (lake/plan.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hnbc_assets.defs.code.closure import Code
 from hnbc_assets.defs.frames import formed
 from hnbc_assets.study import digest
-from hnbc_assets.tables import Manifest
+from hnbc_assets.tables import Manifest, Table
 
 if TYPE_CHECKING:
     from hnbc_assets.defs.stage import Described
@@ -39,6 +39,6 @@ def of_fetched(code: Code, contract: Any, settings: Any = None, *, simulated: bo
     return f"{digest(made)[:8]}-{digest(settings)[:8]}"
 
 
-def of_published(code: Code, function: Callable[..., Any], settings: Any) -> str:
+def of_published(code: Code, function: Callable[..., Any], tables: Iterable[type[Table]], settings: Any) -> str:
     """Of the database: all code that builds it and, as comments are part of it, the words of all tables."""
-    return f"{code.version([function], worded=True)}-{digest(settings)[:8]}"
+    return f"{code.version([function, *tables], worded=True)}-{digest(settings)[:8]}"

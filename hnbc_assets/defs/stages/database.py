@@ -3,12 +3,11 @@
 In scope: which tables are published under which name. Out of scope: how a database is built and replaced (lake).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets import tables as tables_of_the_study
 from hnbc_assets.defs.attempting import attempting, guard
 from hnbc_assets.defs.code.versions import of_published
 from hnbc_assets.defs.graph import nodes
@@ -42,7 +41,7 @@ def truth(study: Study) -> pd.DataFrame:
     return planted(Simulation(**study.simulation.model_dump()))
 
 
-def database(build: Build, assets: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+def database(build: Build, assets: Iterable[dg.AssetsDefinition], tables: Iterable[type[Table]]) -> dg.AssetsDefinition:
     """The asset that publishes the tables of all these assets.
 
     Assets with a key of one name are published under it; what changed between releases is one, manifests are not: they
@@ -50,9 +49,10 @@ def database(build: Build, assets: Iterable[dg.AssetsDefinition]) -> dg.AssetsDe
     """
     made, study, place, lake = list(assets), build.study, build.place, Lake(build.place.data_lake)
     keys = sorted({key for one in made for key in one.keys})
-    tables = {key.path[0]: key.path[0] for key in keys if len(key.path) == 1}
-    optional, inputs = optional_assets(nodes(made).values()), tuple(asset_name(key) for key in keys)
-    version = of_published(build.code, database, [tables, study.database.model_dump()])
+    names = {key.path[0]: key.path[0] for key in keys if len(key.path) == 1}
+    described, inputs = {table.table_name(): table for table in tables}, tuple(asset_name(key) for key in keys)
+    optional = optional_assets(nodes(made).values(), described)
+    version = of_published(build.code, database, described.values(), [names, study.database.model_dump()])
 
     @dg.asset(
         name=DATABASE,
@@ -82,9 +82,9 @@ def database(build: Build, assets: Iterable[dg.AssetsDefinition]) -> dg.AssetsDe
         with attempting(lake, [node], {asset: read[asset] for asset in inputs if asset in read}, context.run_id):
             published = publish(
                 lake,
-                tables,
+                names,
                 {"accepted_releases": _accepted(lake, version, context.run_id)},
-                described=described(),
+                described=described,
                 keep=study.database.keep,
                 comment=place.watermark or "",
                 code_version=version,
@@ -114,16 +114,9 @@ def database(build: Build, assets: Iterable[dg.AssetsDefinition]) -> dg.AssetsDe
     return hnbc_database
 
 
-def optional_assets(known: Iterable[Node]) -> tuple[OptionalAsset, ...]:
+def optional_assets(known: Iterable[Node], tables: Mapping[str, type[Table]]) -> tuple[OptionalAsset, ...]:
     """The assets of optional stages, with the tables that are published empty if such a stage failed."""
-    tables = described()
     return tuple(OptionalAsset(node.asset, node.optional, tables.get(node.asset)) for node in known if node.optional)
-
-
-def described() -> dict[str, type[Table]]:
-    """Every table of the study by its name."""
-    every = (t for t in vars(tables_of_the_study).values() if isinstance(t, type) and issubclass(t, Table))
-    return {table.table_name(): table for table in every}
 
 
 def _accepted(lake: Lake, code_version: str, run_id: str) -> tuple[pd.DataFrame, Provenance]:
