@@ -246,11 +246,12 @@ class Stage:
 
         return declare
 
-    def rows_of_each_cohort(self, *tables: type[Table]) -> None:
-        """Declare published tables that are the rows of the assets `table/cohort`."""
+    def rows_of_each_cohort(self, *tables: type[Table], **declared: Any) -> None:
+        """Declare published tables that are the rows of the assets `table/cohort`. See `Declaration`."""
         for table in tables:
-            each = {"each": f"{table.table_name()}{EACH_COHORT}"}
-            self.asset(table, inputs=each, settings=lambda build: list(build.study.cohorts))(rows_of_each_cohort)
+            declared["inputs"] = {"each": f"{table.table_name()}{EACH_COHORT}"}
+            declare = self.asset(table, settings=lambda build: list(build.study.cohorts), **declared)
+            declare(rows_of_each_cohort)
 
     def assets(self, *described: type[Table] | Described, name: str, **declared: Any) -> Callable[[Function], Function]:
         """Declare that a function makes several assets in one step: it returns a mapping of key to frame or `Output`.

@@ -1,0 +1,115 @@
+"""docs/extending.md, done in a copy of the project: its files are written unchanged, and their assets made."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hnbc_assets
+
+ROOT = Path(hnbc_assets.__file__).parent.parent
+GUIDE = ROOT / "docs" / "extending.md"
+MAKE = """
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+
+from hnbc_assets.defs import build_definitions
+from hnbc_assets.defs.graph import nodes
+from hnbc_assets.lake import checks, parquet
+from hnbc_assets.lake.parquet import Provenance
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.study import PACKAGED, Place, load_study
+
+study, place = load_study(PACKAGED), Place("simulated", Path(sys.argv[1]), PACKAGED)
+lake, definitions = Lake(place.data_lake), build_definitions(study, place)
+
+
+def put(key, frame):
+    parquet.write(lake.table(key), frame, Provenance(key, "1"))
+
+
+put("anoikis_genes", pd.DataFrame({"gene": ["A", "B", "C"]}))
+for number, cohort in enumerate(study.cohorts):
+    put(f"cohorts/{cohort}", pd.DataFrame({"P1": 1.0}, index=pd.Index(["A", "B", "C"][: number + 1], name="gene")))
+known = nodes(definitions.assets)
+own = [name for name in known if name.startswith("anoikis_coverage")]
+job = definitions.resolve_implicit_global_asset_job_def()
+ended = job.execute_in_process(asset_selection=[dg.AssetKey(name.split("/")) for name in own])
+made = parquet.read_stored(lake.table("anoikis_coverage"))
+[event] = [e for e in ended.get_asset_materialization_events() if e.asset_key.path == ["anoikis_coverage"]]
+print("rows", made.frame.n_measured.tolist())
+print("inputs", *made.provenance.inputs)
+print("described", made.provenance.columns[2]["description"])
+print("check", checks.of_asset(lake, "anoikis_coverage")["half_measured"].passed)
+print("figure", event.step_materialization_data.materialization.metadata["figure"].value[:20])
+print("published", "anoikis_coverage" in known["hnbc_database"].inputs)
+"""
+
+
+def blocks() -> dict[str, str]:
+    """The files of the guide, by path."""
+    return dict(re.findall(r"```python title=(\S+)\n(.*?)```", GUIDE.read_text(), flags=re.S))
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """The project with the guide's files, and its one line."""
+    folder = tmp_path_factory.mktemp("extended")
+    shutil.copytree(ROOT / "hnbc_assets", folder / "hnbc_assets", ignore=shutil.ignore_patterns("__pycache__"))
+    for path, text in blocks().items():
+        assert not (folder / path).exists()
+        (folder / path).write_text(text)
+    [(before, added)] = re.findall(r"```diff\n {5}(\S+)\n\+ {4}(\S+)\n", GUIDE.read_text())
+    names = folder / "hnbc_assets" / "defs" / "stages" / "__init__.py"
+    assert names.read_text().count(f"    {before}\n") == 1
+    names.write_text(names.read_text().replace(f"    {before}\n", f"    {before}\n    {added}\n"))
+    return folder
+
+
+def test_a_stage_is_three_files_and_one_name(copy, tmp_path):
+    assert len(blocks()) == 3
+    ended = subprocess.run(
+        [sys.executable, "-c", MAKE, str(tmp_path / "lake")],
+        cwd=copy,  # where Python looks for the package first
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    printed = dict(line.split(" ", 1) for line in ended.stdout.splitlines())
+    assert printed["rows"] == "[1, 2, 3, 3]"
+    assert sorted(printed["inputs"].split()) == [
+        *("anoikis_coverage/brca_metabric", "anoikis_coverage/gse25055"),
+        *("anoikis_coverage/gse25065", "anoikis_coverage/tcga_brca"),
+    ]
+    assert printed["described"] == "of these, genes in the cohort's matrix"
+    assert printed["check"] == "False"
+    assert printed["figure"].startswith("![figure](data:image")
+    assert printed["published"] == "True"
+
+
+def test_the_files_of_the_guide_follow_the_rules_of_the_house(copy):
+    for path in blocks():
+        text = (copy / path).read_text()
+        assert "In scope:" in text
+        assert "Out of scope:" in text
+    ruff = [sys.executable, "-m", "ruff", "check", "--config", str(ROOT / "pyproject.toml"), *blocks()]
+    ended = subprocess.run(ruff, cwd=copy, capture_output=True, text=True, timeout=600, check=False)
+    assert ended.returncode == 0, ended.stdout
+
+
+@pytest.mark.parametrize("page", sorted(GUIDE.parent.glob("*.md")), ids=lambda page: page.name)
+def test_every_file_that_a_page_names_exists(page):
+    named = set(re.findall(r"`((?:hnbc_assets|hnbc_assets_tests)/[\w/]+(?:\.py)?)`", page.read_text()))
+    made_by_readers = {"hnbc_assets/own/mine.py"}
+    assert len(named) > 1
+    assert {path for path in named - made_by_readers if not (ROOT / path).exists()} == set()
