@@ -1,7 +1,7 @@
 """Querying the published database: opened read-only, closed to files and network.
 
-In scope: opening it, running a statement, explaining what is wrong with one. Out of scope: publishing it (lake), how
-the format of an answer (answers).
+In scope: opening it, running a statement, explaining what is wrong with one. Out of scope: publishing it (lake), the
+format of an answer (answers).
 """
 
 from __future__ import annotations

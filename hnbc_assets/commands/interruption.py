@@ -20,7 +20,7 @@ from hnbc_assets.commands.leaving import SIGNALS, leave_at_once
 
 class Interruption:
     """While entered, SIGINT and SIGTERM end the process at once, until `begin` is called: from then on they raise
-    KeyboardInterrupt, and `received` says which came first.
+    KeyboardInterrupt, and `received` is the first of them.
 
     Dagster installs its own handler for both while it executes. The signal numbers are read from the wake-up socket, to
     which the interpreter writes whatever the handler is. For the main thread.

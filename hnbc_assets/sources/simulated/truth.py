@@ -177,9 +177,7 @@ def _population(simulation: Simulation) -> Population:
     live = {name: factors[name] for name in RESPONSE_FACTORS}
     plain = {name: float(values[~complete].mean() - values[complete].mean()) for name, values in live.items()}
     er, residual = factors["er"] - factors["er"].mean(), ~complete - (~complete).mean()
-    alone = (
-        residual - (residual * er).sum() / (er * er).sum() * er
-    )  # the part of residual disease that is independent of ER
+    alone = residual - (residual * er).sum() / (er * er).sum() * er  # residual disease, independent of ER
     adjusted = {name: float((alone * values).sum() / (alone * alone).sum()) for name, values in live.items()}
     adjusted["er"] = 0.0
     patients = draw_patients(simulation, draw_roster(simulation), MIXES["tcga"], POPULATION, rng)
