@@ -15,7 +15,7 @@ from benchmarks.harness import Benchmark, Inputs, Outputs, Peer, RPeer, main
 def ours(inputs: Inputs) -> Callable[[], Outputs]:
     import pandas as pd
 
-    from hnbc_assets.science.microenvironment.ssgsea import ssgsea
+    from hnbc_assets.science.microenvironment.methods.ssgsea import ssgsea
 
     expression = pd.DataFrame(inputs["x"], index=inputs["genes"])
     sets = {str(n): genes for n, genes in enumerate(inputs["sets"])}

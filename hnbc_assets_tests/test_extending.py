@@ -52,6 +52,31 @@ print("check", checks.of_asset(lake, "anoikis_coverage")["half_measured"].passed
 print("figure", event.step_materialization_data.materialization.metadata["figure"].value[:20])
 print("published", "anoikis_coverage" in known["hnbc_database"].inputs)
 """
+INFILTRATE = """
+import pandas as pd
+
+from hnbc_assets.science.microenvironment.infiltration import infiltrate
+from hnbc_assets.science.microenvironment.methods import label_of
+
+expression = pd.DataFrame({"P1": [1.0, 5.0, 3.0], "P2": [2.0, 2.0, 4.0]}, index=["A", "B", "C"])
+scores, uses = infiltrate(expression, {}, {"T cells": ["A", "B", "C"]}, "log2_tpm", min_genes=1)
+print("methods", *scores.method.unique())
+print("scores", scores[scores.method == "median_expression"].score.tolist())
+refused = infiltrate(expression, {}, {"T cells": ["A"]}, "zscore", min_genes=1)[1].set_index("method").reason
+print("refused", refused["median_expression"])
+print("label", label_of("median_expression"))
+"""
+VERSIONS = """
+from pathlib import Path
+
+from hnbc_assets.defs import build_definitions
+from hnbc_assets.defs.graph import nodes
+from hnbc_assets.study import PACKAGED, Place, load_study
+
+known = nodes(build_definitions(load_study(PACKAGED), Place("simulated", Path("/nowhere"), PACKAGED)).assets)
+print("version", known["immune_infiltration/gse25065"].code_version)
+print("other", known["univariate_cox"].code_version)
+"""
 
 
 def blocks() -> dict[str, str]:
@@ -74,18 +99,34 @@ def copy(tmp_path_factory):
     return folder
 
 
-def test_a_stage_is_three_files_and_one_name(copy, tmp_path):
-    assert len(blocks()) == 3
+def ran(folder: Path, script: str, *arguments: str) -> dict[str, str]:
+    """What a script printed over the package of a folder, by the first word of each line."""
     ended = subprocess.run(
-        [sys.executable, "-c", MAKE, str(tmp_path / "lake")],
-        cwd=copy,  # where Python looks for the package first
+        [sys.executable, "-c", script, *arguments],
+        cwd=folder,  # where Python looks for the package first
         capture_output=True,
         text=True,
         timeout=600,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    printed = dict(line.split(" ", 1) for line in ended.stdout.splitlines())
+    return dict(line.split(" ", 1) for line in ended.stdout.splitlines())
+
+
+def test_an_immune_method_is_one_file(copy):
+    assert sum("methods/" in path for path in blocks()) == 1
+    printed, original = ran(copy, INFILTRATE + VERSIONS), ran(ROOT, VERSIONS)
+    assert printed["methods"] == "ssgsea mcp_counter mean_z median_expression"
+    assert printed["scores"] == "[3.0, 2.0]"
+    assert printed["refused"].startswith("it compares expression of genes, which is meaningless where")
+    assert printed["label"] == "median of markers"
+    assert printed["version"] != original["version"], "infiltration is stale: it has another method"
+    assert printed["other"] == original["other"]
+
+
+def test_a_stage_is_three_files_and_one_name(copy, tmp_path):
+    assert sum("methods/" not in path for path in blocks()) == 3
+    printed = ran(copy, MAKE, str(tmp_path / "lake"))
     assert printed["rows"] == "[1, 2, 3, 3]"
     assert sorted(printed["inputs"].split()) == [
         *("anoikis_coverage/brca_metabric", "anoikis_coverage/gse25055"),

@@ -25,7 +25,7 @@ STUDY = {
 # Each layer may import those above it in this list; parts of one layer do not import each other.
 LAYERS = [
     {"redaction"},
-    {"arithmetic", "digits", "errors", "hnbc_assets"},
+    {"arithmetic", "digits", "discovery", "errors", "hnbc_assets"},
     {"addresses", "user_files"},
     {"science", "sources", "tables", *STUDY},
     {"lake", "report"},

@@ -12,13 +12,13 @@ import pandas as pd
 
 from hnbc_assets.report import canvas
 from hnbc_assets.report.canvas import FAINT, GROUP_COLOURS, INK
+from hnbc_assets.science.microenvironment.methods import label_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_FEATURES = 20
 NO_GROUPS = "There are not two risk groups in this cohort."
-METHOD_NAMES = {"ssgsea": "ssGSEA", "mcp_counter": "MCP-counter", "mean_z": "mean z-score"}
 
 
 def immune_boxplots(
@@ -54,7 +54,7 @@ def immune_boxplots(
     for method, of_method in values.groupby("method", sort=True):
         wide = of_method.pivot(index="cell_type", columns="patient_id", values="score")
         tests = associations[associations["method"] == method].set_index("cell_type")
-        methods[METHOD_NAMES.get(str(method), str(method))] = (wide, tests)
+        methods[label_of(str(method))] = (wide, tests)
     relative = bool(values["relative_only"].all()) if "relative_only" in values else False
     note = "relative within this cohort only" if relative else ""
     return _panels(title, cohort, methods, group, "score, standardised", note, watermark, footnotes)

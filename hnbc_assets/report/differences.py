@@ -11,24 +11,25 @@ import pandas as pd
 
 from hnbc_assets.report.canvas import signed
 from hnbc_assets.report.wording import TIE, Tables, listed, rows
+from hnbc_assets.science.microenvironment.methods import METHODS, label_of
 
 FDR = 0.05
 NAMED = 3
-METHODS = {"ssgsea": "ssGSEA", "mcp_counter": "MCP-counter", "mean_z": "mean z"}
 
 
 def immune(tables: Tables) -> Iterator[str]:
-    """One line per method in the training cohort, or why there is none; mean z only where no other method ran."""
+    """One line per method in the training cohort, or why there is none; relative methods only if no other ran."""
     tests = rows(tables, "immune_associations", "cohort_id", "method", "cell_type", "p_value")
     cohort = _compared_cohort(tables, tests)
     if cohort is None:
         yield _no_comparison(tables, "cell population")
         return
     methods = sorted(tests.loc[tests["cohort_id"] == cohort, "method"].unique())
-    for method in [m for m in methods if m != "mean_z"] or methods:
+    relative = {name for name, method in METHODS.items() if method.relative_only}
+    for method in [m for m in methods if m not in relative] or methods:
         own = tests["method"] == method
         text = _differences(tests[own], cohort, "cell_type", tests.loc[own, "cell_type"], ("higher", "lower"))
-        yield f"{METHODS.get(str(method), method)}, {text}"
+        yield f"{label_of(str(method))}, {text}"
 
 
 def drugs(tables: Tables) -> str:

@@ -14,7 +14,7 @@ class ImmuneInfiltration(Table):
     key = ("cohort_id", "patient_id", "method", "cell_type")
     cohort_id: str = column("cohort")
     patient_id: str = column("patient")
-    method: str = column("ssgsea, mcp_counter or mean_z")
+    method: str = column("method, such as ssgsea")
     cell_type: str = column("cell population or gene set")
     score: float = column("the method's score, comparable within method and cohort", unit="method's own", nullable=True)
     relative_only: bool = column("only differences between patients of this cohort are meaningful")

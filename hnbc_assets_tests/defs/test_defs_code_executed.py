@@ -171,7 +171,7 @@ def test_every_function_that_ran_is_part_of_its_assets_code_version(traced):
     ("step", "module", "function"),
     [
         ("train_signature", "hnbc_assets.science.signature.lasso", "fit_lasso"),
-        ("estimate_infiltration_tcga_brca", "hnbc_assets.science.microenvironment.ssgsea", "ssgsea"),
+        ("estimate_infiltration_tcga_brca", "hnbc_assets.science.microenvironment.methods.ssgsea", "ssgsea"),
         ("predict_sensitivity_tcga_brca", "hnbc_assets.science.drugs.ridge", "fit"),
         ("cohort_gse25055", "hnbc_assets.sources.geo_matrix", "read_matrix"),
         ("cohort_tcga_brca", "hnbc_assets.sources.gdc_star", "read_expression"),

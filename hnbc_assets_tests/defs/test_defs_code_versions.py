@@ -156,7 +156,7 @@ def test_training_makes_the_trained_signature_stale_alone(copy, simulated):
 
 
 def test_a_method_of_infiltration_makes_infiltration_stale_alone(copy, simulated):
-    with copy.edited(**copy.with_code("science/microenvironment/ssgsea.py", "ssgsea")):
+    with copy.edited(**copy.with_code("science/microenvironment/methods/ssgsea.py", "ssgsea")):
         assert differ(simulated, copy.versions()) == each(simulated, *INFILTRATION)
 
 

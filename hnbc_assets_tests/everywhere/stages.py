@@ -18,7 +18,7 @@ from hnbc_assets.lake.hashing import content_hash
 from hnbc_assets.science.drugs.prediction import predict_cohort, prepare
 from hnbc_assets.science.genes.resistance import resistance_genes
 from hnbc_assets.science.group_comparison import compare_groups
-from hnbc_assets.science.microenvironment.ssgsea import ssgsea
+from hnbc_assets.science.microenvironment.methods.ssgsea import ssgsea
 from hnbc_assets.science.signature.analysis_set import AnalysisSet
 from hnbc_assets.science.signature.cox import screen
 from hnbc_assets.science.signature.performance import performance

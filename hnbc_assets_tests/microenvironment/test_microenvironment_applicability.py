@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hnbc_assets.science.microenvironment.applicability import METHODS, judge
+from hnbc_assets.science.microenvironment.applicability import judge
 from hnbc_assets.science.microenvironment.infiltration import infiltrate
+from hnbc_assets.science.microenvironment.methods import METHODS
 
 GENES = [f"g{n}" for n in range(40)]
 SETS = {

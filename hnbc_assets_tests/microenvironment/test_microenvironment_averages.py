@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hnbc_assets.science.microenvironment.mcp_counter import mcp_counter
-from hnbc_assets.science.microenvironment.mean_z import mean_z
+from hnbc_assets.science.microenvironment.methods.mcp_counter import mcp_counter
+from hnbc_assets.science.microenvironment.methods.mean_z import mean_z
 
 EXPRESSION = pd.DataFrame(
     {"p1": [2.0, 4.0, 9.0, 5.0], "p2": [4.0, np.nan, 1.0, 5.0], "p3": [6.0, 8.0, 5.0, 5.0]},

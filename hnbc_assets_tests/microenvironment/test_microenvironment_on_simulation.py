@@ -8,7 +8,7 @@ import pytest
 
 from hnbc_assets.science.group_comparison import compare_groups
 from hnbc_assets.science.microenvironment.infiltration import infiltrate
-from hnbc_assets.science.microenvironment.mean_z import mean_z
+from hnbc_assets.science.microenvironment.methods.mean_z import mean_z
 from hnbc_assets.sources.simulated.gene_set_files import purity_genes
 from hnbc_assets.sources.simulated.simulation import Simulation
 from hnbc_assets.sources.simulated.truth import truth

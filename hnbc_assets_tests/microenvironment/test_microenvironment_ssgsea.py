@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hnbc_assets.science.microenvironment.ssgsea import ssgsea
+from hnbc_assets.science.microenvironment.methods.ssgsea import ssgsea
 
 REFERENCE = Path(__file__).parent.parent / "reference" / "ssgsea"
 CASES = {

@@ -142,7 +142,7 @@ def compare(
     from hnbc_assets.science.drugs.prediction import predict_cohort, prepare
     from hnbc_assets.science.group_comparison import compare_groups
     from hnbc_assets.science.microenvironment.infiltration import infiltrate
-    from hnbc_assets.science.microenvironment.mean_z import mean_z
+    from hnbc_assets.science.microenvironment.methods.mean_z import mean_z
 
     sets = {entity: world.roster.members(f"cell_type:{entity}") for entity in world.roster.cell_types["entity"]}
     markers = {entity: world.roster.members(f"marker:{entity}") for entity in world.roster.markers["entity"]}

@@ -40,7 +40,7 @@ NOT_ENTERED = {
     "defs.step": "carries frames",
     "defs.attempting": "remembers attempts",
 }
-TABLES = f"{OWN}.tables"
+TABLES, DISCOVERY = f"{OWN}.tables", f"{OWN}.discovery"
 WHOLE = "*"  # in the place of a name: everything in a module
 Place = tuple[str, tuple[str, ...]]  # a module, and the names that lead to a piece of it
 
@@ -84,9 +84,7 @@ class Code:
 
     def version_of_package(self, package: str) -> str:
         """The version of all modules of a package and of what they reach."""
-        folder = self.root.joinpath(*package.split("."))
-        names = (".".join((package, *p.relative_to(folder).with_suffix("").parts)) for p in folder.rglob("*.py"))
-        return _digest(self._follow([(name.removesuffix(".__init__"), (WHOLE,)) for name in names]))
+        return _digest(self._follow(self._every_module(package)))
 
     def version_of_columns(self, table: type) -> str:
         """The version of a table's columns, without their words; what makes frames fit them is not part of it."""
@@ -185,6 +183,14 @@ class Code:
             self._is_open(module, here.bases),
         )
 
+    def _every_module(self, package: str) -> list[Place]:
+        """All modules of a package, whole."""
+        folder = self.root.joinpath(*package.split("."))
+        names = (
+            ".".join((package, *p.relative_to(folder).with_suffix("").parts)) for p in sorted(folder.rglob("*.py"))
+        )
+        return [(name.removesuffix(".__init__"), (WHOLE,)) for name in names]
+
     def _named(self, module: Module, piece: Piece, other: set[str]) -> Iterator[Place]:
         """The places that a piece's names lead to; names from other packages are noted."""
         for around, name in piece.around:
@@ -198,6 +204,8 @@ class Code:
             if name in module.imported:
                 target = module.imported[name]
                 yield from self._resolved((*target, *rest), _noted(module.name, name, target), other)
+                if target[0] == DISCOVERY:  # it imports every module of the package that calls it
+                    yield from self._every_module(module.home.package)
 
     def _resolved(self, target: Target, note: str, other: set[str]) -> Iterator[Place]:
         """The places that an imported dotted name refers to; for one of another package, the note goes to `other`."""

@@ -1,38 +1,16 @@
 """Applicability: which method may score which population on this scale with these genes.
 
-In scope: each method's requirements on scale and coverage, and the reason of every refusal. Out of scope: the scores.
+In scope: what a method's requirements mean for a cohort, and the reason of every refusal. Out of scope: the scores.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import pandas as pd
 
-LOG2_SCALES = frozenset({"log2_tpm", "log2_cpm", "log2_intensity"})
-"""Scales on which the genes of one patient can be compared with each other."""
-
-SCALED = frozenset({"zscore", "probe_scaled", "rank_normal"})
-"""Scales on which every gene was standardised over the patients: within a patient, genes cannot be compared."""
-
-
-@dataclass(frozen=True)
-class Method:
-    """What a method requires. With `few_markers` a population may have fewer genes than the usual minimum."""
-
-    scales: frozenset[str]
-    relative_only: bool
-    few_markers: bool
-    refusal: str = ""
-
-
-METHODS = {
-    "ssgsea": Method(LOG2_SCALES, False, False, "it ranks genes within a patient"),
-    "mcp_counter": Method(LOG2_SCALES, False, True, "it averages expression over genes"),
-    "mean_z": Method(LOG2_SCALES | SCALED, True, False),
-}
-"""Methods by name, in the order in which they are run."""
+from hnbc_assets.science.microenvironment.method import LOG2_SCALES, SCALED
+from hnbc_assets.science.microenvironment.methods import METHODS
 
 
 def judge(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from hnbc_assets.science.microenvironment.mean_z import mean_z
+from hnbc_assets.science.microenvironment.methods.mean_z import mean_z
 
 ER = {"positive": 1.0, "negative": 0.0}
 NAMES = ("er_status", "purity")

@@ -23,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hnbc_assets.arithmetic import product
+from hnbc_assets.science.microenvironment.method import LOG2_SCALES, Method
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -144,3 +145,6 @@ def _settle_ties(order: IntArray, ordered: FloatArray) -> FloatArray | None:
     longest = int(order.max()) + 1
     order[tied] = order[tied][np.argsort(run * longest + (longest - 1 - order[tied]))]
     return np.repeat((2 * starts + sizes + 1) // 2, sizes).astype(float)
+
+
+METHOD = Method("ssgsea", "ssGSEA", ssgsea, LOG2_SCALES, refusal="it ranks genes within a patient", order=1)

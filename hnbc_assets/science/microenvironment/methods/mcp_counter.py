@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from hnbc_assets.science.microenvironment.method import LOG2_SCALES, Method
+
 
 def mcp_counter(expression: pd.DataFrame, markers: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Mean expression of each population's markers.
@@ -32,3 +34,15 @@ def mcp_counter(expression: pd.DataFrame, markers: Mapping[str, Sequence[str]]) 
     table = pd.DataFrame(scores, index=expression.columns, columns=list(markers), dtype=float).T
     table.index.name = "cell_type"
     return table
+
+
+METHOD = Method(
+    "mcp_counter",
+    "MCP-counter",
+    mcp_counter,
+    LOG2_SCALES,
+    refusal="it averages expression over genes",
+    order=2,
+    few_markers=True,
+    on_markers=True,
+)

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from hnbc_assets.science.microenvironment.method import LOG2_SCALES, SCALED, Method
+
 
 def mean_z(expression: pd.DataFrame, gene_sets: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Mean over a set's genes of (value − the gene's mean) / the gene's sd.
@@ -37,3 +39,6 @@ def mean_z(expression: pd.DataFrame, gene_sets: Mapping[str, Sequence[str]]) -> 
     table = pd.DataFrame(scores, index=expression.columns, columns=list(gene_sets), dtype=float).T
     table.index.name = "cell_type"
     return table
+
+
+METHOD = Method("mean_z", "mean z", mean_z, LOG2_SCALES | SCALED, order=3, relative_only=True)
