@@ -55,7 +55,7 @@ class Prepared:
         return found
 
     def held(self, verdicts: Mapping[str, tuple[Verdict, bool]]) -> list[Verdict]:
-        """The verdicts of gates that do not let the frame through."""
+        """The verdicts of gates that hold the frame."""
         gates = {c.name for c in self.described.checks if c.gate}
         return [verdict for name, (verdict, _) in verdicts.items() if name in gates and not verdict.passed]
 

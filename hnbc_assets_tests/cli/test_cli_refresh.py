@@ -230,7 +230,7 @@ def test_what_a_gate_held_is_made_after_it_is_accepted_and_who_accepted_it_is_re
     assert made(ended.err) == ALL
     (decision,) = decisions(published)
     assert (decision.kind, decision.subject, decision.choice) == ("accept", "gdc", "46.0")
-    assert decision.evidence == "gdc 46.0 (gdc/one) beside 45.0: one loses 9 of 10 patients (90%, allowed 5%)."
+    assert decision.evidence == "gdc 46.0 (gdc/one) compared with 45.0: one loses 9 of 10 patients (90%, allowed 5%)."
     assert f"accepted gdc 46.0 as {decision.by}; held because: {decision.evidence}" in ended.err
 
 

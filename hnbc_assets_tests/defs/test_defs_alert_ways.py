@@ -144,7 +144,7 @@ def test_no_log_holds_the_webhooks_address(webhook, caplog):
 
 
 def test_an_unreachable_webhook_does_not_stop_the_mail(post_office):
-    with pytest.raises(AlertFailed, match=r"webhook 127.0.0.1:1: .*told in the other way") as error:
+    with pytest.raises(AlertFailed, match=r"webhook 127.0.0.1:1: .*sent the other way") as error:
         notify(Alerts(webhook=f"http://127.0.0.1:1/{TOKEN}", email=plain(post_office)), FAILURE)
     assert len(post_office.mails) == 1
     assert TOKEN not in str(error.value)

@@ -157,7 +157,7 @@ def test_what_is_lost_may_reach_the_limit_and_not_pass_it(gate, at, above, said)
     held = gate.judge(before, gate.portal(NEW, above))
     assert not held.passed
     assert said in held.description
-    assert f"cbioportal {NEW} ({METABRIC}) beside {OLD}" in held.description
+    assert f"cbioportal {NEW} ({METABRIC}) compared with {OLD}" in held.description
     assert f"hnbc refresh --accept cbioportal {NEW}" in held.description
 
 
@@ -225,7 +225,7 @@ def test_files_may_go_up_to_the_limit(gate):
     assert gate.judge(before, gate.gdc("at", range(N_FILES - 1))).passed
     held = gate.judge(before, gate.gdc("46.0", range(N_FILES - 2)))
     assert not held.passed
-    assert "2 of 20 files are gone (10%, allowed 5%)" in held.description
+    assert "2 of 20 files are missing (10%, allowed 5%)" in held.description
     assert "hnbc refresh --accept gdc 46.0" in held.description
 
 
@@ -233,7 +233,7 @@ def test_replies_of_the_index_are_no_files(gate):
     """With forty pages of an index two of twenty files would be 3 %."""
     pages = {f"TCGA-BRCA/index/cases-{n:04d}": "{}" for n in range(40)}
     before = pd.concat([gate.gdc("45.0", range(N_FILES)), gate.kept("gdc", "45.0", pages)], ignore_index=True)
-    assert "2 of 20 files are gone" in gate.judge(before, gate.gdc("46.0", range(N_FILES - 2))).value
+    assert "2 of 20 files are missing" in gate.judge(before, gate.gdc("46.0", range(N_FILES - 2))).value
 
 
 @pytest.mark.parametrize("held", [True, False])
@@ -250,7 +250,7 @@ def test_a_clinical_field_that_is_gone_is_held_where_the_study_wants_that(tmp_pa
     before = gate.portal(OLD, records())
     verdict = gate.judge(before, gate.portal(NEW, records().drop(columns="AGE_AT_DIAGNOSIS")))
     assert verdict.passed is not held
-    assert ("clinical fields are gone: AGE_AT_DIAGNOSIS" in verdict.value) is held
+    assert ("clinical fields are missing: AGE_AT_DIAGNOSIS" in verdict.value) is held
 
 
 def cases(n_unfollowed, n_living=20, n_dead=5):
@@ -282,7 +282,7 @@ def test_a_release_in_which_too_many_of_the_living_have_no_follow_up_time_is_hel
     why = "5 of 20 living patients have no follow-up time (25%, allowed 20%), as TCGA-A1-0000"
     assert held.value == why
     assert "20% of the living without follow-up time" in held.threshold
-    assert ("beside 44.0" in held.description) is not first
+    assert ("compared with 44.0" in held.description) is not first
     assert ("The release in use is kept" in held.description) is not first
     assert evidence(held.description).endswith(f"{why}.")
     decide(gate.lake, Decision("accept", "gdc", "46.0", "ada@lab", datetime.now(UTC).isoformat()))
@@ -291,7 +291,7 @@ def test_a_release_in_which_too_many_of_the_living_have_no_follow_up_time_is_hel
 
 def test_all_reasons_are_told_together(gate):
     held = gate.judge(gate.portal(OLD, records()), gate.portal(NEW, records(15).drop(columns="AGE_AT_DIAGNOSIS")))
-    for said in ("clinical fields are gone", "25 of 40 patients", "25 of 40 follow-up times", "5 of 20 events"):
+    for said in ("clinical fields are missing", "25 of 40 patients", "25 of 40 follow-up times", "5 of 20 events"):
         assert said in held.value
 
 
@@ -300,7 +300,7 @@ def test_a_release_cannot_be_compared_with_one_whose_files_are_gone(gate):
     gate.archive.locate(before.iloc[0]).unlink()
     held = gate.judge(before, after)
     assert not held.passed
-    assert "nothing can be compared: 1 archived files of the release in use are gone" in held.description
+    assert "nothing can be compared: 1 archived files of the release in use are missing" in held.description
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_a_broken_release_is_tried_once_reported_once_and_changes_no_result(daem
     assert len(webhook.received) == 1
     alert = webhook.received[0][1]
     assert (alert["asset"], alert["run_id"]) == (GDC, making(lake, known)[0].run_id)
-    assert re.search(r"\d+ of \d+ files are gone", alert["reason"])
+    assert re.search(r"\d+ of \d+ files are missing", alert["reason"])
 
 
 @pytest.mark.full

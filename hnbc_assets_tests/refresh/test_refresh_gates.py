@@ -12,9 +12,9 @@ from hnbc_assets_tests.refresh.conftest import GDC, fetched
 
 pytestmark = pytest.mark.real
 POISONS = {
-    "half_files": r"\d+ of \d+ files are gone \(\d+%, allowed 5%\)",
+    "half_files": r"\d+ of \d+ files are missing \(\d+%, allowed 5%\)",
     "lost_survival": r"gdc_tcga_brca loses \d+ of \d+ follow-up",
-    "lost_field": r"clinical fields are gone: .*days_to_last_follow_up",
+    "lost_field": r"clinical fields are missing: .*days_to_last_follow_up",
 }
 
 

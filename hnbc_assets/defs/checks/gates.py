@@ -31,7 +31,7 @@ def plausible_release(
     """The release loses no more files, patients, follow-up and events than the study allows; model and fields stay.
     No more living patients of a GDC cohort lack a follow-up time than it allows, in the first release too.
 
-    A release that is held up is accepted by name: hnbc refresh --accept. Until then the one before stays in use.
+    A release that is held is accepted by name: hnbc refresh --accept. Until then the previous one stays in use.
     One that the study pins was chosen by a person.
     """
     from hnbc_assets.sources.listing import fetched_release
@@ -50,9 +50,9 @@ def plausible_release(
     if not found and first:
         return Verdict(True, "first release", allowed, "there is no release before it to compare with")
     if not found:
-        return Verdict(True, "within the study's limits", allowed, f"{release} beside the release before it")
-    beside = "" if first else f" beside {fetched_release(upstream.kind, before)}"
-    summary = f"{upstream.kind} {release} ({upstream.name}){beside}: {'; '.join(found)}."
+        return Verdict(True, "within the study's limits", allowed, f"{release} compared with the previous release")
+    compared = "" if first else f" compared with {fetched_release(upstream.kind, before)}"
+    summary = f"{upstream.kind} {release} ({upstream.name}){compared}: {'; '.join(found)}."
     if study.releases.pinned(upstream.name):
         return Verdict(True, "; ".join(found), allowed, f"{summary} The study pins {upstream.name} to {release}.")
     decided = _acceptance(lake, upstream, release)
@@ -61,7 +61,7 @@ def plausible_release(
         return Verdict(True, "; ".join(found), allowed, f"{summary} {who}", as_read([decided]))
     if in_use.is_this(manifest):  # it passed under wider limits: a release in use is not held
         return Verdict(True, "; ".join(found), allowed, f"{summary} It is in use.")
-    way_out = f"To let it through: hnbc refresh --accept {upstream.kind} {release}"
+    way_out = f"To accept it: hnbc refresh --accept {upstream.kind} {release}"
     held = f"{summary} {NONE_YET if first else KEPT} {way_out}"
     return Verdict(False, "; ".join(found), allowed, held)
 
@@ -72,7 +72,7 @@ def evidence(reason: str) -> str:
 
 
 def _acceptance(lake: Lake, upstream: Upstream, release: str) -> Decision | None:
-    """The last decision that let a release through; None when no one made one."""
+    """The last decision that accepted a release; None without one."""
     names = (upstream.kind, upstream.name)
     made = [d for d in decisions(lake, "accept") if d.subject in names and d.choice == release]
     return made[-1] if made else None
@@ -97,16 +97,16 @@ def _losses(
     limits = study.gates
     lost = archive.touched(before)
     if lost:
-        yield f"nothing can be compared: {len(lost):,} archived files of the release in use are gone, as {lost[0]}"
+        yield f"nothing can be compared: {len(lost):,} archived files of the release in use are missing: {lost[0]} …"
         return
     changes = release_changes(archive, None, before, after)
     removed, files = int((changes.kind == "file_removed").sum()), _data_files(before)
     if removed > limits.files_removed * files:
-        yield f"{removed:,} of {files:,} files are gone ({removed / files:.0%}, allowed {limits.files_removed:.0%})"
+        yield f"{removed:,} of {files:,} files are missing ({removed / files:.0%}, allowed {limits.files_removed:.0%})"
     if limits.fields:
         vanished = field_changes(archive, upstream.source, before, after).vanished
         if vanished:
-            yield f"clinical fields are gone: {', '.join(vanished)}"
+            yield f"clinical fields are missing: {', '.join(vanished)}"
     if limits.gene_model and upstream.kind == "gdc":
         yield from _another_gene_model(archive, before, after)
     for cohort in upstream.cohorts:

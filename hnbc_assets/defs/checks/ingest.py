@@ -29,8 +29,8 @@ def files_intact(manifest: pd.DataFrame, archive: Archive) -> Verdict:
 
 
 def previous_release(manifest: pd.DataFrame, lake: Lake, archive: Archive, upstream: Upstream) -> Verdict:
-    """Compared with the release before it: files gone without a successor, sizes that changed by more than 10 %."""
-    before, allowed = InUse(lake, archive, upstream).before(manifest), "none gone, sizes within 10 %"
+    """Compared with the previous release: files missing without a successor, sizes that changed by more than 10 %."""
+    before, allowed = InUse(lake, archive, upstream).before(manifest), "none missing, sizes within 10 %"
     if before is None or before.empty:
         return Verdict(True, "first release", allowed, "there is no release before it to compare with")
     from hnbc_assets.sources.release_changes import release_changes
@@ -39,16 +39,16 @@ def previous_release(manifest: pd.DataFrame, lake: Lake, archive: Archive, upstr
         changes = release_changes(archive, None, before, manifest)
     except ArchiveDamaged as damage:
         return Verdict(False, "cannot be compared", allowed, str(damage))
-    gone = changes.entity[changes.kind == "file_removed"]
+    missing = changes.entity[changes.kind == "file_removed"]
     old, new = (m[~is_reply(m)].set_index("file_id").size_bytes.astype(float) for m in (before, manifest))
     both = old.index.intersection(new.index)
     change = (new[both] / old[both] - 1).abs()
     changed = change[change > SIZE_CHANGE].index
     return Verdict(
-        not len(gone) and not len(changed),
-        f"{len(gone)} gone, {len(changed)} changed in size",
+        not len(missing) and not len(changed),
+        f"{len(missing)} missing, {len(changed)} changed in size",
         allowed,
-        f"against {before.release.iloc[0]}: gone {list(gone[:3])}, changed in size {list(changed[:3])}",
+        f"against {before.release.iloc[0]}: missing {list(missing[:3])}, changed in size {list(changed[:3])}",
     )
 
 

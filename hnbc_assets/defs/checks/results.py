@@ -160,7 +160,7 @@ def direction_agrees(signature: pd.DataFrame) -> Verdict:
 
 
 def hazards_proportional(proportional_hazards: pd.DataFrame) -> Verdict:
-    """No gene, nor all together, departs from proportional hazards (p < .05, Grambsch & Therneau)."""
+    """Neither a gene nor all together depart from proportional hazards (p < .05, Grambsch & Therneau)."""
     departing = proportional_hazards[proportional_hazards.p_value < 0.05]
     listed = ", ".join(f"{g.gene} p = {g.p_value:.2g}" for g in departing.itertuples())
     return Verdict(
@@ -205,7 +205,7 @@ def scores_recomputed(
     patients: Frames,
     study: Study,
 ) -> Verdict:
-    """Scores of both forms computed anew from the stored coefficients, by another way, agree to 1e-8."""
+    """Scores of both forms, computed again in another way from the stored coefficients, agree to 1e-8."""
     worst, unlike, n = 0.0, 0, 0
     ranked, training = ranked_cohorts(study), study.training
     for name, scored in risk_scores.groupby("cohort_id"):
@@ -227,7 +227,7 @@ def scores_recomputed(
             n += len(known)
     return Verdict(
         worst < TOLERANCE and not unlike,
-        f"{worst:.1e}; {unlike} could not be computed anew",
+        f"{worst:.1e}; {unlike} could not be computed again",
         f"{TOLERANCE:g}; 0",
         f"largest difference over {n:,} scores",
     )

@@ -32,7 +32,7 @@ def of_made(code: Code, function: Callable[..., Any], described: Sequence[Descri
 def of_fetched(code: Code, contract: Any, settings: Any = None, *, simulated: bool) -> str:
     """Of what a raw asset fetches: its source's contract, the manifest's columns, and its settings.
 
-    Code that fetches does not count, nor do checks: the same bytes would come again. The simulator does, where it is
+    Neither code that fetches nor checks count: the same bytes would be fetched again. The simulator does, where it is
     what answers.
     """
     made = [contract, code.version_of_columns(Manifest), code.version_of_package(SIMULATED) if simulated else ""]

@@ -1,4 +1,4 @@
-"""Ways by which people are told of a failure: a webhook and e-mail.
+"""How an alert is sent: a webhook and e-mail.
 
 In scope: sending one message within a few seconds, and saying without any secret why it could not be sent.
 Out of scope: what the message says, or when it is sent (alerts.py).

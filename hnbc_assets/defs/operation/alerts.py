@@ -1,4 +1,4 @@
-"""Alerts: a run that failed is told to the people whom the study names.
+"""Alerts: a message about a failed run to the people whom the study names.
 
 In scope: what failed and why, read from a run's events; the sensor that watches for failed runs; the message.
 Out of scope: how a message travels (alert_ways.py), what a terminal shows (commands).
@@ -33,7 +33,7 @@ TELLING = {
 
 
 class AlertFailed(HnbcError):
-    """Somebody could not be told of a failure. Names each way that did not work, and never a secret."""
+    """An alert could not be sent. Names each way that did not work, and never a secret."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed run, in the words in which people are told of it."""
+    """A failed run, in the words of its alert."""
 
     run_id: str
     job: str
@@ -78,8 +78,8 @@ class Failure:
         """One line: what failed, of which study."""
         first, others = self.entries[0], len(self.entries) - 1
         more = f" and {others} more" if others else ""
-        said = f"{first.name}{more} {'failed' if others else SAID.get(first.exit_status, 'failed')}"
-        return " ".join(f"{'SIMULATED · ' if self.simulated else ''}{said} · {self.study}".split())
+        what = f"{first.name}{more} {'failed' if others else SAID.get(first.exit_status, 'failed')}"
+        return " ".join(f"{'SIMULATED · ' if self.simulated else ''}{what} · {self.study}".split())
 
     @property
     def text(self) -> str:
@@ -127,9 +127,9 @@ def notify(alerts: Alerts, failure: Failure) -> None:
         raise unforeseen
     broken = [str(error) for error in errors if error is not None]
     if broken:
-        others = " It was told in the other way." if len(broken) < len(ways) else " Nobody was told."
+        others = " It was sent the other way." if len(broken) < len(ways) else " Nobody was alerted."
         raise AlertFailed(
-            f"The failure of run {failure.run_id} could not be told. {' '.join(broken)}{others} Set `alerts` of the "
+            f"The alert for run {failure.run_id} could not be sent. {' '.join(broken)}{others} Set `alerts` of the "
             f"study file right. What failed: {failure.entries[0].line}"
         )
 
@@ -162,7 +162,9 @@ def sensors(study: Study, place: Place) -> list[dg.SensorDefinition]:
             last_trouble[:] = context.log, error
             raise
         if last_trouble[0] is context.log:  # of a tick's several runs Dagster shows how the last one went
-            raise AlertFailed(f"This failure was told, but not one before it. {last_trouble[1]}")
+            raise AlertFailed(
+                f"The alert for this failure was sent, but not an earlier one. {last_trouble[1]}"
+            )
 
     return [failure_alert]
 
@@ -236,11 +238,11 @@ def _entry_of_run(job: str, ending: Any) -> Entry:
 
 def _found(check: Any) -> str:
     """What a check says, with what it found and what it allows where it tells them."""
-    said = [check.description] if check.description else []
+    found = [check.description] if check.description else []
     for key, word in (("value", "found"), ("threshold", "allowed")):
         if key in check.metadata:
-            said.append(f"{word}: {check.metadata[key].value}")
-    return "; ".join(said) or "it did not pass"
+            found.append(f"{word}: {check.metadata[key].value}")
+    return "; ".join(found) or "it did not pass"
 
 
 def explain(error: Any) -> tuple[str, int, bool]:
@@ -253,9 +255,9 @@ def explain(error: Any) -> tuple[str, int, bool]:
         return "no reason was given.", 1, False
     innermost = error
     while innermost is not None:
-        kind, said = _own(innermost)
+        kind, message = _own(innermost)
         if kind is not None:
-            return said, kind.exit_status, True
+            return message, kind.exit_status, True
         error, innermost = innermost, innermost.cause
     if "Interrupt" in (error.cls_name or ""):
         return "the run was stopped.", 1, False
@@ -264,11 +266,11 @@ def explain(error: Any) -> tuple[str, int, bool]:
 
 def _own(error: Any) -> tuple[type[HnbcError] | None, str]:
     """The type of this package that a recorded error is of, and its message without the type's name."""
-    name, _, said = error.message.partition(": ")
+    name, _, message = error.message.partition(": ")
     if not name.startswith("hnbc_assets."):
         return None, ""
     try:
         kind = locate(name)
     except ErrorDuringImport:
         return None, ""
-    return (kind, said.strip()) if isinstance(kind, type) and issubclass(kind, HnbcError) else (None, "")
+    return (kind, message.strip()) if isinstance(kind, type) and issubclass(kind, HnbcError) else (None, "")

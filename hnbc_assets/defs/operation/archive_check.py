@@ -29,7 +29,7 @@ class Verified:
     Attributes
     ----------
     files, bytes : how many were hashed
-    lost : for each path that differs or is gone, a description of what depends on it
+    lost : for each path that differs or is missing, a description of what depends on it
     unread : why a database could not be opened; files that only such a database names were not hashed
     """
 

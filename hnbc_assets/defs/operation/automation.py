@@ -108,7 +108,7 @@ class Due:
 
 
 def settled_raw(plan: Plan, stopped: set[str]) -> set[str]:
-    """The raw assets among those that could not be made: what is there of them is whole, and others may go on."""
+    """The raw assets among those that could not be made: their stored release is complete, and others may read it."""
     return {asset for asset in stopped if plan.nodes[asset].upstream and asset in plan.made}
 
 

@@ -96,9 +96,9 @@ def _observed(name: str, upstreams: list[Upstream], study: Study, place: Place) 
                 except HnbcError as error:
                     problems.append(error)
         if not problems and data_version(seen) != _observed_before(context.instance, key):
-            told = {name: observation.release for name, observation in seen.items()}
-            told |= {"upstream": "SIMULATED" if place.simulated else place.upstream}
-            yield dg.ObserveResult(asset_key=key, data_version=dg.DataVersion(data_version(seen)), metadata=told)
+            metadata = {name: observation.release for name, observation in seen.items()}
+            metadata |= {"upstream": "SIMULATED" if place.simulated else place.upstream}
+            yield dg.ObserveResult(asset_key=key, data_version=dg.DataVersion(data_version(seen)), metadata=metadata)
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=REACHABLE,

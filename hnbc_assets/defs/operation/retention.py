@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 JOB = "housekeeping"
 SUNDAY_NIGHT = "0 3 * * 0"
 PAGE = 100
-# A part is what an interrupted download goes on from; a living one is written to all the time.
+# An interrupted download resumes from its part; the part of a running one is written to all the time.
 PART_DAYS = 14
 TERMINAL_LOGS = "hnbc_logs"  # where commands/home.py keeps the whole of errors that a terminal shows in short
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -269,7 +269,7 @@ def releases_in_use(lake: Lake) -> dict[str, str]:
 
 
 def _leftovers(lake: Lake, now: datetime | None) -> Iterator[int]:
-    """Remove what killed processes left of tables, and parts of downloads that nobody goes on with; their sizes."""
+    """Remove what killed processes left of tables, and parts of downloads that nobody resumes; returns their sizes."""
     sizes = {path: size for path in _temporaries(lake.tables) if (size := _size(path)) is not None}
     for path in atomic.sweep(lake.tables):
         yield sizes.get(path, 0)

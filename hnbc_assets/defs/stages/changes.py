@@ -1,4 +1,4 @@
-"""Changes: what the present results are beside those of the published database, and a report of each release.
+"""Changes: the current results compared with those of the published database, and a report of each release.
 
 In scope: comparing with the last publication, keeping what earlier comparisons found. Out of scope: how two tables
 are compared (science/signature/comparison.py), how a report looks (report/release.py), what a release brought
@@ -182,7 +182,7 @@ def _summary(brought: pd.DataFrame, now: dict[str, pd.DataFrame]) -> dict[str, o
 
 
 def _accepted(lake: Lake, before: Baseline) -> list[Decision]:
-    """The decisions that let releases among these through, which a gate held."""
+    """The decisions that accepted a release among these, which a gate held."""
     new = {(name, release) for name, (_, release) in before.moved.items()}
     new |= {(name.split("/")[0], release) for name, release in new}
     return [d for d in decisions(lake, "accept") if (d.subject, d.choice) in new]

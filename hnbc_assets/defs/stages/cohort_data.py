@@ -110,8 +110,8 @@ def independence(study: Study, name: str, shared: pd.DataFrame) -> tuple[bool, s
     ids, profiles = pairs.n_shared_ids.fillna(0) > 0, pairs.n_similar_profiles.fillna(0) > 0
     if (ids | profiles).any():
         meeting = pairs[ids | profiles]
-        told = [f"{p.cohort_a} and {p.cohort_b} share patients" for p in meeting.itertuples()]
-        return False, "; ".join(told)
+        shared_with = [f"{p.cohort_a} and {p.cohort_b} share patients" for p in meeting.itertuples()]
+        return False, "; ".join(shared_with)
     screened = [
         "ids" if pairs.n_shared_ids.notna().all() else "ids not comparable",
         "profiles" if pairs.n_similar_profiles.notna().all() else "profiles not screened (too few common genes)",

@@ -72,8 +72,8 @@ def database(build: Build, assets: Iterable[dg.AssetsDefinition], tables: Iterab
     def hnbc_database(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """The published database: every table with its comments, lineage, raw files, check results, dictionary.
 
-        Built beside the old one in one transaction and put in its place in one step; readers are never disturbed. It is
-        not replaced while a blocking check fails, or belongs to other data than are now in the lake. If the drugs
+        Built in a temporary file in one transaction, then renamed over the old one; readers are never disturbed. It is
+        not replaced while a blocking check fails or an outcome belongs to other data than the lake's. If the drugs
         stage failed, its tables are published empty, and a check says so.
         """
         guard(context, study, place)
@@ -120,7 +120,7 @@ def optional_assets(known: Iterable[Node], tables: Mapping[str, type[Table]]) ->
 
 
 def _accepted(lake: Lake, code_version: str, run_id: str) -> tuple[pd.DataFrame, Provenance]:
-    """The releases that people let through."""
+    """The releases that people accepted."""
     made = decisions(lake, "accept")
     frame = AcceptedReleases.conform(accepted_releases(made))
     described = Provenance(

@@ -245,7 +245,7 @@ def signature_challengers(
     patients: Frames,
     shared_patients: pd.DataFrame,
 ) -> pd.DataFrame:
-    """The refit, and what was published before, beside the published signature on the same patients.
+    """The refit, and signatures published earlier, compared with the published one on the same patients.
 
     Harrell's C of both and its difference with a 95 % interval by paired bootstrap.
     """

@@ -136,9 +136,9 @@ def _with_dependents(
     note(lake, {upstream.raw: previous}, lost)
     tables = dependents(lake, [upstream.raw])
     return ArchiveDamaged(
-        f"{error} {len(lost)} archived file(s) of the release in use are damaged or gone: {', '.join(lost[:5])}; "
+        f"{error} {len(lost)} archived file(s) of the release in use are damaged or missing: {', '.join(lost[:5])}; "
         f"damaged ones are set aside in {archive.root / DAMAGED}. {len(tables)} tables depend on {upstream.raw}: "
-        f"{', '.join(tables[:5])}{' …' if len(tables) > 5 else ''}. Restore the files from a backup, or go on "
+        f"{', '.join(tables[:5])}{' …' if len(tables) > 5 else ''}. Restore the files from a backup, or continue "
         "with what the upstream has.",
         tuple(lost),
     )
@@ -150,7 +150,7 @@ def _with_dependents(
     spared=lambda build: [one.upstream.raw for one in upstream_objects(build) if one.upstream.optional],
 )
 def release_changes(study: Study, place: Place, archive: Archive, manifests: Frames) -> Output:
-    """What each release brought against the one before: files, patients and values of their clinical records.
+    """What each release changed from the previous one: files, patients and values of their clinical records.
 
     Releases are those in the archive, up to the one in use, in the order in which they came into use here.
     """

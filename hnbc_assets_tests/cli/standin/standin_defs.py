@@ -31,7 +31,7 @@ JOB, LOOK, REFRESH = "study", "look", "refresh"
 STUDY_TAG = "hnbc/study"
 OBJECT = "gdc/one"
 NO_ANSWER = "https://api.gdc.cancer.gov/status: no answer after 5 tries."
-HELD = "gdc 46.0 (gdc/one) beside 45.0: one loses 9 of 10 patients (90%, allowed 5%)."
+HELD = "gdc 46.0 (gdc/one) compared with 45.0: one loses 9 of 10 patients (90%, allowed 5%)."
 INPUTS = {"raw/gdc/one": (), "cohorts/one": ("raw/gdc/one",), "signature": ("cohorts/one",)}
 
 
@@ -115,7 +115,7 @@ def raw_one(context: dg.AssetExecutionContext):
         if way() == "unreachable":
             unreachable()
         if way() == "gate" and not accepted(lake(), "gdc", release):
-            raise GateHeld(f"{HELD} {KEPT} To let it through: hnbc refresh --accept gdc {release}")
+            raise GateHeld(f"{HELD} {KEPT} To accept it: hnbc refresh --accept gdc {release}")
     return rows(3)
 
 
