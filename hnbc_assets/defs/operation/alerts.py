@@ -162,9 +162,7 @@ def sensors(study: Study, place: Place) -> list[dg.SensorDefinition]:
             last_trouble[:] = context.log, error
             raise
         if last_trouble[0] is context.log:  # of a tick's several runs Dagster shows how the last one went
-            raise AlertFailed(
-                f"The alert for this failure was sent, but not an earlier one. {last_trouble[1]}"
-            )
+            raise AlertFailed(f"The alert for this failure was sent, but not an earlier one. {last_trouble[1]}")
 
     return [failure_alert]
 
