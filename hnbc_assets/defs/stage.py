@@ -154,6 +154,11 @@ class Described:
         """What a function of several assets calls it."""
         return self.key.removesuffix("/{cohort}")
 
+    @property
+    def argument(self) -> str:
+        """What checks and figures of its step call it."""
+        return self.output.rsplit("/", 1)[-1]
+
     def of(self, build: Build) -> Described:
         """The same for one cohort or upstream."""
         words = self.description(build) if callable(self.description) else build.text(self.description)
@@ -219,7 +224,22 @@ class Declaration:
             if isinstance(given, str) and given.endswith(EACH_COHORT):
                 given = {name: f"{given.removesuffix(EACH_COHORT)}/{name}" for name in build.study.cohorts}
             found[parameter] = given if isinstance(given, str) else dict(given)
+        self._require_known(found)
         return found
+
+    def _require_known(self, wanted: Collection[str]) -> None:
+        """A check or a figure that names something unknown is found before anything is computed."""
+        known = {*wanted, *RESOURCES, *BOUND, *(one.argument for one in self.described)}
+        for one in self.described:
+            # The first parameter of a check is the frame, whatever its name.
+            asked = [(check.function, list(inspect.signature(check.function).parameters)[1:]) for check in one.checks]
+            asked += [(one.figure, list(inspect.signature(one.figure).parameters))] if one.figure else []
+            for function, parameters in asked:
+                if unknown := [name for name in parameters if name not in known]:
+                    raise TypeError(
+                        f"{one.key}: {function.__name__} names {', '.join(unknown)}, which is no input, output or "
+                        f"resource of this step. Add it to `inputs`; there are {', '.join(sorted(known))}."
+                    )
 
 
 @dataclass(frozen=True)
@@ -237,10 +257,10 @@ class Stage:
     def asset(self, described: type[Table] | Described, **declared: Any) -> Callable[[Function], Function]:
         """Declare that a function makes one asset: it returns a frame or an `Output`. See `Declaration`."""
 
+        one = described if isinstance(described, Described) else Described(described.table_name(), described)
+        one = replace(one, **{name: declared.pop(name) for name in ("checks", "figure") if name in declared})
+
         def declare(function: Function) -> Function:
-            one = described if isinstance(described, Described) else Described(described.table_name(), described)
-            extra = {name: declared.pop(name) for name in ("checks", "figure") if name in declared}
-            one = replace(one, **extra)
             self.declared.append(Declaration(function, (one,), **declared))
             return function
 

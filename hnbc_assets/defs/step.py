@@ -125,7 +125,7 @@ class Step:
         """The frames in their tables' forms; they are known under their outputs' names from then on."""
         outputs = [one.output for one in self.declared.described]
         found = [Prepared.of(one, made[output]) for one, output in zip(self.described, outputs, strict=True)]
-        known |= {output.rsplit("/", 1)[-1]: one.frame for one, output in zip(found, outputs, strict=True)}
+        known |= {one.argument: p.frame for one, p in zip(self.declared.described, found, strict=True)}
         return found
 
     def definition(self) -> dg.AssetsDefinition:

@@ -105,6 +105,19 @@ def test_checks_and_figures_may_name_inputs_outputs_and_resources(study):
     assert read_provenance(study.lake.table("anoikis_genes")).inputs.keys() == {"own/below"}
 
 
+def test_a_check_or_a_figure_that_names_something_unknown_is_found_when_definitions_are_built(study):
+    def compared(frame, candidate_genes):
+        return Verdict(True, "", "", "")
+
+    def drawn(anoikis_genes, candidate_genes):
+        return b""
+
+    for declared in ({"checks": (Check(compared),)}, {"figure": drawn}):
+        with pytest.raises(TypeError, match=r"anoikis_genes: .* names candidate_genes, which is no input"):
+            study.asset(one_gene, AnoikisGenes, **declared)
+        study.asset(one_gene, AnoikisGenes, inputs={"candidate_genes": "candidate_genes"}, **declared)
+
+
 def one_gene():
     """One gene; what is below it is read for its check and its figure."""
     return genes("C")
