@@ -145,7 +145,7 @@ class Step:
             outs={
                 one.asset_key.to_python_identifier(): dg.AssetOut(
                     key=one.asset_key,
-                    description=one.description or inspect.getdoc(self.declared.function),
+                    description="\n\n".join(filter(None, (one.description, inspect.getdoc(self.declared.function)))),
                     code_version=self.code_version,
                     kinds=set(self.declared.kinds),
                     owners=OWNERS,

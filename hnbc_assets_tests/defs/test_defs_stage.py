@@ -70,6 +70,7 @@ def test_every_asset_of_every_stage_is_a_function_that_can_be_imported_and_calle
 
 def test_a_factory_makes_one_asset_for_each_cohort_and_binds_its_name(study):
     def scored(cohort, study, expression):
+        """Genes by role."""
         return genes(*study.cohorts[cohort].role.upper(), cohort).assign(sources=str(expression))
 
     stage = Stage("scores")
@@ -80,7 +81,7 @@ def test_a_factory_makes_one_asset_for_each_cohort_and_binds_its_name(study):
     one = found["own_gse25065"]
     assert [key.to_user_string() for key in one.keys] == ["own/gse25065"]
     assert {dep.asset_key.to_user_string() for dep in next(iter(one.specs)).deps} == {"cohorts/gse25065"}
-    assert next(iter(one.specs)).description == f"{AnoikisGenes.comment()} Cohort gse25065."
+    assert next(iter(one.specs)).description == f"{AnoikisGenes.comment()} Cohort gse25065.\n\nGenes by role."
 
 
 def test_checks_and_figures_may_name_inputs_outputs_and_resources(study):
