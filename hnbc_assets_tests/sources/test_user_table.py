@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hnbc_assets.defs.checks.ingest import ids_match
+from hnbc_assets.defs.checks.ingest import ids_as_written
 from hnbc_assets.errors import FormatError, StudyError
 from hnbc_assets.sources import user_table
 from hnbc_assets.sources.archive import Archive
@@ -182,7 +182,7 @@ def test_ids_in_spaces_are_matched_and_reported(tmp_path):
     archive, manifest = archived(tmp_path, "gene,p1 ,p2,p9\nTP53,1,2,3\n")
     values, _ = user_table.read_expression(archive, manifest)
     assert list(values.columns) == ["p1", "p2"]
-    verdict = ids_match(archive).function(values, manifest)
+    verdict = ids_as_written(values, manifest, archive)
     assert not verdict.passed
     assert verdict.value == "1 ids with spaces, 1 samples without a record"
     assert "'p1 '" in verdict.description
