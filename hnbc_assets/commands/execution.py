@@ -90,7 +90,7 @@ def release_abandoned(instance: DagsterInstance) -> None:
             continue
         known = instance.get_run_by_id(record.dagster_run.run_id)
         if known is not None and known.status in under_way:  # it may have ended normally since it was read
-            instance.report_run_failed(known, "The process of this run ended without a word.")
+            instance.report_run_failed(known, "The process of this run ended without an error message.")
             instance.event_log_storage.free_concurrency_slots_for_run(known.run_id)
 
 

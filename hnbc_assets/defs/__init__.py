@@ -34,28 +34,17 @@ def build_definitions(study: Study, place: Place | None = None, code: Code = COD
     observed = looks.assets(study, place, known)
     tags = {STUDY_TAG: study.hash}
     look = looks.job(observed, tags)
-    assets = [*observed, *automation.automated(made, study, place)]
+    made = automation.with_freshness(made, study)
+    assets = [*observed, *made]
     house, weekly = retention.housekeeping(study, place, assets)
+    everything = dg.AssetSelection.all()
+    whole = dg.define_asset_job(JOB, everything, description=f"The whole study: {study.title}.", tags=tags)
+    refresh = dg.define_asset_job(REFRESH, everything, description="The stale assets of a refresh.", tags=tags)
     return dg.Definitions(
         assets=assets,
-        jobs=[
-            dg.define_asset_job(
-                JOB,
-                selection=dg.AssetSelection.all(),
-                description=f"The whole study: {study.title}.",
-                tags=tags,
-            ),
-            dg.define_asset_job(
-                REFRESH,
-                selection=dg.AssetSelection.all(),
-                description="What a refresh makes: only stale assets.",
-                tags=tags,
-            ),
-            look,
-            house,
-        ],
+        jobs=[whole, refresh, look, house],
         schedules=[automation.schedule(study, look), weekly],
-        sensors=[automation.sensor(study), *alerts.sensors(study, place)],
+        sensors=[automation.sensor(study, place, made, refresh, whole), *alerts.sensors(study, place)],
         executor=_executor(study),
         resources=resources_of(study, place),
     )

@@ -33,7 +33,7 @@ def note(lake: Lake, manifests: Mapping[str, pd.DataFrame], paths: Collection[st
             continue
         found.append(asset)
         shown = f"{', '.join(lost[:5])}{' …' if len(lost) > 5 else ''}"
-        what = f"{len(lost)} archived file(s) are gone or changed: {shown}"
+        what = f"{len(lost)} archived file(s) are missing or changed: {shown}"
         outcome = CheckOutcome(
             asset=asset,
             check_name=CHECK,

@@ -177,15 +177,6 @@ def examine(lake: Lake, nodes: Mapping[str, Node], releases: Mapping[str, str] |
     return Plan(lake, nodes, made, reasons)
 
 
-def still_stale(lake: Lake, nodes: Mapping[str, Node], asset: str) -> bool:
-    """Whether any asset of the step that makes this one is stale now; reads only that step's tables and inputs."""
-    step = [node for node in nodes.values() if node.step == nodes[asset].step]
-    needed = {name for node in step for name in (node.asset, *node.inputs) if name in nodes}
-    made = {name: found for name in needed if (found := _made(lake, nodes[name])) is not None}
-    present = _present(lake, nodes, made)
-    return any(_reason(lake, node, made, present, {}) for node in step)
-
-
 def _present(lake: Lake, nodes: Mapping[str, Node], made: Mapping[str, Made]) -> dict[str, str | None]:
     """The data versions that assets outside of optional stages are made from; None for an optional asset that does not
     fit what is in the lake.
@@ -213,7 +204,7 @@ def _reason(
     if own.code_version != node.code_version:
         return "code or settings have changed"
     if node.upstream and damage.known(lake, node.asset, own.data_version):
-        return "archived files are gone or changed"
+        return "archived files are missing or changed"
     versions = {asset: one.data_version for asset, one in made.items()} if node.optional else present
     if other := changed_inputs(node.inputs, own.inputs, versions):
         return f"{', '.join(other[:2])}{' and others' * (len(other) > 2)} changed"

@@ -111,7 +111,7 @@ def recall(archive: Archive, name: str, release: str, *, damaged: bool = False) 
     StudyError
         The release is not in the archive; lists those that are.
     ArchiveDamaged
-        Some of its files are gone or changed; names them.
+        Some of its files are missing or changed; names them.
     """
     path = _path(archive, name, release)
     if not path.exists():
@@ -123,7 +123,7 @@ def recall(archive: Archive, name: str, release: str, *, damaged: bool = False) 
     rows = as_frame(list(_read(archive, path).rows))
     if not damaged and (lost := archive.touched(rows)):
         raise ArchiveDamaged(
-            f"{name} {release}: {len(lost)} archived file(s) are gone or changed: {', '.join(lost[:5])}. "
+            f"{name} {release}: {len(lost)} archived file(s) are missing or changed: {', '.join(lost[:5])}. "
             "Restore them from a backup, or use another release.",
             tuple(lost),
         )

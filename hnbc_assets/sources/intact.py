@@ -81,7 +81,7 @@ class Files:
 
     def _lost(self, lost: Sequence[str]) -> ArchiveDamaged:
         gone = [path for path in lost if not (self.root / path).exists()]
-        what = "are gone" if len(gone) == len(lost) else "are gone or changed" if gone else "have changed"
+        what = "are missing" if len(gone) == len(lost) else "are missing or changed" if gone else "have changed"
         return ArchiveDamaged(
             f"{len(lost)} archived file(s) {what} since they were recorded: {', '.join(lost[:5])}"
             f"{' …' if len(lost) > 5 else ''}. Fetching them again sets damaged files aside and replaces them.",

@@ -10,6 +10,7 @@ import shutil
 import dagster as dg
 import pandas as pd
 
+from hnbc_assets.defs.graph import nodes
 from hnbc_assets.defs.operation import automation
 from hnbc_assets.defs.resources import resources_of
 from hnbc_assets.defs.stage import Build, Described, Fetched, Output, Stage
@@ -34,7 +35,7 @@ class Daemon:
         self.place = Place("simulated", folder / "lake", folder / "study.yaml")
         self.lake, self.instance = Lake(self.place.data_lake), instance
         self.values = {RAW: 1, "one": 1, "two": 1, "three": 1, "left": 1, "right": 1}
-        self.release, self.cursor = "r1", None
+        self.release = "r1"
         self.definitions = self._definitions()
 
     def _definitions(self):
@@ -67,10 +68,8 @@ class Daemon:
         """Definitions of these stages' assets, with their automation."""
         build = Build(self.study, self.place)
         self.made = [asset for stage in stages for asset in definitions(stage, build)]
-        return dg.Definitions(
-            assets=automation.automated(self.made, self.study, self.place),
-            resources=resources_of(self.study, self.place),
-        )
+        self.automation = automation.Automation(self.study, self.place, nodes(self.made))
+        return dg.Definitions(assets=self.made, resources=resources_of(self.study, self.place))
 
     def make(self, *names):
         """Make assets, as a run would: in the lake and for Dagster."""
@@ -91,8 +90,7 @@ class Daemon:
         )
 
     def tick(self):
-        """What this evaluation asks for."""
-        result = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.cursor)
-        self.cursor = result.cursor
-        keys = self.definitions.resolve_asset_graph().materializable_asset_keys
-        return sorted(key.to_user_string() for key in keys if result.get_num_requested(key))
+        """What this evaluation requests."""
+        found = self.automation.evaluate(self.instance)
+        self.skipped = found.skip_message if isinstance(found, dg.SkipReason) else ""
+        return [] if self.skipped else [key.to_user_string() for key in found.asset_selection]

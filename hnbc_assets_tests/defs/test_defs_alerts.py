@@ -111,10 +111,10 @@ def test_an_observation_that_failed_is_named_by_its_asset(instance, study, place
 
 def test_a_run_whose_process_died_is_told_with_what_is_known(instance, study, place):
     begun = instance.create_run_for_job(dg.define_asset_job("study").resolve(asset_graph=graph_of(checked)))
-    instance.report_run_failed(begun, "The process of this run ended without a word.")
+    instance.report_run_failed(begun, "The process of this run ended without an error message.")
     failure = failure_of(instance, begun.run_id, study, place)
     assert failure.subject.startswith("SIMULATED · the run of study failed")
-    assert failure.reason == "The process of this run ended without a word."
+    assert failure.reason == "The process of this run ended without an error message."
     assert failure.assets == ()
 
 

@@ -32,9 +32,8 @@ def instance():
 
 
 @pytest.fixture
-def daemon(tmp_path, instance, monkeypatch):
-    """Everything made and published; an evaluation is not kept for the next."""
-    monkeypatch.setattr(automation, "SECONDS_OF_AN_EVALUATION", -1.0)
+def daemon(tmp_path, instance):
+    """Everything made and published."""
     made = Daemon(tmp_path, instance)
     assert made.make()
     made.publish()
@@ -43,6 +42,15 @@ def daemon(tmp_path, instance, monkeypatch):
 
 def test_nothing_is_asked_for_while_all_is_current(daemon):
     assert [daemon.tick() for _ in range(3)] == [[], [], []]
+    assert daemon.skipped == "Everything is current."
+
+
+def test_a_request_names_its_reasons_and_the_study(daemon):
+    daemon.lake.table("three").unlink()
+    record_release(daemon.lake, "gene_sets", "r2", NOW)
+    request = daemon.automation.evaluate(daemon.instance)
+    assert request.tags[automation.STUDY_TAG] == daemon.study.hash
+    assert request.tags[automation.REASONS] == f"{RAW}: upstream is at r2, this is r1; three: not made yet"
 
 
 def test_nothing_is_asked_for_before_the_first_publication(daemon):
@@ -50,6 +58,7 @@ def test_nothing_is_asked_for_before_the_first_publication(daemon):
     record_release(daemon.lake, "gene_sets", "r2", NOW)
     daemon.lake.table("three").unlink()
     assert daemon.tick() == []
+    assert daemon.skipped.startswith("Nothing is published yet")
     daemon.publish()
     assert daemon.tick() == [RAW, "three"]
 
@@ -81,24 +90,40 @@ def test_what_is_under_way_is_not_asked_for_again(daemon):
     assert daemon.tick() == ["three"]
     run = daemon.begin("three")
     assert [daemon.tick() for _ in range(3)] == [[], [], []]
+    assert daemon.skipped == "Runs in progress are making 1 stale assets."
     daemon.instance.report_run_failed(run)
     assert daemon.tick() == ["three"]
 
 
 def test_what_a_run_finishes_while_the_tick_is_evaluated_is_not_asked_for_again(daemon, monkeypatch):
-    """As on a busy machine: the run is in progress when the lake is read, and over when Dagster is asked for runs."""
+    """As on a busy machine: the run is in progress when Dagster lists its runs, and over when the lake is read."""
     daemon.lake.table("three").unlink()
-    due = automation.Due.assets
+    run, listed = daemon.begin("three"), type(daemon.automation)._being_made
 
-    def slowly(self):
-        found = due(self)
-        if "three" in found:
-            with ThreadPoolExecutor(1) as elsewhere:
-                assert elsewhere.submit(daemon.make, "three").result()
+    def slowly(self, instance):
+        found = listed(self, instance)
+        with ThreadPoolExecutor(1) as elsewhere:
+            assert elsewhere.submit(daemon.make, "three").result()
+        daemon.instance.report_run_canceled(run)
         return found
 
-    monkeypatch.setattr(automation.Due, "assets", slowly)
+    monkeypatch.setattr(automation.Automation, "_being_made", slowly)
     assert daemon.tick() == []
+    monkeypatch.undo()
+    assert daemon.tick() == []
+
+
+def test_a_run_of_everything_makes_every_asset(daemon):
+    """The job of the whole study names no assets, and another job without assets makes none."""
+    daemon.lake.table("three").unlink()
+    daemon.automation.making = ("study",)
+    look = daemon.instance.add_run(dg.DagsterRun("look", status=dg.DagsterRunStatus.STARTED))
+    assert daemon.tick() == ["three"]
+    run = daemon.instance.add_run(dg.DagsterRun("study", status=dg.DagsterRunStatus.STARTING))
+    assert daemon.tick() == []
+    daemon.instance.report_run_canceled(run)
+    daemon.instance.report_run_canceled(look)
+    assert daemon.tick() == ["three"]
 
 
 def test_a_step_whose_tables_are_being_stored_is_not_asked_for_again(daemon, monkeypatch):
@@ -131,10 +156,8 @@ def test_a_step_that_was_killed_while_its_tables_were_stored_is_asked_for_again(
     assert daemon.tick() == ["left", "right"]
 
 
-def test_what_was_made_since_the_last_evaluation_is_not_asked_for_again(daemon, monkeypatch):
-    monkeypatch.setattr(automation, "SECONDS_OF_AN_EVALUATION", 3600.0)
+def test_what_was_made_since_the_last_evaluation_is_not_asked_for_again(daemon):
     daemon.lake.table("three").unlink()
-    monkeypatch.setattr(automation.time, "monotonic", lambda: 1e9)
     assert daemon.tick() == ["three"]
     assert daemon.make("three")
     assert daemon.tick() == []
@@ -287,19 +310,23 @@ def test_the_link_to_an_assets_code_leads_to_its_own_function(definitions):
             assert Path(link.file_path).stem not in ("stage", "publishing"), spec.key
 
 
-def test_every_asset_that_is_made_is_automated_and_looks_are_not(definitions):
+def test_the_sensor_requests_what_the_plan_finds_stale_and_looks_are_no_part_of_it(definitions, instance):
     _, made = definitions
-    for asset in made.assets:
-        for spec in asset.specs:
-            assert (spec.automation_condition is not None) is asset.is_materializable, spec.key
+    sensor = next(one for one in made.sensors if one.name == automation.SENSOR)
+    context = dg.build_sensor_context(instance=instance, definitions=made)
+    found = sensor.evaluate_tick(context)
+    assert not found.run_requests
+    assert found.skip_message.startswith("Nothing is published yet")
+    assert sensor.job_name == "refresh"
 
 
 @pytest.mark.parametrize("automatic", [True, False])
-def test_schedule_and_sensor_are_the_study_s(automatic):
+def test_schedule_and_sensor_are_the_study_s(automatic, tmp_path):
     study = load_study(PACKAGED)
     refresh = study.refresh.model_copy(update={"schedule": "30 4 * * 1", "automatic": automatic, "tick_seconds": 7})
     study = study.model_copy(update={"refresh": refresh})
-    sensor = automation.sensor(study)
+    jobs = [dg.define_asset_job(name) for name in ("refresh", "study")]
+    sensor = automation.sensor(study, Place("simulated", tmp_path, PACKAGED), [], *jobs)
     running = sensor.default_status == dg.DefaultSensorStatus.RUNNING
     assert (running, sensor.minimum_interval_seconds) == (automatic, 7)
     schedule = automation.schedule(study, dg.define_asset_job("look"))

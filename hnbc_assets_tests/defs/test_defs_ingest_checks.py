@@ -86,7 +86,7 @@ def test_nothing_is_derived_from_a_damaged_file_and_its_source_is_made_again_fir
     assert (outcome.passed, outcome.severity) == (False, "ERROR")
     assert "sets.gmt" in outcome.description
     plan = examine(study.lake, nodes([raw, anoikis_genes]))
-    assert plan.reasons["raw/gene_sets"] == "archived files are gone or changed"
+    assert plan.reasons["raw/gene_sets"] == "archived files are missing or changed"
     assert plan.ready() == ["raw/gene_sets"]
     assert not plan.mended("anoikis_genes")
 

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from hnbc_assets.defs.graph import nodes
-from hnbc_assets.defs.operation import automation
 from hnbc_assets.defs.stage import Described, Fetched, Output, Stage
 from hnbc_assets.errors import UpstreamUnreachable
 from hnbc_assets.lake import parquet
@@ -62,8 +61,7 @@ class WithDrugs(Daemon):
 
 
 @pytest.fixture
-def daemon(tmp_path, monkeypatch):
-    monkeypatch.setattr(automation, "SECONDS_OF_AN_EVALUATION", -1.0)
+def daemon(tmp_path):
     with dg.DagsterInstance.ephemeral() as instance:
         yield WithDrugs(tmp_path, instance)
 

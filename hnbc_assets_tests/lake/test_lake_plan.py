@@ -239,9 +239,9 @@ def test_what_a_gate_held_does_not_rest_after_a_person_decided(tried):
 
 def test_a_source_with_files_that_cannot_be_fetched_again_waits_like_any_failure(tried):
     """Only another try can repair it: without a wait, a refresh and the daemon would try it over and over."""
-    fail(tried, "raw/gdc/one", "1 archived file is gone", damaged=True)
+    fail(tried, "raw/gdc/one", "1 archived file is missing", damaged=True)
     assert not examine(tried, GRAPH).mended("raw/gdc/one")
-    assert resting(tried) == "1 archived file is gone"
+    assert resting(tried) == "1 archived file is missing"
 
 
 def test_what_failed_does_not_rest_on_another_content_of_its_input_or_with_other_code(made):

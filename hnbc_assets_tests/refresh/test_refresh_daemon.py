@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc"),
 ]
 EVERY_MINUTE = {"schedule": "* * * * *", "tick_seconds": 2}
-MADE_BY = {"look": ("dagster/schedule_name", "daily_look"), "__ASSET_JOB": ("dagster/sensor_name", "refresh")}
+MADE_BY = {"look": ("dagster/schedule_name", "daily_look"), "refresh": ("dagster/sensor_name", "refresh")}
 # Columns of times or runs, which differ between two lakes with the same content.
 OF_THE_MOMENT = {
     *("run_id", "retrieved_at", "evaluated_at", "trained_at", "adopted_at", "published_at", "previous_published_at"),

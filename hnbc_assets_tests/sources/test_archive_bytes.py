@@ -118,7 +118,7 @@ def test_damage_that_upstream_no_longer_has_is_named_and_newer_content_does_not_
     upstream.files = {}
     with pytest.raises(DownloadsIncomplete, match="404"):
         archive.fetch(upstream.client, "host", "1.0", [wanted("list")])
-    with pytest.raises(ArchiveDamaged, match="are gone"):
+    with pytest.raises(ArchiveDamaged, match="are missing"):
         archive.verify(rows)
     upstream.files = {"list": b"other\n"}
     now = archive.fetch(upstream.client, "host", "1.0", [wanted("list")])

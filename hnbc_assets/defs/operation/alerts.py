@@ -135,7 +135,7 @@ def notify(alerts: Alerts, failure: Failure) -> None:
 
 
 def sensors(study: Study, place: Place) -> list[dg.SensorDefinition]:
-    """The sensor that tells of failed runs, if the study names anybody to tell.
+    """The sensor that alerts on failed runs, if the study names recipients.
 
     It is for runs that were started in the UI, by schedules and by automation. A run in a terminal shows its failure
     there, or reports it by `failure_of` and `notify`: the sensor skips such runs, so that nothing is reported twice.
@@ -146,7 +146,7 @@ def sensors(study: Study, place: Place) -> list[dg.SensorDefinition]:
 
     @dg.run_failure_sensor(
         name=SENSOR,
-        description="Tells of every failed run: which asset, why, which run. Whom: `alerts` in the study file.",
+        description="Alerts on every failed run: which asset, why, which run. Recipients: `alerts` in the study file.",
         minimum_interval_seconds=min(MOST_SECONDS_BETWEEN, study.refresh.tick_seconds),
         default_status=dg.DefaultSensorStatus.RUNNING,
     )

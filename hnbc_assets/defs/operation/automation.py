@@ -1,18 +1,16 @@
 """Automation: what the daemon does by itself, without being asked.
 
-In scope: the daily look, the condition under which an asset is made again, freshness policies. Out of scope: what is
-stale (lake/plan.py), looking (looks.py), alerts on failures (alerts.py).
+In scope: the daily look, the sensor that requests runs of stale assets, freshness policies. Out of scope: what is stale
+(lake/plan.py), looking (looks.py), alerts on failures (alerts.py).
 
-The condition is level-triggered: it compares what is in the lake with what it was made from. Dagster's own
+The sensor is level-triggered: it compares the lake with what it was made from. A condition such as Dagster's
 `data_version_changed().since_last_handled()` counts a request as handled, so that a run killed half-way would leave its
 assets stale until the next change.
 """
 
 from __future__ import annotations
 
-import time
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -23,70 +21,80 @@ from hnbc_assets.defs.attempting import STUDY_TAG
 from hnbc_assets.defs.graph import nodes
 from hnbc_assets.errors import StudyError
 from hnbc_assets.lake.atomic import is_locked
-from hnbc_assets.lake.attempts import latest
 from hnbc_assets.lake.io_manager import asset_name
 from hnbc_assets.lake.paths import Lake
-from hnbc_assets.lake.plan import Node, Plan, examine, still_stale
+from hnbc_assets.lake.plan import Node, Plan, examine
 from hnbc_assets.study import Place, Study, load_study
 from hnbc_assets.study_operation import Freshness
 
 SENSOR, SCHEDULE = "refresh", "daily_look"
-SECONDS_OF_AN_EVALUATION = 1.0
+REASONS = "hnbc/reasons"
+MOST_REASONS = 20
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 @dataclass
-class Due:
-    """What can be made now, evaluated once for all assets of a tick."""
+class Automation:
+    """What the daemon makes of a study in a place. `making` are the jobs that make every asset of it."""
 
     study: Study
     place: Place
-    nodes: Mapping[str, Node] = field(default_factory=dict)
-    _found: frozenset[str] = frozenset()
-    _at: float = float("-inf")
+    nodes: Mapping[str, Node]
+    making: Collection[str] = ()
     _edited: bool = False
-    _checked: tuple[int, int] | None = None
+    _checked: tuple[int, int] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._checked = self._stamp()
 
-    def assets(self) -> frozenset[str]:
-        """Stale assets whose ancestors are current and that are not backing off.
+    def evaluate(self, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
+        """A request for stale assets whose ancestors are current and that are not backing off, or why there is none.
 
-        Before the first publication, which a person must ask for, only those that wait for an optional stage that
-        failed. None while a command in a terminal makes assets, or while the study file is not the study of these
-        definitions, which must then be reloaded.
+        Before the first publication, which a person must start, only those that wait for an optional stage that failed.
+        None while a command in a terminal makes assets, or while the study file is not the study of these definitions,
+        which must then be reloaded.
         """
-        now = time.monotonic()
-        if now - self._at > SECONDS_OF_AN_EVALUATION:
-            self._found, self._at = self._evaluate(), time.monotonic()
-        return self._found
-
-    def being_made(self, asset: str, instance: dg.DagsterInstance) -> bool:
-        """Whether a run that has not ended is making the step of this asset, or storing what it made.
-
-        Tables of a step are stored one by one. Dagster takes an asset for finished when its own table is stored.
-        """
-        lake, step = Lake(self.place.data_lake), self.nodes[asset].step
-        begun = [latest(lake, node.asset) for node in self.nodes.values() if node.step == step]
-        runs = {attempt.run_id for attempt in begun if attempt is not None and not attempt.reason}
-        return any((run := instance.get_run_by_id(name)) is not None and not run.is_finished for name in runs)
-
-    def still(self, asset: str) -> bool:
-        """Whether an asset that was found due is still stale."""
-        return still_stale(Lake(self.place.data_lake), self.nodes, asset)
-
-    def _evaluate(self) -> frozenset[str]:
         lake = Lake(self.place.data_lake)
-        if is_locked(lake.refresh_lock) or self._study_edited():
-            return frozenset()
+        if is_locked(lake.refresh_lock):
+            return dg.SkipReason("A command in a terminal is making assets.")
+        if self._study_edited():
+            return dg.SkipReason("The study file is not the study of these definitions: press Reload definitions.")
+        # The order matters. A step that no run is making, and is found stale after that, is not being made by anyone.
+        # In the other order, one that a run finishes in between counts as stale and not in progress.
+        busy = self._being_made(instance)
         plan = examine(lake, self.nodes)
-        resting = {asset for asset in plan.reasons if plan.resting(asset, self.study.refresh.retry_hours)}
-        ready = frozenset(set(plan.ready(settled_raw(plan, resting), resting)) - resting)
-        if lake.database.exists():
-            return ready
-        # A first publication was asked for, and only an optional stage prevented it: make what waited for that stage.
-        given_up = plan.given_up(resting)
-        return frozenset(asset for asset in ready if plan.ancestors(asset) & given_up)
+        resting = {asset: why for asset in plan.reasons if (why := plan.resting(asset, self.study.refresh.retry_hours))}
+        ready = set(plan.ready(settled_raw(plan, set(resting)), set(resting))) - resting.keys()
+        if not lake.database.exists():
+            # A first publication was started, and only an optional stage prevented it: make what waited for that stage.
+            given_up = plan.given_up(set(resting))
+            ready = {asset for asset in ready if plan.ancestors(asset) & given_up}
+        wanted = sorted(asset for asset in ready if self.nodes[asset].step not in busy)
+        if not wanted:
+            return dg.SkipReason(_why_not(lake, plan, ready, resting))
+        reasons = [f"{asset}: {plan.reasons[asset]}" for asset in wanted if asset in plan.reasons]
+        more = [f"and {len(reasons) - MOST_REASONS} more"] if len(reasons) > MOST_REASONS else []
+        return dg.RunRequest(
+            asset_selection=[dg.AssetKey(asset.split("/")) for asset in wanted],
+            tags={STUDY_TAG: self.study.hash, REASONS: "; ".join([*reasons[:MOST_REASONS], *more])},
+        )
+
+    def _being_made(self, instance: dg.DagsterInstance) -> set[str]:
+        """The steps of runs that have not ended, whether they have begun with them or not."""
+        steps: set[str] = set()
+        for run in instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)):
+            if run.asset_selection is not None:
+                names = {asset_name(key) for key in run.asset_selection}
+                steps |= {self.nodes[name].step for name in names if name in self.nodes}
+            elif run.job_name in self.making:
+                steps |= {node.step for node in self.nodes.values()}
+        return steps
 
     def _study_edited(self) -> bool:
         """Whether a step would see another study than these definitions were made of."""
@@ -107,48 +115,32 @@ class Due:
         return found.st_mtime_ns, found.st_ino
 
 
+def _why_not(lake: Lake, plan: Plan, ready: Collection[str], resting: Mapping[str, str]) -> str:
+    """Why nothing is requested."""
+    if not plan.reasons:
+        return "Everything is current."
+    if ready:
+        return f"Runs in progress are making {len(ready)} stale assets."
+    if not lake.database.exists():
+        return "Nothing is published yet: start the first run (hnbc run, or the job `study`)."
+    if resting:
+        asset, why = next(iter(sorted(resting.items())))
+        return f"{len(resting)} failed assets are not tried again yet, such as {asset}: {why}"
+    return f"{len(plan.reasons)} stale assets wait for others."
+
+
 def settled_raw(plan: Plan, stopped: set[str]) -> set[str]:
     """The raw assets among those that could not be made: their stored release is complete, and others may read it."""
     return {asset for asset in stopped if plan.nodes[asset].upstream and asset in plan.made}
 
 
-class Stale(dg.AutomationCondition):
-    """True for an asset that no longer is what would be made of what is in the lake now."""
+def with_freshness(assets: Sequence[dg.AssetsDefinition], study: Study) -> list[dg.AssetsDefinition]:
+    """The assets with their stage's freshness policy."""
 
-    def __init__(self, due: Due) -> None:
-        self._due = due
+    def policy(spec: dg.AssetSpec) -> dg.AssetSpec:
+        return spec.replace_attributes(freshness_policy=freshness(study.freshness, spec.group_name or ""))
 
-    @property
-    def name(self) -> str:
-        """As the UI shows it."""
-        return "stale, with current ancestors"
-
-    def evaluate(self, context: Any) -> dg.AutomationResult:
-        """The asset, if it can be made now."""
-        asset = asset_name(context.key)
-        # Order matters here too: a step that is being made by no one, and is then found stale, is not being stored.
-        due = (
-            asset in self._due.assets()
-            and not self._due.being_made(asset, context.asset_graph_view.instance)
-            and self._due.still(asset)
-        )
-        return dg.AutomationResult(context, context.candidate_subset if due else context.get_empty_subset())
-
-
-def automated(assets: Sequence[dg.AssetsDefinition], study: Study, place: Place) -> list[dg.AssetsDefinition]:
-    """The assets with their condition and their stage's freshness policy."""
-    due = Due(study, place)
-    # The order matters. An asset that is not in progress, and is found stale after that, is not being made by anyone.
-    # In the other order, an asset made by a run that ends in between counts as stale and not in progress.
-    condition = ~dg.AutomationCondition.in_progress() & Stale(due)
-
-    def with_policies(spec: dg.AssetSpec) -> dg.AssetSpec:
-        policy = freshness(study.freshness, spec.group_name or "")
-        return spec.replace_attributes(automation_condition=condition, freshness_policy=policy)
-
-    found = list(dg.map_asset_specs(with_policies, assets))
-    due.nodes = nodes(found)
-    return found
+    return list(dg.map_asset_specs(policy, assets))
 
 
 def freshness(settings: Freshness, stage: str) -> dg.FreshnessPolicy:
@@ -157,20 +149,23 @@ def freshness(settings: Freshness, stage: str) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.time_window(fail_window=days, warn_window=days * 0.8)
 
 
-def sensor(study: Study) -> dg.SensorDefinition:
-    """The sensor that evaluates the conditions every few seconds."""
-    with warnings.catch_warnings(action="ignore", category=dg.BetaWarning):  # conditions of our own are evaluated so
-        return dg.AutomationConditionSensorDefinition(
-            SENSOR,
-            target=dg.AssetSelection.all(),
-            use_user_code_server=True,
-            minimum_interval_seconds=study.refresh.tick_seconds,
-            run_tags={STUDY_TAG: study.hash},
-            default_status=dg.DefaultSensorStatus.RUNNING
-            if study.refresh.automatic
-            else dg.DefaultSensorStatus.STOPPED,
-            description="Makes stale assets, level by level, and publishes the database when all are current.",
-        )
+def sensor(
+    study: Study, place: Place, assets: Sequence[dg.AssetsDefinition], job: Any, whole: Any
+) -> dg.SensorDefinition:
+    """The sensor that requests runs of `job` for stale assets, every few seconds; `whole` is the job that makes all."""
+    automation = Automation(study, place, nodes(assets), making=(job.name, whole.name))
+
+    @dg.sensor(
+        name=SENSOR,
+        job=job,
+        minimum_interval_seconds=study.refresh.tick_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING if study.refresh.automatic else dg.DefaultSensorStatus.STOPPED,
+        description="Makes stale assets, level by level, and publishes the database when all are current.",
+    )
+    def refresh(context: dg.SensorEvaluationContext):  # noqa: ANN202 (Dagster reads the annotation of a return)
+        return automation.evaluate(context.instance)
+
+    return refresh
 
 
 def schedule(study: Study, look: Any) -> dg.ScheduleDefinition:

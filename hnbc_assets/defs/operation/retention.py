@@ -105,7 +105,7 @@ def housekeeping(study: Study, place: Place, assets: Assets) -> tuple[dg.JobDefi
         if swept.verified is not None and swept.verified.lost:  # fails the run, so that an alert is sent
             affected = "; ".join(f"{path}: {', '.join(whos)}" for path, whos in list(swept.verified.lost.items())[:5])
             paths = tuple(swept.verified.lost)
-            counted = f"{len(paths)} archived file(s) are gone or changed"
+            counted = f"{len(paths)} archived file(s) are missing or changed"
             raise ArchiveDamaged(f"{counted}. What depends on them: {affected}.", paths)
 
     @dg.job(
