@@ -176,7 +176,7 @@ def kept(home: Home, executor: str | None) -> str:
 
 
 def opening(home: Home, chosen_study: Study) -> str:
-    upstream = "SIMULATED" if home.place.simulated else home.place.upstream
+    upstream = home.place.watermark or home.place.upstream
     return f"{chosen_study.title}\nupstream {upstream} · study {chosen_study.hash} · lake {home.lake.root}\n"
 
 

@@ -228,27 +228,29 @@ class Execution:
                 self._seen(p)
                 yield from p.check_results(verdicts)
             raise GateHeld(" ".join(verdict.description for verdict in held))
-        for p, verdicts in judged:
-            self._record(p, verdicts)
         broken = [
             f"{p.described.key}, check {check}: {verdict.description}"
             for p, verdicts in judged
             for check, (verdict, blocking) in verdicts.items()
             if blocking and not verdict.passed
         ]
+        # Drawn before anything is recorded or stored: a figure that fails stops the step, not a part of it.
+        figures = [] if broken else [p.figure(known) for p, _ in judged]
+        for p, verdicts in judged:
+            self._record(p, verdicts)
         if broken:
             for p, verdicts in judged:
                 yield from p.check_results(verdicts)
             raise CheckFailed("; ".join(broken) + ". The stored tables were kept.")
-        for p, verdicts in judged:
-            yield self._result(p, verdicts, known, read)
+        for (p, verdicts), figure in zip(judged, figures, strict=True):
+            yield self._result(p, verdicts, figure, read)
             self._seen(p)
 
     def _result(
         self,
         p: Prepared,
         verdicts: Mapping[str, tuple[Verdict, bool]],
-        known: Mapping[str, Any],
+        figure: Mapping[str, Any],
         read: Mapping[str, str],
     ) -> dg.MaterializeResult:
         """A frame with its provenance, as Dagster hands it to the lake."""
@@ -277,8 +279,8 @@ class Execution:
             check_results=p.check_results(verdicts),
             metadata={
                 "dagster/row_count": len(p.frame),
-                "upstream": "SIMULATED" if place.simulated else place.upstream,
-                **p.figure(known),
+                "upstream": place.watermark or place.upstream,
+                **figure,
                 **p.output.metadata,
             },
         )

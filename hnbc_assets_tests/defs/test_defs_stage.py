@@ -159,6 +159,22 @@ def test_one_bad_table_of_a_step_holds_up_all_of_them(study):
     assert study.lake.assets() == []
 
 
+def test_a_figure_that_cannot_be_drawn_stores_nothing_of_its_step(study):
+    """Neither the tables made before it nor the outcomes of their checks: these belong to what is stored."""
+    stage = Stage("genes")
+
+    def drawn(candidate_genes):
+        raise ValueError("no axes")
+
+    @stage.assets(AnoikisGenes, Described("candidate_genes", CandidateGenes, figure=drawn), name="both")
+    def both():
+        return {"anoikis_genes": genes("A"), "candidate_genes": CandidateGenes.empty()}
+
+    assert not study.materialise(*definitions(stage, study.build)).success
+    assert study.lake.assets() == []
+    assert of_asset(study.lake, "anoikis_genes") == {}
+
+
 def test_the_data_version_is_that_of_the_columns_named(study):
     def versioned(source):
         def anoikis_genes():

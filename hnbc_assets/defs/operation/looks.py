@@ -97,7 +97,7 @@ def _observed(name: str, upstreams: list[Upstream], study: Study, place: Place) 
                     problems.append(error)
         if not problems and data_version(seen) != _observed_before(context.instance, key):
             metadata = {name: observation.release for name, observation in seen.items()}
-            metadata |= {"upstream": "SIMULATED" if place.simulated else place.upstream}
+            metadata |= {"upstream": place.watermark or place.upstream}
             yield dg.ObserveResult(asset_key=key, data_version=dg.DataVersion(data_version(seen)), metadata=metadata)
         yield dg.AssetCheckResult(
             asset_key=key,
