@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import dagster as dg
 import pandas as pd
 
+from hnbc_assets.defs.rows import stacked
 from hnbc_assets.defs.stage import Output, Stage
 from hnbc_assets.defs.upstreams import upstreams
 from hnbc_assets.lake import parquet, publications
@@ -155,8 +156,7 @@ def release_reports(
 
 def _history(known: pd.DataFrame | None, added: pd.DataFrame, table: type[Table]) -> pd.DataFrame:
     """What was found before, and what was found now."""
-    frames = [table.conform(frame) for frame in (known, added) if frame is not None and len(frame)]
-    return pd.concat(frames, ignore_index=True) if frames else table.empty()
+    return stacked([frame for frame in (known, added) if frame is not None], table)
 
 
 def _brought(release_changes: pd.DataFrame, before: Baseline) -> pd.DataFrame:

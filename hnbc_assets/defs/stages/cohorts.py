@@ -12,7 +12,7 @@ import pandas as pd
 
 from hnbc_assets.defs.checks import ingest as ingest_checks
 from hnbc_assets.defs.checks import results as checks
-from hnbc_assets.defs.rows import Frames
+from hnbc_assets.defs.rows import Frames, stacked
 from hnbc_assets.defs.stage import Build, Check, Described, Output, Stage, cohorts
 from hnbc_assets.defs.upstreams import raw_key
 from hnbc_assets.study import Place, Study
@@ -164,7 +164,7 @@ def describe_cohorts(
         ).assign(scaled_with=cohort.scaled_with, caution=cohort.caution)
         for name, cohort in study.cohorts.items()
     ]
-    return pd.concat([Cohorts.conform(row) for row in rows], ignore_index=True)
+    return stacked(rows, Cohorts)
 
 
 @stage.asset(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from hnbc_assets.defs.checks import drugs as drug_checks
+from hnbc_assets.defs.rows import stacked
 from hnbc_assets.defs.stage import Build, Check, Described, Stage, cohorts
 from hnbc_assets.defs.stages.cohorts import of_included
 from hnbc_assets.defs.stages.microenvironment import risk_groups
@@ -142,6 +143,4 @@ def drug_associations(
             models = drug_models[drug_models.cohort_id == name]
             compared = associate_compared(predicted, models, groups[name], covariates(confounders, name))
             rows.append(compared.assign(cohort_id=name).reindex(columns=list(DrugAssociations.columns)))
-    return (
-        pd.concat([DrugAssociations.conform(r) for r in rows], ignore_index=True) if rows else DrugAssociations.empty()
-    )
+    return stacked(rows, DrugAssociations)

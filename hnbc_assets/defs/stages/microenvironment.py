@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from hnbc_assets.defs.rows import Frames
+from hnbc_assets.defs.rows import Frames, stacked
 from hnbc_assets.defs.stage import Build, Described, Stage, cohorts
 from hnbc_assets.defs.stages.cohorts import of_included
 from hnbc_assets.defs.stages.genes import gene_set_path, read_sets
 from hnbc_assets.defs.stages.releases import GENE_SETS
 from hnbc_assets.study import Place, Study
-from hnbc_assets.tables import Confounders, ImmuneAssociations, ImmuneInfiltration, ImmuneMethodUse, Table
+from hnbc_assets.tables import Confounders, ImmuneAssociations, ImmuneInfiltration, ImmuneMethodUse
 
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive import Archive
@@ -134,19 +134,12 @@ def immune_associations(
         if name in groups:
             wide = scored.pivot(index="cell_type", columns="patient_id", values="score")
             compared = compare_groups(wide, groups[name], covariates=covariates(confounders, name))
-            rows.append(compared.rename(columns={"feature": "cell_type"}).assign(cohort_id=name, method=method))
-    return _rows(rows, ImmuneAssociations)
+            named = compared.rename(columns={"feature": "cell_type"}).assign(cohort_id=name, method=method)
+            rows.append(named[[column for column in ImmuneAssociations.columns if column in named]])
+    return stacked(rows, ImmuneAssociations)
 
 
 def risk_groups(risk_scores: pd.DataFrame) -> Frames:
     """Risk group by patient of every cohort that has groups."""
     grouped = risk_scores.dropna(subset=["risk_group"])
     return {name: rows.set_index("patient_id").risk_group for name, rows in grouped.groupby("cohort_id", sort=False)}
-
-
-def _rows(rows: list[pd.DataFrame], table: type[Table]) -> pd.DataFrame:
-    return (
-        pd.concat([table.conform(r[[c for c in table.columns if c in r]]) for r in rows], ignore_index=True)
-        if rows
-        else table.empty()
-    )

@@ -195,8 +195,7 @@ def _all_signatures(
 
 def _archived(lake: Lake) -> pd.DataFrame:
     frames = [one.frames()[0] for one in registry.registered(lake).values()]
-    columns = list(ArchivedSignatures.columns)
-    return pd.concat([f[columns] for f in frames], ignore_index=True) if frames else ArchivedSignatures.empty()
+    return stacked([frame[list(ArchivedSignatures.columns)] for frame in frames], ArchivedSignatures)
 
 
 @stage.asset(

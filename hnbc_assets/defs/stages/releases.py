@@ -17,7 +17,7 @@ from hnbc_assets.defs.checks import ingest as ingest_checks
 from hnbc_assets.defs.checks.in_use import VERSIONED_ON, InUse, version_of
 from hnbc_assets.defs.operation import preflight
 from hnbc_assets.defs.resources import open_client
-from hnbc_assets.defs.rows import Frames
+from hnbc_assets.defs.rows import Frames, stacked
 from hnbc_assets.defs.stage import Build, Check, Described, Fetched, Output, Stage, upstream_objects
 from hnbc_assets.defs.upstreams import Upstream, upstreams
 from hnbc_assets.errors import ArchiveDamaged, DownloadsIncomplete, HnbcError
@@ -180,7 +180,6 @@ def release_changes(study: Study, place: Place, archive: Archive, manifests: Fra
                 if earlier != release:  # that one is among the inputs
                     read |= _view(name, earlier, manifest_then)
             rows = rows.assign(asset=known[name].raw, from_release=before, to_release=after)
-            found.append(ReleaseChanges.conform(rows))
+            found.append(rows)
             counted[step] = len(rows)
-    table = pd.concat(found, ignore_index=True) if found else ReleaseChanges.empty()
-    return Output(table, metadata=counted, read=read)
+    return Output(stacked(found, ReleaseChanges), metadata=counted, read=read)
