@@ -1,32 +1,130 @@
-"""Executing a job of the study against the lake's Dagster instance.
+"""Executing jobs of the study in this terminal.
 
-In scope: running a job in this terminal, the exit status that belongs to what happened, runs whose process has ended.
-Out of scope: the jobs themselves (job), the lines while one runs (narration).
+In scope: the study's jobs in a form that other processes can rebuild, choosing assets by Dagster's selection syntax,
+running a job, what is still made without an optional stage that failed, the exit status. Out of scope: the definitions
+(defs), the lines while a job runs (progress), which stages are optional (defs), what is published then
+(lake/optional.py).
 """
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
+import re
 import socket
 import uuid
-from collections.abc import Sequence
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from hnbc_assets.commands.home import LOCATION, MODULE
+from hnbc_assets.commands.process import COMMAND_TAG, command_line
+
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, DagsterRun
+    from dagster import AssetKey, DagsterInstance, Definitions, JobDefinition
 
     from hnbc_assets.commands.home import Home
-    from hnbc_assets.commands.narration import RunOutcome
+    from hnbc_assets.commands.progress import RunOutcome
+    from hnbc_assets.lake.plan import Node, Plan
+    from hnbc_assets.study import Study
 
-CODE_SERVER_TAG = ".dagster/grpc_info"  # where Dagster keeps the address of the code server that started a run
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "POLARS_MAX_THREADS",
-)
+STUDY, LOOK, REFRESH = "study", "look", "refresh"
+PLAIN_NAME = re.compile(r"(\d*\+)?([A-Za-z0-9_./*-]+)(\+\d*)?")
+REPOSITORY = "__repository__"  # Dagster's name for the repository of a module's definitions
+REPOSITORY_TAG = ".dagster/repository"
+LONGEST_COMMAND = 200
+
+
+def study(executor: str | None = None) -> Study:
+    """The study of this environment, with another executor if one is named."""
+    from hnbc_assets.study import load_study
+
+    found = load_study()
+    if executor is None or executor == found.execution.executor:
+        return found
+    return found.model_copy(update={"execution": found.execution.model_copy(update={"executor": executor})})
+
+
+@cache
+def definitions(executor: str | None = None) -> Definitions:
+    """The study's Dagster definitions, built once per process."""
+    from hnbc_assets.defs import build_definitions
+
+    return build_definitions(study(executor))
+
+
+@cache
+def resolved_job(name: str, executor: str | None = None) -> JobDefinition:
+    """A job of the study; each process of a multiprocess run calls this."""
+    return definitions(executor).resolve_job_def(name)
+
+
+def graph(executor: str | None = None) -> dict[str, Node]:
+    """The study's assets as the lake's plan represents them."""
+    from hnbc_assets.defs.graph import nodes
+
+    return nodes(definitions(executor).assets or [])
+
+
+def as_keys(assets: Iterable[str]) -> list[AssetKey]:
+    """Dagster's keys for assets of the plan."""
+    from dagster import AssetKey
+
+    return [AssetKey(asset.split("/")) for asset in assets]
+
+
+def choose(known: Definitions, selections: Sequence[str]) -> list[AssetKey]:
+    """The assets that match any of the selections, in the selection syntax of Dagster's UI.
+
+    A plain name means that asset, `*` in it any characters, and a `+` before or after it everything that it depends on
+    or that depends on it, as in the UI: `+signature` is `+key:"signature"`. Tables of the same step are included.
+
+    Raises
+    ------
+    click.UsageError
+        If a selection cannot be read, names an asset that does not exist, or chooses nothing.
+    """
+    from dagster import AssetSelection
+
+    graph = known.resolve_asset_graph()
+    chosen: set[AssetKey] = set()
+    for selection in selections:
+        try:
+            with warnings.catch_warnings(action="ignore"):  # parts of the syntax are marked as beta
+                found = (
+                    AssetSelection.from_string(_spelled_out(selection)).resolve(graph) & graph.materializable_asset_keys
+                )
+        except Exception as error:
+            raise click.UsageError(_explain(selection, graph.materializable_asset_keys, error)) from error
+        if not found:
+            raise click.UsageError(_explain(selection, graph.materializable_asset_keys))
+        chosen |= found
+    # Tables that one step makes are made together: selecting one of them selects all.
+    together = AssetSelection.assets(*chosen).required_multi_asset_neighbors().resolve(graph)
+    return sorted(together & graph.materializable_asset_keys)
+
+
+def _spelled_out(selection: str) -> str:
+    plain = PLAIN_NAME.fullmatch(selection.strip())
+    if plain is None or plain[2] == "*":
+        return selection
+    return f'{plain[1] or ""}key:"{plain[2]}"{plain[3] or ""}'
+
+
+def _explain(selection: str, keys: set[AssetKey], error: Exception | None = None) -> str:
+    names = sorted(key.to_user_string() for key in keys)
+    plain = PLAIN_NAME.fullmatch(selection.strip())
+    if plain is None:
+        reason = "it cannot be read" if error is not None else "no asset of this study matches it"
+        return f"--select {selection}: {reason}. Inside an expression a name is written key:NAME."
+    near = difflib.get_close_matches(plain[2], names, n=3, cutoff=0.5)
+    hint = f"Similar: {', '.join(near)}." if near else "dg list defs lists all assets."
+    return f"--select {selection}: no asset of this study matches it. {hint}"
 
 
 def execute(
@@ -41,22 +139,22 @@ def execute(
     """Execute a job of the study in this process (or its own) and report on it; `keys` are the assets, or all."""
     from dagster import build_reconstructable_job, execute_job
 
-    from hnbc_assets.commands import full_disk, origin
-    from hnbc_assets.commands.narration import Narrator
+    from hnbc_assets.commands import full_disk
+    from hnbc_assets.commands.progress import Narrator
     from hnbc_assets.defs.operation.alerts import WORKER_TAG
 
     run_id = str(uuid.uuid4())
-    job = build_reconstructable_job("hnbc_assets.commands.job", "resolved_job", reconstructable_args=(name, executor))
+    job = build_reconstructable_job(__name__, "resolved_job", reconstructable_args=(name, executor))
     with (
         full_disk.unrepeated(),
-        origin.belonging(instance, name, run_id),
+        _in_code_location(instance, name, run_id),
         Narrator(instance, run_id, home.logs, interruption) as narrator,
     ):
         result = execute_job(
             job,
             instance,
             run_config={"loggers": {"console": {"config": {"log_level": "INFO" if verbose else "CRITICAL"}}}},
-            tags={WORKER_TAG: f"{socket.gethostname()}:{os.getpid()}", **origin.tags()},
+            tags={WORKER_TAG: f"{socket.gethostname()}:{os.getpid()}", **_tags()},
             asset_selection=keys,
             raise_on_error=False,
         )
@@ -76,61 +174,90 @@ def exit_status(outcomes: Sequence[RunOutcome]) -> int:
     return next((status for status in (1, 2, 4, 3) if status in statuses), 0)
 
 
-def release_abandoned(instance: DagsterInstance) -> None:
-    """End the runs whose process on this machine no longer exists, so that nothing waits for them.
+@contextmanager
+def _in_code_location(instance: DagsterInstance, job: str, run_id: str) -> Iterator[None]:
+    """While entered, the instance creates the job's run with this id, in the code location of `workspace.yaml`.
 
-    Dagster's own monitoring ends a run of the daemon whose process was killed, but not one whose code server was killed
-    with it: that would fill the queue permanently.
+    Dagster assigns a job that is executed in this process to no code location, and the UI's overview omits such runs.
+    Its public methods take no location for a job. So that is read from the form in which Dagster stores it in its
+    database, which newer versions still read, and passed to the instance when that creates the run.
     """
-    from dagster import DagsterRunStatus, RunsFilter
-
-    under_way = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
-    for record in instance.get_run_records(RunsFilter(statuses=under_way)):
-        if not _gone(record.dagster_run):
-            continue
-        known = instance.get_run_by_id(record.dagster_run.run_id)
-        if known is not None and known.status in under_way:  # it may have ended normally since it was read
-            instance.report_run_failed(known, "The process of this run ended without an error message.")
-            instance.event_log_storage.free_concurrency_slots_for_run(known.run_id)
-
-
-def _gone(run: DagsterRun) -> bool:
-    """Whether the process that executes a run, or the code server that is its parent, is known to have ended."""
-    from hnbc_assets.defs.operation.alerts import WORKER_TAG
-
-    host, _, process = run.tags.get(WORKER_TAG, "").rpartition(":")
-    if host:
-        return host == socket.gethostname() and not _alive(int(process))
-    server = json.loads(run.tags.get(CODE_SERVER_TAG, "{}")).get("socket")
-    return server is not None and not _listens(server)
-
-
-def _listens(path: str) -> bool:
-    """Whether a process listens at a socket of this machine; a code server does as long as it has runs."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(path)
-        except (FileNotFoundError, ConnectionRefusedError):
-            return False
-        except OSError:
-            return True
-    return True
-
-
-def _alive(process: int) -> bool:
-    if process == os.getpid():  # the id of an earlier process, reused by this one: usually in a container
-        return False
+    given = partial(instance.create_run_for_job, run_id=run_id, remote_job_origin=_located(job))
+    instance.create_run_for_job = given  # type: ignore[method-assign]
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        yield
+    finally:
+        del instance.create_run_for_job
 
 
-def share_cores(steps_at_once: int) -> None:
-    """Limit numerical libraries' threads so that threads times Dagster's processes do not exceed the cores."""
-    share = str(max(1, (os.cpu_count() or 1) // steps_at_once))
-    for variable in THREAD_VARIABLES:
-        os.environ.setdefault(variable, share)
+def _tags() -> dict[str, str]:
+    """The tags of a run: its command line, and the repository by which the UI finds it."""
+    command = command_line()
+    shown = command if len(command) <= LONGEST_COMMAND else f"{command[:LONGEST_COMMAND]} …"
+    return {COMMAND_TAG: shown, REPOSITORY_TAG: f"{REPOSITORY}@{LOCATION}"}
+
+
+def _located(job: str) -> Any:
+    """The job in the code location that `workspace.yaml` names, as Dagster stores it."""
+    from dagster import deserialize_value
+
+    nothing = dict.fromkeys(("attribute", "executable_path", "package_name", "python_file", "working_directory"))
+    location = {
+        "__class__": "ManagedGrpcPythonEnvRepositoryLocationOrigin",
+        "loadable_target_origin": {"__class__": "LoadableTargetOrigin", "module_name": MODULE} | nothing,
+        "location_name": LOCATION,
+    }
+    repository = {
+        "__class__": "ExternalRepositoryOrigin",
+        "repository_location_origin": location,
+        "repository_name": REPOSITORY,
+    }
+    found = {"__class__": "ExternalPipelineOrigin", "external_repository_origin": repository, "pipeline_name": job}
+    return deserialize_value(json.dumps(found))
+
+
+def carry_on(
+    home: Home, instance: DagsterInstance, outcome: RunOutcome, executor: str | None, verbose: bool, interruption: Any
+) -> RunOutcome:
+    """Make what a run did not try because an optional stage failed; returns the outcome of all runs together.
+
+    Dagster skips everything that depends on a failed step, so the rest needs a run of its own.
+    """
+    from hnbc_assets.commands.progress import joined
+    from hnbc_assets.lake.plan import examine
+
+    failed: set[str] = set()
+    while outcome.failures and not outcome.run_error and not interruption.received:
+        failed |= (
+            {asset for step in outcome.planned.values() for asset in step} - set(outcome.rows) - set(outcome.not_tried)
+        )
+        plan = examine(home.lake, graph())
+        left = left_without(plan, failed, outcome.not_tried)
+        if not left:
+            break
+        without = ", ".join(sorted(asset for asset in failed if plan.nodes[asset].optional))
+        click.echo(f"\nwithout {without}, the rest: {len(left)} asset{'s' * (len(left) != 1)}", err=True)
+        more = execute(home, instance, STUDY, as_keys(left), executor, verbose, interruption)
+        if not more.started:
+            return joined([outcome, more])
+        outcome = joined([outcome, more])
+    return outcome
+
+
+def left_without(plan: Plan, failed: Collection[str], not_tried: Collection[str]) -> list[str]:
+    """The assets that were not tried and can be made although others failed.
+
+    Assets outside the optional stages are made without the optional ones. If an upstream's files could not be fetched,
+    an optional asset is made from its older files, if there are any.
+    """
+    settled = {asset for asset in failed if plan.nodes[asset].upstream and asset in plan.made}
+    found = []
+    for asset in not_tried:
+        lost = plan.ancestors(asset) & set(failed)
+        if plan.nodes[asset].optional:
+            lost = lost - {one for one in settled if plan.nodes[one].optional}
+        else:
+            lost = {one for one in lost if not plan.nodes[one].optional}
+        if not lost:
+            found.append(asset)
+    return sorted(found)

@@ -1,7 +1,7 @@
 """Ending a command that has started nothing.
 
 In scope: what a signal does before anything is started. Imports nothing slow. Out of scope: stopping what has
-been started (interruption).
+been started (process).
 """
 
 from __future__ import annotations

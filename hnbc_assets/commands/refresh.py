@@ -1,7 +1,7 @@
 """`hnbc refresh`: looks at the upstreams once and makes only stale assets.
 
 In scope: the command, its rounds, what it prints about them. Out of scope: what is stale (lake/plan.py), what a release
-would bring (foresight), what people decide (verdicts).
+would bring (dry_run), what people decide (decisions).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from hnbc_assets.commands.home import Home
-    from hnbc_assets.commands.interruption import Interruption
-    from hnbc_assets.commands.narration import RunOutcome
+    from hnbc_assets.commands.process import Interruption
+    from hnbc_assets.commands.progress import RunOutcome
     from hnbc_assets.lake.plan import Plan
     from hnbc_assets.study import Study
 
@@ -51,27 +51,25 @@ def refresh(dry_run: bool, accepted: tuple[tuple[str, str], ...], promoted: str 
     Only one command at a time makes assets in a lake: a second one names the first and ends with exit status 2. The
     command waits for a run that the UI or its daemon has started.
     """
-    from hnbc_assets.commands import foresight
+    from hnbc_assets.commands.dry_run import print_what_would_be_made
     from hnbc_assets.commands.home import look
-    from hnbc_assets.commands.interruption import until_stopped
+    from hnbc_assets.commands.process import until_stopped
 
     if dry_run:
         if accepted or promoted:
             raise click.UsageError("--dry-run decides nothing: leave --accept and --promote out.")
-        sys.exit(foresight.print_foresight(look()))
+        sys.exit(print_what_would_be_made(look()))
     sys.exit(until_stopped(lambda interruption: _refresh(accepted, promoted, verbose, interruption)))
 
 
 def _refresh(
     accepted: tuple[tuple[str, str], ...], promoted: str | None, verbose: bool, interruption: Interruption
 ) -> int:
-    from hnbc_assets.commands import verdicts
-    from hnbc_assets.commands.carrying_on import published_without
-    from hnbc_assets.commands.execution import exit_status, release_abandoned, share_cores
+    from hnbc_assets.commands.decisions import accept, promote
+    from hnbc_assets.commands.execution import definitions, exit_status, study
     from hnbc_assets.commands.home import prepare
-    from hnbc_assets.commands.job import definitions, study
-    from hnbc_assets.commands.run import opening
-    from hnbc_assets.commands.turn import turn, wait_for_runs
+    from hnbc_assets.commands.process import release_abandoned, share_cores, turn, wait_for_runs
+    from hnbc_assets.commands.run import opening, published_without
     from hnbc_assets.lake.optional import lacking
     from hnbc_assets.lake.paths import DATABASE
 
@@ -85,9 +83,9 @@ def _refresh(
     with turn(home.lake), home.instance() as instance:
         interruption.begin()
         for source, release in accepted:
-            say(verdicts.accept(home.lake, source, release))
+            say(accept(home.lake, source, release))
         if promoted:
-            say(verdicts.promote(home.lake, chosen_study, promoted))
+            say(promote(home.lake, chosen_study, promoted))
         release_abandoned(instance)
         wait_for_runs(instance)
         interruption.advice = "What was finished is kept; the next refresh continues from there."
@@ -104,9 +102,8 @@ def _refresh(
 
 def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: Any) -> list[RunOutcome]:
     """One look, then stale assets level by level, until none is left that can be made."""
-    from hnbc_assets.commands.execution import execute
-    from hnbc_assets.commands.job import LOOK, REFRESH, as_keys, graph
-    from hnbc_assets.commands.turn import command_line
+    from hnbc_assets.commands.execution import LOOK, REFRESH, as_keys, execute, graph
+    from hnbc_assets.commands.process import command_line
     from hnbc_assets.defs.operation.automation import settled_raw
     from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.plan import examine

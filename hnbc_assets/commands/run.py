@@ -1,7 +1,7 @@
 """`hnbc run`: makes the study's assets, prints the progress, ends with the headline.
 
-In scope: the command, its opening and closing lines. Out of scope: the job itself (job), executing it (execution), the
-lines while it runs (narration), the headline's text (report).
+In scope: the command, its opening and closing lines. Out of scope: executing the job (execution), the lines while it
+runs (progress), the headline's text (report).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +20,8 @@ from hnbc_assets.commands.printing import say
 
 if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
-    from hnbc_assets.commands.interruption import Interruption
-    from hnbc_assets.commands.narration import RunOutcome
+    from hnbc_assets.commands.process import Interruption
+    from hnbc_assets.commands.progress import RunOutcome
     from hnbc_assets.study import Study
 
 # Tables that the headline never reads and that grow with patients × features.
@@ -62,7 +62,7 @@ def run(selections: tuple[str, ...], executor: str | None, everything: bool, ver
     Only one command at a time makes assets in a lake: a second one names the first and ends with exit status 2. The
     command waits for a run that the UI or its daemon has started.
     """
-    from hnbc_assets.commands.interruption import until_stopped
+    from hnbc_assets.commands.process import until_stopped
 
     if everything and selections:
         raise click.UsageError("--select makes exactly what it names: leave --all out.")
@@ -72,11 +72,9 @@ def run(selections: tuple[str, ...], executor: str | None, everything: bool, ver
 def _run(
     selections: Sequence[str], executor: str | None, everything: bool, verbose: bool, interruption: Interruption
 ) -> int:
-    from hnbc_assets.commands.carrying_on import carry_on, published_without
-    from hnbc_assets.commands.execution import execute, exit_status, release_abandoned, share_cores
+    from hnbc_assets.commands.execution import STUDY, carry_on, choose, definitions, execute, exit_status, study
     from hnbc_assets.commands.home import prepare
-    from hnbc_assets.commands.job import STUDY, choose, definitions, study
-    from hnbc_assets.commands.turn import turn, wait_for_runs
+    from hnbc_assets.commands.process import release_abandoned, share_cores, turn, wait_for_runs
     from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.optional import lacking
     from hnbc_assets.lake.paths import DATABASE
@@ -119,7 +117,7 @@ def _run(
 
 def _look_first(home: Home, chosen_study: Study, keys: Sequence[Any] | None) -> None:
     """Find a missing file, gene set or address in seconds, before gigabytes are downloaded."""
-    from hnbc_assets.commands.addresses_asked import ask_first
+    from hnbc_assets.commands.doctor import ask_first
     from hnbc_assets.defs.operation.preflight import fetch_sets, require_files
     from hnbc_assets.defs.resources import open_archive, open_client
     from hnbc_assets.defs.upstreams import GENE_SETS
@@ -138,9 +136,9 @@ def _look_first(home: Home, chosen_study: Study, keys: Sequence[Any] | None) -> 
 
 def _left(home: Home, executor: str | None, everything: bool) -> list[Any] | None:
     """What the previous run has left to make, after printing it; None for everything."""
-    from hnbc_assets.commands.job import as_keys, graph
+    from hnbc_assets.commands.execution import as_keys, graph
     from hnbc_assets.commands.printing import age, own_name
-    from hnbc_assets.commands.turn import command_line
+    from hnbc_assets.commands.process import command_line
     from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.plan import examine
 
@@ -162,7 +160,7 @@ def kept(home: Home, executor: str | None) -> str:
     """What a stopped run has made, and what the next one will make; a run that has made everything is marked
     complete.
     """
-    from hnbc_assets.commands.job import graph
+    from hnbc_assets.commands.execution import graph
     from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.plan import examine
 
@@ -198,13 +196,18 @@ def _summary(outcome: RunOutcome) -> str:
 
 def published_headline(home: Home) -> str:
     """The published results in a few lines."""
-    from hnbc_assets.commands.database import connect
+    from hnbc_assets.commands.sql import connect
     from hnbc_assets.report.headline import WIDTH, headline
 
     with connect(home.lake) as database:
         names = [name for (name,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
         frames = {n: database.table(n).df() for n in names if n not in LONG_TABLES}
     return headline(frames, shutil.get_terminal_size((WIDTH, 24)).columns)
+
+
+def published_without(without: Mapping[str, str]) -> str:
+    """What the published database lacks, one line per optional stage; empty if it is complete."""
+    return "\n".join(f"\n✗ published without the stage {stage}: {why}" for stage, why in without.items())
 
 
 def where(home: Home) -> str:

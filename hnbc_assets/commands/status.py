@@ -1,7 +1,7 @@
-"""`hnbc status`: the content of the lake, its age, the results of its checks.
+"""`hnbc status`: the content of the lake, its freshness, the results of its checks.
 
-In scope: reading that from the lake's own files, and printing it. Out of scope: upstreams and what failed (currency),
-changing anything, querying Dagster's records or an upstream.
+In scope: reading from the lake's own files what it contains, how fresh that is, what is held and what failed, and
+printing it. Out of scope: changing anything, querying Dagster's records or an upstream.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hnbc_assets.commands import currency
 from hnbc_assets.commands.printing import age, moment, print_table
 from hnbc_assets.errors import HnbcError
 
 if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
+    from hnbc_assets.lake.observations import Observation
     from hnbc_assets.lake.parquet import Provenance
     from hnbc_assets.lake.paths import Lake
     from hnbc_assets.lake.plan import Plan
@@ -66,7 +66,7 @@ def status(verify: bool) -> None:
         click.echo("\nNothing has been made here yet: hnbc run")
     _print_run(home.lake)
     _print_releases(releases(home.lake))
-    currency.print_currency(home.lake, study)
+    _print_upstreams(home.lake, study)
     if assets:
         _print_assets(assets, study, planned(home, study))
         _print_checks(home.lake)
@@ -143,7 +143,7 @@ def releases(lake: Lake) -> list[Release]:
 
 def planned(home: Home, study: Study | None) -> Plan | str:
     """What a refresh would find stale, determined as by refresh itself; or why that is not known."""
-    from hnbc_assets.commands.job import graph
+    from hnbc_assets.commands.execution import graph
     from hnbc_assets.lake.plan import examine
 
     if study is None:
@@ -194,7 +194,7 @@ def _print_database(lake: Lake, assets: dict[str, Asset]) -> None:
 
 def _print_run(lake: Lake) -> None:
     """The command that is making assets, or the run that was stopped and can be completed."""
-    from hnbc_assets.commands.turn import described
+    from hnbc_assets.commands.process import described
     from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.atomic import holder
 
@@ -215,7 +215,7 @@ def _print_releases(found: list[Release]) -> None:
 
 def _print_assets(assets: dict[str, Asset], study: Study | None, plan: Plan | str) -> None:
     """Print every asset in the lake with the reason if it is stale, and what has not been made."""
-    notes = {name: currency.aged(study, asset.provenance) for name, asset in assets.items()}
+    notes = {name: aged(study, asset.provenance) for name, asset in assets.items()}
     if not isinstance(plan, str):
         notes |= {name: "not part of this study" for name in assets if name not in plan.nodes}
         notes |= {name: f"stale: {reason}" for name, reason in plan.reasons.items()}
@@ -254,3 +254,70 @@ def _print_checks(lake: Lake) -> None:
         mark = "✗ blocking" if check.blocking else "!"
         found = f"; found: {check.value}; allowed: {check.threshold}" if check.value is not None else ""
         click.echo(f"  {mark} {check.asset}: {check.check_name}: {check.description}{found}")
+
+
+def _print_upstreams(lake: Lake, study: Study | None) -> None:
+    """Print the upstreams as last observed, then the latest attempts that failed."""
+    from hnbc_assets.lake.observations import all_observed
+
+    seen = all_observed(lake)
+    if seen:
+        rows = [
+            (name, in_use(lake, name) or "-", one.release or "?", _ago(one.looked_at), remark(lake, study, one))
+            for name, one in seen.items()
+        ]
+        print_table(("upstream", "in use", "seen", "looked", ""), rows, right=set())
+    _print_attempts(lake)
+
+
+def in_use(lake: Lake, name: str) -> str:
+    """The release that a raw asset contains; empty if it contains none."""
+    from hnbc_assets.lake.parquet import find_provenance
+
+    made = find_provenance(lake.table(f"raw/{name}"))
+    return "" if made is None else made.release
+
+
+def remark(lake: Lake, study: Study | None, seen: Observation) -> str:
+    """A remark on an upstream: a look that failed, a release that is not in use, a look too long ago."""
+    from hnbc_assets.lake.attempts import latest
+
+    if seen.problem:
+        return f"✗ not reached since {seen.problem_since[:16]}: {seen.problem}"
+    if seen.release != in_use(lake, seen.name):
+        attempt = latest(lake, f"raw/{seen.name}")
+        return "✗ held: see below" if attempt is not None and attempt.held else "stale: hnbc refresh fetches it"
+    if study is not None and study.releases.pinned(seen.name):
+        return "pinned by the study"
+    days = (datetime.now(UTC) - moment(seen.looked_at)).total_seconds() / 86_400
+    if study is not None and days > study.freshness.looked:
+        return f"! not looked at for {days:.0f} days: does hnbc ui or a scheduled hnbc refresh run?"
+    return ""
+
+
+def aged(study: Study | None, made: Provenance) -> str:
+    """Whether an asset is older than its stage's freshness allows; empty if it is not."""
+    if study is None or not made.stage:
+        return ""
+    allowed = study.freshness.days(made.stage)
+    days = (datetime.now(UTC) - moment(made.written_at)).total_seconds() / 86_400
+    return f"not made for more than {allowed:g} days (freshness of {made.stage})" if days > allowed else ""
+
+
+def _print_attempts(lake: Lake) -> None:
+    """Print assets whose latest attempt did not succeed, one line per reason; those with the same reason together."""
+    from hnbc_assets.lake.attempts import Attempt, unsuccessful
+
+    alike: dict[tuple[str, str], list[Attempt]] = {}
+    for attempt in unsuccessful(lake).values():
+        alike.setdefault((attempt.run_id, attempt.reason), []).append(attempt)
+    for (run_id, reason), attempts in alike.items():
+        names = [attempt.asset for attempt in attempts]
+        further = f" and {len(names) - 2} more" if len(names) > 2 else ""
+        word = "held" if attempts[0].held else "failed" if reason else "started, never finished"
+        message = f"✗ {', '.join(names[:2])}{further}: {word} {_ago(attempts[0].begun_at)} (run {run_id[:8]})"
+        click.echo(f"\n{message}" + (f"\n  {reason}" if reason else ""))
+
+
+def _ago(written_at: str) -> str:
+    return age(moment(written_at)) if written_at else "never"

@@ -1,16 +1,21 @@
 """`hnbc ui`: Dagster's webserver and daemon on this machine, until Ctrl-C.
 
-In scope: starting both, waiting until they answer, ending both. Out of scope: what they show (defs).
+In scope: starting both in process groups of their own, waiting until they answer, ending both and all that they
+started. Out of scope: what they show (defs).
 """
 
 from __future__ import annotations
 
+import ctypes
+import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +26,12 @@ from hnbc_assets.errors import CommandError, HnbcError
 
 if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
-    from hnbc_assets.commands.processes import Program
 
 LOOPBACK = "127.0.0.1"
 READY_SECONDS = 120.0
 ABANDONED_SECONDS = 30.0  # between searches for runs whose process has ended
+GRACE_SECONDS = 15.0
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # Linux: prctl(2)
 
 
 class UiEnded(HnbcError):
@@ -41,7 +47,7 @@ def ui(port: int) -> None:
     finished is kept. Nothing accepts connections from other machines.
     """
     from hnbc_assets.commands.home import prepare
-    from hnbc_assets.commands.interruption import Interruption
+    from hnbc_assets.commands.process import Interruption
 
     with Interruption() as interruption:
         with interruption.deferred():
@@ -59,8 +65,7 @@ def ui(port: int) -> None:
 
 def _serve(home: Home, port: int) -> None:
     """Ends only with an exception: KeyboardInterrupt, or UiEnded when a program ended by itself."""
-    from hnbc_assets.commands.execution import release_abandoned
-    from hnbc_assets.commands.processes import Program, adopt_orphans, stop
+    from hnbc_assets.commands.process import release_abandoned
 
     def release() -> None:
         with home.instance() as instance:
@@ -163,3 +168,88 @@ def _log(home: Home, name: str) -> Path:
         log.replace(home.logs / f"{name}.before.log")
     log.write_text(f"{datetime.now().isoformat(timespec='seconds')} started by hnbc ui\n", encoding="utf-8")
     return log
+
+
+class Program:
+    """A program in its own session and process group, with its output in a log file."""
+
+    def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
+        self.name, self.log = name, log
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_end_with_parent(),
+            )
+
+    @property
+    def ended(self) -> int | None:
+        """The program's exit status, or None while it runs."""
+        return self._process.poll()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the whole group."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    @property
+    def lives(self) -> bool:
+        """Whether any process of the group still runs; those that ended are reaped."""
+        self._process.poll()
+        with suppress(ChildProcessError):
+            while os.waitpid(-self._process.pid, os.WNOHANG)[0]:
+                pass
+        try:
+            os.killpg(self._process.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+    def last_words(self, lines: int = 15) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+def stop(programs: Sequence[Program], *, grace_seconds: float = GRACE_SECONDS) -> None:
+    """End programs and all that they started: SIGTERM, a grace period, SIGKILL. A further Ctrl-C does not
+    shorten it.
+    """
+    if not programs:
+        return
+    kept = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number, seconds in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, 5.0)):
+            for program in programs:
+                program.signal(number)
+            deadline = time.monotonic() + seconds
+            while {program.lives for program in programs} != {False}:  # each is checked, so that each is reaped
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.05)
+            else:
+                return
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of grandchildren whose own parent ended, so that none is left running (Linux)."""
+    libc = _libc()
+    if libc is not None:
+        libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    """The first action of a child: request SIGTERM for when its parent ends, even if that is killed (Linux)."""
+    libc = _libc()
+    if libc is None:
+        return None
+    return lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def _libc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if sys.platform == "linux" else None

@@ -59,12 +59,12 @@ def standin(monkeypatch):
     import dagster
 
     from hnbc_assets import cli
-    from hnbc_assets.commands import job
+    from hnbc_assets.commands import execution
 
     def forget():
         """Clear everything that this package and Dagster keep of one test's definitions before another test."""
-        job.definitions.cache_clear()
-        job.resolved_job.cache_clear()
+        execution.definitions.cache_clear()
+        execution.resolved_job.cache_clear()
         if remembered:
             type(remembered[0]).get_definition.cache_clear()
 

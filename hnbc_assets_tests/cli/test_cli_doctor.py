@@ -12,8 +12,8 @@ import httpx
 import pytest
 import yaml
 
-from hnbc_assets.commands import machine
-from hnbc_assets.commands.addresses_asked import ask_all, ask_first, failing
+from hnbc_assets.commands import doctor
+from hnbc_assets.commands.doctor import ask_all, ask_first, failing
 from hnbc_assets.errors import UpstreamRefused
 from hnbc_assets.sources.http import connect
 from hnbc_assets.sources.simulated import Simulation, transport
@@ -154,14 +154,14 @@ def test_a_file_that_cannot_be_written_is_named(hnbc, study, monkeypatch, tmp_pa
 
 
 def findings(lake, **more):
-    return {finding.what: finding for finding in machine.examine(lake, simulated=True, **more)}
+    return {finding.what: finding for finding in doctor.examine(lake, simulated=True, **more)}
 
 
 def test_what_a_machine_lacks_is_reported_with_the_remedy(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**6))
-    monkeypatch.setattr(machine.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 250_000}[name])
-    monkeypatch.setattr(machine.sys, "version_info", (3, 13, 1))
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**6))
+    monkeypatch.setattr(doctor.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 250_000}[name])
+    monkeypatch.setattr(doctor.sys, "version_info", (3, 13, 1))
     found = findings(tmp_path / "lake")
     assert "1 GB are needed" in found["disk"].message
     assert "a run takes up to 3 GB" in found["memory"].message

@@ -89,10 +89,10 @@ def test_a_selection_makes_exactly_what_it_names(hnbc, standin, lake_path):
     ],
 )
 def test_a_selection_is_interpreted_as_in_the_ui(standin, lake_path, selections, meant):
-    from hnbc_assets.commands import job
+    from hnbc_assets.commands import execution
 
     standin()
-    assert {key.to_user_string() for key in job.choose(job.definitions(), selections)} == meant
+    assert {key.to_user_string() for key in execution.choose(execution.definitions(), selections)} == meant
 
 
 @pytest.mark.parametrize("selection", ["signatur", "foo(", "group:cohorts and not cohorts/one"])
@@ -287,18 +287,18 @@ def test_a_second_command_at_once_names_the_first_and_its_start_and_changes_noth
 def test_a_run_of_the_ui_is_waited_for_by_name(hnbc, standin, own_lake, monkeypatch):
     from dagster import DagsterInstance
 
-    from hnbc_assets.commands import job, turn
+    from hnbc_assets.commands import execution, process
 
     standin()
     hnbc("run", "--select", "raw/gdc/one")
     with DagsterInstance.from_config(str(own_lake.dagster_home)) as instance:
-        other = instance.create_run_for_job(job.resolved_job("study"), status="STARTED")
+        other = instance.create_run_for_job(execution.resolved_job("study"), status="STARTED")
 
         def meanwhile(seconds):
             """The other run ends while this one sleeps."""
             instance.report_run_canceled(instance.get_run_by_id(other.run_id))
 
-        monkeypatch.setattr(turn.time, "sleep", meanwhile)
+        monkeypatch.setattr(process.time, "sleep", meanwhile)
         ended = hnbc("run")
     assert (ended.status, made(ended.err)) == (0, ALL)
     assert f"run {other.run_id[:8]} of the UI has been running since " in ended.err

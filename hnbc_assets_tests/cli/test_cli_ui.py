@@ -89,7 +89,7 @@ def test_a_program_that_ends_by_itself_ends_the_ui_with_the_end_of_its_log(start
 
 
 def test_a_group_that_ignores_sigterm_is_killed_with_its_grandchildren(tmp_path):
-    from hnbc_assets.commands.processes import Program, stop
+    from hnbc_assets.commands.ui import Program, stop
 
     stubborn = "trap '' TERM; (trap '' TERM; sleep 300) & echo ready; sleep 300"
     program = Program("stubborn", ["sh", "-c", stubborn], tmp_path / "log")

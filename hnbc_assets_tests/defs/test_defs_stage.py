@@ -229,7 +229,7 @@ def test_a_lake_holds_one_simulation(study):
 
 
 def test_asking_for_one_table_of_a_step_means_all_of_its_tables():
-    from hnbc_assets.commands.job import choose
+    from hnbc_assets.commands.execution import choose
     from hnbc_assets.defs import build_definitions
 
     known = build_definitions(load_study(PACKAGED), Place("simulated", PACKAGED.parent / "nowhere", PACKAGED))

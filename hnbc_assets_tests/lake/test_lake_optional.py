@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from invented_lake import TABLES, put
 
-from hnbc_assets.commands.carrying_on import left_without
+from hnbc_assets.commands.execution import left_without
 from hnbc_assets.errors import PublicationRefused
 from hnbc_assets.lake import attempts, checks, parquet
 from hnbc_assets.lake.optional import OptionalAsset, lacking, unfit

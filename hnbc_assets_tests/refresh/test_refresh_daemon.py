@@ -173,7 +173,7 @@ def test_a_run_whose_code_server_has_ended_is_ended_and_one_whose_server_listens
     """Runs that SIGKILL left as started would fill the daemon's queue permanently: Dagster does not check them."""
     from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
-    from hnbc_assets.commands.execution import release_abandoned
+    from hnbc_assets.commands.process import release_abandoned
 
     with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as gone:
         for server, name in ((listening, "listening"), (gone, "gone")):

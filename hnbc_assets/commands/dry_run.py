@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Foreseen:
+class Expected:
     """What a look at one object finds: its release in use and upstream, files to download and their bytes.
 
     `unsized` counts files whose size is not known before they are downloaded.
@@ -38,7 +38,7 @@ class Foreseen:
     problem: str = ""
 
 
-def print_foresight(home: Home) -> int:
+def print_what_would_be_made(home: Home) -> int:
     """Print it; the exit status: 0, or 3 when an upstream could not be reached.
 
     Raises
@@ -46,7 +46,7 @@ def print_foresight(home: Home) -> int:
     LakeBelongsElsewhere
         If the lake was filled from another upstream.
     """
-    from hnbc_assets.commands.job import graph, study
+    from hnbc_assets.commands.execution import graph, study
     from hnbc_assets.defs.resources import open_archive, open_client
     from hnbc_assets.defs.upstreams import upstreams
     from hnbc_assets.lake.plan import examine
@@ -59,13 +59,13 @@ def print_foresight(home: Home) -> int:
     archive = open_archive(home.place)
     with open_client(home.place, chosen_study) as client:
         known = upstreams(chosen_study, simulated=home.place.simulated).values()
-        found = [foresee(chosen_study, upstream, plan, client, archive) for upstream in known]
+        found = [expect(chosen_study, upstream, plan, client, archive) for upstream in known]
     _print(found)
     _print_assets(examine(home.lake, nodes, {one.name: one.upstream for one in found if not one.problem}))
     return 3 if any(one.problem for one in found) else 0
 
 
-def foresee(study: Study, upstream: Upstream, plan: Plan, client: Client, archive: Archive) -> Foreseen:
+def expect(study: Study, upstream: Upstream, plan: Plan, client: Client, archive: Archive) -> Expected:
     """Query one object's release and, if that is new, its index."""
     from hnbc_assets.sources.listing import size
 
@@ -75,17 +75,17 @@ def foresee(study: Study, upstream: Upstream, plan: Plan, client: Client, archiv
         pin = study.releases.pinned(upstream.name)
         release = pin or upstream.release(client)
         if pin or (release == in_use and upstream.raw not in plan.reasons):
-            return Foreseen(upstream.name, in_use, release)
+            return Expected(upstream.name, in_use, release)
         listing = upstream.listing(client, archive)
         wanted = archive.missing(listing)
         sizes = [size(client, listing, one) for one in wanted]
     except HnbcError as error:
-        return Foreseen(upstream.name, in_use, "", problem=str(error))
+        return Expected(upstream.name, in_use, "", problem=str(error))
     known = [one for one in sizes if one is not None]
-    return Foreseen(upstream.name, in_use, release, len(wanted), sum(known), len(sizes) - len(known))
+    return Expected(upstream.name, in_use, release, len(wanted), sum(known), len(sizes) - len(known))
 
 
-def _print(found: Sequence[Foreseen]) -> None:
+def _print(found: Sequence[Expected]) -> None:
     from hnbc_assets.commands.printing import print_table
 
     rows = [
