@@ -21,7 +21,7 @@ from benchmarks.harness import Benchmark, Inputs, Outputs, Peer, main
 def ours(inputs: Inputs) -> Callable[[], Outputs]:
     import polars  # noqa: F401  (its import is not part of parsing)
 
-    from hnbc_assets.sources.geo_matrix import read_matrix
+    from hnbc_assets.sources.geo.matrix import read_matrix
 
     return lambda: {"values": read_matrix(Path(inputs["path"])).to_numpy()}
 

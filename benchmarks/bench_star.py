@@ -38,7 +38,7 @@ def paths_of(inputs: Inputs) -> list[Path]:
 
 
 def ours(inputs: Inputs) -> Callable[[], Outputs]:
-    from hnbc_assets.sources.gdc_star import read_star
+    from hnbc_assets.sources.gdc.star import read_star
 
     paths = paths_of(inputs)
     read_star(paths[:1], TPM)

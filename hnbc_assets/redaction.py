@@ -1,6 +1,6 @@
 """Redaction: addresses without their possible secrets, for messages, logs and stored records.
 
-In scope: which parts of an address may be shown. Out of scope: requests with the secrets (sources/http.py).
+In scope: which parts of an address may be shown. Out of scope: requests with the secrets (sources/web/http.py).
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from hnbc_assets.errors import StudyError, UpstreamRefused
 from hnbc_assets.lake.parquet import read
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.redaction import redacted, redacted_text, without_secrets_of
-from hnbc_assets.sources import gene_sets
-from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.gene_sets import files as gene_sets
+from hnbc_assets.sources.web.http import connect
 from hnbc_assets.study import PACKAGED, Place
 from hnbc_assets_tests.main_line.conftest import HNBC
 

@@ -10,8 +10,9 @@ import pytest
 
 from hnbc_assets import user_files
 from hnbc_assets.errors import FormatError, StudyError
-from hnbc_assets.sources import gene_sets, user_table
-from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.gene_sets import files as gene_sets
+from hnbc_assets.sources.table import files as user_table
 from hnbc_assets.study import load_study
 from hnbc_assets_tests.fuzz.mutations import read
 

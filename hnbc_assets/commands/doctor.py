@@ -2,7 +2,7 @@
 
 In scope: the command; examining the machine; one request to each address that a study needs, also before a run, and
 saving the answers. Out of scope: the requests to an upstream (sources/probes.py), the verdict on an answer
-(sources/probing.py).
+(sources/web/probing.py).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from hnbc_assets.errors import CommandError, HnbcError, UpstreamRefused
 from hnbc_assets.redaction import redacted
 
 if TYPE_CHECKING:
-    from hnbc_assets.sources.http import Client
-    from hnbc_assets.sources.probing import Probed
+    from hnbc_assets.sources.web.http import Client
+    from hnbc_assets.sources.web.probing import Probed
     from hnbc_assets.study import Place, Study
 
 WOULD_FAIL = 3
@@ -135,8 +135,8 @@ def ask_all(place: Place, study: Study, objects: Iterable[str] | None = None) ->
 
 
 def _ask(client: Client, name: str, asks: Iterable[Any]) -> list[Asked]:
-    from hnbc_assets.sources.http_answers import Glimpse
-    from hnbc_assets.sources.probing import Probed, probe
+    from hnbc_assets.sources.web.answers import Glimpse
+    from hnbc_assets.sources.web.probing import Probed, probe
 
     rows: list[Asked] = []
     try:

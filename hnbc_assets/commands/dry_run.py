@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
     from hnbc_assets.defs.upstreams import Upstream
     from hnbc_assets.lake.plan import Plan
-    from hnbc_assets.sources.archive import Archive
-    from hnbc_assets.sources.http import Client
+    from hnbc_assets.sources.archive.store import Archive
+    from hnbc_assets.sources.web.http import Client
     from hnbc_assets.study import Study
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from hnbc_assets.addresses import Addresses
 from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.lake.paths import Lake
-from hnbc_assets.sources.archive import Archive
-from hnbc_assets.sources.http import Client, connect
+from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.web.http import Client, connect
 from hnbc_assets.study import Place, Study
 
 

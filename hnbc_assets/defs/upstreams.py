@@ -10,18 +10,24 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, probes, user_table
-from hnbc_assets.sources.batch import Downloader, download_all
+from hnbc_assets.sources import probes
+from hnbc_assets.sources.cbioportal import files as cbioportal
+from hnbc_assets.sources.gdc import files as gdc
+from hnbc_assets.sources.gdsc import files as gdsc
+from hnbc_assets.sources.gene_sets import files as gene_sets
+from hnbc_assets.sources.geo import files as geo
+from hnbc_assets.sources.table import files as user_table
+from hnbc_assets.sources.web.batch import Downloader, download_all
 from hnbc_assets.study import Drugs, Study
 from hnbc_assets.study_sources import CbioportalSource, GdcSource, GeoSource, LocalOrRemote, TableSource, object_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hnbc_assets.sources.archive import Archive
-    from hnbc_assets.sources.http import Client
+    from hnbc_assets.sources.archive.store import Archive
     from hnbc_assets.sources.listing import Listing
-    from hnbc_assets.sources.probing import Ask
+    from hnbc_assets.sources.web.http import Client
+    from hnbc_assets.sources.web.probing import Ask
 
 GENE_SETS, GDSC = "gene_sets", "gdsc"
 LOOKS = {

@@ -1,6 +1,6 @@
 """One way to read a cohort's archived files, whatever their upstream.
 
-In scope: which reader is for which kind of source. Out of scope: the formats (gdc, geo, cbioportal, user_table), what
+In scope: which reader is for which kind of source. Out of scope: the formats (gdc, geo, cbioportal, table/files), what
 a value means (science/cohorts).
 """
 
@@ -13,9 +13,12 @@ from typing import Any
 
 import pandas as pd
 
-from hnbc_assets.sources import cbioportal, gdc, geo, user_table
-from hnbc_assets.sources.archive import Archive
-from hnbc_assets.sources.gdc_evidence import gene_names
+from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.cbioportal import files as cbioportal
+from hnbc_assets.sources.gdc import files as gdc
+from hnbc_assets.sources.gdc.evidence import gene_names
+from hnbc_assets.sources.geo import files as geo
+from hnbc_assets.sources.table import files as user_table
 
 # Functions, not modules: a module also contains the fetching, and unused code would count as used code.
 CLINICAL: dict[str, Callable[[Archive, pd.DataFrame], pd.DataFrame]] = {

@@ -1,7 +1,7 @@
 """Listings: what an upstream has now, from its index alone, and the name of its state.
 
 In scope: what every source's `listing` returns, fetching a listing into the archive, sizes, the release of what was
-fetched. Out of scope: how an index is queried (the source's module), downloads and kept files (archive.py).
+fetched. Out of scope: how an index is queried (the source's module), downloads and kept files (archive).
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hnbc_assets.errors import DownloadsIncomplete, UpstreamRefused, UpstreamUnreachable
-from hnbc_assets.sources.alternatives import first_of
-from hnbc_assets.sources.batch import Downloader, download_all
-from hnbc_assets.sources.http_answers import TemporaryFailure
-from hnbc_assets.sources.manifest import as_frame
+from hnbc_assets.sources.archive.manifest import as_frame
+from hnbc_assets.sources.web.alternatives import first_of
+from hnbc_assets.sources.web.answers import TemporaryFailure
+from hnbc_assets.sources.web.batch import Downloader, download_all
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hnbc_assets.sources.archive import Archive
-    from hnbc_assets.sources.download import Wanted
-    from hnbc_assets.sources.http import Client
-    from hnbc_assets.sources.manifest import Row
-    from hnbc_assets.sources.progress import Progress
+    from hnbc_assets.sources.archive.manifest import Row
+    from hnbc_assets.sources.archive.store import Archive
+    from hnbc_assets.sources.web.download import Wanted
+    from hnbc_assets.sources.web.http import Client
+    from hnbc_assets.sources.web.progress import Progress
 
 
 @dataclass(frozen=True)

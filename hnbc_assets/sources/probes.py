@@ -16,31 +16,29 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from hnbc_assets.errors import FormatError, UpstreamChanged, UpstreamRefused
-from hnbc_assets.sources import (
-    cbioportal,
-    cbioportal_profile,
-    cbioportal_tables,
-    gdc,
-    gdc_api,
-    gdc_clinical,
-    gdc_index,
-    gdc_maf,
-    gdc_star,
-    gdsc,
-    gdsc_expression,
-    gdsc_models,
-    gene_sets,
-    geo,
-    git_lfs,
-)
-from hnbc_assets.sources.archived import GZIP_MAGIC
-from hnbc_assets.sources.http_answers import Glimpse
-from hnbc_assets.sources.probing import WHOLE_REPLY, Ask, first_lines, first_text, header, shortened, with_columns
+from hnbc_assets.sources.archive.archived import GZIP_MAGIC
+from hnbc_assets.sources.cbioportal import files as cbioportal
+from hnbc_assets.sources.cbioportal import git_lfs
+from hnbc_assets.sources.cbioportal import profile as cbioportal_profile
+from hnbc_assets.sources.cbioportal import tables as cbioportal_tables
+from hnbc_assets.sources.gdc import api as gdc_api
+from hnbc_assets.sources.gdc import clinical as gdc_clinical
+from hnbc_assets.sources.gdc import files as gdc
+from hnbc_assets.sources.gdc import index as gdc_index
+from hnbc_assets.sources.gdc import maf as gdc_maf
+from hnbc_assets.sources.gdc import star as gdc_star
+from hnbc_assets.sources.gdsc import expression as gdsc_expression
+from hnbc_assets.sources.gdsc import files as gdsc
+from hnbc_assets.sources.gdsc import models as gdsc_models
+from hnbc_assets.sources.gene_sets import files as gene_sets
+from hnbc_assets.sources.geo import files as geo
+from hnbc_assets.sources.web.answers import Glimpse
+from hnbc_assets.sources.web.probing import WHOLE_REPLY, Ask, first_lines, first_text, header, shortened, with_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hnbc_assets.sources.http import Client
+    from hnbc_assets.sources.web.http import Client
 
 
 GeneSetFormat = Literal["gmt", "genecards", "markers"]

@@ -14,10 +14,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 
-from hnbc_assets.sources import gdc, gdc_history
-from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.cohort_files import clinical_reader
-from hnbc_assets.sources.gdc_shape import hits
+from hnbc_assets.sources.gdc import files as gdc
+from hnbc_assets.sources.gdc import history as gdc_history
+from hnbc_assets.sources.gdc.shape import hits
 from hnbc_assets.sources.listing import fetched_release
 
 COLUMNS = ("source", "from_release", "to_release", "kind", "entity", "field", "old_value", "new_value")

@@ -15,8 +15,8 @@ import yaml
 from hnbc_assets.commands import doctor
 from hnbc_assets.commands.doctor import ask_all, ask_first, failing
 from hnbc_assets.errors import UpstreamRefused
-from hnbc_assets.sources.http import connect
 from hnbc_assets.sources.simulated import Simulation, transport
+from hnbc_assets.sources.web.http import connect
 from hnbc_assets.study import PACKAGED, Place, load_study
 
 SMALL = {"n_tcga": 60, "n_discovery": 40, "n_validation": 40, "n_metabric": 40, "n_lines": 60, "n_drugs": 4}

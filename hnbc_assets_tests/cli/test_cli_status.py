@@ -11,7 +11,7 @@ from hnbc_assets.lake.checks import CheckOutcome, record
 from hnbc_assets.lake.observations import record_problem
 from hnbc_assets.lake.parquet import Provenance, read_provenance, write
 from hnbc_assets.lake.paths import Lake
-from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.study import load_study
 
 

@@ -13,9 +13,11 @@ from hnbc_assets.science.cohorts.endpoints import DAYS_PER
 from hnbc_assets.science.cohorts.expression import gene_matrix
 from hnbc_assets.science.cohorts.inclusion import decide_inclusion
 from hnbc_assets.science.cohorts.samples import choose_samples
-from hnbc_assets.sources import cbioportal, gdc, geo
-from hnbc_assets.sources.archive import Archive
-from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.cbioportal import files as cbioportal
+from hnbc_assets.sources.gdc import files as gdc
+from hnbc_assets.sources.geo import files as geo
+from hnbc_assets.sources.web.http import connect
 
 pytestmark = pytest.mark.real
 HER2 = {"negative": 764, "positive": 166, "indeterminate": 144, "discordant": 24}

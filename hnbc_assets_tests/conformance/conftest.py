@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.archive.store import Archive
 
 
 @pytest.fixture(scope="session")

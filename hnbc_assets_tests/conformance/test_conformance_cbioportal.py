@@ -15,10 +15,12 @@ import pytest
 
 from hnbc_assets.errors import DownloadsIncomplete
 from hnbc_assets.science.cohorts.clinical import harmonise_clinical
-from hnbc_assets.sources import cbioportal, cbioportal_hub, git_lfs
-from hnbc_assets.sources.cbioportal_tables import CLINICAL, MUTATIONS
-from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.cbioportal import files as cbioportal
+from hnbc_assets.sources.cbioportal import git_lfs
+from hnbc_assets.sources.cbioportal import hub as cbioportal_hub
+from hnbc_assets.sources.cbioportal.tables import CLINICAL, MUTATIONS
 from hnbc_assets.sources.listing import digest
+from hnbc_assets.sources.web.http import connect
 from hnbc_assets.study import PACKAGED, load_study
 
 pytestmark = pytest.mark.real

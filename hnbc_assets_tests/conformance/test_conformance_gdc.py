@@ -14,8 +14,14 @@ import pytest
 
 from hnbc_assets.errors import UpstreamChanged
 from hnbc_assets.science.cohorts.clinical import harmonise_clinical
-from hnbc_assets.sources import gdc, gdc_api, gdc_clinical, gdc_history, gdc_index, gdc_maf, gdc_star
-from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.gdc import api as gdc_api
+from hnbc_assets.sources.gdc import clinical as gdc_clinical
+from hnbc_assets.sources.gdc import files as gdc
+from hnbc_assets.sources.gdc import history as gdc_history
+from hnbc_assets.sources.gdc import index as gdc_index
+from hnbc_assets.sources.gdc import maf as gdc_maf
+from hnbc_assets.sources.gdc import star as gdc_star
+from hnbc_assets.sources.web.http import connect
 
 pytestmark = pytest.mark.real
 

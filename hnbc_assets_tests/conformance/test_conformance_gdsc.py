@@ -8,9 +8,9 @@ import io
 import pytest
 
 from hnbc_assets.addresses import Addresses
-from hnbc_assets.sources import gdsc
-from hnbc_assets.sources.gdsc_expression import layout_of, read_expression
-from hnbc_assets.sources.gdsc_response import keyed, read_responses
+from hnbc_assets.sources.gdsc import files as gdsc
+from hnbc_assets.sources.gdsc.expression import layout_of, read_expression
+from hnbc_assets.sources.gdsc.response import keyed, read_responses
 
 CELLS = {
     "DATASET": "GDSC2",

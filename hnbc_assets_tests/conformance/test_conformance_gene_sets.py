@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from hnbc_assets.sources import gene_sets
+from hnbc_assets.sources.gene_sets import files as gene_sets
 from hnbc_assets.study import PACKAGED, load_study
 
 pytestmark = pytest.mark.real

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from hnbc_assets.errors import FormatError
-from hnbc_assets.sources import geo
-from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.geo import files as geo
+from hnbc_assets.sources.web.http import connect
 
 pytestmark = pytest.mark.real
 

@@ -38,14 +38,8 @@ pytestmark = pytest.mark.full
 
 ROOMS = ("science", "sources", "tables", "defs", "lake", "arithmetic", "digits", "user_files")
 GIVEN = (
-    *("sources.archive", "sources.intact", "sources.manifest"),  # verified bytes, whoever hands them over
-    *(
-        "lake.paths",
-        "lake.hashing",
-        "defs.frames",
-        "defs.stage",
-        "defs.step",
-    ),  # frames, and words for their content
+    *("sources.archive.store", "sources.archive.intact", "sources.archive.manifest"),  # verified bytes
+    *("lake.paths", "lake.hashing", "defs.frames", "defs.stage", "defs.step"),  # frames, and words for their content
     *("defs.resources", "defs.upstreams"),  # what assets get from outside
 )
 INNER = ("<locals>", "<lambda>", "<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
@@ -173,10 +167,10 @@ def test_every_function_that_ran_is_part_of_its_assets_code_version(traced):
         ("train_signature", "hnbc_assets.science.signature.lasso", "fit_lasso"),
         ("estimate_infiltration_tcga_brca", "hnbc_assets.science.microenvironment.methods.ssgsea", "ssgsea"),
         ("predict_sensitivity_tcga_brca", "hnbc_assets.science.drugs.ridge", "fit"),
-        ("cohort_gse25055", "hnbc_assets.sources.geo_matrix", "read_matrix"),
-        ("cohort_tcga_brca", "hnbc_assets.sources.gdc_star", "read_expression"),
-        ("cohort_brca_metabric", "hnbc_assets.sources.cbioportal_profile", "read_expression"),
-        ("cohort_mine", "hnbc_assets.sources.user_table", "read_expression"),
+        ("cohort_gse25055", "hnbc_assets.sources.geo.matrix", "read_matrix"),
+        ("cohort_tcga_brca", "hnbc_assets.sources.gdc.star", "read_expression"),
+        ("cohort_brca_metabric", "hnbc_assets.sources.cbioportal.profile", "read_expression"),
+        ("cohort_mine", "hnbc_assets.sources.table.files", "read_expression"),
     ],
 )
 def test_what_the_steps_are_known_to_run_was_seen(traced, step, module, function):

@@ -17,7 +17,12 @@ import pytest
 from hnbc_assets.defs import build_definitions
 from hnbc_assets.defs.code.closure import Code
 from hnbc_assets.defs.graph import nodes
-from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, user_table
+from hnbc_assets.sources.cbioportal import files as cbioportal
+from hnbc_assets.sources.gdc import files as gdc
+from hnbc_assets.sources.gdsc import files as gdsc
+from hnbc_assets.sources.gene_sets import files as gene_sets
+from hnbc_assets.sources.geo import files as geo
+from hnbc_assets.sources.table import files as user_table
 from hnbc_assets.study import PACKAGED, Place, load_study
 
 REPOSITORY = PACKAGED.parent.parent
@@ -166,14 +171,23 @@ def test_a_method_of_drugs_makes_predictions_stale_alone(copy, simulated):
 
 
 def test_a_reader_makes_stale_what_reads_with_it_and_fetches_nothing_again(copy, live):
-    with copy.edited(**copy.with_code("sources/gdsc_response.py")):
+    with copy.edited(**copy.with_code("sources/gdsc/response.py")):
         assert differ(live, copy.versions("live")) == SCREEN
-    with copy.edited(**copy.with_code("sources/geo_matrix.py")):
+    with copy.edited(**copy.with_code("sources/geo/matrix.py")):
         assert differ(live, copy.versions("live")) == of_cohorts(live)
 
 
 @pytest.mark.parametrize(
-    "path", ["http.py", "http_answers.py", "download.py", "batch.py", "progress.py", "archive.py", "probing.py"]
+    "path",
+    [
+        "web/http.py",
+        "web/answers.py",
+        "web/download.py",
+        "web/batch.py",
+        "web/progress.py",
+        "web/probing.py",
+        "archive/store.py",
+    ],
 )
 def test_what_carries_bytes_makes_nothing_stale(copy, live, path):
     with copy.edited(**copy.with_code(f"sources/{path}")):
@@ -183,7 +197,7 @@ def test_what_carries_bytes_makes_nothing_stale(copy, live, path):
 @pytest.mark.parametrize("source", [cbioportal, gdc, gdsc, gene_sets, geo, user_table])
 def test_a_contract_makes_its_own_raw_assets_stale_alone(copy, live, monkeypatch, source):
     monkeypatch.setattr(source, "CONTRACT", "another")
-    kind = source.__name__.rpartition(".")[2].replace("user_table", "table")
+    kind = source.__name__.split(".")[2]
     own = {name for name in of_raw(live) if name.split("/")[1] == kind}
     assert own
     assert differ(live, copy.versions("live")) == own

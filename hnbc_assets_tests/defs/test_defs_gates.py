@@ -20,8 +20,8 @@ from hnbc_assets.lake import parquet
 from hnbc_assets.lake.decisions import Decision, decide
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
-from hnbc_assets.sources.archive import Archive
-from hnbc_assets.sources.archive_views import keep_view
+from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.archive.views import keep_view
 from hnbc_assets.study import PACKAGED, load_study
 
 METABRIC = "cbioportal/brca_metabric"

@@ -18,10 +18,10 @@ from hnbc_assets.lake.checks import of_asset
 from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
-from hnbc_assets.sources import archive_views
-from hnbc_assets.sources.archive import Archive
-from hnbc_assets.sources.intact import set_aside
-from hnbc_assets.sources.manifest import COLUMNS
+from hnbc_assets.sources.archive import views as archive_views
+from hnbc_assets.sources.archive.intact import set_aside
+from hnbc_assets.sources.archive.manifest import COLUMNS
+from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.study_operation import Releases
 from hnbc_assets_tests.defs.old_runs import ASSETS
 

@@ -16,8 +16,8 @@ from hnbc_assets.defs.step import definitions
 from hnbc_assets.lake import parquet
 from hnbc_assets.lake.checks import of_asset
 from hnbc_assets.lake.plan import examine
-from hnbc_assets.sources.archive import Archive
-from hnbc_assets.sources.gene_sets import read_gmt
+from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.gene_sets.files import read_gmt
 from hnbc_assets.study import PACKAGED, Place
 from hnbc_assets.tables import AnoikisGenes
 from hnbc_assets_tests.defs.invented_stage import Invented

@@ -10,8 +10,8 @@ from hnbc_assets.defs.resources import resources_of
 from hnbc_assets.defs.stage import Build
 from hnbc_assets.defs.stages import releases
 from hnbc_assets.defs.step import definitions
-from hnbc_assets.sources.http import connect
 from hnbc_assets.sources.simulated import Simulation, transport
+from hnbc_assets.sources.web.http import connect
 from hnbc_assets.study import PACKAGED, Place, load_study
 
 SMALL = Simulation(n_genes=1500, n_tcga=60, n_discovery=30, n_validation=30, n_metabric=30, n_lines=40, n_drugs=20)

@@ -10,9 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from hnbc_assets.sources import gdc, geo, http
-from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.gdc import files as gdc
+from hnbc_assets.sources.geo import files as geo
 from hnbc_assets.sources.simulated import Simulation, transport
+from hnbc_assets.sources.web import http
 
 SMALL = Simulation(n_genes=1500, n_tcga=60, n_discovery=40, n_validation=40, n_metabric=40, n_lines=60, n_drugs=4)
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from hnbc_assets.errors import HnbcError
-from hnbc_assets.sources import cbioportal
-from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.cbioportal import files as cbioportal
 from hnbc_assets_tests.fuzz.mutations import mutate, read, seeds
 
 N = 24

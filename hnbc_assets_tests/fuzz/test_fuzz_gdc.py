@@ -12,7 +12,12 @@ import pytest
 
 from hnbc_assets.errors import HnbcError
 from hnbc_assets.science.cohorts.clinical import harmonise_clinical
-from hnbc_assets.sources import gdc, gdc_clinical, gdc_evidence, gdc_history, gdc_maf, release_changes
+from hnbc_assets.sources import release_changes
+from hnbc_assets.sources.gdc import clinical as gdc_clinical
+from hnbc_assets.sources.gdc import evidence as gdc_evidence
+from hnbc_assets.sources.gdc import files as gdc
+from hnbc_assets.sources.gdc import history as gdc_history
+from hnbc_assets.sources.gdc import maf as gdc_maf
 from hnbc_assets_tests.fuzz.mutations import mutate, mutate_bytes, read, seeds
 from hnbc_assets_tests.fuzz.structures import mutate_json
 

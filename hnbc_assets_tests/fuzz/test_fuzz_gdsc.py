@@ -8,7 +8,9 @@ import random
 import pytest
 
 from hnbc_assets.errors import FormatError
-from hnbc_assets.sources import gdsc_expression, gdsc_models, gdsc_response
+from hnbc_assets.sources.gdsc import expression as gdsc_expression
+from hnbc_assets.sources.gdsc import models as gdsc_models
+from hnbc_assets.sources.gdsc import response as gdsc_response
 from hnbc_assets_tests.fuzz.mutations import mutate, mutate_bytes, read, seeds
 
 COSMIC = [str(905940 + n) for n in range(12)]

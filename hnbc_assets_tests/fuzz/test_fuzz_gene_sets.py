@@ -7,7 +7,7 @@ import re
 import pytest
 
 from hnbc_assets.errors import HnbcError
-from hnbc_assets.sources import gene_sets
+from hnbc_assets.sources.gene_sets import files as gene_sets
 from hnbc_assets_tests.fuzz.mutations import mutate, read, seeds
 
 GENES = [f"GENE{n}" for n in range(40)]

@@ -11,7 +11,7 @@ import pytest
 
 from hnbc_assets.errors import HnbcError
 from hnbc_assets.science.cohorts.clinical import harmonise_clinical
-from hnbc_assets.sources import geo
+from hnbc_assets.sources.geo import files as geo
 from hnbc_assets_tests.fuzz.mutations import mutate, mutate_bytes, read, seeds
 
 RECORD = (

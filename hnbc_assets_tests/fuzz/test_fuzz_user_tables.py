@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from hnbc_assets.errors import HnbcError
-from hnbc_assets.sources import user_table
-from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.table import files as user_table
 from hnbc_assets_tests.fuzz import mutations
 from hnbc_assets_tests.fuzz.mutations import Mutated, seeds
 

@@ -23,7 +23,7 @@ import pytest
 
 from hnbc_assets.lake import parquet
 from hnbc_assets.lake.paths import Lake as Paths
-from hnbc_assets.sources.manifest import Manifest
+from hnbc_assets.sources.archive.manifest import Manifest
 from hnbc_assets_tests.main_line.conftest import Lake, at, made_once, small_study
 
 GDC, RAW = "gdc/TCGA-BRCA", "raw/gdc/TCGA-BRCA"

@@ -10,8 +10,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from hnbc_assets.sources.archive import Archive
-from hnbc_assets.sources.archive_views import keep_view, recall, views
+from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.archive.views import keep_view, recall, views
 from hnbc_assets_tests.main_line.conftest import small_study
 from hnbc_assets_tests.refresh_simulated.conftest import (
     CHANGE,

@@ -10,9 +10,10 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from hnbc_assets.sources import gdc, http
-from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.gdc import files as gdc
 from hnbc_assets.sources.simulated import Simulation, planned_changes, transport
+from hnbc_assets.sources.web import http
 
 SMALL = Simulation(n_genes=1500, n_tcga=260, n_discovery=200, n_validation=100, n_metabric=80, n_lines=120, n_drugs=20)
 RELEASES = ("45.0", "46.0")

@@ -12,12 +12,18 @@ import pytest
 from hnbc_assets.addresses import Addresses
 from hnbc_assets.science.cohorts.clinical import harmonise_clinical
 from hnbc_assets.science.cohorts.vocabulary import Mappings
-from hnbc_assets.sources import cbioportal, gdc, gdc_index, gdsc, gene_sets, geo, http
-from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.cbioportal import files as cbioportal
 from hnbc_assets.sources.cohort_files import CohortFiles
-from hnbc_assets.sources.gdsc_response import read_responses
+from hnbc_assets.sources.gdc import files as gdc
+from hnbc_assets.sources.gdc import index as gdc_index
+from hnbc_assets.sources.gdsc import files as gdsc
+from hnbc_assets.sources.gdsc.response import read_responses
+from hnbc_assets.sources.gene_sets import files as gene_sets
+from hnbc_assets.sources.geo import files as geo
 from hnbc_assets.sources.simulated import Simulation, draw, transport
 from hnbc_assets.sources.simulated.transport import GEO_FTP, GEO_PROBE, MARKERS, MSIGDB, OWN_HOST
+from hnbc_assets.sources.web import http
 from hnbc_assets.study_sources import GdcSource, GeoSource
 
 SMALL = Simulation(n_genes=2000, n_tcga=300, n_discovery=120, n_validation=80, n_metabric=60, n_lines=60, n_drugs=20)

@@ -10,11 +10,12 @@ import tarfile
 import httpx
 import pytest
 
-from hnbc_assets.sources import cbioportal, git_lfs
-from hnbc_assets.sources.archive import Archive
-from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.cbioportal import files as cbioportal
+from hnbc_assets.sources.cbioportal import git_lfs
 from hnbc_assets.sources.simulated import Simulation, transport
 from hnbc_assets.sources.simulated.transport import Upstream
+from hnbc_assets.sources.web.http import connect
 
 SMALL = Simulation(n_genes=1500, n_tcga=60, n_discovery=30, n_validation=30, n_metabric=30, n_lines=40, n_drugs=20)
 STUDY, PROFILE = "brca_metabric", "mrna_illumina_microarray"

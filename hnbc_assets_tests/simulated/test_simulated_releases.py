@@ -12,8 +12,8 @@ import pytest
 from hnbc_assets.science.cohorts.clinical import harmonise_clinical
 from hnbc_assets.science.cohorts.samples import choose_samples
 from hnbc_assets.science.signature.lasso import fit_lasso
-from hnbc_assets.sources import gdc
-from hnbc_assets.sources.gdc_index import CDR_FILE_ID
+from hnbc_assets.sources.gdc import files as gdc
+from hnbc_assets.sources.gdc.index import CDR_FILE_ID
 from hnbc_assets.sources.simulated import Simulation, planned_changes, transport, truth
 from hnbc_assets.sources.simulated.gdc_records import BIOTAB_ID
 

@@ -8,8 +8,8 @@ import re
 import httpx
 import pytest
 
-from hnbc_assets.sources.archive import Archive, Wanted
-from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.archive.store import Archive, Wanted
+from hnbc_assets.sources.web.http import connect
 
 
 class Upstream:

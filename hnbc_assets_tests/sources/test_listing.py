@@ -6,11 +6,16 @@ import httpx
 import pytest
 
 from hnbc_assets.errors import StudyError, UpstreamRefused, UpstreamUnreachable
-from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, user_table
-from hnbc_assets.sources.archive import Archive, Wanted
-from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.archive.store import Archive, Wanted
+from hnbc_assets.sources.cbioportal import files as cbioportal
+from hnbc_assets.sources.gdc import files as gdc
+from hnbc_assets.sources.gdsc import files as gdsc
+from hnbc_assets.sources.gene_sets import files as gene_sets
+from hnbc_assets.sources.geo import files as geo
 from hnbc_assets.sources.listing import fetched_release, reach, size
 from hnbc_assets.sources.simulated import transport
+from hnbc_assets.sources.table import files as user_table
+from hnbc_assets.sources.web.http import connect
 
 LATEST, VERSIONED = "https://raw.example/lists/main/genes.gmt", "https://x.org/sets/v1.2/b.gmt"
 PROFILE = "mrna_illumina_microarray_zscores_ref_diploid_samples"

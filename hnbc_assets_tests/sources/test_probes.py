@@ -7,10 +7,10 @@ import pytest
 from portal_hub import FILES, STUDY, Hub
 
 from hnbc_assets.errors import FormatError
-from hnbc_assets.sources.gene_sets import read_genecards, read_marker_table
-from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.gene_sets.files import read_genecards, read_marker_table
 from hnbc_assets.sources.probes import of_cbioportal, of_gene_sets
-from hnbc_assets.sources.probing import probe
+from hnbc_assets.sources.web.http import connect
+from hnbc_assets.sources.web.probing import probe
 
 PROFILE = "data_profile.txt"
 

@@ -9,11 +9,16 @@ from types import SimpleNamespace
 import pytest
 
 from hnbc_assets.errors import FieldVanished, UpstreamChanged
-from hnbc_assets.sources import cbioportal, gdc, gdsc, gene_sets, geo, user_table
-from hnbc_assets.sources.archive import Archive
-from hnbc_assets.sources.gdc_api import choose_fields
-from hnbc_assets.sources.http import connect
+from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.cbioportal import files as cbioportal
+from hnbc_assets.sources.gdc import files as gdc
+from hnbc_assets.sources.gdc.api import choose_fields
+from hnbc_assets.sources.gdsc import files as gdsc
+from hnbc_assets.sources.gene_sets import files as gene_sets
+from hnbc_assets.sources.geo import files as geo
 from hnbc_assets.sources.release_changes import COLUMNS, FieldChanges, field_changes, file_kind, release_changes
+from hnbc_assets.sources.table import files as user_table
+from hnbc_assets.sources.web.http import connect
 from hnbc_assets.study_sources import CbioportalSource, GdcSource, GeoSource, TableSource
 
 BIOTAB = "8162d394-8b64-4da2-9f5b-d164c54b9608"
@@ -238,13 +243,13 @@ def test_a_clinical_field_that_vanished_is_named_and_may_be_accepted():
 
 @pytest.mark.real
 def test_a_lost_field_that_was_accepted_is_missing_in_every_record(small_replica, tmp_path, monkeypatch):
-    known = gdc.gdc_api.known_fields
+    known = gdc.api.known_fields
     gone = {"diagnoses.ajcc_pathologic_stage", "demographic.sex_at_birth"}
     archive = Archive(tmp_path)
     with connect(small_replica.base) as client:
         before = gdc.fetch(client, archive, "TCGA-BRCA", mutations=False)
         small_replica.control(release="46.0")
-        monkeypatch.setattr(gdc.gdc_api, "known_fields", lambda client, endpoint: known(client, endpoint) - gone)
+        monkeypatch.setattr(gdc.api, "known_fields", lambda client, endpoint: known(client, endpoint) - gone)
         with pytest.raises(FieldVanished) as caught:
             gdc.fetch(client, archive, "TCGA-BRCA", mutations=False)
         assert caught.value.fields == ("demographic.sex_at_birth", "diagnoses.ajcc_pathologic_stage")

@@ -1,7 +1,7 @@
 """Checks of the drugs stage: whether the screen and the expression are of the same cell lines.
 
 In scope: checks of the joined cell lines. Out of scope: checks of the files as they were fetched
-(ingest_checks.py), joining them (sources/gdsc.py).
+(ingest_checks.py), joining them (sources/gdsc/files.py).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import ArchiveDamaged
 from hnbc_assets.lake.decisions import Decision, as_read, decisions
 from hnbc_assets.lake.paths import Lake
-from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.study import Study
 
 GUARDED = ("gdc", "geo", "cbioportal")
@@ -119,7 +119,7 @@ def _data_files(manifest: pd.DataFrame) -> int:
 
 
 def _another_gene_model(archive: Archive, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
-    from hnbc_assets.sources.gdc_evidence import gene_models
+    from hnbc_assets.sources.gdc.evidence import gene_models
 
     old, new = (sorted(gene_models(archive, manifest)) for manifest in (before, after))
     if new and old != new:

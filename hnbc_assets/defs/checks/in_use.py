@@ -15,7 +15,7 @@ from hnbc_assets.errors import ChecksumMismatch, NotInLake, StudyError
 from hnbc_assets.lake import parquet
 from hnbc_assets.lake.hashing import content_hash
 from hnbc_assets.lake.paths import Lake
-from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.archive.store import Archive
 
 VERSIONED_ON = ["source", "release", "file_id", "sha256"]
 
@@ -55,7 +55,7 @@ class InUse:
         """
         if not self.is_this(fetched):
             return self.manifest()
-        from hnbc_assets.sources.archive_views import recall
+        from hnbc_assets.sources.archive.views import recall
 
         earlier = self.replaced_by(fetched)
         try:

@@ -12,7 +12,7 @@ from hnbc_assets.defs.stage import Verdict
 from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import ArchiveDamaged, ChecksumMismatch
 from hnbc_assets.lake.paths import Lake
-from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.study import Place
 
 SIZE_CHANGE = 0.1
@@ -75,7 +75,7 @@ def _same_family(before: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
 
 def no_upstream_warnings(manifest: pd.DataFrame, archive: Archive) -> Verdict:
     """Every archived reply of the GDC came without warnings: all fields that were asked for are known there."""
-    from hnbc_assets.sources.gdc_evidence import reply_warnings
+    from hnbc_assets.sources.gdc.evidence import reply_warnings
 
     found = reply_warnings(archive, manifest)
     return Verdict(
@@ -88,7 +88,7 @@ def no_upstream_warnings(manifest: pd.DataFrame, archive: Archive) -> Verdict:
 
 def gdsc_as_known(manifest: pd.DataFrame) -> Verdict:
     """GDSC's files have the size, and the sha256 if one was recorded, that release 8.5 had in 2026."""
-    from hnbc_assets.sources.gdsc import KNOWN_BYTES
+    from hnbc_assets.sources.gdsc.files import KNOWN_BYTES
 
     rows = manifest[manifest.file_id.isin(list(KNOWN_BYTES))]
     other = [
@@ -110,7 +110,7 @@ def gdsc_as_known(manifest: pd.DataFrame) -> Verdict:
 
 def gene_model(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archive) -> Verdict:
     """All expression files name the same gene model and list the same genes (reading them compared the ids)."""
-    from hnbc_assets.sources.gdc_evidence import gene_models
+    from hnbc_assets.sources.gdc.evidence import gene_models
 
     found = gene_models(archive, manifest)
     return Verdict(
@@ -123,7 +123,7 @@ def gene_model(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archiv
 
 def number_of_genes(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archive, place: Place) -> Verdict:
     """The files list as many genes as those of the release before, and the cohort has those of a genome."""
-    from hnbc_assets.sources.gdc_evidence import n_features
+    from hnbc_assets.sources.gdc.evidence import n_features
 
     found, before = n_features(archive, manifest), _release_before(archive, manifest)
     try:
@@ -148,7 +148,7 @@ def number_of_genes(expression: pd.DataFrame, manifest: pd.DataFrame, archive: A
 
 def ids_as_written(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archive) -> Verdict:
     """Every sample of the expression table has a clinical record, under exactly the same id."""
-    from hnbc_assets.sources.user_table import match
+    from hnbc_assets.sources.table.files import match
 
     found = match(archive, manifest)
     notes = [f"{expression.shape[1]:,} samples read", f"{len(found.without_values)} patients without a sample"]

@@ -1,7 +1,7 @@
 """What depends on the archive, and whether its files still match what was recorded.
 
 In scope: all rows that name archived files (tables, views, the published and kept databases, signatures), hashing
-the files. Out of scope: reading one step's files (sources/intact.py), fetching them again (releases.py).
+the files. Out of scope: reading one step's files (sources/archive/intact.py), fetching them again (releases.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hnbc_assets.lake import damage, origins, parquet, registry
 from hnbc_assets.lake.lineage import RAW_PREFIX
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.lake.publications import as_releases, read_tables
-from hnbc_assets.sources.archive import Archive
+from hnbc_assets.sources.archive.store import Archive
 
 ROW = ["path", "sha256", "size_bytes"]
 
@@ -93,7 +93,7 @@ def needed(lake: Lake) -> tuple[set[tuple[str, str]], set[str]]:
 
 
 def _named(lake: Lake, archive: Archive, present: dict[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFrame]]:
-    from hnbc_assets.sources.archive_views import all_views
+    from hnbc_assets.sources.archive.views import all_views
 
     for asset, manifest in present.items():
         n = len(damage.dependents(lake, [asset]))

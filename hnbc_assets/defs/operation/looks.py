@@ -21,7 +21,7 @@ from hnbc_assets.defs.upstreams import LOOKS, Upstream
 from hnbc_assets.errors import HnbcError
 from hnbc_assets.lake.observations import Observation, record_problem, record_release
 from hnbc_assets.lake.paths import Lake
-from hnbc_assets.sources.http import Client
+from hnbc_assets.sources.web.http import Client
 from hnbc_assets.study import Place, Study
 
 JOB = "look"

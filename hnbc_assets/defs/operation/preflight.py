@@ -27,8 +27,8 @@ from hnbc_assets.study_mistakes import one_of
 from hnbc_assets.study_sources import LocalOrRemote, TableSource
 
 if TYPE_CHECKING:
-    from hnbc_assets.sources.archive import Archive
-    from hnbc_assets.sources.http import Client
+    from hnbc_assets.sources.archive.store import Archive
+    from hnbc_assets.sources.web.http import Client
 
 Place = tuple[str | int, ...]
 Mistake = tuple[Place, HnbcError]
@@ -60,7 +60,7 @@ def require_archived_sets(study: Study, archive: Archive) -> None:
     StudyError
         With the line of each missing set, and the nearest existing one.
     """
-    from hnbc_assets.sources.gene_sets import SOURCE, read_gmt
+    from hnbc_assets.sources.gene_sets.files import SOURCE, read_gmt
 
     kept = archive.manifest(SOURCE)
     for number, genes in enumerate(study.anoikis_genes):
@@ -81,7 +81,7 @@ def fetch_sets(study: Study, client: Client, archive: Archive) -> None:
     StudyError
         As `require_archived_sets`.
     """
-    from hnbc_assets.sources import gene_sets
+    from hnbc_assets.sources.gene_sets import files as gene_sets
 
     wanted = [genes.gmt.location for genes in study.anoikis_genes if genes.gmt is not None and genes.sets]
     with suppress(UpstreamUnreachable, UpstreamRefused, DamagedDownload, DownloadsIncomplete):
@@ -108,7 +108,7 @@ def _mistakes(study: Study, simulated: bool, objects: Collection[str] | None) ->
 
 
 def _of_line_expression(study: Study, drugs: Drugs) -> Iterator[Mistake]:
-    from hnbc_assets.sources.gdsc import OWN_BYTES, OWN_EXPRESSION
+    from hnbc_assets.sources.gdsc.files import OWN_BYTES, OWN_EXPRESSION
     from hnbc_assets.user_files import locate
 
     if isinstance(drugs.expression, LocalOrRemote) and drugs.expression.file is not None:
@@ -119,7 +119,7 @@ def _of_line_expression(study: Study, drugs: Drugs) -> Iterator[Mistake]:
 
 
 def _of_tables(study: Study, name: str, source: TableSource, columns: Mapping[str, str]) -> Iterator[Mistake]:
-    from hnbc_assets.sources.user_table import examine
+    from hnbc_assets.sources.table.files import examine
     from hnbc_assets.user_files import locate
 
     place: Place = ("cohorts", name, "source")
@@ -144,7 +144,7 @@ def _of_tables(study: Study, name: str, source: TableSource, columns: Mapping[st
 
 
 def _of_lists(study: Study, simulated: bool) -> Iterator[Mistake]:
-    from hnbc_assets.sources.gene_sets import read_genecards, read_gmt, read_marker_table
+    from hnbc_assets.sources.gene_sets.files import read_genecards, read_gmt, read_marker_table
 
     for name, file in study.gene_sets(simulated).items():
         _, wrong = _list(study, file, read_marker_table if name == "markers" else read_gmt)
@@ -164,7 +164,7 @@ def _list(
     study: Study, file: LocalOrRemote | None, read: Callable[[Path], Any]
 ) -> tuple[Any | None, tuple[HnbcError, ...]]:
     """The content of a list in a file of the study, or what is wrong with it; neither for a list with an address."""
-    from hnbc_assets.sources.gene_sets import release
+    from hnbc_assets.sources.gene_sets.files import release
 
     if file is None or file.file is None:
         return None, ()

@@ -1,7 +1,7 @@
 """Retention: what is thrown away after a while, and the weekly job that does it.
 
 In scope: which runs, archived releases, damaged files and leftovers may go. Out of scope: removing files of a release
-(sources/archive_views.py), publications of the database (lake/snapshot.py), ticks (Dagster's own retention).
+(sources/archive/views.py), publications of the database (lake/snapshot.py), ticks (Dagster's own retention).
 """
 
 import shutil
@@ -24,8 +24,8 @@ from hnbc_assets.lake.paths import Lake
 from hnbc_assets.study import Place, Study
 
 if TYPE_CHECKING:
-    from hnbc_assets.sources.archive import Archive
-    from hnbc_assets.sources.archive_views import Pruned
+    from hnbc_assets.sources.archive.store import Archive
+    from hnbc_assets.sources.archive.views import Pruned
 
 JOB = "housekeeping"
 SUNDAY_NIGHT = "0 3 * * 0"
@@ -217,7 +217,7 @@ def _storage(instance: dg.DagsterInstance, run_id: str) -> Path:
 
 def _prune_archive(lake: Lake, study: Study, place: Place) -> "tuple[Pruned | None, str]":
     """What was removed of the archive, or why it was left alone."""
-    from hnbc_assets.sources.archive_views import prune
+    from hnbc_assets.sources.archive.views import prune
 
     if atomic.is_locked(lake.refresh_lock):  # pruning would wait for its downloads, and other runs for this one
         return None, "a refresh is under way in a terminal"
@@ -236,7 +236,7 @@ def _prune_archive(lake: Lake, study: Study, place: Place) -> "tuple[Pruned | No
 
 def _prune_damaged(archive: "Archive", older_than_days: float, now: datetime | None) -> SetAside:
     """Remove damaged files that were set aside before the limit, if the archive holds a sound file in their place."""
-    from hnbc_assets.sources.intact import all_set_aside
+    from hnbc_assets.sources.archive.intact import all_set_aside
 
     files = all_set_aside(archive.root)
     named: dict[str, list[Any]] = {}

@@ -28,7 +28,7 @@ from hnbc_assets.tables import (
 
 if TYPE_CHECKING:
     from hnbc_assets.science.cohorts.clinical import Harmonised
-    from hnbc_assets.sources.archive import Archive
+    from hnbc_assets.sources.archive.store import Archive
     from hnbc_assets.sources.cohort_files import CohortFiles
 
 stage = Stage("cohorts")

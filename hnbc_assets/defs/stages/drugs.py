@@ -20,7 +20,7 @@ from hnbc_assets.study import Place, Study
 from hnbc_assets.tables import CellLines, DrugAssociations, DrugModels, DrugSensitivity, ScreenedDrugs
 
 if TYPE_CHECKING:
-    from hnbc_assets.sources.archive import Archive
+    from hnbc_assets.sources.archive.store import Archive
 
 EXPRESSION, RESPONSE, DRUGS = "drug_screen/expression", "drug_screen/ln_ic50", "drug_screen/drugs"
 
@@ -43,7 +43,7 @@ def read_screen(study: Study, archive: Archive, manifest: pd.DataFrame) -> dict[
     """
     from hnbc_assets.science.cohorts.expression import current_genes
     from hnbc_assets.science.drugs.prediction import prepare
-    from hnbc_assets.sources import gdsc
+    from hnbc_assets.sources.gdsc import files as gdsc
 
     found = gdsc.read(archive, manifest, study.drugs.line_expression)
     made = prepare(found.dose_response, current_genes(found.expression), min_lines=study.drugs.min_lines)

@@ -25,7 +25,7 @@ from hnbc_assets.tables import (
 )
 
 if TYPE_CHECKING:
-    from hnbc_assets.sources.archive import Archive
+    from hnbc_assets.sources.archive.store import Archive
 
 stage = Stage("genes")
 
@@ -149,14 +149,14 @@ def gene_set_path(archive: Archive, manifest: pd.DataFrame, file: LocalOrRemote)
 
 def read_sets(archive: Archive, manifest: pd.DataFrame, file: LocalOrRemote) -> dict[str, list[str]]:
     """The sets of a GMT file of the study."""
-    from hnbc_assets.sources.gene_sets import read_gmt
+    from hnbc_assets.sources.gene_sets.files import read_gmt
 
     return read_gmt(gene_set_path(archive, manifest, file))
 
 
 def _anoikis_list(study: Study, archive: Archive, manifest: pd.DataFrame, number: int) -> dict[str, list[str]]:
     """One list of the study: name of each set to its genes."""
-    from hnbc_assets.sources.gene_sets import read_genecards
+    from hnbc_assets.sources.gene_sets.files import read_genecards
 
     given = study.anoikis_genes[number]
     if given.genecards:

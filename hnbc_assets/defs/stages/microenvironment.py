@@ -19,7 +19,7 @@ from hnbc_assets.study import Place, Study
 from hnbc_assets.tables import Confounders, ImmuneAssociations, ImmuneInfiltration, ImmuneMethodUse
 
 if TYPE_CHECKING:
-    from hnbc_assets.sources.archive import Archive
+    from hnbc_assets.sources.archive.store import Archive
 
 stage = Stage("microenvironment")
 
@@ -49,7 +49,7 @@ def estimate_infiltration(
     """ssGSEA and MCP-counter where the scale allows ranks or means within a sample, mean z elsewhere (relative)."""
     from hnbc_assets.science.cohorts.symbols import current_list
     from hnbc_assets.science.microenvironment.infiltration import infiltrate
-    from hnbc_assets.sources.gene_sets import read_marker_table
+    from hnbc_assets.sources.gene_sets.files import read_marker_table
 
     settings, files = study.microenvironment, study.gene_sets(place.simulated)
     markers = read_marker_table(gene_set_path(archive, manifest, files["markers"]))

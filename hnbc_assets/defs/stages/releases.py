@@ -23,12 +23,12 @@ from hnbc_assets.defs.upstreams import Upstream, upstreams
 from hnbc_assets.errors import ArchiveDamaged, DownloadsIncomplete, HnbcError
 from hnbc_assets.lake.damage import dependents, note
 from hnbc_assets.lake.paths import Lake
-from hnbc_assets.sources.intact import DAMAGED
+from hnbc_assets.sources.archive.intact import DAMAGED
 from hnbc_assets.study import Place, Study
 from hnbc_assets.tables import Manifest, ReleaseChanges
 
 if TYPE_CHECKING:
-    from hnbc_assets.sources.archive import Archive
+    from hnbc_assets.sources.archive.store import Archive
 
 GENE_SETS = "raw/gene_sets"
 GDSC = "raw/gdsc"
@@ -70,9 +70,9 @@ def _fetched(build: Build) -> Fetched:
 )
 def raw(study: Study, place: Place, lake: Lake, archive: Archive, upstream: Upstream) -> Output:
     """The files of one upstream object, fetched into the archive; the table is their manifest."""
-    from hnbc_assets.sources.archive_views import keep_view, recall
+    from hnbc_assets.sources.archive.views import keep_view, recall
     from hnbc_assets.sources.listing import fetched_release
-    from hnbc_assets.sources.progress import ConsoleProgress
+    from hnbc_assets.sources.web.progress import ConsoleProgress
 
     pin = study.releases.pinned(upstream.name)
     if upstream.raw != GENE_SETS:  # report a misspelt set before gigabytes are fetched
@@ -154,7 +154,7 @@ def release_changes(study: Study, place: Place, archive: Archive, manifests: Fra
 
     Releases are those in the archive, up to the one in use, in the order in which they came into use here.
     """
-    from hnbc_assets.sources.archive_views import keep_view, recall, views
+    from hnbc_assets.sources.archive.views import keep_view, recall, views
     from hnbc_assets.sources.listing import fetched_release
     from hnbc_assets.sources.release_changes import release_changes as compare
 

@@ -1,7 +1,7 @@
 """Clinical records whose columns are named freely (GEO characteristics, a user's table), put into the study's slots.
 
 In scope: the names by which a slot is known. Out of scope: spellings of values (clinical_words), which endpoints are
-impossible (endpoints), fetching (sources/geo, sources/user_table). Other names of a series are given in the study.
+impossible (endpoints), fetching (sources/geo, sources/table). Other names of a series are given in the study.
 """
 
 from __future__ import annotations

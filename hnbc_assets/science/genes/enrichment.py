@@ -1,7 +1,7 @@
 """Over-representation: which known gene sets contain more candidates than expected by chance.
 
 In scope: the one-sided Fisher's exact test against collections of gene sets, offline. Out of scope: reading the sets
-(sources/gene_sets.py), the overlap of resistance and anoikis genes (overlap.py).
+(sources/gene_sets/files.py), the overlap of resistance and anoikis genes (overlap.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Candidates: anoikis-related genes that are resistance genes, and whether they are more than expected by chance.
 
 In scope: the intersection and its hypergeometric test. Out of scope: where either list comes from (resistance.py,
-sources/gene_sets.py), what the candidates have in common (enrichment.py).
+sources/gene_sets/files.py), what the candidates have in common (enrichment.py).
 """
 
 from __future__ import annotations
