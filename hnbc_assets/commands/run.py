@@ -197,7 +197,7 @@ def _summary(outcome: RunOutcome) -> str:
 def published_headline(home: Home) -> str:
     """The published results in a few lines."""
     from hnbc_assets.commands.sql import connect
-    from hnbc_assets.report.headline import WIDTH, headline
+    from hnbc_assets.report.headline.text import WIDTH, headline
 
     with connect(home.lake) as database:
         names = [name for (name,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall()]

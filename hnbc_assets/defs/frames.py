@@ -77,7 +77,7 @@ class Prepared:
         """The figures as the UI shows them."""
         if self.described.figure is None:
             return {}
-        from hnbc_assets.report.figures import as_markdown
+        from hnbc_assets.report.figures.canvas import as_markdown
 
         drawn = self.described.figure(**named(self.described.figure, known))
         every = {"figure": drawn} if isinstance(drawn, bytes) else drawn

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hnbc_assets.report.canvas import known
+from hnbc_assets.report.wording import known
 
 APPARENT_HERE = "apparent: trained on these patients"
 NOT_KNOWN, NOT_INDEPENDENT = "independence not known", "not independent"

@@ -81,7 +81,7 @@ def standin(monkeypatch):
         monkeypatch.setenv("STANDIN_RELEASE", release)
         for name, file in (
             ("hnbc_assets.defs", "standin_defs.py"),
-            ("hnbc_assets.report.headline", "standin_headline.py"),
+            ("hnbc_assets.report.headline.text", "standin_headline.py"),
         ):
             package = [str(Path(cli.__file__).parent / "defs")] if file == "standin_defs.py" else None
             spec = importlib.util.spec_from_file_location(name, STANDIN / file, submodule_search_locations=package)

@@ -142,9 +142,9 @@ def test_annotations_make_nothing_stale(copy, simulated):
 
 
 def test_what_draws_and_words_makes_nothing_stale(copy, simulated):
-    drawing = [p.relative_to(copy.package).as_posix() for p in (copy.package / "report").glob("[a-z]*.py")]
+    drawing = [p.relative_to(copy.package).as_posix() for p in (copy.package / "report").rglob("[a-z]*.py")]
     texts = {}
-    for path in ("report/canvas.py", *drawing, "errors.py", "redaction.py"):
+    for path in ("report/figures/canvas.py", *drawing, "errors.py", "redaction.py"):
         texts |= copy.with_code(path) if "def " in copy.text(path) else {}
     with copy.edited(**texts):
         assert differ(simulated, copy.versions()) == set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hnbc_assets.report.headline import headline
+from hnbc_assets.report.headline.text import headline
 from hnbc_assets_tests.report.conftest import comparison, flat
 
 

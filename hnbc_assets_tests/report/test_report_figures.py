@@ -12,7 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hnbc_assets.report import canvas, figures
+from hnbc_assets.report.figures import canvas
+from hnbc_assets.report.figures.comparisons import drug_boxplots, immune_boxplots
+from hnbc_assets.report.figures.genes import volcano
+from hnbc_assets.report.figures.signature import APPARENT, forest, lasso_path
+from hnbc_assets.report.figures.survival import kaplan_meier
 
 PNG = b"\x89PNG\r\n"
 RNG = np.random.default_rng(20250101)
@@ -108,17 +112,13 @@ def all_figures(watermark):
     scores, groups, tests = comparison()
     drugs = scores.rename(columns={"cell_type": "drug_id", "score": "ln_ic50_um"}).assign(drug_name="Docetaxel")
     drug_tests = tests.rename(columns={"cell_type": "drug_id"})
-    signature = pd.DataFrame(
-        {"gene": ["A"], "coefficient": [0.2], "direction": ["up_in_rd"], "direction_concordant": True}
-    )
     return {
-        "volcano": lambda: figures.volcano(resistance(), watermark=watermark),
-        "lasso_path": lambda: figures.lasso_path(*path(), watermark=watermark),
-        "kaplan_meier": lambda: figures.kaplan_meier(curves()[0], watermark=watermark),
-        "forest": lambda: figures.forest(hazards(), watermark=watermark),
-        "coefficients": lambda: figures.coefficients(signature, watermark=watermark),
-        "immune_boxplots": lambda: figures.immune_boxplots(scores, groups, tests, watermark=watermark),
-        "drug_boxplots": lambda: figures.drug_boxplots(drugs, groups, drug_tests, watermark=watermark),
+        "volcano": lambda: volcano(resistance(), watermark=watermark),
+        "lasso_path": lambda: lasso_path(*path(), watermark=watermark),
+        "kaplan_meier": lambda: kaplan_meier(curves()[0], watermark=watermark),
+        "forest": lambda: forest(hazards(), watermark=watermark),
+        "immune_boxplots": lambda: immune_boxplots(scores, groups, tests, watermark=watermark),
+        "drug_boxplots": lambda: drug_boxplots(drugs, groups, drug_tests, watermark=watermark),
     }
 
 
@@ -133,14 +133,13 @@ def test_a_simulated_figure_is_marked_twice_and_a_real_one_is_not(name, written)
 @pytest.mark.parametrize(
     ("draw", "why"),
     [
-        (lambda: figures.volcano(resistance().iloc[:0]), "No gene was tested"),
-        (lambda: figures.lasso_path(path()[0].iloc[:0], None), "No LASSO path was fitted"),
-        (lambda: figures.kaplan_meier(curves()[0].iloc[:0]), "No risk groups"),
-        (lambda: figures.forest(hazards().iloc[:0]), "no gene was fitted"),
-        (lambda: figures.coefficients(pd.DataFrame({"gene": [], "coefficient": []})), "there is no signature"),
-        (lambda: figures.immune_boxplots(*(f.iloc[:0] for f in comparison())), "No method could be used"),
+        (lambda: volcano(resistance().iloc[:0]), "No gene was tested"),
+        (lambda: lasso_path(path()[0].iloc[:0], None), "No LASSO path was fitted"),
+        (lambda: kaplan_meier(curves()[0].iloc[:0]), "No risk groups"),
+        (lambda: forest(hazards().iloc[:0]), "no gene was fitted"),
+        (lambda: immune_boxplots(*(f.iloc[:0] for f in comparison())), "No method could be used"),
         (
-            lambda: figures.drug_boxplots(
+            lambda: drug_boxplots(
                 *(f.iloc[:0].rename(columns={"cell_type": "drug_id"}).assign(drug_name=None) for f in comparison())
             ),
             "No drug could be predicted",
@@ -154,7 +153,7 @@ def test_an_empty_table_gives_a_figure_that_says_why(draw, why, written):
 
 def test_survival_curves_count_patients_and_events_and_show_numbers_at_risk(written):
     table, events = curves()
-    figures.kaplan_meier(table)
+    kaplan_meier(table)
     assert f"val · DRFS · 60 patients, {events} events" in written()
     assert "at risk" in written()
     assert "30" in written().splitlines()
@@ -162,7 +161,7 @@ def test_survival_curves_count_patients_and_events_and_show_numbers_at_risk(writ
 
 def test_the_training_cohort_is_drawn_as_apparent(written):
     both = pd.concat([curves("val")[0], curves("tcga")[0]])
-    figures.kaplan_meier(both, training="tcga")
+    kaplan_meier(both, training="tcga")
     assert written().count("apparent") == 1
     assert written().index("tcga · DRFS") < written().index("val · DRFS")
 
@@ -181,7 +180,7 @@ def test_every_survival_panel_says_whether_it_is_independent_and_marks_p_after_s
         ("small", False, True, "ids", np.nan, "only 64 % of the coefficients are measured"),
     )
     drawn = pd.concat([curves(name)[0] for name in ("tcga", "disc", "val")])
-    figures.kaplan_meier(drawn, performance, training="tcga", lacking={"other": "no endpoint in the study"})
+    kaplan_meier(drawn, performance, training="tcga", lacking={"other": "no endpoint in the study"})
     assert "not drawn: other (no endpoint in the study)" in written()
     panels = [text for text in written().split("log-rank ") if text.startswith("p")]
     assert [panel.splitlines()[:2] for panel in panels] == [
@@ -193,7 +192,7 @@ def test_every_survival_panel_says_whether_it_is_independent_and_marks_p_after_s
 
 
 def test_a_survival_panel_reports_unknown_independence(written):
-    figures.kaplan_meier(curves("val")[0])
+    kaplan_meier(curves("val")[0])
     assert "independence not known" in written()
 
 
@@ -201,12 +200,12 @@ def test_features_with_the_least_p_are_in_the_order_of_p(written):
     scores, groups, tests = comparison(25)
     tests["p_value"] = tests["p_value"].sample(frac=1, random_state=3).to_numpy()
     tests["adjusted_p_value"] = tests["p_value"][::-1].to_numpy()
-    figures.immune_boxplots(scores, groups, tests, cohort_id="tcga", training="tcga")
+    immune_boxplots(scores, groups, tests, cohort_id="tcga", training="tcga")
     shown = list(dict.fromkeys(line for line in written().splitlines() if line.startswith("feature ")))
     assert shown == tests.sort_values("p_value")["cell_type"].head(20).tolist()
     assert "apparent: the score that defines the groups was fitted to these patients' survival" in written()
     many = hazards(26).assign(p_value=RNG.permutation(np.linspace(0.001, 0.2, 26)))
-    figures.forest(many)
+    forest(many)
     shown = list(dict.fromkeys(line for line in written().splitlines() if line in set(many["gene"])))
     assert shown[::-1] == many.sort_values("p_value")["gene"].head(20).tolist()
 
@@ -215,35 +214,35 @@ def test_cohorts_that_are_not_drawn_are_named(written):
     scores, groups, tests = comparison()
     others = pd.concat([groups, groups.assign(cohort_id="val"), groups.assign(cohort_id="scaled", risk_group=None)])
     compared = pd.concat([tests, tests.assign(cohort_id="val")])
-    figures.immune_boxplots(scores, others, compared, cohort_id="tcga", training="tcga")
+    immune_boxplots(scores, others, compared, cohort_id="tcga", training="tcga")
     assert "not drawn: val (in the table immune_associations)" in written()
     assert "not drawn: scaled (could not be compared: no groups, or values that do not allow it)" in written()
 
 
 def test_a_comparison_without_groups_or_models_makes_no_claim_about_a_score(written):
     scores, groups, tests = comparison()
-    figures.immune_boxplots(scores, groups.iloc[:0], tests.iloc[:0], cohort_id="tcga", training="tcga")
+    immune_boxplots(scores, groups.iloc[:0], tests.iloc[:0], cohort_id="tcga", training="tcga")
     assert "There are not two risk groups" in written()
     assert "the score" not in written()
     everyone = pd.concat([groups, groups.assign(cohort_id="val")])
-    figures.immune_boxplots(scores, everyone, tests.iloc[:0], cohort_id="tcga", training="tcga")
+    immune_boxplots(scores, everyone, tests.iloc[:0], cohort_id="tcga", training="tcga")
     assert "not drawn" not in written(), "nothing was compared anywhere"
 
 
 def test_p_values_after_selection_are_marked_in_the_forest(written):
-    figures.forest(hazards(), standing=figures.APPARENT, post_selection=True)
+    forest(hazards(), standing=APPARENT, post_selection=True)
     assert "p, post-selection" in written()
     assert "apparent (training cohort)" in written()
 
 
 def test_a_forest_writes_each_ratio_and_reports_what_it_leaves_out(written):
-    figures.forest(hazards(26))
+    forest(hazards(26))
     assert "0.50 (0.40–0.70)" in written()
     assert "20 of 26 genes with the least p" in written()
 
 
 def test_boxplots_write_effect_and_both_false_discovery_rates(written):
-    figures.immune_boxplots(*comparison(25), cohort_id="tcga")
+    immune_boxplots(*comparison(25), cohort_id="tcga")
     assert "+0.25" in written()
     assert "0.012" in written()
     assert "0.500" in written()
@@ -254,7 +253,7 @@ def test_a_difference_that_adjustment_reverses_is_marked_next_to_its_box(written
     scores, groups, tests = comparison()
     tests = tests.assign(adjusted_fdr=0.002, adjusted_effect=[0.4, -0.4, -0.4])
     tests.loc[2, "adjusted_fdr"] = 0.6
-    figures.immune_boxplots(scores, groups, tests)
+    immune_boxplots(scores, groups, tests)
     assert written().splitlines().count("0.002 reversed") == 1
     assert written().splitlines().count("0.002") == 1
 
@@ -267,27 +266,27 @@ def drug_tables(n_drugs: int):
 
 def test_drugs_that_were_not_compared_are_counted_and_not_drawn(written):
     drugs, groups, tests = drug_tables(4)
-    figures.drug_boxplots(drugs, groups, tests.head(2))
+    drug_boxplots(drugs, groups, tests.head(2))
     assert "2 of 4 models too poor to compare" in written()
     assert "relative within this cohort only" in written()
     assert "feature 3" not in written()
-    assert figures.drug_boxplots(drugs, groups, tests.iloc[:0]).startswith(PNG)
+    assert drug_boxplots(drugs, groups, tests.iloc[:0]).startswith(PNG)
     assert "no model predicts left-out cell lines well enough" in written().replace("\n", " ")
 
 
 def test_drugs_of_one_name_are_distinguished_by_their_identifier(written):
-    figures.drug_boxplots(*drug_tables(3))
+    drug_boxplots(*drug_tables(3))
     assert {"Docetaxel [feature 1]", "Docetaxel [feature 2]", "feature 0"} <= set(written().splitlines())
 
 
 def test_candidates_are_labelled_and_labels_beyond_twenty_are_counted(written):
     table = resistance()
-    figures.volcano(table, table.head(30)[["gene", "contrast"]])
+    volcano(table, table.head(30)[["gene", "contrast"]])
     assert "30 candidate ARGs circled, the 20 with the least p labelled" in written()
 
 
 def test_labels_keep_their_distance_and_order():
-    from hnbc_assets.report.genes import _spread
+    from hnbc_assets.report.figures.genes import _spread
 
     places = _spread(np.array([9.0, 5.05, 5.0, 5.0, 0.1, 0.0]), gap=0.5, top=8.8)
     assert (-np.diff(places) >= 0.5 - 1e-9).all()
@@ -296,7 +295,7 @@ def test_labels_keep_their_distance_and_order():
 
 
 def test_the_lasso_figure_names_both_penalties_and_the_genes_selected(written):
-    figures.lasso_path(*path(), cohort_id="tcga", endpoint="pfi", n_patients=661, n_events=92)
+    lasso_path(*path(), cohort_id="tcga", endpoint="pfi", n_patients=661, n_events=92)
     for text in ("λ min", "λ 1 se", "tcga · PFI · 661 patients, 92 events", "6 genes at the chosen penalty", "G10"):
         assert text in written()
 
@@ -305,10 +304,14 @@ def test_markdown_contains_the_png_itself():
     import base64
 
     png = all_figures(None)["forest"]()
-    text = figures.as_markdown(png, "forest")
+    text = canvas.as_markdown(png, "forest")
     assert base64.b64decode(text.removeprefix("![forest](data:image/png;base64,").removesuffix(")")) == png
 
 
-def test_importing_the_figures_does_not_import_matplotlib():
-    code = "import hnbc_assets.report.figures, hnbc_assets.report.headline, sys; print('matplotlib' in sys.modules)"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
+def test_importing_the_report_does_not_import_matplotlib():
+    code = (
+        "import pkgutil, sys, hnbc_assets.report as report\n"
+        "for found in pkgutil.walk_packages(report.__path__, 'hnbc_assets.report.'): __import__(found.name)\n"
+        "print('hnbc_assets.report.figures.survival' in sys.modules, 'matplotlib' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["True", "False"]

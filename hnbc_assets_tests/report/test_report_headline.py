@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from hnbc_assets.report.headline import headline
+from hnbc_assets.report.headline.text import headline
 from hnbc_assets_tests.report.conftest import flat, performance
 
 

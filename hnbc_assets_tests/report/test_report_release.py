@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from hnbc_assets.report import release_figure
-from hnbc_assets.report.release import release_report
+from hnbc_assets.report.release.figure import scores_before_after
+from hnbc_assets.report.release.report import release_report
 from hnbc_assets.tables.changes import (
     SignatureChanges,
 )
@@ -189,9 +189,7 @@ def test_simulated_is_at_the_top_of_both_and_across_the_figure(frames):
     report = release_report(frames, title="A study", watermark="SIMULATED", cohorts={})
     assert report.markdown.split("\n\n")[1].startswith("> **SIMULATED. Planted effects in invented patients")
     assert Page(report.html).text.split("Planted effects")[0].count("SIMULATED") == 1
-    drawn = base64.b64encode(
-        release_figure.scores_before_after(frames["risk_changes"], cohorts={}, watermark="SIMULATED")
-    ).decode()
+    drawn = base64.b64encode(scores_before_after(frames["risk_changes"], cohorts={}, watermark="SIMULATED")).decode()
     assert drawn in report.html
     assert drawn in report.markdown
     real = release_report(frames, title="A study", watermark=None, cohorts={})
@@ -205,9 +203,9 @@ def test_the_figure_knows_which_cohorts_are_independent_and_which_are_not_drawn(
     cohorts = {"train": "training", "val": "validation", "other": "validation"}
     given = {**frames, "prognostic_performance": measured}
     report = release_report(given, title="A study", watermark=None, cohorts=cohorts)
-    drawn = release_figure.scores_before_after(frames["risk_changes"], measured, cohorts=cohorts)
+    drawn = scores_before_after(frames["risk_changes"], measured, cohorts=cohorts)
     assert base64.b64encode(drawn).decode() in report.html
-    assert drawn != release_figure.scores_before_after(frames["risk_changes"], cohorts=cohorts)
+    assert drawn != scores_before_after(frames["risk_changes"], cohorts=cohorts)
 
 
 def test_the_words_claim_association_only(frames):

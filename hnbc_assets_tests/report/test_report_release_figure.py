@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hnbc_assets.report import canvas, release_figure
+from hnbc_assets.report.figures import canvas
+from hnbc_assets.report.release.figure import scores_before_after
 from hnbc_assets.tables.changes import RiskChanges
 
 NAN = float("nan")
@@ -48,7 +49,7 @@ def written(monkeypatch):
 
 
 def test_the_figure_counts_flipped_added_and_removed_patients(written):
-    png = release_figure.scores_before_after(CHANGED, cohorts={})
+    png = scores_before_after(CHANGED, cohorts={})
     assert png.startswith(b"\x89PNG\r\n")
     for text in (
         "train · 4 changed, 1 flipped", "val · 2 changed, 1 flipped", "flipped to high (1)", "flipped to low (1)",
@@ -60,7 +61,7 @@ def test_the_figure_counts_flipped_added_and_removed_patients(written):
 def test_the_figure_is_no_wider_than_a_dialog_and_draws_six_cohorts_at_most(written):
     rng = np.random.default_rng(20250101)
     rows = [(f"c{i}", f"P{j}", "moved", *rng.normal(size=2), "high", "high") for i in range(8) for j in range(i + 2)]
-    png = release_figure.scores_before_after(risk_changes(*rows), cohorts={}, watermark="SIMULATED")
+    png = scores_before_after(risk_changes(*rows), cohorts={}, watermark="SIMULATED")
     assert int.from_bytes(png[16:20], "big") <= canvas.WIDEST_PIXELS
     assert "not drawn: c0, c1 (fewer changes)" in written()
     assert "c2 · 4 changed, none flipped" in written()
@@ -69,13 +70,13 @@ def test_the_figure_is_no_wider_than_a_dialog_and_draws_six_cohorts_at_most(writ
 
 @pytest.mark.parametrize("changes", [RiskChanges.empty(), risk_changes(("a", "P", "entered", NAN, NAN, None, None))])
 def test_a_figure_of_nothing_says_so(changes, written):
-    assert release_figure.scores_before_after(changes, cohorts={}, watermark="SIMULATED").startswith(b"\x89PNG\r\n")
+    assert scores_before_after(changes, cohorts={}, watermark="SIMULATED").startswith(b"\x89PNG\r\n")
     assert "No patient's score or risk group changed." in written()
     assert "SIMULATED" in written()
 
 
 def test_one_patient_alone_can_be_drawn(written):
-    release_figure.scores_before_after(risk_changes(("a", "P", "left", 0.0, NAN, "low", None)), cohorts={})
+    scores_before_after(risk_changes(("a", "P", "left", 0.0, NAN, "low", None)), cohorts={})
     assert "no longer scored (1)" in written()
 
 
@@ -100,7 +101,7 @@ def test_every_panel_says_whether_it_is_independent_and_cohorts_without_one_are_
         "small": "validation",
         "still": "descriptive",
     }
-    release_figure.scores_before_after(changes, measured, cohorts=roles)
+    scores_before_after(changes, measured, cohorts=roles)
     for text in (
         "apparent: trained on these patients", "independent by ids and profiles",
         "not independent: it chose the genes",  # it has no endpoint, and so no row of prognostic_performance
@@ -108,22 +109,22 @@ def test_every_panel_says_whether_it_is_independent_and_cohorts_without_one_are_
     ):  # fmt: skip
         assert text in written()
     assert "not known" not in written()
-    release_figure.scores_before_after(CHANGED, cohorts={})
+    scores_before_after(CHANGED, cohorts={})
     assert written().count("independence not known") == 2
 
 
 def test_marks_are_explained_where_a_panel_has_some(written):
     note = "marks on an axis: patients with only one of the two scores"
-    release_figure.scores_before_after(CHANGED, cohorts={})
+    scores_before_after(CHANGED, cohorts={})
     assert note in written()
     both = [(f"c{i}", f"P{j}", "moved", 0.1, 0.2, "high", "high") for i in range(1, 7) for j in range(3)]
-    release_figure.scores_before_after(risk_changes(*both, ("c0", "P", "left", 0.0, NAN, "low", None)), cohorts={})
+    scores_before_after(risk_changes(*both, ("c0", "P", "left", 0.0, NAN, "low", None)), cohorts={})
     assert "not drawn: c0 (fewer changes)" in written()
     assert note not in written()
 
 
 def test_a_figure_of_nothing_names_the_cohorts(written):
-    release_figure.scores_before_after(RiskChanges.empty(), cohorts={"train": "training", "val": "validation"})
+    scores_before_after(RiskChanges.empty(), cohorts={"train": "training", "val": "validation"})
     assert "not drawn: train, val (no score changed)" in written()
 
 
@@ -137,6 +138,6 @@ def test_heading_and_footnotes_fit_the_figure(changes, monkeypatch):
 
     monkeypatch.setattr(canvas, "finish", finish)
     names = [f"a_cohort_with_a_long_name_{i}" for i in range(9)]
-    release_figure.scores_before_after(changes, cohorts=dict.fromkeys(names, "validation"))
+    scores_before_after(changes, cohorts=dict.fromkeys(names, "validation"))
     [figure] = drawn
     assert max(text.get_window_extent().x1 for text in figure.texts) <= figure.bbox.width

@@ -1,7 +1,7 @@
 """Changes: the current results compared with those of the published database, and a report of each release.
 
 In scope: comparing with the last publication, keeping what earlier comparisons found. Out of scope: how two tables
-are compared (science/signature/comparison.py), how a report looks (report/release.py), what a release brought
+are compared (science/signature/comparison.py), how a report looks (report/release), what a release brought
 (releases.py).
 
 These tables are a history: each comparison adds rows under the time of the publication that it compares with. Made
@@ -120,7 +120,7 @@ def release_reports(
     before = baseline(study, place, lake)
     if before is None:
         return Output(ReleaseReports.empty())
-    from hnbc_assets.report.release import release_report
+    from hnbc_assets.report.release.report import release_report
 
     now = {
         "signature_changes": signature_changes,

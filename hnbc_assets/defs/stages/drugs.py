@@ -113,9 +113,9 @@ def draw_drug_associations(
     place: Place,
 ) -> bytes:
     """Box plots of the drugs that differ most in the training cohort."""
-    from hnbc_assets.report import figures
+    from hnbc_assets.report.figures.comparisons import drug_boxplots
 
-    return figures.drug_boxplots(
+    return drug_boxplots(
         drug_sensitivity,
         risk_scores,
         drug_associations,

@@ -36,20 +36,20 @@ def _rule(build: Build) -> dict[str, Any]:
 
 def draw_resistance(drug_resistance_genes: pd.DataFrame, study: Study, place: Place) -> bytes:
     """The volcano plot of the study's contrast."""
-    from hnbc_assets.report import figures
+    from hnbc_assets.report.figures.genes import volcano
 
     rule = study.resistance
-    return figures.volcano(drug_resistance_genes, contrast=rule.contrast, fdr=rule.fdr, watermark=place.watermark)
+    return volcano(drug_resistance_genes, contrast=rule.contrast, fdr=rule.fdr, watermark=place.watermark)
 
 
 def draw_candidates(
     drug_resistance_genes: pd.DataFrame, candidate_genes: pd.DataFrame, study: Study, place: Place
 ) -> bytes:
     """The same, with the candidates named."""
-    from hnbc_assets.report import figures
+    from hnbc_assets.report.figures.genes import volcano
 
     rule = study.resistance
-    return figures.volcano(
+    return volcano(
         drug_resistance_genes, candidate_genes, contrast=rule.contrast, fdr=rule.fdr, watermark=place.watermark
     )
 

@@ -106,9 +106,9 @@ def draw_immune_associations(
     place: Place,
 ) -> bytes:
     """Box plots of the populations that differ most in the training cohort."""
-    from hnbc_assets.report import figures
+    from hnbc_assets.report.figures.comparisons import immune_boxplots
 
-    return figures.immune_boxplots(
+    return immune_boxplots(
         immune_infiltration,
         risk_scores,
         immune_associations,

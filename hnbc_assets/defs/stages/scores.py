@@ -83,10 +83,10 @@ def draw_curves(
     survival_curves: pd.DataFrame, prognostic_performance: pd.DataFrame, study: Study, place: Place
 ) -> bytes:
     """Kaplan–Meier curves of every cohort with an endpoint."""
-    from hnbc_assets.report import figures
+    from hnbc_assets.report.figures.survival import kaplan_meier
 
     lacking = {name: "no endpoint in the study" for name in study.cohorts if name not in with_endpoint(study)}
-    return figures.kaplan_meier(
+    return kaplan_meier(
         survival_curves, prognostic_performance, training=study.training, lacking=lacking, watermark=place.watermark
     )
 

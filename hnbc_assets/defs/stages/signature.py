@@ -32,10 +32,10 @@ stage = Stage("signature")
 
 def draw_univariate(univariate_cox: pd.DataFrame, place: Place) -> bytes:
     """The forest plot of the candidates."""
-    from hnbc_assets.report import figures
+    from hnbc_assets.report.figures.signature import APPARENT, forest
 
     title = "Univariate Cox"
-    return figures.forest(univariate_cox, title=title, standing=figures.APPARENT, watermark=place.watermark)
+    return forest(univariate_cox, title=title, standing=APPARENT, watermark=place.watermark)
 
 
 @stage.asset(
@@ -71,10 +71,10 @@ def draw_path(
     lasso_path: pd.DataFrame, lasso_coefficients: pd.DataFrame, description: pd.DataFrame, study: Study, place: Place
 ) -> bytes:
     """The cross-validated deviance and the coefficients along the path."""
-    from hnbc_assets.report import figures
+    from hnbc_assets.report.figures import signature
 
     made = description.iloc[0]
-    return figures.lasso_path(
+    return signature.lasso_path(
         lasso_path,
         lasso_coefficients,
         cohort_id=study.training,
@@ -138,12 +138,12 @@ def train_signature(
 
 def draw_multivariable(multivariable_cox: pd.DataFrame, place: Place) -> bytes:
     """The forest plot of the signature's genes together."""
-    from hnbc_assets.report import figures
+    from hnbc_assets.report.figures.signature import APPARENT, forest
 
-    return figures.forest(
+    return forest(
         multivariable_cox,
         title="Multivariable Cox, post-selection",
-        standing=figures.APPARENT,
+        standing=APPARENT,
         post_selection=True,
         watermark=place.watermark,
     )

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-REPLACED = {"hnbc_assets.defs": "standin_defs.py", "hnbc_assets.report.headline": "standin_headline.py"}
+REPLACED = {"hnbc_assets.defs": "standin_defs.py", "hnbc_assets.report.headline.text": "standin_headline.py"}
 
 
 class StandIns:

@@ -1,6 +1,6 @@
 """Figures of the signature stage.
 
-In scope: drawing the LASSO path, coefficients and hazard ratios. Out of scope: estimating them (science/signature),
+In scope: drawing the LASSO path and hazard ratios. Out of scope: estimating them (science/signature),
 survival curves (survival).
 """
 
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.report import canvas
-from hnbc_assets.report.canvas import FAINT, HIGH, INK, LOW
+from hnbc_assets.report.figures import canvas
+from hnbc_assets.report.figures.canvas import FAINT, HIGH, INK, LOW
+from hnbc_assets.report.wording import known
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,53 +126,6 @@ def _profiles(ax: Axes, path: pd.DataFrame, coefficients: pd.DataFrame | None) -
     return f"{len(named)} strongest of {n_selected} named" if n_selected > len(named) else ""
 
 
-def coefficients(
-    signature: pd.DataFrame,
-    *,
-    title: str = "Signature: LASSO coefficients",
-    cohort_id: str | None = None,
-    endpoint: str | None = None,
-    n_patients: int | None = None,
-    n_events: int | None = None,
-    watermark: str | None = None,
-) -> bytes:
-    """The signature's coefficients, one row per gene, with each gene's direction in resistance.
-
-    Parameters
-    ----------
-    signature : table signature (gene, coefficient, direction, direction_concordant)
-    """
-    about = canvas.caption(cohort_id, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
-    if signature.empty:
-        return canvas.empty(title, "No gene was selected: there is no signature.", about, watermark)
-    strongest = signature.reindex(signature["coefficient"].abs().sort_values(ascending=False).index).head(MAX_ROWS)
-    shown = strongest.sort_values("coefficient").reset_index(drop=True)
-    figure = canvas.sheet(9, 1.95 + 0.3 * len(shown))
-    ax = canvas.axes(figure, left=1.55, bottom=0.65, right=3.6, top=1.05)
-    values = shown["coefficient"].to_numpy(float)
-    ax.barh(np.arange(len(shown)), values, height=0.62, color=np.where(values > 0, HIGH, LOW))
-    ax.axvline(0, color=FAINT, linewidth=1)
-    reach = np.abs(values).max() * 1.1
-    ax.set_xlim(-reach, reach)
-    ax.set_yticks(np.arange(len(shown)), shown["gene"], fontstyle="italic")
-    ax.tick_params(axis="y", length=0)
-    ax.set_ylim(-0.6, len(shown) - 0.4)
-    ax.set_xlabel("LASSO coefficient, log hazard ratio per training sd")
-    width = ax.get_window_extent().width / ax.figure.dpi
-    words = {"up_in_rd": "higher in residual disease", "up_in_pcr": "higher in complete response"}
-    for i, row in shown.iterrows():
-        agrees = row.get("direction_concordant")
-        text = words.get(row.get("direction"), "direction unknown")
-        text += "" if not canvas.known(agrees) else (", agrees" if agrees else ", opposed")
-        place = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": 9, "color": INK}
-        ax.text(1 + 0.12 / width, i, canvas.signed(row["coefficient"], 3), **place)
-        ax.text(1 + 0.72 / width, i, text, **place)
-    notes = [about, APPARENT, f"{len(signature)} gene{'s' if len(signature) != 1 else ''}"]
-    if len(shown) < len(signature):
-        notes.append(f"the {len(shown)} strongest shown")
-    return canvas.finish(figure, title, " · ".join(note for note in notes if note), watermark)
-
-
 def forest(
     table: pd.DataFrame,
     *,
@@ -192,7 +146,6 @@ def forest(
     table : gene (or `label`, where rows are not genes), hazard_ratio, ci_lower, ci_upper, p_value, optionally fdr and
         selected (drawn filled). Up to 20 rows are in the order of their hazard ratios. If there are more, the 20 with
         the least p are shown, the least on top, and the figure says so.
-        A table of coefficients without hazard ratios is drawn by `coefficients`.
     per : what a hazard ratio is per
     standing : whether the figures are apparent, not independent or independent, and why
     post_selection : whether the genes were chosen by these patients' survival, which makes p and intervals optimistic
@@ -200,9 +153,6 @@ def forest(
     name = "gene" if "gene" in table else "label"
     cohort, endpoint = cohort_id or canvas.only(table, "cohort_id"), endpoint or canvas.only(table, "endpoint")
     about = canvas.caption(cohort, endpoint=endpoint, n_patients=n_patients, n_events=n_events)
-    if "hazard_ratio" not in table:
-        about = {"cohort_id": cohort_id, "endpoint": endpoint, "n_patients": n_patients, "n_events": n_events}
-        return coefficients(table, title=title, **about, watermark=watermark)
     rows = table.dropna(subset=["hazard_ratio", "ci_lower", "ci_upper"])
     if rows.empty:
         why = "No hazard ratio to show: no gene was fitted." if table.empty else "No gene could be fitted."
@@ -219,9 +169,7 @@ def forest(
     ax.axvline(1, color=FAINT, linewidth=1)
     for i in y:
         colour = HIGH if low[i] > 1 else LOW if high[i] < 1 else "#777777"
-        filled = (
-            bool(shown["selected"].iloc[i]) if "selected" in shown and canvas.known(shown["selected"].iloc[i]) else True
-        )
+        filled = bool(shown["selected"].iloc[i]) if "selected" in shown and known(shown["selected"].iloc[i]) else True
         ax.plot([max(low[i], 1e-6), high[i]], [i, i], color=colour, linewidth=1.8)
         ax.plot(ratio[i], i, "s", color=colour, markersize=6.5, markerfacecolor=colour if filled else "white")
     ax.set_xscale("log")
@@ -255,11 +203,10 @@ def _columns_of_numbers(ax: Axes, shown: pd.DataFrame, with_fdr: bool, post_sele
         where = 1 + offset / width
         ax.text(where, len(shown) - 0.25, label, transform=ax.get_yaxis_transform(), fontsize=9, fontweight="bold")
     for i, row in shown.iterrows():
-        texts = [f"{row['hazard_ratio']:.2f} ({row['ci_lower']:.2f}–{row['ci_upper']:.2f})", _small(row["p_value"])]
-        texts += [_small(row["fdr"])] if with_fdr else []
+        texts = [
+            f"{row['hazard_ratio']:.2f} ({row['ci_lower']:.2f}–{row['ci_upper']:.2f})",
+            canvas.small(row["p_value"]),
+        ]
+        texts += [canvas.small(row["fdr"])] if with_fdr else []
         for (offset, _), text in zip(columns, texts, strict=True):
             ax.text(1 + offset / width, i, text, transform=ax.get_yaxis_transform(), va="center", fontsize=9, color=INK)
-
-
-def _small(p: float) -> str:
-    return "–" if not canvas.known(p) else "<0.001" if p < 0.001 else f"{p:.3f}"

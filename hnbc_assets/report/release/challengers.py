@@ -1,17 +1,16 @@
 """A release's report: other signatures compared with the published one on the same patients.
 
 In scope: wording of signature_challengers. Out of scope: the comparison (science/signature/challenge), changes of the
-published signature itself (release_results).
+published signature itself (results).
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
-from hnbc_assets.report.canvas import known
-from hnbc_assets.report.release_document import Block, Grid, Paragraph
-from hnbc_assets.report.release_wording import Frames, count, difference, flags, frame, number
-from hnbc_assets.report.wording import listed
+from hnbc_assets.report.release.document import Block, Grid, Paragraph
+from hnbc_assets.report.release.wording import Frames, count, difference, flags, frame, number
+from hnbc_assets.report.wording import known, listed
 from hnbc_assets.tables.changes import SignatureChallengers
 
 STATUS = {

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from hnbc_assets.report.canvas import known, signed
-from hnbc_assets.report.differences import drugs, immune
-from hnbc_assets.report.reading import reading
-from hnbc_assets.report.wording import TIE, Tables, estimate, label, p_value, performance, rows
+from hnbc_assets.report.headline.differences import drugs, immune
+from hnbc_assets.report.headline.reading import reading
+from hnbc_assets.report.headline.wording import TIE, Tables, estimate, label, performance, rows
+from hnbc_assets.report.wording import known, p_text, signed
 
 USUAL_FDR = 0.05
 WIDTH, LEAST_WIDTH, INDENT = 116, 40, 13
@@ -105,7 +105,9 @@ def _candidates(tables: Tables) -> str:
         return f"{len(candidates)} anoikis genes; {ending}"
     they_are = "among them" if known(_fdr_threshold(tables)) and row["n_overlap"] == len(candidates) else "candidates"
     contrast = f"{row['contrast'].replace('_', '-').replace('er-', 'ER-')} contrast"
-    chance = f", {row['expected']:.1f} expected by chance, {p_value(row['p_value'])}" if known(row["expected"]) else ""
+    chance = (
+        f", {row['expected']:.1f} expected by chance, {p_text(row['p_value'], TIE)}" if known(row["expected"]) else ""
+    )
     n = f"{len(candidates)} of {row['n_anoikis']:,} measured anoikis genes"
     return f"{n} are {they_are} ({contrast}{chance}); {ending}"
 
@@ -199,6 +201,6 @@ def _split(tables: Tables) -> str:
             text += f" {by_metric['n_high'][cohort]:,.0f} high / {by_metric['n_low'][cohort]:,.0f} low"
         text += f", HR{TIE}{estimate(row)}"
         if cohort in by_metric["log_rank_p"]:
-            text += f", log-rank{TIE}{p_value(by_metric['log_rank_p'][cohort])}"
+            text += f", log-rank{TIE}{p_text(by_metric['log_rank_p'][cohort], TIE)}"
         parts.append(text + label(row))
     return "at the training median: " + "; ".join(parts) if parts else ""

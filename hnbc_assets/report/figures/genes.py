@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.report import canvas
-from hnbc_assets.report.canvas import FAINT, HIGH, INK, LOW
+from hnbc_assets.report.figures import canvas
+from hnbc_assets.report.figures.canvas import FAINT, HIGH, INK, LOW
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

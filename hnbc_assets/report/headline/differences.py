@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from hnbc_assets.report.canvas import signed
-from hnbc_assets.report.wording import TIE, Tables, listed, rows
+from hnbc_assets.report.headline.wording import TIE, Tables, rows
+from hnbc_assets.report.wording import listed, signed
 from hnbc_assets.science.microenvironment.methods import METHODS, label_of
 
 FDR = 0.05

@@ -1,7 +1,7 @@
 """How the frames of a release's report are read and worded in all its sections.
 
 In scope: frames that may be missing, counted nouns, an estimate with its interval. Out of scope: the sections
-(release_data, release_results), the headline's words (wording).
+(data, results), words shared with figures and headline (report/wording).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from hnbc_assets.report.canvas import known, signed
+from hnbc_assets.report.wording import known, signed
 from hnbc_assets.tables.schema import Table
 
 Frames = Mapping[str, pd.DataFrame]

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from hnbc_assets.report.wording import known
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -150,11 +152,6 @@ def caption(
     return " · ".join(part for part in parts if part)
 
 
-def known(value: object) -> bool:
-    """Whether a single value is present."""
-    return value is not None and not pd.isna(value)
-
-
 def only(frame: pd.DataFrame, column: str) -> str | None:
     """The one value of a column, if there is just one."""
     values = frame[column].dropna().unique() if column in frame else []
@@ -174,16 +171,9 @@ def not_drawn(reasons: Mapping[str, str]) -> list[str]:
     return [f"not drawn: {', '.join(names)} ({why})" for why, names in cohorts.items()]
 
 
-def p_text(p: float, name: str = "p") -> str:
-    """ "p = 0.012", "p < 0.001", or "no p" where it is missing."""
-    if not known(p):
-        return f"no {name}"
-    return f"{name} < 0.001" if p < 0.001 else f"{name} = {p:.3f}"
-
-
-def signed(value: float, digits: int) -> str:
-    """A number with its sign, for print; never "−0.00"."""
-    return "–" if not known(value) else f"{round(float(value), digits) + 0.0:+.{digits}f}".replace("-", "−")
+def small(p: float) -> str:
+    """A p value or false-discovery rate in a column of numbers."""
+    return "–" if not known(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def shortened(name: object, length: int = 34) -> str:

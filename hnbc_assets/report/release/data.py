@@ -1,16 +1,15 @@
 """A release's report, first half: new data from upstream, and changes in the records.
 
-In scope: files, patients and fields, from release_changes. Out of scope: effects on results (release_results).
+In scope: files, patients and fields, from release_changes. Out of scope: effects on results (results).
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
-from hnbc_assets.report.canvas import known
-from hnbc_assets.report.release_document import Block, Grid, Items, Paragraph
-from hnbc_assets.report.release_wording import Frames, be, count, frame, text
-from hnbc_assets.report.wording import listed
+from hnbc_assets.report.release.document import Block, Grid, Items, Paragraph
+from hnbc_assets.report.release.wording import Frames, be, count, frame, text
+from hnbc_assets.report.wording import known, listed
 from hnbc_assets.tables.changes import PerformanceChanges, ReleaseChanges, RiskChanges, SignatureChanges
 
 FILE_KINDS = {"file_added": "added", "file_removed": "removed", "file_superseded": "superseded"}

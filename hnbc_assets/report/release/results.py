@@ -1,7 +1,7 @@
 """A release's report, second half: effects on the signature, on patients and on figures of merit.
 
-In scope: wording of the comparisons, accepted releases. Out of scope: new data (release_data), other signatures
-(release_challengers), comparing anything (science/signature).
+In scope: wording of the comparisons, accepted releases. Out of scope: new data (data), other signatures
+(challengers), comparing anything (science/signature).
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from hnbc_assets.report.canvas import known, signed
-from hnbc_assets.report.release_challengers import challengers
-from hnbc_assets.report.release_document import Block, Grid, Paragraph, Picture
-from hnbc_assets.report.release_figure import scores_before_after
-from hnbc_assets.report.release_wording import ABSENT, Frames, count, difference, flags, frame, text, with_interval
-from hnbc_assets.report.wording import listed
+from hnbc_assets.report.release.challengers import challengers
+from hnbc_assets.report.release.document import Block, Grid, Paragraph, Picture
+from hnbc_assets.report.release.figure import scores_before_after
+from hnbc_assets.report.release.wording import ABSENT, Frames, count, difference, flags, frame, text, with_interval
+from hnbc_assets.report.wording import known, listed, signed
 from hnbc_assets.tables.changes import (
     AcceptedReleases,
     PerformanceChanges,

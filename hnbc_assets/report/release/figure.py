@@ -1,7 +1,7 @@
 """Scores before and after: the figure of a release's effect on patients.
 
 In scope: drawing it. Out of scope: which patients changed (science/signature/comparison), the report
-around it (release).
+around it (report).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.report import canvas
-from hnbc_assets.report.canvas import FAINT, HIGH, INK, LOW
-from hnbc_assets.report.release_wording import flags
+from hnbc_assets.report.figures import canvas
+from hnbc_assets.report.figures.canvas import FAINT, HIGH, INK, LOW
+from hnbc_assets.report.release.wording import flags
 from hnbc_assets.report.standing import standing
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """A small document of headings, paragraphs, lists, tables and a figure, rendered to Markdown and to one HTML file.
 
 In scope: both renderings, and their escaping: any text is shown and never interpreted. Out of scope: the contents of a
-report (release, release_data, release_results).
+report (release, data, results).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hnbc_assets.report.canvas import as_markdown
+from hnbc_assets.report.figures.canvas import as_markdown
 
 CSS = """
 :root { color-scheme: light; }

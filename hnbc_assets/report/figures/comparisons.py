@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.report import canvas
-from hnbc_assets.report.canvas import FAINT, GROUP_COLOURS, INK
+from hnbc_assets.report.figures import canvas
+from hnbc_assets.report.figures.canvas import FAINT, GROUP_COLOURS, INK
+from hnbc_assets.report.wording import known, signed
 from hnbc_assets.science.microenvironment.methods import label_of
 
 if TYPE_CHECKING:
@@ -221,11 +222,11 @@ def _write_tests(ax: Axes, tests: pd.DataFrame, places: np.ndarray, rows: int) -
         where = 1 + offset / width
         ax.text(where, rows - 0.25, label, transform=ax.get_yaxis_transform(), fontsize=8.5, color="#555555")
     for place, (_, row) in zip(places, tests.iterrows(), strict=True):
-        values = [canvas.signed(row["effect"], 2), _fdr(row["fdr"])]
+        values = [signed(row["effect"], 2), canvas.small(row["fdr"])]
         weights = ["normal", _weight(row["fdr"])]
         if adjusted:
             is_reversed = _is_reversed(row)
-            values.append(_fdr(row["adjusted_fdr"]) + (" reversed" if is_reversed else ""))
+            values.append(canvas.small(row["adjusted_fdr"]) + (" reversed" if is_reversed else ""))
             weights.append("normal" if is_reversed else _weight(row["adjusted_fdr"]))
         for (offset, _), value, weight in zip(columns, values, weights, strict=True):
             ax.text(
@@ -242,17 +243,8 @@ def _write_tests(ax: Axes, tests: pd.DataFrame, places: np.ndarray, rows: int) -
 def _is_reversed(row: pd.Series) -> bool:
     """Whether adjustment reverses the direction of the difference."""
     adjusted = row.get("adjusted_effect")
-    return (
-        canvas.known(adjusted)
-        and canvas.known(row["effect"])
-        and row["effect"] * adjusted < 0
-        and row["adjusted_fdr"] < 0.05
-    )
-
-
-def _fdr(value: float) -> str:
-    return "–" if not canvas.known(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
+    return known(adjusted) and known(row["effect"]) and row["effect"] * adjusted < 0 and row["adjusted_fdr"] < 0.05
 
 
 def _weight(value: float) -> str:
-    return "bold" if canvas.known(value) and value < 0.05 else "normal"
+    return "bold" if known(value) and value < 0.05 else "normal"

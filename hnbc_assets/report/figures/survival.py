@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.report import canvas
-from hnbc_assets.report.canvas import GROUP_COLOURS, INK
+from hnbc_assets.report.figures import canvas
+from hnbc_assets.report.figures.canvas import GROUP_COLOURS, INK
 from hnbc_assets.report.standing import APPARENT_HERE, NOT_INDEPENDENT, standing
+from hnbc_assets.report.wording import known, p_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -124,13 +125,11 @@ def _split_text(performance: pd.DataFrame | None, *, post_selection: bool) -> st
     row = performance.drop_duplicates("metric").set_index("metric")
     lines = []
     for metric, name in (("hazard_ratio_high_vs_low", "HR high vs low"), ("hazard_ratio_per_sd", "HR per sd")):
-        if metric in row.index and canvas.known(row.loc[metric, "estimate"]):
+        if metric in row.index and known(row.loc[metric, "estimate"]):
             of = row.loc[metric]
             lines.append(f"{name} {of['estimate']:.2f} ({of['ci_lower']:.2f}–{of['ci_upper']:.2f})")
-    if "log_rank_p" in row.index and canvas.known(row.loc["log_rank_p", "estimate"]):
-        lines.append(
-            "log-rank " + canvas.p_text(row.loc["log_rank_p", "estimate"]) + (", post-selection" * post_selection)
-        )
+    if "log_rank_p" in row.index and known(row.loc["log_rank_p", "estimate"]):
+        lines.append("log-rank " + p_text(row.loc["log_rank_p", "estimate"]) + (", post-selection" * post_selection))
     return "\n".join(lines)
 
 

@@ -1,7 +1,7 @@
 """The report of a release: new data, changed records, and their effects on signature, patients and figures of merit.
 
 In scope: the order of its sections, its summary, what may be concluded from it. Out of scope: the sections
-(release_data, release_results), how they are rendered (release_document), where a report is kept (defs).
+(data, results), how they are rendered (document), where a report is kept (defs).
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hnbc_assets.report import release_data, release_results
-from hnbc_assets.report.release_document import Block, Document, Paragraph, Section, as_html, as_markdown_text
-from hnbc_assets.report.release_wording import Frames, count, flags, frame
+from hnbc_assets.report.release import data, results
+from hnbc_assets.report.release.document import Block, Document, Paragraph, Section, as_html, as_markdown_text
+from hnbc_assets.report.release.wording import Frames, count, flags, frame
 from hnbc_assets.tables.changes import PerformanceChanges, ReleaseChanges, RiskChanges, SignatureChanges
 
 INVENTED = "Planted effects in invented patients; nothing below is a finding about breast cancer."
@@ -43,12 +43,12 @@ def release_report(frames: Frames, *, title: str, watermark: str | None, cohorts
     """
     sections = [
         ("", [Paragraph(_in_short(frames), strong=True)]),
-        ("New data", release_data.new_data(frames)),
-        ("Changes in the records", release_data.record_changes(frames)),
-        ("Effect on the signature", release_results.signature(frames)),
-        ("Effect on patients", release_results.patients(frames, cohorts, watermark)),
-        ("Effect on the figures of merit", release_results.performance(frames)),
-        ("Gates", release_results.gates(frames)),
+        ("New data", data.new_data(frames)),
+        ("Changes in the records", data.record_changes(frames)),
+        ("Effect on the signature", results.signature(frames)),
+        ("Effect on patients", results.patients(frames, cohorts, watermark)),
+        ("Effect on the figures of merit", results.performance(frames)),
+        ("Gates", results.gates(frames)),
         ("How to read this", [Paragraph(READING)]),
     ]
     document = Document(title, _mark(watermark), tuple(_section(heading, blocks) for heading, blocks in sections))
@@ -68,13 +68,13 @@ def _in_short(frames: Frames) -> str:
     """A sentence on the new data and one on their effects, also if nothing changed."""
     changes, risk = frame(frames, ReleaseChanges), frame(frames, RiskChanges)
     genes, figures = frame(frames, SignatureChanges), frame(frames, PerformanceChanges)
-    releases = release_data.new_releases(frames)
-    data = count(len(releases), "new release")
+    releases = data.new_releases(frames)
+    new = count(len(releases), "new release")
     if len(changes):
-        files, people = release_data.files_touched(changes), release_data.patients_touched(changes)
-        data += f", with {count(files, 'file')} and {count(people, 'patient')} added, removed or changed"
+        files, people = data.files_touched(changes), data.patients_touched(changes)
+        new += f", with {count(files, 'file')} and {count(people, 'patient')} added, removed or changed"
     elif releases:
-        data += ", with no change of a file or a record"
+        new += ", with no change of a file or a record"
     if risk.empty and genes.empty and figures.empty:
         effects = "Nothing changed in the signature, in patients' scores or in the figures of merit"
     else:
@@ -82,6 +82,6 @@ def _in_short(frames: Frames) -> str:
         effects = (
             f"The signature {'changed' if len(genes) else 'is unchanged'}; {count(moved, 'patient')} moved in score or "
             f"group, {count(flipped, 'patient')} changed risk group, "
-            f"{count(release_results.figures_changed(figures), 'figure')} of merit changed"
+            f"{count(results.figures_changed(figures), 'figure')} of merit changed"
         )
-    return f"{data[:1].upper()}{data[1:]}. {effects}."
+    return f"{new[:1].upper()}{new[1:]}. {effects}."

@@ -1,7 +1,7 @@
 """The headline's last passage: what may be concluded from the figures above it, and what may not.
 
 In scope: validation, the evidence of its independence, what scores depend on, direction, treatment. Out of scope: the
-figures themselves (headline, differences).
+figures themselves (text, differences).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from hnbc_assets.report.canvas import known
+from hnbc_assets.report.headline.wording import Tables, performance, rows
 from hnbc_assets.report.standing import independent_by
-from hnbc_assets.report.wording import Tables, listed, performance, rows
+from hnbc_assets.report.wording import known, listed
 
 
 def reading(tables: Tables) -> Iterator[str]:
