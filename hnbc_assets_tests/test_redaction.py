@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from hnbc_assets.errors import StudyError, UpstreamRefused
+from hnbc_assets.lake.origin import claim, origin
 from hnbc_assets.lake.parquet import read
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.redaction import redacted, redacted_text, without_secrets_of
@@ -67,8 +68,8 @@ def test_secrets_of_an_address_that_a_host_repeats_are_hidden():
 def test_a_mirrors_password_is_not_part_of_the_name_of_a_lake(tmp_path):
     lake = Lake(tmp_path)
     (tmp_path / "upstream.json").write_text('{"upstream": "http://ada:old-word@mirror.example/base"}')
-    lake.claim("http://ada:new-word@mirror.example/base/")
-    assert lake.upstream() == "http://mirror.example/base"
+    claim(lake, "http://ada:new-word@mirror.example/base/")
+    assert origin(lake).upstream == "http://mirror.example/base"
     assert "word" not in (tmp_path / "upstream.json").read_text()
     place = Place.from_environment({"HNBC_UPSTREAM": "http://ada:word@mirror.example"})
     assert (place.upstream, place.address) == ("http://mirror.example", "http://ada:word@mirror.example")

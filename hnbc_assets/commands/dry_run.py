@@ -49,9 +49,10 @@ def print_what_would_be_made(home: Home) -> int:
     from hnbc_assets.commands.execution import graph, study
     from hnbc_assets.defs.resources import open_archive, open_client
     from hnbc_assets.defs.upstreams import upstreams
+    from hnbc_assets.lake.origin import origin
     from hnbc_assets.lake.plan import examine
 
-    belongs = home.lake.upstream()
+    belongs = origin(home.lake).upstream
     if belongs not in (None, home.place.upstream):
         raise LakeBelongsElsewhere(f"{home.lake.root} contains results of {belongs!r}: set HNBC_UPSTREAM={belongs}.")
     chosen_study, nodes = study(), graph()

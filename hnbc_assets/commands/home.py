@@ -104,11 +104,12 @@ def prepare() -> Home:
         If a variable has no sensible value, the study cannot be used with this upstream, or the lake cannot be created
         there. The study is checked before the lake is claimed.
     """
+    from hnbc_assets.lake.origin import claim
     from hnbc_assets.study import load_study
 
     home = look()
     load_study(home.place.study_file).require_fit(home.place.upstream)
-    home.lake.claim(home.place.upstream)
+    claim(home.lake, home.place.upstream)
     os.environ.update(
         HNBC_UPSTREAM=home.place.address,
         HNBC_DATA_LAKE=str(home.place.data_lake),

@@ -103,7 +103,6 @@ def _refresh(
 def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: Any) -> list[RunOutcome]:
     """One look, then stale assets level by level, until none is left that can be made."""
     from hnbc_assets.commands.execution import LOOK, REFRESH, as_keys, execute, graph
-    from hnbc_assets.commands.process import command_line
     from hnbc_assets.defs.operation.automation import settled_raw
     from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.plan import examine
@@ -115,7 +114,7 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
         if not plan.reasons:
             unfinished.finish(home.lake)  # this refresh completes a stopped run
         elif len(plan.reasons) == len(nodes):
-            unfinished.begin(home.lake, command_line())
+            unfinished.begin(home.lake)
         failed = {asset for asset in failed if not plan.mended(asset)}
         ready = [asset for asset in plan.ready(settled_raw(plan, failed), failed) if asset not in failed]
         wave = plan.reasons.keys() if len(plan.reasons) == len(nodes) else ready  # an empty lake: all at once

@@ -138,7 +138,6 @@ def _left(home: Home, executor: str | None, everything: bool) -> list[Any] | Non
     """What the previous run has left to make, after printing it; None for everything."""
     from hnbc_assets.commands.execution import as_keys, graph
     from hnbc_assets.commands.printing import age, own_name
-    from hnbc_assets.commands.process import command_line
     from hnbc_assets.lake import unfinished
     from hnbc_assets.lake.plan import examine
 
@@ -152,7 +151,7 @@ def _left(home: Home, executor: str | None, everything: bool) -> list[Any] | Non
                 f"assets are made, {len(left)} are left. To make everything again: {own_name()} run --all\n"
             )
             return as_keys(left)
-    unfinished.begin(home.lake, command_line())
+    unfinished.begin(home.lake)
     return None
 
 

@@ -18,6 +18,7 @@ def simulate_release(release: str) -> None:
     Nothing else happens: hnbc refresh finds it, as does the daily look of hnbc ui.
     """
     from hnbc_assets.commands.home import prepare
+    from hnbc_assets.lake import origin
     from hnbc_assets.sources.simulated.gdc_releases import RELEASES
 
     home = prepare()
@@ -25,5 +26,5 @@ def simulate_release(release: str) -> None:
         raise CommandError(f"HNBC_UPSTREAM is {home.place.upstream}: only a simulated upstream can be moved.")
     if release not in RELEASES:
         raise CommandError(f"GDC release {release!r} is not simulated; simulated are {', '.join(RELEASES)}.")
-    home.lake.simulate_release(release)
+    origin.simulate_release(home.lake, release)
     click.echo(f"The simulated GDC serves release {release} now. hnbc refresh updates the study to it.")

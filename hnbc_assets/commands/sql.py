@@ -143,7 +143,9 @@ def answer(database: DuckDBPyConnection, statement: str, form: str, output: Path
 
 def mark(lake: Lake) -> str:
     """The note below an answer that must not be interpreted as a real one."""
-    return "SIMULATED" if lake.upstream() == "simulated" else ""
+    from hnbc_assets.lake.origin import origin
+
+    return "SIMULATED" if origin(lake).upstream == "simulated" else ""
 
 
 def _explained(error: Exception) -> str:
@@ -192,7 +194,9 @@ class Shell:
         history()
 
     def _greet(self) -> None:
-        upstream = self._lake.upstream() or "unknown upstream"
+        from hnbc_assets.lake.origin import origin
+
+        upstream = origin(self._lake).upstream or "unknown upstream"
         upstream = "SIMULATED" if upstream == "simulated" else upstream
         when = datetime.fromtimestamp(self._lake.database.stat().st_mtime).isoformat(" ", "minutes")
         click.echo(f"{self._lake.database} · {upstream} · published {when} · read-only · .help")

@@ -144,11 +144,12 @@ def releases(lake: Lake) -> list[Release]:
 def planned(home: Home, study: Study | None) -> Plan | str:
     """What a refresh would find stale, determined as by refresh itself; or why that is not known."""
     from hnbc_assets.commands.execution import graph
+    from hnbc_assets.lake.origin import origin
     from hnbc_assets.lake.plan import examine
 
     if study is None:
         return "the study cannot be used"
-    if home.lake.upstream() not in (None, home.place.upstream):
+    if origin(home.lake).upstream not in (None, home.place.upstream):
         return f"HNBC_UPSTREAM is {home.place.upstream}"
     try:
         return examine(home.lake, graph())
@@ -158,9 +159,10 @@ def planned(home: Home, study: Study | None) -> Plan | str:
 
 def _print_place(home: Home) -> Study | None:
     """Print the first lines; the study, or None after printing that the study cannot be used."""
+    from hnbc_assets.lake.origin import origin
     from hnbc_assets.study import load_study
 
-    belongs = home.lake.upstream()
+    belongs = origin(home.lake).upstream
     upstream = {"simulated": "SIMULATED", None: f"none yet (a run would use {home.place.upstream})"}.get(
         belongs, belongs
     )

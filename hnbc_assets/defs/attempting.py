@@ -14,6 +14,7 @@ import dagster as dg
 
 from hnbc_assets.errors import ArchiveDamaged, GateHeld, StudyError
 from hnbc_assets.lake.attempts import begin, fail, succeed
+from hnbc_assets.lake.origin import claim
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.lake.plan import Node, basis
 from hnbc_assets.study import Place, Study, digest
@@ -47,7 +48,7 @@ def attempting(lake: Lake, nodes: Sequence[Node], read: Mapping[str, str], run_i
 def guard(context: dg.AssetExecutionContext, study: Study, place: Place) -> None:
     """Stop a step whose study is not the one that its run was started with, or whose lake is another upstream's."""
     simulation = digest(study.simulation.model_dump()) if place.simulated else None
-    Lake(place.data_lake).claim(place.upstream, simulation)
+    claim(Lake(place.data_lake), place.upstream, simulation)
     started_with = context.run.tags.get(STUDY_TAG)
     if started_with not in (None, study.hash):
         raise StudyError(

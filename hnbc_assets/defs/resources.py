@@ -9,6 +9,7 @@ from typing import Any
 
 from hnbc_assets.addresses import Addresses
 from hnbc_assets.lake.io_manager import LakeIOManager
+from hnbc_assets.lake.origin import origin
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.web.http import Client, connect
@@ -42,7 +43,7 @@ def open_client(place: Place, study: Study, **patience: Any) -> Client:
     if place.simulated:
         from hnbc_assets.sources.simulated import Simulation, transport
 
-        release = Lake(place.data_lake).simulated_release()
+        release = origin(Lake(place.data_lake)).release
         moved = {"release": release} if release else {}
         simulation = Simulation(**study.simulation.model_dump(), **moved)
         return connect("simulated", transport=transport(simulation), addresses=addresses, **patience)

@@ -147,10 +147,13 @@ def _try_lock(file: BinaryIO) -> bool:
     return True
 
 
-def sweep(folder: Path) -> list[Path]:
-    """Delete the temporary files under `folder` that no living writer holds; returns the deleted files."""
-    removed = []
-    for temporary in sorted(folder.rglob(f".*{TEMPORARY_SUFFIX}")):
+def sweep(folder: Path, *, deep: bool = True) -> list[Path]:
+    """Delete the temporary files in `folder` that no living writer holds; returns the deleted files.
+
+    With `deep`, those in the folders below it too.
+    """
+    removed, pattern = [], f".*{TEMPORARY_SUFFIX}"
+    for temporary in sorted(folder.rglob(pattern) if deep else folder.glob(pattern)):
         with suppress(FileNotFoundError), open(temporary, "rb") as file:
             if _try_lock(file):
                 temporary.unlink()

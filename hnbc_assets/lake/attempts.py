@@ -7,12 +7,12 @@ An attempt that has neither succeeded nor failed belongs to a process that was k
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from hnbc_assets.lake.atomic import write_bytes
 from hnbc_assets.lake.paths import Lake
+from hnbc_assets.lake.records import Records
+
+REMEDY = "Delete it: the asset is then made again as if it had not been tried."
 
 
 @dataclass(frozen=True)
@@ -35,36 +35,32 @@ class Attempt:
 
 def latest(lake: Lake, asset: str) -> Attempt | None:
     """The latest attempt of an asset that did not succeed, if there is one."""
-    try:
-        return Attempt(**json.loads(lake.attempt(asset).read_bytes()))
-    except FileNotFoundError:
-        return None
+    return _records(lake).find(asset)
 
 
 def unsuccessful(lake: Lake) -> dict[str, Attempt]:
     """The latest attempt of every asset whose latest attempt did not succeed."""
-    found = {asset: latest(lake, asset) for asset in lake.attempted_assets()}
-    return {asset: attempt for asset, attempt in found.items() if attempt is not None}
+    return _records(lake).all()
 
 
 def begin(lake: Lake, asset: str, basis: str, run_id: str, now: str) -> None:
     """Record that an asset is being made."""
     before = latest(lake, asset)
     tries = before.tries + 1 if before is not None and before.basis == basis else 1
-    _write(lake, Attempt(asset, basis, tries, now, run_id))
+    _records(lake).write(asset, Attempt(asset, basis, tries, now, run_id))
 
 
 def fail(lake: Lake, asset: str, reason: str, *, held: bool = False, damaged: bool = False) -> None:
     """Record why the current attempt failed."""
     begun = latest(lake, asset)
     if begun is not None:
-        _write(lake, dataclasses.replace(begun, reason=reason, held=held, damaged=damaged))
+        _records(lake).write(asset, replace(begun, reason=reason, held=held, damaged=damaged))
 
 
 def succeed(lake: Lake, asset: str) -> None:
     """Delete the record of the attempt: the asset was made."""
-    lake.attempt(asset).unlink(missing_ok=True)
+    _records(lake).delete(asset)
 
 
-def _write(lake: Lake, attempt: Attempt) -> None:
-    write_bytes(lake.attempt(attempt.asset), json.dumps(dataclasses.asdict(attempt), indent=1).encode())
+def _records(lake: Lake) -> Records[Attempt]:
+    return Records(Attempt, lake.attempts, REMEDY)

@@ -6,17 +6,17 @@ tables), whether an outcome blocks a publication (snapshot).
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 
-from hnbc_assets.lake.atomic import locked, write_bytes
+from hnbc_assets.lake.atomic import locked
 from hnbc_assets.lake.paths import Lake
+from hnbc_assets.lake.records import Records
 
+REMEDY = "Delete it and materialise its asset again: hnbc run --select …"
 OUTCOME_COLUMNS = [
     "asset",
     "check_name",
@@ -64,25 +64,25 @@ def record(lake: Lake, *outcomes: CheckOutcome, complete: bool = False) -> None:
         by_asset.setdefault(outcome.asset, []).append(outcome)
     with locked(lake.checks_lock):
         for asset, found in by_asset.items():
-            kept = {} if complete else _read(lake, asset)
-            kept |= {outcome.check_name: _plain(outcome) for outcome in found}
-            write_bytes(lake.checks(asset), json.dumps(kept, indent=1, sort_keys=True).encode())
+            kept = {} if complete else of_asset(lake, asset)
+            kept |= {outcome.check_name: outcome for outcome in found}
+            _records(lake).write(asset, dict(sorted(kept.items())))
 
 
 def forget(lake: Lake, asset: str) -> None:
     """Delete the recorded outcomes of an asset's checks."""
     with locked(lake.checks_lock):
-        lake.checks(asset).unlink(missing_ok=True)
+        _records(lake).delete(asset)
 
 
 def of_asset(lake: Lake, asset: str) -> dict[str, CheckOutcome]:
     """The latest outcomes of one asset's checks, by check name."""
-    return {name: CheckOutcome(**kept) for name, kept in _read(lake, asset).items()}
+    return _records(lake).find(asset) or {}
 
 
 def outcomes(lake: Lake) -> pd.DataFrame:
     """The latest outcome of every check in the lake, one row each; value and threshold as text."""
-    return as_frame([o for asset in lake.checked_assets() for o in of_asset(lake, asset).values()])
+    return as_frame([outcome for found in _records(lake).all().values() for outcome in found.values()])
 
 
 def objection(outcome: Any, data_version: str) -> str:
@@ -100,17 +100,10 @@ def objection(outcome: Any, data_version: str) -> str:
 
 def as_frame(found: Iterable[CheckOutcome]) -> pd.DataFrame:
     """Outcomes as rows; value and threshold as text."""
-    frame = pd.DataFrame([dataclasses.asdict(outcome) for outcome in found], columns=OUTCOME_COLUMNS)
+    frame = pd.DataFrame([asdict(outcome) for outcome in found], columns=OUTCOME_COLUMNS)
     for column in ("value", "threshold"):
         frame[column] = frame[column].map(_as_text).astype(object)
     return frame.astype({"passed": bool, "blocking": bool})
-
-
-def _plain(outcome: CheckOutcome) -> dict[str, object]:
-    """As JSON stores it: numpy's scalars become Python's."""
-    return {
-        name: value.item() if hasattr(value, "item") else value for name, value in dataclasses.asdict(outcome).items()
-    }
 
 
 def _as_text(value: object) -> str | None:
@@ -119,8 +112,5 @@ def _as_text(value: object) -> str | None:
     return value if isinstance(value, str) else f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def _read(lake: Lake, asset: str) -> dict[str, dict[str, object]]:
-    try:
-        return json.loads(lake.checks(asset).read_bytes())
-    except FileNotFoundError:
-        return {}
+def _records(lake: Lake) -> Records[dict[str, CheckOutcome]]:
+    return Records(dict[str, CheckOutcome], lake.tables, REMEDY, ".checks.json")

@@ -5,9 +5,7 @@ In scope: keeping permanently who decided what and when. Out of scope: what foll
 
 from __future__ import annotations
 
-import dataclasses
 import getpass
-import json
 import os
 import socket
 from collections.abc import Iterable
@@ -16,10 +14,11 @@ from typing import Literal
 
 import pandas as pd
 
-from hnbc_assets.lake.atomic import locked, write_bytes
 from hnbc_assets.lake.paths import Lake
+from hnbc_assets.lake.records import Journal
 
 Kind = Literal["accept", "promote"]
+REMEDY = "Put back a copy of the file, or delete this line: the decision is then lost."
 
 
 @dataclass(frozen=True)
@@ -39,19 +38,12 @@ class Decision:
 
 def decisions(lake: Lake, kind: Kind | None = None) -> list[Decision]:
     """All decisions, or those of one kind, oldest first."""
-    try:
-        lines = lake.decisions.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
-    made = [Decision(**json.loads(line)) for line in lines if line.strip()]
-    return [decision for decision in made if kind in (None, decision.kind)]
+    return [decision for decision in _journal(lake).all() if kind in (None, decision.kind)]
 
 
 def decide(lake: Lake, decision: Decision) -> None:
     """Add a decision; decisions are never changed or deleted."""
-    with locked(lake.root / ".decisions.lock", wait_seconds=60):
-        lines = [json.dumps(dataclasses.asdict(one), ensure_ascii=False) for one in [*decisions(lake), decision]]
-        write_bytes(lake.decisions, ("\n".join(lines) + "\n").encode())
+    _journal(lake).add(decision)
 
 
 def accepted_releases(accepted: Iterable[Decision]) -> pd.DataFrame:
@@ -73,3 +65,7 @@ def accepted(lake: Lake, source: str, release: str) -> bool:
 def this_person() -> str:
     """Who is deciding: the user of this process and the machine (through sudo, who called it)."""
     return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"
+
+
+def _journal(lake: Lake) -> Journal[Decision]:
+    return Journal(Decision, lake.decisions, REMEDY)

@@ -1,8 +1,8 @@
 """Lineage: the footers of all tables combined, from a result back to the downloaded files.
 
 In scope: reading the provenance of everything that a table depends on, as edges and as raw files. Out of scope: how one
-file stores its provenance (parquet), what registered signatures were made from (origins), Dagster's own event log
-(not used).
+file stores its provenance (parquet), what registered signatures were made from (signature_lineage), Dagster's own event
+log (not used).
 
 Walking back is a recursive query over `lineage`, joined to `raw_files` on the asset that downloaded them: `WALK_BACK`.
 """

@@ -8,12 +8,12 @@ An object is what one raw asset fetches: `gdc/TCGA-BRCA`, `geo/GSE25055`, `gdsc`
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from hnbc_assets.lake.atomic import write_bytes
 from hnbc_assets.lake.paths import Lake
+from hnbc_assets.lake.records import Records
+
+REMEDY = "Delete it: the next look writes it again."
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,12 @@ class Observation:
 
 def observed(lake: Lake, name: str) -> Observation:
     """What is known of an object; an empty observation if it was never looked at."""
-    try:
-        return Observation(**json.loads(lake.observation(name).read_bytes()))
-    except FileNotFoundError:
-        return Observation(name)
+    return _records(lake).find(name) or Observation(name)
 
 
 def all_observed(lake: Lake) -> dict[str, Observation]:
     """Every object that was ever looked at, by name."""
-    return {name: observed(lake, name) for name in lake.observed_objects()}
+    return _records(lake).all()
 
 
 def record_release(lake: Lake, name: str, release: str, now: str) -> Observation:
@@ -56,10 +53,13 @@ def record_problem(lake: Lake, name: str, problem: str, now: str) -> Observation
     """Record a failed look; what was observed before is kept."""
     before = observed(lake, name)
     since = before.problem_since or now
-    return _write(lake, dataclasses.replace(before, problem=problem, problem_since=since))
+    return _write(lake, replace(before, problem=problem, problem_since=since))
 
 
 def _write(lake: Lake, observation: Observation) -> Observation:
-    content = json.dumps(dataclasses.asdict(observation), indent=1)
-    write_bytes(lake.observation(observation.name), content.encode())
+    _records(lake).write(observation.name, observation)
     return observation
+
+
+def _records(lake: Lake) -> Records[Observation]:
+    return Records(Observation, lake.observations, REMEDY)

@@ -216,7 +216,9 @@ def _reason(
 def _made(lake: Lake, node: Node) -> Made | None:
     if node.published:
         found = publications.remembered(lake)
-        return Made(**found) if found else None
+        if found is None:
+            return None
+        return Made(found.data_version, found.code_version, found.inputs, written_at=found.written_at)
     stored = parquet.find_provenance(lake.table(node.asset))
     if stored is None:
         return None

@@ -6,9 +6,9 @@ replacing the database (snapshot), what is compared (defs).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,27 @@ from typing import Any
 import pandas as pd
 
 from hnbc_assets.errors import FormatError
-from hnbc_assets.lake.atomic import write_bytes
 from hnbc_assets.lake.lineage import RAW_PREFIX
 from hnbc_assets.lake.parquet import Provenance, read
 from hnbc_assets.lake.paths import DATABASE, Lake
+from hnbc_assets.lake.records import Records
 from hnbc_assets.tables.changes import Publications
 
 SIGNATURE = "signature"
+REMEDY = "Delete it: the database is then published again."
 LOCK_HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<process>\d+)\)")
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What the published database was made from: its content hash, its code, the versions of what its tables are
+    made from.
+    """
+
+    data_version: str
+    code_version: str
+    inputs: Mapping[str, str]
+    written_at: str = ""
 
 
 def read_published(lake: Lake, names: Sequence[str]) -> dict[str, pd.DataFrame]:
@@ -125,16 +138,14 @@ def entry(
 
 def remember(lake: Lake, data_version: str, code_version: str, inputs: Mapping[str, str], now: datetime) -> None:
     """Record what the database was made from. If this is lost in a crash, the database is published again."""
-    made = {"data_version": data_version, "code_version": code_version, "inputs": dict(inputs)}
-    made |= {"written_at": now.isoformat(timespec="seconds")}
-    write_bytes(lake.publication, json.dumps(made, indent=1).encode())
+    made = Remembered(data_version, code_version, inputs, now.isoformat(timespec="seconds"))
+    _records(lake).write(lake.publication.stem, made)
 
 
-def remembered(lake: Lake) -> dict[str, Any] | None:
+def remembered(lake: Lake) -> Remembered | None:
     """What `remember` recorded of the existing database; None if there is no database or no record."""
-    if not lake.database.exists():
-        return None
-    try:
-        return json.loads(lake.publication.read_bytes())
-    except FileNotFoundError:
-        return None
+    return _records(lake).find(lake.publication.stem) if lake.database.exists() else None
+
+
+def _records(lake: Lake) -> Records[Remembered]:
+    return Records(Remembered, lake.publication.parent, REMEDY)

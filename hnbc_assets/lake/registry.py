@@ -1,32 +1,32 @@
 """The registry of signatures: every signature that was trained here, kept permanently under its content's hash.
 
 In scope: keeping a signature with its provenance, reading it back; which were published and when. Out of scope: which
-one is published (defs/stages/promotion.py), what it was made from (lake/origins.py), how one scores (science).
+one is published (defs/stages/promotion.py), what it was made from (signature_lineage.py), how one scores (science).
 
     ROOT/signatures/<signature_id>.json             one trained signature; never changed once written
-    ROOT/signatures/<signature_id>.lineage.json     what it was made from (origins.py)
+    ROOT/signatures/<signature_id>.lineage.json     what it was made from (signature_lineage.py)
     ROOT/signatures/adopted.jsonl                   which became the published one, and when
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from hnbc_assets.errors import NotInLake
-from hnbc_assets.lake.atomic import write_bytes
 from hnbc_assets.lake.paths import Lake
+from hnbc_assets.lake.records import Journal, Records
 from hnbc_assets.tables.signature import Signature, SignatureDescription, SingleSampleSignature
 
 SIGNATURE_ID = re.compile(r"[0-9a-f]{6,64}")
 ADOPTED = "registry/adopted"  # the list of adoptions, in the lineage
+REMEDY = "Put back a copy, or delete it: the signature is then unknown."
+ADOPTED_REMEDY = "Put back a copy of the file, or delete this line: when it was adopted is then unknown."
 Rows = list[dict[str, Any]]
 
 
@@ -79,22 +79,20 @@ def records(frame: pd.DataFrame) -> Rows:
 
 def register(lake: Lake, signature: Registered) -> bool:
     """Keep a signature unless it is known; returns whether it is new."""
-    path = file(lake, signature.signature_id)
-    if path.exists():
+    if is_registered(lake, signature.signature_id):
         return False
-    write_bytes(path, json.dumps(dataclasses.asdict(signature), indent=1, ensure_ascii=False).encode())
+    _records(lake).write(signature.signature_id, signature)
     return True
 
 
-def file(lake: Lake, signature_id: str) -> Path:
-    """Where a signature is kept."""
-    return lake.signatures / f"{_checked(signature_id)}.json"
+def is_registered(lake: Lake, signature_id: str) -> bool:
+    """Whether a signature was trained here."""
+    return _records(lake).path(signature_id).exists()
 
 
 def registered(lake: Lake) -> dict[str, Registered]:
     """Every signature by its id, in the order of training."""
-    paths = sorted(p for p in lake.signatures.glob("*.json") if SIGNATURE_ID.fullmatch(p.stem))
-    found = [Registered(**json.loads(path.read_bytes())) for path in paths]
+    found = _records(lake).all().values()
     return {one.signature_id: one for one in sorted(found, key=lambda s: (s.trained_at, s.signature_id))}
 
 
@@ -116,20 +114,14 @@ def signature_of(lake: Lake, signature_id: str) -> Registered:
 
 def adoptions(lake: Lake) -> list[Adoption]:
     """Which signatures became the published one, oldest first."""
-    try:
-        lines = (lake.signatures / "adopted.jsonl").read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
-    return [Adoption(**json.loads(line)) for line in lines if line.strip()]
+    return _adoptions(lake).all()
 
 
 def adopt(lake: Lake, adoption: Adoption) -> None:
     """Record that a signature became the published one, unless the last one is the same."""
     before = adoptions(lake)
-    if before and before[-1].signature_id == adoption.signature_id:
-        return
-    lines = [json.dumps(dataclasses.asdict(one), ensure_ascii=False) for one in [*before, adoption]]
-    write_bytes(lake.signatures / "adopted.jsonl", ("\n".join(lines) + "\n").encode())
+    if not before or before[-1].signature_id != adoption.signature_id:
+        _adoptions(lake).add(adoption)
 
 
 def adoptions_as_read(lake: Lake) -> dict[str, str]:
@@ -141,7 +133,9 @@ def _hash(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _checked(signature_id: str) -> str:
-    if not SIGNATURE_ID.fullmatch(signature_id):
-        raise ValueError(f"{signature_id!r} is not a signature_id")
-    return signature_id
+def _records(lake: Lake) -> Records[Registered]:
+    return Records(Registered, lake.signatures, REMEDY, pattern=SIGNATURE_ID)
+
+
+def _adoptions(lake: Lake) -> Journal[Adoption]:
+    return Journal(Adoption, lake.signatures / "adopted.jsonl", ADOPTED_REMEDY)

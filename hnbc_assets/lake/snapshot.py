@@ -1,7 +1,7 @@
 """Publishing: the tables of the lake as one DuckDB file that is replaced whole, never in part.
 
-In scope: the checks before a publication, building the database next to the old one, replacing it, keeping the
-last ones. Out of scope: which tables are published (defs), what lineage and check results are (lineage, checks).
+In scope: the checks before a publication, building the database next to the old one. Out of scope: which tables are
+published (defs), what lineage and check results are (lineage, checks), replacing the file (old_databases).
 
 DuckDB allows one writer or many readers, so no process ever writes to the published file. It is built under another
 name in one transaction, flushed to the disk, and renamed over the old one: a reader that has that open is undisturbed.
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
@@ -23,7 +22,7 @@ from pathlib import Path
 import pandas as pd
 
 from hnbc_assets.errors import FormatError, NotInLake, PublicationRefused
-from hnbc_assets.lake import atomic, checks, lineage, origins, parquet, publications
+from hnbc_assets.lake import atomic, checks, lineage, old_databases, parquet, publications, signature_lineage
 from hnbc_assets.lake.checks import CheckOutcome
 from hnbc_assets.lake.database import DICTIONARY, SPILL_SUFFIX, Content, build
 from hnbc_assets.lake.hashing import content_hash, to_arrow
@@ -119,12 +118,12 @@ def publish(
         )
         outcomes = pd.concat([outcomes, checks.as_frame(stage_checks)], ignore_index=True) if stage_checks else outcomes
         inputs = {asset: made.data_version for asset, made in known.items()}
-        twin = _twin(lake, version, inputs)
+        twin = old_databases.twin(lake, version, inputs)
         record = publications.entry(lake, known, now, data_version=version, study_hash=study_hash)
         try:
             contents = _contents(lake, tables, extra, known, outcomes, empty, described or {})
             n_tables, n_rows = build(temporary, [*contents, _described(Publications, record)], comment=comment)
-            sha256, release = _put_in_place(lake, temporary, keep, now, twin)
+            sha256, release = old_databases.put_in_place(lake, temporary, keep, now, twin)
             publications.remember(lake, version, code_version, inputs, now)
             checks.record(lake, *stage_checks)
         except (OSError, *_database_errors()) as error:
@@ -243,7 +242,9 @@ def _contents(
             yield _from_lake(lake, name, asset, known[asset], described.get(name))
     for name, (frame, made) in extra.items():
         yield Content(name, to_arrow(frame), made.table_description, made.columns)
-    yield _described(Lineage, origins.edges(lake, {**known, **{name: made for name, (_, made) in extra.items()}}))
+    yield _described(
+        Lineage, signature_lineage.edges(lake, {**known, **{name: made for name, (_, made) in extra.items()}})
+    )
     yield _described(RawFiles, _raw_files(lake, known))
     yield _described(CheckResults, outcomes[list(CheckResults.columns)])
 
@@ -269,7 +270,7 @@ def _from_lake(
 
 def _raw_files(lake: Lake, known: Mapping[str, Provenance]) -> pd.DataFrame:
     try:
-        return origins.raw_files(lake, known)
+        return signature_lineage.raw_files(lake, known)
     except (FormatError, NotInLake) as error:
         raise PublicationRefused(f"The database was not replaced: {error}") from error
 
@@ -278,60 +279,12 @@ def _described(table: type[Table], frame: pd.DataFrame) -> Content:
     return Content(table.table_name(), to_arrow(table.conform(frame)), table.comment(), table.dictionary())
 
 
-def _twin(lake: Lake, version: str, inputs: Mapping[str, str]) -> Path | None:
-    """The copy in `releases` of the published database, if the new one is the same."""
-    before = publications.remembered(lake)
-    if before is None or (before["data_version"], before["inputs"]) != (version, inputs):
-        return None
-    return next(lake.releases.glob(f"hnbc-*-{_sha256(lake.database)[:8]}.duckdb"), None)
-
-
-def _put_in_place(lake: Lake, temporary: Path, keep: int, now: datetime, twin: Path | None) -> tuple[str, Path | None]:
-    """Flush the new database to the disk, rename it over the old one, keep a copy in place of its twin; returns
-    its sha256 and the copy.
-    """
-    atomic.sync_file(temporary)
-    sha256 = _sha256(temporary)
-    release = lake.releases / f"hnbc-{now:%Y%m%dT%H%M%S%fZ}-{sha256[:8]}.duckdb" if keep > 0 else None
-    copy = _copied(temporary, release) if release else None
-    # A log left by someone who opened the old file for writing would be applied to the new file.
-    lake.database.with_name(lake.database.name + ".wal").unlink(missing_ok=True)
-    os.replace(temporary, lake.database)
-    atomic.sync_folder(lake.root)
-    if release:
-        os.replace(copy, release)
-        if twin is not None:
-            twin.unlink(missing_ok=True)
-        for old in sorted(lake.releases.glob("hnbc-*.duckdb"))[:-keep]:
-            old.unlink()
-        atomic.sync_folder(lake.releases)
-    return sha256, release
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _copied(source: Path, target: Path) -> Path:
-    """A copy of `source` under a temporary name next to `target`, flushed to the disk."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    copy = atomic.temporary_beside(target)
-    try:
-        shutil.copyfile(source, copy)
-        atomic.sync_file(copy)
-    except OSError:
-        copy.unlink(missing_ok=True)
-        raise
-    return copy
-
-
 def _sweep(lake: Lake) -> None:
     """Delete what killed processes left. No other process is publishing now, so unfinished databases are abandoned."""
     for leftover in lake.root.glob(f".{lake.database.name}.*{atomic.TEMPORARY_SUFFIX}*"):
         _remove(leftover)
-    records = (lake.root / name for name in ("observations", "attempts"))
-    for folder in (lake.tables, lake.releases, lake.signatures, lake.reports, *records):
+    atomic.sweep(lake.root, deep=False)
+    for folder in (lake.tables, lake.releases, lake.signatures, lake.reports, lake.observations, lake.attempts):
         atomic.sweep(folder)
 
 

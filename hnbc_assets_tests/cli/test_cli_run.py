@@ -254,7 +254,7 @@ def test_what_a_refresh_completed_is_not_left_to_a_run(hnbc, standin):
 
 
 def test_a_run_that_was_stopped_after_its_last_asset_is_complete(hnbc, published):
-    begin(published, "hnbc run")
+    begin(published)
     os.utime(published.unfinished_run, (0, 0))  # before everything in the lake was made
     assert "A run of everything that was started" in hnbc("status").out
     assert kept(look(), None) == "All 4 assets had been made."

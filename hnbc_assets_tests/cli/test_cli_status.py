@@ -9,6 +9,7 @@ import pytest
 from hnbc_assets.lake import attempts
 from hnbc_assets.lake.checks import CheckOutcome, record
 from hnbc_assets.lake.observations import record_problem
+from hnbc_assets.lake.origin import claim
 from hnbc_assets.lake.parquet import Provenance, read_provenance, write
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.sources.archive.store import Archive
@@ -19,7 +20,7 @@ from hnbc_assets.study import load_study
 def lake(lake_path):
     """A lake with raw files, a cohort and a signature that was made from an earlier version of that cohort."""
     lake = Lake(lake_path)
-    lake.claim("simulated")
+    claim(lake, "simulated")
     written = datetime.now(UTC) - timedelta(hours=3, minutes=5)
 
     def keep(asset, frame, version, **inputs):

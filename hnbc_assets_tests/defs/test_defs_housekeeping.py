@@ -12,7 +12,7 @@ import pytest
 
 from hnbc_assets.defs.operation.archive_check import needed, verify
 from hnbc_assets.defs.operation.retention import housekeeping, keep_house, releases_in_use
-from hnbc_assets.lake import origins, parquet, registry
+from hnbc_assets.lake import parquet, registry, signature_lineage
 from hnbc_assets.lake.atomic import locked
 from hnbc_assets.lake.checks import of_asset
 from hnbc_assets.lake.io_manager import LakeIOManager
@@ -198,7 +198,7 @@ def trained(lake):
             told = {"trained_on": "gdc/TCGA-BRCA 46.0", "trained_at": "2024", "run_id": "r", "code_version": "1"}
             empty = {"signature": [], "single_sample": [], "description": {}}
             signature = registry.Registered("abcdef012345", **told, **empty)
-            origins.keep(lake, signature, ["refit/signature"])
+            signature_lineage.keep(lake, signature, ["refit/signature"])
             registry.register(lake, signature)
     return lake.raw / "gene_sets" / old / "sets.gmt"
 

@@ -1,4 +1,4 @@
-"""Where things are in the lake, and which upstream it belongs to."""
+"""Where things are in the lake."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from hnbc_assets.errors import LakeBelongsElsewhere, StudyError
 from hnbc_assets.lake.paths import Lake
 
 
@@ -30,24 +29,3 @@ def test_the_assets_of_a_lake_are_those_with_a_whole_table(filled_lake):
     assert filled_lake.assets() == [
         "cohorts/one", "cohorts/two", "patients", "raw/gdc/all", "raw/geo/all", "risk_scores", "signature",
     ]  # fmt: skip
-
-
-def test_a_lake_belongs_to_the_upstream_that_first_filled_it(lake):
-    lake.claim("simulated")
-    lake.claim("simulated")
-    assert lake.upstream() == "simulated"
-    with pytest.raises(LakeBelongsElsewhere, match=r"upstream 'simulated'.*'live'.*HNBC_DATA_LAKE") as refused:
-        lake.claim("live")
-    assert refused.value.exit_status == 2
-    assert lake.upstream() == "simulated"
-
-
-def test_a_mirrors_address_is_the_same_with_and_without_a_last_slash(lake):
-    lake.claim("http://localhost:8080/")
-    lake.claim("http://localhost:8080")
-
-
-def test_a_lake_that_cannot_be_made_is_a_study_error(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StudyError, match="data lake cannot be kept there"):
-        Lake(tmp_path / "file" / "lake").claim("simulated")

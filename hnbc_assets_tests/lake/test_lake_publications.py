@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -121,8 +122,8 @@ def test_the_record_begins_with_the_first_publication_that_keeps_one(of_an_older
 def test_what_the_database_was_made_from_is_recorded_with_it_and_not_without_it(filled_lake):
     published = publish(filled_lake, TABLES, code_version="c1")
     found = publications.remembered(filled_lake)
-    assert (found["data_version"], found["code_version"]) == (published.data_version, "c1")
-    assert found["inputs"] == published.inputs
-    assert found == json.loads(filled_lake.publication.read_bytes())
+    assert (found.data_version, found.code_version) == (published.data_version, "c1")
+    assert found.inputs == published.inputs
+    assert asdict(found) == json.loads(filled_lake.publication.read_bytes())
     filled_lake.database.unlink()
     assert publications.remembered(filled_lake) is None

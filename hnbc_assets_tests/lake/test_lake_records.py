@@ -242,7 +242,7 @@ def test_a_signature_that_was_never_trained_here_is_named_with_those_that_were(l
     registry.register(lake, signature())
     with pytest.raises(NotInLake, match="known are 0a1b2c"):
         registry.signature_of(lake, "123456")
-    with pytest.raises(ValueError, match="not a signature_id"):
+    with pytest.raises(ValueError, match="not the name of a record"):
         registry.register(lake, signature(signature_id="../escape"))
 
 

@@ -158,3 +158,11 @@ def test_a_sweep_deletes_abandoned_files_and_keeps_those_being_written(tmp_path)
         file.write(b"whole")
         assert [path.name for path in atomic.sweep(tmp_path)] == [".old.parquet.00.part"]
     assert [path.name for path in tmp_path.iterdir()] == ["new.parquet"]
+
+
+def test_a_sweep_that_is_not_deep_leaves_the_folders_below(tmp_path):
+    (tmp_path / "raw").mkdir()
+    for folder in (tmp_path, tmp_path / "raw"):
+        (folder / ".old.json.00.part").write_bytes(b"half")
+    assert atomic.sweep(tmp_path, deep=False) == [tmp_path / ".old.json.00.part"]
+    assert (tmp_path / "raw" / ".old.json.00.part").exists()

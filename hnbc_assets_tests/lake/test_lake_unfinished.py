@@ -30,7 +30,7 @@ def begun(lake):
     """A lake in which everything was made a minute before a run of everything began."""
     make_all(lake)
     at(-60, *files(lake, GRAPH))
-    unfinished.begin(lake, "hnbc run")
+    unfinished.begin(lake)
     at(0, lake.unfinished_run)
     return lake
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from hnbc_assets.errors import FormatError
-from hnbc_assets.lake import damage, origins, parquet, registry
+from hnbc_assets.lake import damage, old_databases, parquet, registry, signature_lineage
 from hnbc_assets.lake.lineage import RAW_PREFIX
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.lake.publications import as_releases, read_tables
@@ -46,7 +46,7 @@ def manifests(lake: Lake) -> dict[str, pd.DataFrame]:
 
 def databases(lake: Lake) -> list[Path]:
     """The published database and those that are kept."""
-    return [path for path in (lake.database, *sorted(lake.releases.glob("hnbc-*.duckdb"))) if path.exists()]
+    return [path for path in (lake.database, *old_databases.kept(lake)) if path.exists()]
 
 
 def verify(lake: Lake, *, note: bool = False) -> Verified:
@@ -81,7 +81,7 @@ def needed(lake: Lake) -> tuple[set[tuple[str, str]], set[str]]:
     releases, paths = set(), set()
     for one in registry.registered(lake).values():
         releases |= set(as_releases(one.trained_on).items())
-    for files in origins.files_of_signatures(lake).values():
+    for files in signature_lineage.files_of_signatures(lake).values():
         paths |= set(files.path)
     for path in databases(lake):
         tables = _tables(path, ["publications", "raw_files"])
@@ -100,7 +100,7 @@ def _named(lake: Lake, archive: Archive, present: dict[str, pd.DataFrame]) -> It
         yield f"{asset} and {n} tables made from it", manifest
     for name, release, rows in all_views(archive):
         yield f"release {release} of {name}", rows
-    for signature_id, files in origins.files_of_signatures(lake).items():
+    for signature_id, files in signature_lineage.files_of_signatures(lake).items():
         yield f"signature {signature_id}", files
 
 

@@ -17,7 +17,7 @@ from hnbc_assets.defs.stage import Check, Described, Output, Stage, cohorts
 from hnbc_assets.defs.stages.cohort_data import apply_to_cohort, independence, scored, scored_by, with_endpoint
 from hnbc_assets.defs.upstreams import raw_key
 from hnbc_assets.errors import NotInLake
-from hnbc_assets.lake import origins, parquet, registry
+from hnbc_assets.lake import parquet, registry, signature_lineage
 from hnbc_assets.lake.decisions import Decision, as_read, decisions
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.lake.registry import Adoption, Registered
@@ -88,7 +88,7 @@ def publish_signature(
     trained_on = _trained_on(study, lake)
     if refit != NONE:
         made = _registered(lake, refit_signature, refit_single_sample, refit_description, trained_on, now)
-        origins.keep(lake, made, REFIT)
+        signature_lineage.keep(lake, made, REFIT)
         registry.register(lake, made)
     promoted = decisions(lake, "promote")
     chosen = choose(policy, refit, _before(lake), registry.adoptions(lake), promoted)
@@ -99,7 +99,7 @@ def publish_signature(
     else:  # frozen: what was trained now is only compared with it
         frozen = registry.signature_of(lake, chosen)
         (rows, alone, described), unused = frozen.frames(), REFIT
-        read |= origins.as_read([frozen])
+        read |= signature_lineage.as_read([frozen])
     if chosen != NONE:
         registry.adopt(lake, Adoption(chosen, now, by[0].by if by else ""))
     columns, earlier = list(PublishedDescription.columns)[:-1], _earlier(lake, refit)
@@ -127,8 +127,8 @@ def _before(lake: Lake) -> str | None:
 def _earlier(lake: Lake, refit: str) -> dict[str, str]:
     """The registered signatures as lineage names them; the refit is one if it was first made from other files."""
     known = registry.registered(lake).values()
-    return origins.as_read(
-        one for one in known if one.signature_id != refit or not origins.same_files(lake, refit, REFIT)
+    return signature_lineage.as_read(
+        one for one in known if one.signature_id != refit or not signature_lineage.same_files(lake, refit, REFIT)
     )
 
 
@@ -216,7 +216,7 @@ def score_archived(
         signature, single_sample, description = one.frames()
         made = apply_to_cohort(study, cohort, patients, expression, signature, description.iloc[0], single_sample)
         rows.append(made.scores[["signature_id", "cohort_id", "patient_id", "risk_score", "risk_group"]])
-    return Output(stacked(rows, ArchivedRiskScores), read=origins.as_read(used))
+    return Output(stacked(rows, ArchivedRiskScores), read=signature_lineage.as_read(used))
 
 
 @stage.asset(

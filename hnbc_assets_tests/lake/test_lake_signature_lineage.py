@@ -1,4 +1,4 @@
-"""Origins: what a frozen signature was made from stays in the lineage, whatever is in the lake later."""
+"""Signature lineage: what a frozen signature was made from stays in the lineage, whatever is in the lake later."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from invented_lake import TABLES, fill, put
 
-from hnbc_assets.lake import lineage, origins, registry
+from hnbc_assets.lake import lineage, registry, signature_lineage
 from hnbc_assets.lake.lineage import WALK_BACK
 from hnbc_assets.lake.registry import Registered
 from hnbc_assets.lake.snapshot import publish
@@ -34,10 +34,10 @@ def release(lake, name, signature_id, *, published, generation=1):
     fill(lake, generation, release=name)
     genes = pd.DataFrame({"signature_id": signature_id, "gene": ["A", "B"], "generation": generation})
     put(lake, "refit/signature", genes, ("cohorts/one", "patients"))
-    origins.keep(lake, trained(signature_id), REFIT)
+    signature_lineage.keep(lake, trained(signature_id), REFIT)
     registry.register(lake, trained(signature_id))
     frozen = {} if published == signature_id else {
-        "unused": REFIT, "read": origins.as_read([registry.signature_of(lake, published)])
+        "unused": REFIT, "read": signature_lineage.as_read([registry.signature_of(lake, published)])
     }  # fmt: skip
     put(lake, "signature", genes.assign(signature_id=published), tuple(REFIT), **frozen)
     scores = pd.DataFrame({"patient_id": ["p1"], "generation": generation, "cohort_id": "two", "risk_score": 1.5})
@@ -101,54 +101,54 @@ def test_if_the_refit_is_published_nothing_refers_to_the_registry(lake):
     assert named == [(0,)]
 
 
-def test_an_origin_is_kept_once_and_never_changed(frozen):
+def test_a_signatures_lineage_is_kept_once_and_never_changed(frozen):
     path = frozen.signatures / f"{OLD}.lineage.json"
     before = path.read_bytes()
-    assert origins.keep(frozen, trained(OLD), REFIT)
+    assert signature_lineage.keep(frozen, trained(OLD), REFIT)
     assert path.read_bytes() == before
-    assert list(registry.registered(frozen)) == [OLD, NEW], "no origin is read as a signature"
+    assert list(registry.registered(frozen)) == [OLD, NEW], "no lineage is read as a signature"
 
 
 def test_same_files_distinguishes_the_present_training_from_an_earlier_one(frozen):
-    assert origins.same_files(frozen, NEW, REFIT)
-    assert not origins.same_files(frozen, OLD, REFIT)
+    assert signature_lineage.same_files(frozen, NEW, REFIT)
+    assert not signature_lineage.same_files(frozen, OLD, REFIT)
 
 
-def test_a_signature_of_an_older_registry_has_an_origin_that_is_unknown(frozen):
-    """As the previous version kept it, without an origin. Its lineage ends there, without files of another."""
+def test_a_signature_of_an_older_registry_has_a_lineage_that_is_unknown(frozen):
+    """As the previous version kept it, without its lineage, which ends there, without files of another."""
     (frozen.signatures / f"{OLD}.lineage.json").unlink()
     publish(frozen, TABLES)
     assert walked(frozen, "signature") == []
     assert query(frozen, f"SELECT upstream_asset FROM lineage WHERE asset = 'registry/{OLD}'") == [("unknown",)]
-    assert origins.files_of_signatures(frozen).keys() == {NEW}
-    assert not origins.same_files(frozen, OLD, REFIT)
+    assert signature_lineage.files_of_signatures(frozen).keys() == {NEW}
+    assert not signature_lineage.same_files(frozen, OLD, REFIT)
 
 
-def test_a_signature_of_an_older_registry_gets_the_origin_of_an_equal_refit_of_the_same_releases(lake):
+def test_a_signature_of_an_older_registry_gets_the_lineage_of_an_equal_refit_of_the_same_releases(lake):
     release(lake, "45.0", OLD, published=OLD)
     kept = (lake.signatures / f"{OLD}.lineage.json").read_bytes()
     (lake.signatures / f"{OLD}.lineage.json").unlink()
-    assert not origins.keep(lake, replace(trained(OLD), trained_on="other releases"), REFIT)
-    assert origins.origin(lake, OLD) is None
-    assert origins.keep(lake, trained(OLD), REFIT)
+    assert not signature_lineage.keep(lake, replace(trained(OLD), trained_on="other releases"), REFIT)
+    assert signature_lineage.find(lake, OLD) is None
+    assert signature_lineage.keep(lake, trained(OLD), REFIT)
     assert (lake.signatures / f"{OLD}.lineage.json").read_bytes() == kept
 
 
-def test_no_origin_is_kept_of_tables_that_are_older_than_the_files_in_the_lake(lake):
+def test_no_lineage_is_kept_of_tables_that_are_older_than_the_files_in_the_lake(lake):
     """The manifest is now that of 46.0; the signature was made from 45.0's."""
     release(lake, "45.0", OLD, published=OLD)
     (lake.signatures / f"{OLD}.lineage.json").unlink()
     genes = pd.DataFrame({"generation": [2]})
     put(lake, "raw/gdc/all", genes)
-    assert not origins.keep(lake, trained(OLD), REFIT)
-    assert origins.origin(lake, OLD) is None
+    assert not signature_lineage.keep(lake, trained(OLD), REFIT)
+    assert signature_lineage.find(lake, OLD) is None
 
 
 def test_what_a_killed_process_kept_before_it_registered_the_signature_is_replaced(lake):
     fill(lake)
     put(lake, "refit/signature", pd.DataFrame({"gene": ["A"]}), ("patients",))
-    origins.keep(lake, trained(OLD), REFIT)
+    signature_lineage.keep(lake, trained(OLD), REFIT)
     fill(lake, generation=2, release="46.0")
     put(lake, "refit/signature", pd.DataFrame({"gene": ["A"]}), ("patients",))
-    assert origins.keep(lake, trained(OLD), REFIT)
-    assert set(origins.origin(lake, OLD).raw_files.release) == {"46.0"}
+    assert signature_lineage.keep(lake, trained(OLD), REFIT)
+    assert set(signature_lineage.find(lake, OLD).raw_files.release) == {"46.0"}

@@ -1,4 +1,4 @@
-"""Origins: what each registered signature was made from, kept as long as the signature.
+"""Signature lineage: what each registered signature was made from, kept as long as the signature.
 
 In scope: keeping the edges and raw files of a signature when it is registered, adding them to the lineage of what later
 reads it. Out of scope: the signature itself (registry), the lineage of what is in the lake now (lineage).
@@ -10,27 +10,35 @@ in `@<signature_id>`: `raw/gdc/TCGA-BRCA@0a1b2c` are the files that 0a1b2c was t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from hnbc_assets.lake import lineage, registry
-from hnbc_assets.lake.atomic import write_bytes
 from hnbc_assets.lake.lineage import EDGE_COLUMNS, RAW_COLUMNS, RAW_PREFIX
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
+from hnbc_assets.lake.records import Records
 from hnbc_assets.lake.registry import Registered
 
 PREFIX = "registry/"
 UNKNOWN = "unknown"
+REMEDY = "Put back a copy, or delete it: what the signature was made from is then unknown."
 
 
 @dataclass(frozen=True)
-class Origin:
+class Written:
+    """A `SignatureLineage` as it is kept: frames as rows."""
+
+    made_from: dict[str, str]
+    edges: list[list[Any]]
+    raw_files: list[list[Any]]
+
+
+@dataclass(frozen=True)
+class SignatureLineage:
     """What a signature was made from when it was registered.
 
     Attributes
@@ -46,47 +54,42 @@ class Origin:
 
 
 def keep(lake: Lake, signature: Registered, tables: Collection[str]) -> bool:
-    """Keep what these tables were made from as the origin of the signature in them; returns whether it is known.
+    """Keep what these tables were made from as the lineage of the signature in them; returns whether it is known.
 
-    Call this before the signature is registered: from then on its origin is never changed. One that was registered
-    without an origin, by an older version, gets one if it was trained on the same releases. While a table is missing
+    Call this before the signature is registered: from then on its lineage is never changed. One that was registered
+    without a lineage, by an older version, gets one if it was trained on the same releases. While a table is missing
     or stale, the files in the lake are not those that the signature was made from, and nothing is kept.
     """
-    path, registered = _path(lake, signature.signature_id), registry.file(lake, signature.signature_id).exists()
-    if registered and path.exists():
+    records, registered = _records(lake), registry.is_registered(lake, signature.signature_id)
+    if registered and records.path(signature.signature_id).exists():
         return True
     if registered and registry.signature_of(lake, signature.signature_id).trained_on != signature.trained_on:
         return False
     known = lineage.ancestry(lake, tables)
     if None in known.values() or lineage.outdated(known):
-        path.unlink(missing_ok=True)
+        records.delete(signature.signature_id)
         return False
     made_from = {table: known[table].data_version for table in tables}
-    record = {
-        "made_from": made_from,
-        "edges": _plain(lineage.edges(known)),
-        "raw_files": _plain(lineage.raw_files(lake, tables)),
-    }
-    write_bytes(path, json.dumps(record).encode())
+    written = Written(made_from, _rows(lineage.edges(known)), _rows(lineage.raw_files(lake, tables)))
+    records.write(signature.signature_id, written)
     return True
 
 
-def origin(lake: Lake, signature_id: str) -> Origin | None:
-    """What a signature was made from; None if an older version registered it, which did not keep origins."""
-    try:
-        record = json.loads(_path(lake, signature_id).read_bytes())
-    except FileNotFoundError:
+def find(lake: Lake, signature_id: str) -> SignatureLineage | None:
+    """What a signature was made from; None if an older version registered it, which did not keep this."""
+    written = _records(lake).find(signature_id)
+    if written is None:
         return None
-    return Origin(
-        record["made_from"],
-        pd.DataFrame(record["edges"], columns=EDGE_COLUMNS),
-        pd.DataFrame(record["raw_files"], columns=RAW_COLUMNS),
+    return SignatureLineage(
+        written.made_from,
+        pd.DataFrame(written.edges, columns=EDGE_COLUMNS),
+        pd.DataFrame(written.raw_files, columns=RAW_COLUMNS),
     )
 
 
 def same_files(lake: Lake, signature_id: str, tables: Collection[str]) -> bool:
     """Whether a signature was made from the same files as these tables are now."""
-    kept = origin(lake, signature_id)
+    kept = find(lake, signature_id)
     return kept is not None and _raw_versions(kept.edges) == _raw_versions(lineage.lineage(lake, tables))
 
 
@@ -99,7 +102,7 @@ def edges(lake: Lake, known: Mapping[str, Provenance | None]) -> pd.DataFrame:
     """The edges of these assets, and those of the registered signatures that were read for them."""
     found, registered = [lineage.edges(known)], registry.registered(lake)
     for signature_id, version in _read(known).items():
-        name, kept, trained = f"{PREFIX}{signature_id}", origin(lake, signature_id), registered.get(signature_id)
+        name, kept, trained = f"{PREFIX}{signature_id}", find(lake, signature_id), registered.get(signature_id)
         who = (trained.run_id, trained.code_version) if trained else (UNKNOWN, UNKNOWN)
         tables = {_own(table, signature_id): v for table, v in kept.made_from.items()} if kept else {UNKNOWN: UNKNOWN}
         rows = [(name, table, version, table_version, *who) for table, table_version in sorted(tables.items())]
@@ -113,15 +116,15 @@ def raw_files(lake: Lake, known: Mapping[str, Provenance | None]) -> pd.DataFram
     """The raw files of these assets, and those of the registered signatures that were read for them."""
     found = [lineage.raw_files(lake, known)]
     for signature_id in _read(known):
-        if kept := origin(lake, signature_id):
+        if kept := find(lake, signature_id):
             found.append(_renamed(kept.raw_files, signature_id, "asset"))
     filled = [frame for frame in found if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else found[0]
 
 
 def files_of_signatures(lake: Lake) -> dict[str, pd.DataFrame]:
-    """The raw files of every registered signature whose origin is known, by its id: columns RAW_COLUMNS."""
-    kept = {signature_id: origin(lake, signature_id) for signature_id in registry.registered(lake)}
+    """The raw files of every registered signature whose lineage is known, by its id: columns RAW_COLUMNS."""
+    kept = {signature_id: find(lake, signature_id) for signature_id in registry.registered(lake)}
     return {signature_id: one.raw_files for signature_id, one in kept.items() if one is not None}
 
 
@@ -139,8 +142,8 @@ def _raw_versions(found: pd.DataFrame) -> dict[str, str]:
     return dict(zip(raw.upstream_asset, raw.upstream_data_version, strict=True))
 
 
-def _path(lake: Lake, signature_id: str) -> Path:
-    return registry.file(lake, signature_id).with_suffix(".lineage.json")
+def _records(lake: Lake) -> Records[Written]:
+    return Records(Written, lake.signatures, REMEDY, ".lineage.json", registry.SIGNATURE_ID)
 
 
 def _own(asset: Any, signature_id: str) -> Any:
@@ -152,6 +155,6 @@ def _renamed(frame: pd.DataFrame, signature_id: str, *columns: str) -> pd.DataFr
     return frame.assign(**{column: _own(frame[column], signature_id) for column in columns})
 
 
-def _plain(frame: pd.DataFrame) -> list[list[object]]:
+def _rows(frame: pd.DataFrame) -> list[list[object]]:
     """Rows as JSON stores them: missing values are null."""
     return [list(row.values()) for row in registry.records(frame)]
