@@ -2,6 +2,8 @@
 
 In scope: replacing the published database with a new one, keeping a copy of each, deleting the oldest. Out of scope:
 building one (snapshot).
+
+    ROOT/databases/hnbc-<time>-<sha256>.duckdb      the copy of one publication
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -17,11 +20,18 @@ from hnbc_assets.lake import atomic, publications
 from hnbc_assets.lake.paths import Lake
 
 PATTERN = "hnbc-*.duckdb"
+BEFORE = "releases"  # the folder of an older version
 
 
 def kept(lake: Lake) -> list[Path]:
-    """The copies, oldest first."""
-    return sorted(lake.releases.glob(PATTERN))
+    """The copies, oldest first. Those that an older version made are moved to where they belong."""
+    for copy in (lake.root / BEFORE).glob(PATTERN):
+        lake.databases.mkdir(exist_ok=True)
+        with suppress(FileNotFoundError):  # another process has moved it
+            copy.rename(lake.databases / copy.name)
+    with suppress(OSError):  # it is not there, or something else is in it
+        (lake.root / BEFORE).rmdir()
+    return sorted(lake.databases.glob(PATTERN))
 
 
 def twin(lake: Lake, version: str, inputs: Mapping[str, str]) -> Path | None:
@@ -29,7 +39,8 @@ def twin(lake: Lake, version: str, inputs: Mapping[str, str]) -> Path | None:
     before = publications.remembered(lake)
     if before is None or (before.data_version, before.inputs) != (version, inputs):
         return None
-    return next(lake.releases.glob(f"hnbc-*-{_sha256(lake.database)[:8]}.duckdb"), None)
+    name = f"hnbc-*-{_sha256(lake.database)[:8]}.duckdb"
+    return next((copy for copy in kept(lake) if copy.match(name)), None)
 
 
 def put_in_place(lake: Lake, temporary: Path, keep: int, now: datetime, twin: Path | None) -> tuple[str, Path | None]:
@@ -38,20 +49,20 @@ def put_in_place(lake: Lake, temporary: Path, keep: int, now: datetime, twin: Pa
     """
     atomic.sync_file(temporary)
     sha256 = _sha256(temporary)
-    release = lake.releases / f"hnbc-{now:%Y%m%dT%H%M%S%fZ}-{sha256[:8]}.duckdb" if keep > 0 else None
-    copy = _copied(temporary, release) if release else None
+    copy = lake.databases / f"hnbc-{now:%Y%m%dT%H%M%S%fZ}-{sha256[:8]}.duckdb" if keep > 0 else None
+    temporary_copy = _copied(temporary, copy) if copy else None
     # A log left by someone who opened the old file for writing would be applied to the new file.
     lake.database.with_name(lake.database.name + ".wal").unlink(missing_ok=True)
     os.replace(temporary, lake.database)
     atomic.sync_folder(lake.root)
-    if release:
-        os.replace(copy, release)
+    if copy:
+        os.replace(temporary_copy, copy)
         if twin is not None:
             twin.unlink(missing_ok=True)
         for old in kept(lake)[:-keep]:
             old.unlink()
-        atomic.sync_folder(lake.releases)
-    return sha256, release
+        atomic.sync_folder(lake.databases)
+    return sha256, copy
 
 
 def _sha256(path: Path) -> str:

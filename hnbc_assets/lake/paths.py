@@ -36,9 +36,9 @@ class Lake:
         return self.root / "tables"
 
     @property
-    def releases(self) -> Path:
-        """The last publications of the database."""
-        return self.root / "releases"
+    def databases(self) -> Path:
+        """Copies of the last publications of the database."""
+        return self.root / "databases"
 
     @property
     def database(self) -> Path:

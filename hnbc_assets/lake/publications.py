@@ -71,7 +71,7 @@ def not_opened(lake: Lake, error: Exception) -> str:
     reason = str(error)
     if "Could not set lock" not in reason:
         reason = " ".join(reason.split())
-        return f"{lake.database} cannot be opened: {reason} Put one of {lake.releases} in its place, or delete it."
+        return f"{lake.database} cannot be opened: {reason} Put one of {lake.databases} in its place, or delete it."
     holder = LOCK_HOLDER.search(reason)
     who = f"{Path(holder['program']).name}, process {holder['process']}," if holder else "another program"
     return (

@@ -40,7 +40,7 @@ BUILT_HERE = ("lineage", "raw_files", "check_results", "publications", DICTIONAR
 
 @dataclass(frozen=True)
 class Published:
-    """A publication: the database, its copy among the releases (None if none are kept), and what is in it.
+    """A publication: the database, its copy (None if none are kept), and what is in it.
 
     `sha256` is the file's, new each time; `data_version` depends on the published tables alone: equal tables have equal
     versions. `inputs` are the data versions of everything that the tables depend on; `complete` says for each optional
@@ -48,7 +48,7 @@ class Published:
     """
 
     path: Path
-    release: Path | None
+    copy: Path | None
     n_tables: int
     n_rows: int
     sha256: str
@@ -81,7 +81,7 @@ def publish(
     extra : further tables, given as frame and provenance (its description, columns and edges are used)
     described : the current descriptions of tables, by name. Without it, and for columns that it lacks, comments are
         those that were stored with a table
-    keep : how many publications stay in the lake's `releases`. A publication equal to the previous one, and made from
+    keep : how many publications stay in the lake's `databases`. A publication equal to the previous one, and made from
         the same versions, replaces that one there, so that no older one is lost
     comment : put before every table's comment, such as SIMULATED (DuckDB has no comment for a whole database)
     code_version, study_hash : those of the publisher, for the record
@@ -123,7 +123,7 @@ def publish(
         try:
             contents = _contents(lake, tables, extra, known, outcomes, empty, described or {})
             n_tables, n_rows = build(temporary, [*contents, _described(Publications, record)], comment=comment)
-            sha256, release = old_databases.put_in_place(lake, temporary, keep, now, twin)
+            sha256, copy = old_databases.put_in_place(lake, temporary, keep, now, twin)
             publications.remember(lake, version, code_version, inputs, now)
             checks.record(lake, *stage_checks)
         except (OSError, *_database_errors()) as error:
@@ -131,7 +131,7 @@ def publish(
         finally:
             _remove(temporary)
     moment = now.isoformat(timespec="seconds")
-    return Published(lake.database, release, n_tables, n_rows, sha256, version, moment, inputs, tuple(stage_checks))
+    return Published(lake.database, copy, n_tables, n_rows, sha256, version, moment, inputs, tuple(stage_checks))
 
 
 def _left_out(lake: Lake, optional: Collection[OptionalAsset]) -> tuple[dict[str, str], dict[str, str]]:
@@ -284,7 +284,7 @@ def _sweep(lake: Lake) -> None:
     for leftover in lake.root.glob(f".{lake.database.name}.*{atomic.TEMPORARY_SUFFIX}*"):
         _remove(leftover)
     atomic.sweep(lake.root, deep=False)
-    for folder in (lake.tables, lake.releases, lake.signatures, lake.reports, lake.observations, lake.attempts):
+    for folder in (lake.tables, lake.databases, lake.signatures, lake.reports, lake.observations, lake.attempts):
         atomic.sweep(folder)
 
 

@@ -174,8 +174,8 @@ def test_releases_that_signatures_and_kept_databases_need_stay_with_their_files(
     trained = {"trained_on": "gdc/TCGA-BRCA 45.0; geo/GSE25055 2019-03-25", "trained_at": "2025-01-01", "run_id": "r"}
     empty = {"signature": [], "single_sample": [], "description": {}, "code_version": "1"}
     registry.register(lake, registry.Registered("abcdef012345", **trained, **empty))
-    lake.releases.mkdir(parents=True)
-    with duckdb.connect(str(lake.releases / "hnbc-20250101T000000000000Z-aaaaaaaa.duckdb")) as database:
+    lake.databases.mkdir(parents=True)
+    with duckdb.connect(str(lake.databases / "hnbc-20250101T000000000000Z-aaaaaaaa.duckdb")) as database:
         database.execute("CREATE TABLE publications AS SELECT '2025' AS published_at, 'gdc/TCGA-BRCA 44.0' AS releases")
         database.execute("CREATE TABLE raw_files AS SELECT 'gdc/44.0/old.tsv' AS path")
     releases, paths = needed(lake)
@@ -221,8 +221,8 @@ def test_damage_to_the_files_of_a_registered_signature_is_found_and_names_it(ins
 
 def test_the_archive_is_left_alone_while_a_database_cannot_be_opened(instance, study, place, lake, pruning):
     """Its releases and files would not be known to be needed, and could be removed."""
-    lake.releases.mkdir(parents=True)
-    kept = lake.releases / "hnbc-20250101T000000000000Z-aaaaaaaa.duckdb"
+    lake.databases.mkdir(parents=True)
+    kept = lake.databases / "hnbc-20250101T000000000000Z-aaaaaaaa.duckdb"
     kept.write_bytes(b"not a database" * 1000)
     swept = keep_house(instance, study, place, ASSETS)
     assert pruning == []

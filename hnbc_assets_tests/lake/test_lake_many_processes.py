@@ -76,7 +76,7 @@ def kill_publishers(lake, processes, kills):
     publish(lake, TABLES, keep=2)
     assert stored_generations(lake) == {kills + 1}
     assert not list(lake.root.rglob("*.part*"))
-    for release in lake.releases.iterdir():
+    for release in lake.databases.iterdir():
         with duckdb.connect(str(release), read_only=True) as connection:
             assert len(generations(connection)) == 1
     return interrupted
@@ -131,7 +131,7 @@ def test_two_publishers_at_once_take_turns(filled_lake, processes):
     assert [len(each) for each in shas] == [4, 4]
     assert stored_generations(filled_lake) == {1}
     assert not list(filled_lake.root.rglob("*.part*"))
-    (kept,) = filled_lake.releases.iterdir()
+    (kept,) = filled_lake.databases.iterdir()
     assert hashlib.sha256(kept.read_bytes()).hexdigest() in {each[-1] for each in shas}, "the last of eight"
 
 

@@ -170,7 +170,7 @@ def test_an_invalid_table_name_never_reaches_sql(filled_lake, name):
 
 def kept(lake):
     """The checksums of the kept publications, the oldest first."""
-    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(lake.releases.iterdir())]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(lake.databases.iterdir())]
 
 
 def test_only_the_last_publications_are_kept(filled_lake):
@@ -179,8 +179,8 @@ def test_only_the_last_publications_are_kept(filled_lake):
         fill(filled_lake, generation)
         shas.append(publish(filled_lake, TABLES, keep=3).sha256)
     assert kept(filled_lake) == shas[-3:]
-    assert sorted(filled_lake.releases.iterdir())[-1].read_bytes() == filled_lake.database.read_bytes()
-    assert publish(filled_lake, TABLES, keep=0).release is None
+    assert sorted(filled_lake.databases.iterdir())[-1].read_bytes() == filled_lake.database.read_bytes()
+    assert publish(filled_lake, TABLES, keep=0).copy is None
 
 
 def test_publishing_the_same_again_deletes_no_older_database(filled_lake):
