@@ -10,21 +10,25 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from hnbc_assets.commands import full_disk
-from hnbc_assets.commands.doctor import doctor
-from hnbc_assets.commands.refresh import refresh
-from hnbc_assets.commands.run import run
-from hnbc_assets.commands.simulate import simulate_release
-from hnbc_assets.commands.sql import sql
-from hnbc_assets.commands.status import status
-from hnbc_assets.commands.ui import ui
 from hnbc_assets.errors import HnbcError
 from hnbc_assets.redaction import redacted_text
 
+MODULES = {
+    "run": "run",
+    "refresh": "refresh",
+    "ui": "ui",
+    "sql": "sql",
+    "status": "status",
+    "doctor": "doctor",
+    "simulate-release": "simulate",
+}
 EPILOG = """
 \b
 Environment:
@@ -46,7 +50,21 @@ Exit status:
 """
 
 
+class Commands(Mapping[str, click.Command]):
+    """The commands by name; the module of one is imported when the command is used."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        return getattr(import_module(f"hnbc_assets.commands.{MODULES[name]}"), name.replace("-", "_"))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MODULES)
+
+    def __len__(self) -> int:
+        return len(MODULES)
+
+
 @click.group(
+    commands=Commands(),  # type: ignore[arg-type] - none is added later
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog=EPILOG,
     subcommand_metavar="COMMAND …",
@@ -58,10 +76,6 @@ def hnbc() -> None:
     `hnbc run` makes every result and publishes the database, `hnbc refresh` keeps it current, `hnbc sql` queries it,
     `hnbc ui` shows it in Dagster's UI.
     """
-
-
-for command in (run, refresh, ui, sql, status, doctor, simulate_release):
-    hnbc.add_command(command)
 
 
 def main() -> None:

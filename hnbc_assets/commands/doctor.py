@@ -61,10 +61,10 @@ def doctor(live: bool, file: Path | None) -> None:
     The first 64 KiB of each file (all of an API's answer) are read, and compared with what its reader needs. Nothing is
     stored in the lake. The exit status is 3 when something would fail.
     """
-    sys.exit(_examine(live, file))
+    sys.exit(_check(live, file))
 
 
-def _examine(live: bool, file: Path | None) -> int:
+def _check(live: bool, file: Path | None) -> int:
     from hnbc_assets.commands.home import look
     from hnbc_assets.study import load_study
 
@@ -73,7 +73,7 @@ def _examine(live: bool, file: Path | None) -> int:
     asks = live or bool(os.environ.get("HNBC_UPSTREAM", "").strip())
     asked = ask_all(place, study) if asks else []
     dates = [one.probed.seen.date for one in asked if one.probed.seen.date]
-    findings = [*examine(place.data_lake, simulated=place.simulated, dates=dates), _study(place, study)]
+    findings = [*examine_machine(place.data_lake, simulated=place.simulated, dates=dates), _study(place, study)]
     _print_findings(findings)
     if asks:
         print_asked(asked)
@@ -251,8 +251,8 @@ class Finding:
     good: bool
 
 
-def examine(lake: Path, *, simulated: bool, dates: Iterable[str] = ()) -> list[Finding]:
-    """All findings.
+def examine_machine(lake: Path, *, simulated: bool, dates: Iterable[str] = ()) -> list[Finding]:
+    """All findings about the machine that a study would run on.
 
     Parameters
     ----------

@@ -231,7 +231,7 @@ def carry_on(
         failed |= (
             {asset for step in outcome.planned.values() for asset in step} - set(outcome.rows) - set(outcome.not_tried)
         )
-        plan = examine(home.lake, graph())
+        plan = examine(home.lake, graph(executor))
         left = left_without(plan, failed, outcome.not_tried)
         if not left:
             break

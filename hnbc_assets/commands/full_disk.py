@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -91,6 +90,8 @@ class _Filtering:
 def _means_full(error: BaseException) -> bool:
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(part in str(error) for part in TEXTS):
         return True
+    import sqlite3
+
     return isinstance(error, sqlite3.OperationalError) and "disk I/O error" in str(error) and room() <= ROOM_OF_AN_EVENT
 
 

@@ -13,7 +13,7 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -50,11 +50,11 @@ def moment(written_at: str) -> datetime:
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: set[int], err: bool = False) -> None:
     """Print a table without lines; the columns `right` are aligned right. With `err`, on the standard error stream."""
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    lines = [header, *rows]
+    widths = _widths(lines)
     click.echo(err=err)
-    for row in (header, *rows):
-        cells = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
-        click.echo("  ".join(cells).rstrip(), err=err)
+    for line in lines:
+        click.echo(_aligned(line, widths, right), err=err)
 
 
 def say(text: str) -> None:
@@ -80,13 +80,11 @@ def as_table(result: DuckDBPyConnection, stream: TextIO, *, note: str = "") -> N
     rows = result.fetchmany(ROWS_ON_A_TERMINAL) if terminal else result.fetchall()
     further = _count_rest(result) if terminal else 0
     cells = [[_shown(value) for value in row] for row in rows]
-    numeric = [all(_is_number(row[i]) for row in rows) and bool(rows) for i in range(len(names))]
-    widths = [max([_width(name), *(_width(row[i]) for row in cells)]) for i, name in enumerate(names)]
+    numeric = {i for i in range(len(names)) if rows and all(_is_number(row[i]) for row in rows)}
+    widths = _widths([names, *cells])
     fitting = _fitting(widths, shutil.get_terminal_size().columns) if terminal else len(names)
-    lines = [names, ["─" * width for width in widths], *cells]
-    for line in lines:
-        padded = [_pad(line[i], widths[i], right=numeric[i]) for i in range(fitting)]
-        stream.write(GAP.join(padded).rstrip() + "\n")
+    for line in (names, ["─" * width for width in widths], *cells):
+        stream.write(_aligned(line[:fitting], widths[:fitting], numeric) + "\n")
     shown = f"{len(rows):,} of {len(rows) + further:,} rows" if further else f"{len(rows):,} rows"
     shown = shown.removesuffix("s") if len(rows) + further == 1 else shown
     left_out = [f"{fitting} of {len(names)} columns"] if fitting < len(names) else []
@@ -195,9 +193,16 @@ def _width(text: str) -> int:
     return cell_len(text)
 
 
-def _pad(text: str, width: int, *, right: bool) -> str:
-    space = " " * (width - _width(text))
-    return space + text if right else text + space
+def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
+    """The width of each column, in cells of the terminal."""
+    return [max(map(_width, column)) for column in zip(*lines, strict=True)]
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int], right: Container[int]) -> str:
+    """A line of a table; the columns `right` are aligned right."""
+    spaces = [" " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)]
+    padded = [s + cell if i in right else cell + s for i, (cell, s) in enumerate(zip(cells, spaces, strict=True))]
+    return GAP.join(padded).rstrip()
 
 
 def _fitting(widths: list[int], columns: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -33,17 +33,6 @@ class Asset:
     rows: int
 
 
-@dataclass(frozen=True)
-class Release:
-    """The archived files of a source's release."""
-
-    source: str
-    release: str
-    files: int
-    megabytes: float
-    retrieved: str
-
-
 @click.command(short_help="Releases, assets, failing checks, age of the database.")
 @click.option("--verify", is_flag=True, help="Read every archived file and name those that differ from the record.")
 def status(verify: bool) -> None:
@@ -59,16 +48,16 @@ def status(verify: bool) -> None:
 
     home = look()
     study = _print_place(home)
-    assets = gather(home.lake)
+    assets = _made(home.lake)
     if assets:
         _print_database(home.lake, assets)
     else:
         click.echo("\nNothing has been made here yet: hnbc run")
     _print_run(home.lake)
-    _print_releases(releases(home.lake))
+    _print_releases(home.lake)
     _print_upstreams(home.lake, study)
     if assets:
-        _print_assets(assets, study, planned(home, study))
+        _print_assets(assets, study, _planned(home, study))
         _print_checks(home.lake)
     whole = not verify or _verified(home.lake)
     sys.exit(_state(home.lake, study, whole))
@@ -113,7 +102,7 @@ def _state(lake: Lake, study: Study | None, whole: bool) -> int:
     return 3 if any(seen.problem for seen in all_observed(lake).values()) else 0
 
 
-def gather(lake: Lake) -> dict[str, Asset]:
+def _made(lake: Lake) -> dict[str, Asset]:
     """Every asset in the lake, in the order of names."""
     import pyarrow.parquet as pq
 
@@ -125,23 +114,7 @@ def gather(lake: Lake) -> dict[str, Asset]:
     }
 
 
-def releases(lake: Lake) -> list[Release]:
-    """What the assets under raw/ contain of each source and release."""
-    import pandas as pd
-
-    from hnbc_assets.lake.parquet import read
-
-    frames = [read(lake.table(name)) for name in lake.assets() if name.startswith("raw/")]
-    if not frames:
-        return []
-    files = pd.concat(frames).drop_duplicates(["source", "release", "path"])
-    return [
-        Release(source, release, len(group), group.size_bytes.sum() / 1e6, str(group.retrieved_at.max()))
-        for (source, release), group in files.groupby(["source", "release"], sort=True)
-    ]
-
-
-def planned(home: Home, study: Study | None) -> Plan | str:
+def _planned(home: Home, study: Study | None) -> Plan | str:
     """What a refresh would find stale, determined as by refresh itself; or why that is not known."""
     from hnbc_assets.commands.execution import graph
     from hnbc_assets.lake.origin import origin
@@ -209,15 +182,26 @@ def _print_run(lake: Lake) -> None:
         )
 
 
-def _print_releases(found: list[Release]) -> None:
-    if found:
-        rows = [(r.source, r.release, f"{r.files:,}", f"{r.megabytes:,.1f}", r.retrieved[:16]) for r in found]
-        print_table(("source", "release", "files", "MB", "retrieved"), rows, right={2, 3})
+def _print_releases(lake: Lake) -> None:
+    """Print what the assets under raw/ contain of each source and release."""
+    import pandas as pd
+
+    from hnbc_assets.lake.parquet import read
+
+    frames = [read(lake.table(name)) for name in lake.assets() if name.startswith("raw/")]
+    if not frames:
+        return
+    files = pd.concat(frames).drop_duplicates(["source", "release", "path"])
+    rows = [
+        (source, release, f"{len(group):,}", f"{group.size_bytes.sum() / 1e6:,.1f}", str(group.retrieved_at.max())[:16])
+        for (source, release), group in files.groupby(["source", "release"], sort=True)
+    ]
+    print_table(("source", "release", "files", "MB", "retrieved"), rows, right={2, 3})
 
 
 def _print_assets(assets: dict[str, Asset], study: Study | None, plan: Plan | str) -> None:
     """Print every asset in the lake with the reason if it is stale, and what has not been made."""
-    notes = {name: aged(study, asset.provenance) for name, asset in assets.items()}
+    notes = {name: _aged(study, asset.provenance) for name, asset in assets.items()}
     if not isinstance(plan, str):
         notes |= {name: "not part of this study" for name in assets if name not in plan.nodes}
         notes |= {name: f"stale: {reason}" for name, reason in plan.reasons.items()}
@@ -265,14 +249,14 @@ def _print_upstreams(lake: Lake, study: Study | None) -> None:
     seen = all_observed(lake)
     if seen:
         rows = [
-            (name, in_use(lake, name) or "-", one.release or "?", _ago(one.looked_at), remark(lake, study, one))
+            (name, _in_use(lake, name) or "-", one.release or "?", _ago(one.looked_at), _remark(lake, study, one))
             for name, one in seen.items()
         ]
         print_table(("upstream", "in use", "seen", "looked", ""), rows, right=set())
     _print_attempts(lake)
 
 
-def in_use(lake: Lake, name: str) -> str:
+def _in_use(lake: Lake, name: str) -> str:
     """The release that a raw asset contains; empty if it contains none."""
     from hnbc_assets.lake.parquet import find_provenance
 
@@ -280,30 +264,30 @@ def in_use(lake: Lake, name: str) -> str:
     return "" if made is None else made.release
 
 
-def remark(lake: Lake, study: Study | None, seen: Observation) -> str:
+def _remark(lake: Lake, study: Study | None, seen: Observation) -> str:
     """A remark on an upstream: a look that failed, a release that is not in use, a look too long ago."""
     from hnbc_assets.lake.attempts import latest
 
     if seen.problem:
         return f"✗ not reached since {seen.problem_since[:16]}: {seen.problem}"
-    if seen.release != in_use(lake, seen.name):
+    if seen.release != _in_use(lake, seen.name):
         attempt = latest(lake, f"raw/{seen.name}")
         return "✗ held: see below" if attempt is not None and attempt.held else "stale: hnbc refresh fetches it"
     if study is not None and study.releases.pinned(seen.name):
         return "pinned by the study"
-    days = (datetime.now(UTC) - moment(seen.looked_at)).total_seconds() / 86_400
+    days = _days_since(seen.looked_at)
     if study is not None and days > study.freshness.looked:
         return f"! not looked at for {days:.0f} days: does hnbc ui or a scheduled hnbc refresh run?"
     return ""
 
 
-def aged(study: Study | None, made: Provenance) -> str:
+def _aged(study: Study | None, made: Provenance) -> str:
     """Whether an asset is older than its stage's freshness allows; empty if it is not."""
     if study is None or not made.stage:
         return ""
     allowed = study.freshness.days(made.stage)
-    days = (datetime.now(UTC) - moment(made.written_at)).total_seconds() / 86_400
-    return f"not made for more than {allowed:g} days (freshness of {made.stage})" if days > allowed else ""
+    late = _days_since(made.written_at) > allowed
+    return f"not made for more than {allowed:g} days (freshness of {made.stage})" if late else ""
 
 
 def _print_attempts(lake: Lake) -> None:
@@ -319,6 +303,10 @@ def _print_attempts(lake: Lake) -> None:
         word = "held" if attempts[0].held else "failed" if reason else "started, never finished"
         message = f"✗ {', '.join(names[:2])}{further}: {word} {_ago(attempts[0].begun_at)} (run {run_id[:8]})"
         click.echo(f"\n{message}" + (f"\n  {reason}" if reason else ""))
+
+
+def _days_since(written_at: str) -> float:
+    return (datetime.now(UTC) - moment(written_at)) / timedelta(days=1)
 
 
 def _ago(written_at: str) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -48,12 +48,13 @@ def ui(port: int) -> None:
     """
     from hnbc_assets.commands.home import prepare
     from hnbc_assets.commands.process import Interruption
+    from hnbc_assets.study import load_study
 
     with Interruption() as interruption:
         with interruption.deferred():
             home = prepare()
         _check_free(port)
-        _check_study()
+        load_study()  # one that cannot be used is reported here, not in a log
         interruption.begin()
         try:
             _serve(home, port)
@@ -143,13 +144,6 @@ def _check_free(port: int) -> None:
             raise CommandError(
                 f"Port {port} of {LOOPBACK} cannot be used ({error.strerror}). Choose another: hnbc ui --port …"
             ) from error
-
-
-def _check_study() -> Any:
-    """A study that cannot be used is reported here, not in a log."""
-    from hnbc_assets.study import load_study
-
-    return load_study()
 
 
 def _script(name: str) -> list[str]:

@@ -154,7 +154,7 @@ def test_a_file_that_cannot_be_written_is_named(hnbc, study, monkeypatch, tmp_pa
 
 
 def findings(lake, **more):
-    return {finding.what: finding for finding in doctor.examine(lake, simulated=True, **more)}
+    return {finding.what: finding for finding in doctor.examine_machine(lake, simulated=True, **more)}
 
 
 def test_what_a_machine_lacks_is_reported_with_the_remedy(tmp_path, monkeypatch):
