@@ -109,7 +109,7 @@ def _print_assets(plan: Plan) -> None:
         click.echo("\nEverything is current: nothing would be fetched, nothing made.")
         return
     certain = plan.with_steps(plan.reasons)
-    following = sorted(set(plan.with_steps(plan.descendants(certain))) - set(certain))
+    following = sorted(set(plan.following(certain)) - set(certain))
     click.echo(f"\nwould be made: {', '.join(certain)}")
     if following:
         click.echo(f"and of these {len(following)}, those whose inputs have then changed: {', '.join(following)}")

@@ -228,9 +228,7 @@ def carry_on(
 
     failed: set[str] = set()
     while outcome.failures and not outcome.run_error and not interruption.received:
-        failed |= (
-            {asset for step in outcome.planned.values() for asset in step} - set(outcome.rows) - set(outcome.not_tried)
-        )
+        failed |= outcome.unsuccessful
         plan = examine(home.lake, graph(executor))
         left = left_without(plan, failed, outcome.not_tried)
         if not left:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from hnbc_assets.commands import full_disk
 from hnbc_assets.commands.printing import say
+from hnbc_assets.defs.keeping import UNCHANGED
 from hnbc_assets.errors import HnbcError
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class RunOutcome:
     run_id: str | None = None
     planned: dict[str, list[str]] = field(default_factory=dict)  # step -> assets
     rows: dict[str, int | None] = field(default_factory=dict)  # asset made -> its rows, if it has any
+    kept: set[str] = field(default_factory=set)  # assets whose inputs turned out unchanged
     found: dict[str, str] = field(default_factory=dict)  # asset -> the result of its latest passed check
     done: set[str] = field(default_factory=set)
     started: dict[str, float] = field(default_factory=dict)  # step -> time
@@ -60,6 +62,12 @@ class RunOutcome:
     failures: list[Failure] = field(default_factory=list)
     failed_checks: list[FailedCheck] = field(default_factory=list)
     run_error: str | None = None
+
+    @property
+    def unsuccessful(self) -> set[str]:
+        """Assets whose step began and did not make them."""
+        tried = {asset for step, assets in self.planned.items() if step in self.started for asset in assets}
+        return tried - set(self.rows) - self.kept
 
     @property
     def complete(self) -> bool:
@@ -78,6 +86,7 @@ def joined(outcomes: Sequence[RunOutcome]) -> RunOutcome:
     for outcome in outcomes:
         together.planned |= outcome.planned
         together.rows |= outcome.rows
+        together.kept |= outcome.kept
         together.found |= outcome.found
         together.done |= outcome.done
         together.started |= outcome.started
@@ -143,8 +152,12 @@ class Narrator:
             case "STEP_START":
                 outcome.started[step] = at
             case "ASSET_MATERIALIZATION":
-                rows = data.materialization.metadata.get("dagster/row_count")
-                outcome.rows[event.asset_key.to_user_string()] = rows.value if rows else None
+                metadata, asset = data.materialization.metadata, event.asset_key.to_user_string()
+                if UNCHANGED in metadata:
+                    outcome.kept.add(asset)
+                else:
+                    rows = metadata.get("dagster/row_count")
+                    outcome.rows[asset] = rows.value if rows else None
             case "ASSET_CHECK_EVALUATION":
                 self._handle_check(data)
             case "STEP_SUCCESS":
@@ -180,6 +193,9 @@ class Narrator:
         outcome = self.outcome
         outcome.done.add(step)
         assets = outcome.planned.get(step, [])  # none for a check's own step: it is printed only if it fails
+        if assets and outcome.kept.issuperset(assets):
+            say(f"  = {self._name(step):<44}{'unchanged':>16}")
+            return
         seconds = at - outcome.started.get(step, at)
         for number, asset in enumerate(assets):
             rows = outcome.rows.get(asset, outcome.found.get(asset) or "not made")  # an observed source is not made

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hnbc_assets.lake.plan import Plan
     from hnbc_assets.study import Study
 
-MOST_ROUNDS = 60
+MOST_ROUNDS = 20
 
 
 @click.command(short_help="Look at the upstreams and make only stale assets.")
@@ -101,7 +101,7 @@ def _refresh(
 
 
 def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: Any) -> list[RunOutcome]:
-    """One look, then stale assets level by level, until none is left that can be made."""
+    """One look, then one run of what is stale; after a failure another, of what can be made without what failed."""
     from hnbc_assets.commands.execution import LOOK, REFRESH, as_keys, execute, graph
     from hnbc_assets.defs.operation.automation import settled_raw
     from hnbc_assets.lake import unfinished
@@ -116,28 +116,34 @@ def _rounds(home: Home, instance: DagsterInstance, verbose: bool, interruption: 
         elif len(plan.reasons) == len(nodes):
             unfinished.begin(home.lake)
         failed = {asset for asset in failed if not plan.mended(asset)}
-        ready = [asset for asset in plan.ready(settled_raw(plan, failed), failed) if asset not in failed]
-        wave = plan.reasons.keys() if len(plan.reasons) == len(nodes) else ready  # an empty lake: all at once
-        wave = sorted(set(wave) - failed)
+        wave = plan.reachable(settled_raw(plan, failed), failed)
         if not wave:
             break
         if len(outcomes) > MOST_ROUNDS:
-            raise RuntimeError(
-                f"{', '.join(wave[:3])} remain stale after being made repeatedly: {plan.reasons[wave[0]]}"
-            )
+            raise RuntimeError(f"{', '.join(wave[:3])} remain stale after being made repeatedly: {_why(plan, wave)}")
         say(_why(plan, wave))
         outcome = execute(home, instance, REFRESH, as_keys(wave), None, verbose, interruption)
         outcomes.append(outcome)
-        failed |= set(wave) - set(outcome.rows) - set(outcome.not_tried if outcome.failures else ())
+        failed |= outcome.unsuccessful
         if outcome.run_error:
             break
     return outcomes
 
 
 def _why(plan: Plan, wave: list[str]) -> str:
-    first = next((asset for asset in wave if asset in plan.reasons), wave[0])
-    further = f" and {len(wave) - 1} more" if len(wave) > 1 else ""
-    return f"\n{first}{further}: {plan.reasons.get(first, 'made together')}"
+    """Why the first stale assets of a run are stale; the others follow from them."""
+    stale = [asset for asset in wave if asset in plan.reasons]
+    first = [asset for asset in stale if not plan.ancestors(asset) & set(stale)]
+    by_reason: dict[str, list[str]] = {}
+    for asset in first:
+        by_reason.setdefault(plan.reasons[asset], []).append(asset)
+    lines = [
+        f"{assets[0]}{f' and {len(assets) - 1} more' if len(assets) > 1 else ''}: {reason}"
+        for reason, assets in by_reason.items()
+    ]
+    if rest := len(wave) - len(first):
+        lines.append(f"{rest} more depend on {'it' if len(first) == 1 else 'them'}: made if their inputs change")
+    return "\n" + "\n".join(lines)
 
 
 def _alert(home: Home, instance: DagsterInstance, chosen_study: Study, outcomes: list[RunOutcome]) -> None:

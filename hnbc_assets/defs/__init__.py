@@ -10,6 +10,7 @@ import dagster as dg
 
 from hnbc_assets.defs.attempting import STUDY_TAG
 from hnbc_assets.defs.code.closure import Code
+from hnbc_assets.defs.keeping import ONLY_STALE_TAG
 from hnbc_assets.defs.operation import alerts, automation, looks, retention
 from hnbc_assets.defs.resources import resources_of
 from hnbc_assets.defs.stage import CODE, Build
@@ -39,7 +40,9 @@ def build_definitions(study: Study, place: Place | None = None, code: Code = COD
     house, weekly = retention.housekeeping(study, place, assets)
     everything = dg.AssetSelection.all()
     whole = dg.define_asset_job(JOB, everything, description=f"The whole study: {study.title}.", tags=tags)
-    refresh = dg.define_asset_job(REFRESH, everything, description="The stale assets of a refresh.", tags=tags)
+    refresh = dg.define_asset_job(
+        REFRESH, everything, description="What is stale in the study.", tags=tags | {ONLY_STALE_TAG: "true"}
+    )
     return dg.Definitions(
         assets=assets,
         jobs=[whole, refresh, look, house],

@@ -18,6 +18,7 @@ import pandas as pd
 from hnbc_assets.defs.attempting import attempting, guard
 from hnbc_assets.defs.code import versions
 from hnbc_assets.defs.frames import Prepared, check_specs, columns
+from hnbc_assets.defs.keeping import kept
 from hnbc_assets.defs.stage import RESOURCES, Build, Declaration, Described, Fetched, Output, Stage, Verdict, named
 from hnbc_assets.errors import GateHeld, HnbcError
 from hnbc_assets.lake import damage, parquet
@@ -202,6 +203,10 @@ class Execution:
         self.given["archive"].forget()  # what a step and its checks read is hashed once, and in each step again
         frames = frames | self._spared()
         read = {key: frames[a].attrs["data_version"] for key, a in step.arguments.items() if a in frames}
+        checked = {one.key: [spec.name for spec in check_specs(one)] for one in step.described}
+        if results := kept(self.context, self.lake, step.nodes, read, checked):
+            yield from results
+            return
         manifests = {key: frames[a] for key, a in step.arguments.items() if key.startswith(RAW_PREFIX) and a in frames}
         with (
             attempting(self.lake, step.nodes, read, self.context.run.run_id),

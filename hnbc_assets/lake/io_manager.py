@@ -17,11 +17,14 @@ from hnbc_assets.lake import parquet
 from hnbc_assets.lake.parquet import Stored
 from hnbc_assets.lake.paths import Lake
 
+KEPT = "kept"  # in place of a table that stays as it is in the lake
+
 
 class LakeIOManager(dg.ConfigurableIOManager):
     """Keeps each asset as a parquet file with its provenance under the lake's `tables` folder.
 
-    It takes a `Stored` and fills in run id, study hash, upstream and time where they are empty.
+    It takes a `Stored` and fills in run id, study hash, upstream and time where they are empty; for
+    `KEPT` it writes nothing.
     It returns the frame, with `asset` and `data_version` in its `attrs`.
     """
 
@@ -34,8 +37,10 @@ class LakeIOManager(dg.ConfigurableIOManager):
         """The lake at `root`."""
         return Lake(Path(self.root))
 
-    def handle_output(self, context: dg.OutputContext, obj: Stored) -> None:
-        """Write a table to the lake."""
+    def handle_output(self, context: dg.OutputContext, obj: Stored | str) -> None:
+        """Write a table to the lake, unless it stays as it is."""
+        if obj == KEPT:
+            return
         asset = asset_name(context.asset_key)
         if not isinstance(obj, Stored):
             raise TypeError(f"{asset} returned {type(obj).__name__}; an asset of the lake returns a Stored table")

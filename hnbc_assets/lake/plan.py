@@ -63,25 +63,26 @@ class Plan:
     made: Mapping[str, Made]
     reasons: Mapping[str, str]
 
-    def ready(self, settled: Collection[str] = (), stopped: Collection[str] = ()) -> list[str]:
-        """Stale assets whose ancestors are current, whole steps together, sorted.
+    def reachable(self, settled: Collection[str] = (), stopped: Collection[str] = ()) -> list[str]:
+        """What one run can make current: stale assets and all that depends on them, whole steps together, sorted.
 
         Parameters
         ----------
         settled : raw assets that could not be updated to the present release. They count as current: what depends on
             them is made from the release in the lake. They are not in the result.
-        stopped : assets that could not be made. The rest does not wait for those of optional stages among them or
-            for what depends on them in these stages.
+        stopped : assets that could not be made. They are not in the result, and neither is what depends on them; but
+            the rest does not wait for those of optional stages among them.
         """
-        waiting = set(self.reasons) - set(settled)
-        steps = {self.nodes[asset].step for asset in waiting}
-        given_up = self.given_up(waiting & set(stopped))
+        stale = set(self.reasons) - set(settled)
+        lost = stale & set(stopped)
+        spared = {asset for asset in lost if self.nodes[asset].optional}
+        wanted = set(self.with_steps([*(stale - lost), *self.descendants(stale - lost)]))
         blocked = {
             node.step
             for node in self.nodes.values()
-            if (waiting if node.optional else waiting - given_up) & self._outside(node)
+            if node.asset in lost or (lost if node.optional else lost - spared) & self._outside(node)
         }
-        return sorted(node.asset for node in self.nodes.values() if node.step in steps - blocked)
+        return sorted(asset for asset in wanted if self.nodes[asset].step not in blocked)
 
     def given_up(self, stopped: Collection[str]) -> frozenset[str]:
         """The assets of optional stages that could not be made, and the stale assets that depend on them."""
@@ -186,6 +187,16 @@ def _present(lake: Lake, nodes: Mapping[str, Node], made: Mapping[str, Made]) ->
     return versions | dict.fromkeys(unfit(lake, optional))
 
 
+def current(lake: Lake, node: Node, versions: Mapping[str, str]) -> Made | None:
+    """What an asset in the lake was made from, if that is this code and inputs of these data versions; else None.
+
+    `versions` has what the asset would be made from now; an optional input that it would be made without has none.
+    """
+    own = _made(lake, node)
+    given = {name: versions.get(name) for name in node.inputs}
+    return None if own is None or _difference(lake, node, own, given) else own
+
+
 def _reason(
     lake: Lake,
     node: Node,
@@ -201,11 +212,18 @@ def _reason(
         seen = releases.get(node.upstream) or observations.observed(lake, node.upstream).release
         if seen and seen != own.release:
             return f"upstream is at {seen}, this is {own.release or 'of an unknown release'}"
-    if own.code_version != node.code_version:
-        return "code or settings have changed"
+    versions = {asset: one.data_version for asset, one in made.items()} if node.optional else present
+    if difference := _difference(lake, node, own, versions):
+        return difference
     if node.upstream and damage.known(lake, node.asset, own.data_version):
         return "archived files are missing or changed"
-    versions = {asset: one.data_version for asset, one in made.items()} if node.optional else present
+    return ""
+
+
+def _difference(lake: Lake, node: Node, own: Made, versions: Mapping[str, str | None]) -> str:
+    """How code, inputs and decisions differ from those that an asset was made from; empty if they do not."""
+    if own.code_version != node.code_version:
+        return "code or settings have changed"
     if other := changed_inputs(node.inputs, own.inputs, versions):
         return f"{', '.join(other[:2])}{' and others' * (len(other) > 2)} changed"
     if node.decided and any(decision.at > own.written_at for decision in decisions(lake, "promote")):

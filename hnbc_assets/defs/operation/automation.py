@@ -54,8 +54,10 @@ class Automation:
         self._checked = self._stamp()
 
     def evaluate(self, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
-        """A request for stale assets whose ancestors are current and that are not backing off, or why there is none.
+        """A request for stale assets that are not backing off and all that depends on them, or why there is none.
 
+        One run at a time: what it makes is complete before the next is asked for, and the database is never published
+        between two of them.
         Before the first publication, which a person must start, only those that wait for an optional stage that failed.
         None while a command in a terminal makes assets, or while the study file is not the study of these definitions,
         which must then be reloaded.
@@ -65,36 +67,36 @@ class Automation:
             return dg.SkipReason("A command in a terminal is making assets.")
         if self._study_edited():
             return dg.SkipReason("The study file is not the study of these definitions: press Reload definitions.")
-        # The order matters. A step that no run is making, and is found stale after that, is not being made by anyone.
+        # The order matters. An asset that no run is making, and is found stale after that, is not being made by anyone.
         # In the other order, one that a run finishes in between counts as stale and not in progress.
         busy = self._being_made(instance)
         plan = examine(lake, self.nodes)
         resting = {asset: why for asset in plan.reasons if (why := plan.resting(asset, self.study.refresh.retry_hours))}
-        ready = set(plan.ready(settled_raw(plan, set(resting)), set(resting))) - resting.keys()
+        wanted = set(plan.reachable(settled_raw(plan, set(resting)), set(resting)))
         if not lake.database.exists():
             # A first publication was started, and only an optional stage prevented it: make what waited for that stage.
             given_up = plan.given_up(set(resting))
-            ready = {asset for asset in ready if plan.ancestors(asset) & given_up}
-        wanted = sorted(asset for asset in ready if self.nodes[asset].step not in busy)
+            wanted = {asset for asset in wanted if plan.ancestors(asset) & given_up}
         if not wanted:
-            return dg.SkipReason(_why_not(lake, plan, ready, resting))
-        reasons = [f"{asset}: {plan.reasons[asset]}" for asset in wanted if asset in plan.reasons]
+            return dg.SkipReason(_why_not(lake, plan, resting))
+        if busy:
+            return dg.SkipReason(f"Runs in progress are making {len(busy)} assets; {len(wanted)} wait for them.")
+        reasons = [f"{asset}: {plan.reasons[asset]}" for asset in sorted(wanted & plan.reasons.keys())]
         more = [f"and {len(reasons) - MOST_REASONS} more"] if len(reasons) > MOST_REASONS else []
         return dg.RunRequest(
-            asset_selection=[dg.AssetKey(asset.split("/")) for asset in wanted],
+            asset_selection=[dg.AssetKey(asset.split("/")) for asset in sorted(wanted)],
             tags={STUDY_TAG: self.study.hash, REASONS: "; ".join([*reasons[:MOST_REASONS], *more])},
         )
 
     def _being_made(self, instance: dg.DagsterInstance) -> set[str]:
-        """The steps of runs that have not ended, whether they have begun with them or not."""
-        steps: set[str] = set()
+        """The assets of runs that have not ended, whether they have begun with them or not."""
+        assets: set[str] = set()
         for run in instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)):
             if run.asset_selection is not None:
-                names = {asset_name(key) for key in run.asset_selection}
-                steps |= {self.nodes[name].step for name in names if name in self.nodes}
+                assets |= {asset_name(key) for key in run.asset_selection} & self.nodes.keys()
             elif run.job_name in self.making:
-                steps |= {node.step for node in self.nodes.values()}
-        return steps
+                assets |= self.nodes.keys()
+        return assets
 
     def _study_edited(self) -> bool:
         """Whether a step would see another study than these definitions were made of."""
@@ -115,12 +117,10 @@ class Automation:
         return found.st_mtime_ns, found.st_ino
 
 
-def _why_not(lake: Lake, plan: Plan, ready: Collection[str], resting: Mapping[str, str]) -> str:
+def _why_not(lake: Lake, plan: Plan, resting: Mapping[str, str]) -> str:
     """Why nothing is requested."""
     if not plan.reasons:
         return "Everything is current."
-    if ready:
-        return f"Runs in progress are making {len(ready)} stale assets."
     if not lake.database.exists():
         return "Nothing is published yet: start the first run (hnbc run, or the job `study`)."
     if resting:
@@ -160,7 +160,7 @@ def sensor(
         job=job,
         minimum_interval_seconds=study.refresh.tick_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING if study.refresh.automatic else dg.DefaultSensorStatus.STOPPED,
-        description="Makes stale assets, level by level, and publishes the database when all are current.",
+        description="Makes stale assets and what depends on them in one run, and publishes the database.",
     )
     def refresh(context: dg.SensorEvaluationContext):  # noqa: ANN202 (Dagster reads the annotation of a return)
         return automation.evaluate(context.instance)

@@ -11,13 +11,14 @@ import pandas as pd
 from hnbc_assets.defs.attempting import attempting, guard
 from hnbc_assets.defs.code.versions import of_published
 from hnbc_assets.defs.graph import nodes
+from hnbc_assets.defs.keeping import check_result, kept
 from hnbc_assets.defs.stage import Build, Stage
 from hnbc_assets.defs.step import OWNERS, source_link
 from hnbc_assets.lake.decisions import accepted_releases, as_read, decisions
 from hnbc_assets.lake.hashing import content_hash
 from hnbc_assets.lake.io_manager import asset_name
 from hnbc_assets.lake.lineage import ancestry
-from hnbc_assets.lake.optional import COMPLETE, OptionalAsset
+from hnbc_assets.lake.optional import COMPLETE, OptionalAsset, unfit
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import DATABASE, Lake
 from hnbc_assets.lake.plan import Node
@@ -52,6 +53,7 @@ def database(build: Build, assets: Iterable[dg.AssetsDefinition], tables: Iterab
     names = {key.path[0]: key.path[0] for key in keys if len(key.path) == 1}
     described, inputs = {table.table_name(): table for table in tables}, tuple(asset_name(key) for key in keys)
     optional = optional_assets(nodes(made).values(), described)
+    stages = sorted({one.stage for one in optional})
     version = of_published(build.code, database, described.values(), [names, study.database.model_dump()])
 
     @dg.asset(
@@ -64,9 +66,9 @@ def database(build: Build, assets: Iterable[dg.AssetsDefinition], tables: Iterab
         metadata=source_link(database),
         check_specs=[
             dg.AssetCheckSpec(
-                f"{name}{COMPLETE}", asset=DATABASE, description=f"All tables of the stage {name} are in the database."
+                f"{name}{COMPLETE}", asset=DATABASE, description=f"All tables of the stage {name} are there."
             )
-            for name in sorted({one.stage for one in optional})
+            for name in stages
         ],
     )
     def hnbc_database(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -79,6 +81,10 @@ def database(build: Build, assets: Iterable[dg.AssetsDefinition], tables: Iterab
         guard(context, study, place)
         node = Node(DATABASE, DATABASE, inputs, version, published=True)
         read = {asset: made.data_version for asset, made in ancestry(lake, inputs).items() if made is not None}
+        lost = unfit(lake, [one.asset for one in optional])
+        fitting = {asset: version for asset, version in read.items() if asset not in lost}
+        if results := kept(context, lake, [node], fitting, {DATABASE: [f"{name}{COMPLETE}" for name in stages]}):
+            return results[0]
         with attempting(lake, [node], {asset: read[asset] for asset in inputs if asset in read}, context.run_id):
             published = publish(
                 lake,
@@ -100,15 +106,7 @@ def database(build: Build, assets: Iterable[dg.AssetsDefinition], tables: Iterab
                 "rows": published.n_rows,
                 "sha256": published.sha256,
             },
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name=outcome.check_name,
-                    passed=outcome.passed,
-                    severity=dg.AssetCheckSeverity.ERROR,
-                    description=outcome.description,
-                )
-                for outcome in published.complete
-            ],
+            check_results=[check_result(outcome) for outcome in published.complete],
         )
 
     return hnbc_database

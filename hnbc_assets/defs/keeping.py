@@ -1,0 +1,70 @@
+"""Keeping: a step of a refresh whose inputs turn out unchanged ends at once, and its tables stay as they are.
+
+In scope: whether a step can keep what it made, and what Dagster records then. Out of scope: which steps a refresh asks
+for (operation/automation.py), making anything (step.py).
+
+A refresh asks for stale assets and for all that depends on them in one run, since what changes is known only during it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import dagster as dg
+
+from hnbc_assets.lake import checks
+from hnbc_assets.lake.checks import CheckOutcome, objection
+from hnbc_assets.lake.io_manager import KEPT
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.lake.plan import Node, current
+
+ONLY_STALE_TAG = "hnbc/only_stale"  # on runs that make only what is stale; others make all that was selected
+UNCHANGED = "unchanged"  # in the metadata of a materialization that made nothing
+
+
+def kept(
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    nodes: Sequence[Node],
+    versions: Mapping[str, str],
+    names: Mapping[str, Collection[str]],
+) -> list[dg.MaterializeResult]:
+    """A step's tables as they are in the lake, for Dagster, if it can keep them all; otherwise empty.
+
+    Parameters
+    ----------
+    versions : the data versions of what the step would make them from
+    names : of each asset, the names of its checks
+    """
+    if ONLY_STALE_TAG not in context.run.tags or any(node.upstream for node in nodes):
+        return []
+    found = []
+    for node in nodes:
+        outcomes = checks.of_asset(lake, node.asset)
+        made = current(lake, node, versions)
+        if made is None or set(outcomes) != set(names[node.asset]):
+            return []
+        if any(one.blocking and objection(one, made.data_version) for one in outcomes.values()):
+            return []
+        found.append(
+            dg.MaterializeResult(
+                asset_key=dg.AssetKey(node.asset.split("/")),
+                **({} if node.published else {"value": KEPT}),  # a database is not stored by the IO manager
+                data_version=dg.DataVersion(made.data_version),
+                check_results=[check_result(one) for one in outcomes.values()],
+                metadata={UNCHANGED: True},
+            )
+        )
+    return found
+
+
+def check_result(outcome: CheckOutcome) -> dg.AssetCheckResult:
+    """A recorded outcome as Dagster takes it."""
+    return dg.AssetCheckResult(
+        passed=outcome.passed,
+        check_name=outcome.check_name,
+        asset_key=dg.AssetKey(outcome.asset.split("/")),
+        severity=dg.AssetCheckSeverity(outcome.severity),
+        description=outcome.description,
+        metadata={"value": outcome.value, "threshold": outcome.threshold},
+    )
