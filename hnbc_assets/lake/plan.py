@@ -76,13 +76,22 @@ class Plan:
         stale = set(self.reasons) - set(settled)
         lost = stale & set(stopped)
         spared = {asset for asset in lost if self.nodes[asset].optional}
-        wanted = set(self.with_steps([*(stale - lost), *self.descendants(stale - lost)]))
         blocked = {
             node.step
             for node in self.nodes.values()
             if node.asset in lost or (lost if node.optional else lost - spared) & self._outside(node)
         }
-        return sorted(asset for asset in wanted if self.nodes[asset].step not in blocked)
+        possible = [asset for asset in stale if self.nodes[asset].step not in blocked]
+        return [asset for asset in self.following(possible) if self.nodes[asset].step not in blocked]
+
+    def following(self, assets: Iterable[str]) -> list[str]:
+        """These assets, all that depends on them, and all that the same steps make, sorted."""
+        found = set(assets)
+        while True:
+            wider = set(self.with_steps(found.union(self.descendants(found))))
+            if wider == found:
+                return sorted(found)
+            found = wider
 
     def given_up(self, stopped: Collection[str]) -> frozenset[str]:
         """The assets of optional stages that could not be made, and the stale assets that depend on them."""

@@ -38,12 +38,7 @@ def left(lake: Lake, plan: Plan) -> list[str]:
     These are the assets that it has not written or that have become stale since, and everything that depends on them.
     """
     begun = _written(lake.unfinished_run) or 0
-    wanted = {asset for asset in plan.nodes if asset in plan.reasons or _made(lake, plan, asset) < begun}
-    while True:
-        wider = set(plan.with_steps(wanted.union(plan.descendants(wanted))))
-        if wider == wanted:
-            return sorted(wanted)
-        wanted = wider
+    return plan.following(asset for asset in plan.nodes if asset in plan.reasons or _made(lake, plan, asset) < begun)
 
 
 def _made(lake: Lake, plan: Plan, asset: str) -> int:

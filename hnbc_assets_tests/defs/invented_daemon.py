@@ -11,6 +11,7 @@ import dagster as dg
 import pandas as pd
 
 from hnbc_assets.defs.graph import nodes
+from hnbc_assets.defs.keeping import ONLY_STALE_TAG
 from hnbc_assets.defs.operation import automation
 from hnbc_assets.defs.resources import resources_of
 from hnbc_assets.defs.stage import Build, Described, Fetched, Output, Stage
@@ -71,11 +72,15 @@ class Daemon:
         self.automation = automation.Automation(self.study, self.place, nodes(self.made))
         return dg.Definitions(assets=self.made, resources=resources_of(self.study, self.place))
 
-    def make(self, *names):
+    def refresh(self, *names):
+        """Make what is stale of these assets, as the sensor's run would."""
+        return self.make(*names, tags={ONLY_STALE_TAG: "true"})
+
+    def make(self, *names, tags=None):
         """Make assets, as a run would: in the lake and for Dagster."""
         job = self.definitions.resolve_implicit_global_asset_job_def()
         chosen = [dg.AssetKey(name.split("/")) for name in names or self.values]
-        result = job.execute_in_process(instance=self.instance, asset_selection=chosen, raise_on_error=False)
+        result = job.execute_in_process(instance=self.instance, asset_selection=chosen, raise_on_error=False, tags=tags)
         return result.success
 
     def publish(self):

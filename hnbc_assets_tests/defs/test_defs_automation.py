@@ -16,8 +16,10 @@ import pytest
 from hnbc_assets.defs import build_definitions
 from hnbc_assets.defs.operation import automation
 from hnbc_assets.defs.operation.automation import freshness
+from hnbc_assets.lake import parquet
 from hnbc_assets.lake.atomic import locked
 from hnbc_assets.lake.attempts import begin
+from hnbc_assets.lake.checks import forget
 from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.lake.observations import record_release
 from hnbc_assets.study import PACKAGED, Place, load_study
@@ -60,29 +62,57 @@ def test_nothing_is_asked_for_before_the_first_publication(daemon):
     assert daemon.tick() == []
     assert daemon.skipped.startswith("Nothing is published yet")
     daemon.publish()
-    assert daemon.tick() == [RAW, "three"]
+    assert daemon.tick() == ["one", RAW, "three", "two"]
 
 
-def test_a_release_is_followed_a_level_a_tick(daemon):
+def run_of(daemon, asset):
+    return parquet.read_provenance(daemon.lake.table(asset)).run_id
+
+
+def test_a_release_is_followed_in_one_run(daemon):
     daemon.release = "r2"
     record_release(daemon.lake, "gene_sets", "r2", NOW)
     daemon.values |= {RAW: 2, "one": 2}
-    waves = []
-    while wave := daemon.tick():
-        waves.append(wave)
-        assert daemon.make(*wave)
-    assert waves == [[RAW], ["one"], ["two"]]
+    assert daemon.tick() == ["one", RAW, "two"]
+    assert daemon.refresh("one", RAW, "two")
+    assert daemon.tick() == []
+    assert len({run_of(daemon, asset) for asset in ("one", RAW, "two")}) == 1
 
 
-def test_what_is_made_with_the_same_content_ends_the_wave(daemon):
+def test_a_step_whose_inputs_turn_out_unchanged_keeps_its_table_and_so_do_those_that_follow(daemon):
     daemon.release = "r2"
     record_release(daemon.lake, "gene_sets", "r2", NOW)
-    daemon.values[RAW] = 2
-    assert daemon.tick() == [RAW]
-    daemon.make(RAW)
-    assert daemon.tick() == ["one"]
-    daemon.make("one")
+    before = {asset: run_of(daemon, asset) for asset in daemon.values}
+    assert daemon.refresh(*daemon.tick())
     assert daemon.tick() == []
+    assert [asset for asset in daemon.values if run_of(daemon, asset) != before[asset]] == [RAW]
+    for asset in ("one", "two"):
+        event = daemon.instance.get_latest_materialization_event(dg.AssetKey(asset)).asset_materialization
+        assert event.metadata["unchanged"].value is True
+        [check] = daemon.instance.event_log_storage.get_latest_asset_check_execution_by_key(
+            [dg.AssetCheckKey(dg.AssetKey(asset), "schema")]
+        ).values()
+        assert check.event.dagster_event.event_specific_data.passed
+
+
+def test_a_run_of_selected_assets_makes_them_although_nothing_changed(daemon):
+    before = run_of(daemon, "one")
+    assert daemon.make("one")
+    assert run_of(daemon, "one") != before
+
+
+def test_a_step_one_of_whose_tables_is_missing_is_made(daemon):
+    daemon.lake.table("right").unlink()
+    before = run_of(daemon, "left")
+    assert daemon.refresh(*daemon.tick())
+    assert run_of(daemon, "left") == run_of(daemon, "right") != before
+
+
+def test_a_table_without_the_outcomes_of_its_checks_is_made(daemon):
+    forget(daemon.lake, "one")
+    before = run_of(daemon, "one")
+    assert daemon.refresh("one")
+    assert run_of(daemon, "one") != before
 
 
 def test_what_is_under_way_is_not_asked_for_again(daemon):
@@ -90,7 +120,7 @@ def test_what_is_under_way_is_not_asked_for_again(daemon):
     assert daemon.tick() == ["three"]
     run = daemon.begin("three")
     assert [daemon.tick() for _ in range(3)] == [[], [], []]
-    assert daemon.skipped == "Runs in progress are making 1 stale assets."
+    assert daemon.skipped == "Runs in progress are making 1 assets; 1 wait for them."
     daemon.instance.report_run_failed(run)
     assert daemon.tick() == ["three"]
 
@@ -166,9 +196,9 @@ def test_what_was_made_since_the_last_evaluation_is_not_asked_for_again(daemon):
 def test_a_killed_run_s_asset_is_asked_for_at_the_next_tick(daemon):
     daemon.values[RAW] = 2
     daemon.make(RAW)
-    assert daemon.tick() == ["one"]
+    assert daemon.tick() == ["one", "two"]
     daemon.instance.report_run_failed(daemon.begin("one"))
-    assert daemon.tick() == ["one"]
+    assert daemon.tick() == ["one", "two"]
 
 
 def test_dagster_s_own_condition_does_not_ask_again_for_an_asset_whose_run_was_killed(instance):
@@ -217,7 +247,7 @@ def test_what_failed_is_left_alone_until_its_basis_is_another(daemon):
     assert daemon.tick() == []
     daemon.values |= {RAW: 3, "one": 3}
     daemon.make(RAW)
-    assert daemon.tick() == ["one"]
+    assert daemon.tick() == ["one", "two"]
 
 
 def test_a_raw_asset_that_failed_lets_what_rests_on_the_old_one_go_on(daemon):
@@ -225,7 +255,7 @@ def test_a_raw_asset_that_failed_lets_what_rests_on_the_old_one_go_on(daemon):
     daemon.values[RAW] = float("inf")
     assert not daemon.make(RAW)
     daemon.lake.table("one").unlink()
-    assert daemon.tick() == ["one"]
+    assert daemon.tick() == ["one", "two"]
 
 
 def hold(lock, held, enough):

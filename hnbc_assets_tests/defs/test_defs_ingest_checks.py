@@ -87,13 +87,13 @@ def test_nothing_is_derived_from_a_damaged_file_and_its_source_is_made_again_fir
     assert "sets.gmt" in outcome.description
     plan = examine(study.lake, nodes([raw, anoikis_genes]))
     assert plan.reasons["raw/gene_sets"] == "archived files are missing or changed"
-    assert plan.ready() == ["raw/gene_sets"]
+    assert plan.reachable() == ["anoikis_genes", "raw/gene_sets"]
     assert not plan.mended("anoikis_genes")
 
     assert make(raw)
     assert file.read_text() == GMT
     plan = examine(study.lake, nodes([raw, anoikis_genes]))
-    assert plan.ready() == ["anoikis_genes"]
+    assert plan.reachable() == ["anoikis_genes"]
     assert plan.mended("anoikis_genes")
     assert plan.resting("anoikis_genes", 20.0) == ""
     assert make(anoikis_genes)

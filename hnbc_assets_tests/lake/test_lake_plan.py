@@ -11,7 +11,7 @@ from hnbc_assets.lake import attempts, parquet
 from hnbc_assets.lake.attempts import begin, fail
 from hnbc_assets.lake.decisions import Decision, decide
 from hnbc_assets.lake.observations import record_problem, record_release
-from hnbc_assets.lake.plan import KILLED_TRIES, examine
+from hnbc_assets.lake.plan import KILLED_TRIES, current, examine
 from hnbc_assets_tests.lake.invented_graph import GRAPH, NOW, graph, make, make_all, node
 
 
@@ -28,22 +28,22 @@ def stale_reasons(lake, nodes=GRAPH):
     return dict(examine(lake, nodes).reasons)
 
 
-def ready(lake, nodes=GRAPH, settled=()):
-    return examine(lake, nodes).ready(settled)
+def reachable(lake, nodes=GRAPH, settled=(), stopped=()):
+    return examine(lake, nodes).reachable(settled, stopped)
 
 
 # --- what is stale ----------------------------------------------------------------------------------------------------
 
 
-def test_an_empty_lake_is_stale_in_everything_and_only_the_first_level_can_be_made(lake):
+def test_an_empty_lake_is_stale_in_everything_and_one_run_can_make_it(lake):
     assert set(stale_reasons(lake)) == set(GRAPH)
     assert set(stale_reasons(lake).values()) == {"not made yet"}
-    assert ready(lake) == ["raw/gdc/one", "raw/geo/two"]
+    assert reachable(lake) == sorted(GRAPH)
 
 
 def test_nothing_is_stale_after_everything_was_made(made):
     assert stale_reasons(made) == {}
-    assert ready(made) == []
+    assert reachable(made) == []
 
 
 def test_another_content_of_an_input_makes_what_depends_on_it_stale_one_level_at_a_time(made):
@@ -82,10 +82,10 @@ def test_a_new_input_that_an_asset_was_not_made_from_makes_it_stale(made):
     assert stale_reasons(made, nodes) == {"scores": "cohorts/two changed"}
 
 
-def test_a_missing_input_makes_what_depends_on_it_wait(made):
+def test_a_missing_input_is_made_with_what_depends_on_it(made):
     made.table("cohorts/one").unlink()
     assert stale_reasons(made)["cohorts/one"] == "not made yet"
-    assert ready(made) == ["cohorts/one"]
+    assert reachable(made) == ["cohorts/one", "hnbc_database", "model", "path", "scores"]
 
 
 def test_another_release_observed_upstream_makes_the_raw_asset_stale(made):
@@ -137,7 +137,7 @@ def test_the_database_is_stale_if_it_is_missing_or_its_inputs_are_not_known(made
 def test_the_database_is_stale_if_one_of_its_tables_changed(made):
     make(made, "path", "2")
     assert stale_reasons(made) == {"hnbc_database": "path changed"}
-    assert ready(made) == ["hnbc_database"]
+    assert reachable(made) == ["hnbc_database"]
 
 
 # --- what can be made now ---------------------------------------------------------------------------------------------
@@ -146,45 +146,48 @@ def test_the_database_is_stale_if_one_of_its_tables_changed(made):
 def test_assets_of_one_step_are_made_together_even_if_only_one_is_stale(made):
     made.table("path").unlink()
     assert set(stale_reasons(made)) == {"path", "hnbc_database"}
-    assert ready(made) == ["model", "path"]
+    assert reachable(made) == ["hnbc_database", "model", "path", "scores"]
 
 
-def test_nothing_that_depends_on_a_stale_asset_is_made_however_far_upstream_it_is(made):
+def test_what_depends_on_a_stale_asset_is_made_in_the_same_run_however_far_downstream_it_is(made):
     record_release(made, "gdc/one", "r2", NOW)
-    nodes = GRAPH | {"scores": dataclasses.replace(GRAPH["scores"], code_version="c2")}
-    assert set(stale_reasons(made, nodes)) == {"raw/gdc/one", "scores"}
-    assert ready(made, nodes) == ["raw/gdc/one"]
+    assert set(stale_reasons(made)) == {"raw/gdc/one"}
+    assert reachable(made) == ["cohorts/one", "hnbc_database", "model", "path", "raw/gdc/one", "scores"]
 
 
-def test_an_upstream_apart_does_not_wait(made):
+def test_nothing_that_depends_on_an_asset_that_could_not_be_made_is_made(made):
     record_release(made, "gdc/one", "r2", NOW)
-    nodes = GRAPH | {"cohorts/two": dataclasses.replace(GRAPH["cohorts/two"], code_version="c2")}
-    assert ready(made, nodes) == ["cohorts/two", "raw/gdc/one"]
+    nodes = GRAPH | {name: dataclasses.replace(GRAPH[name], code_version="c2") for name in ("cohorts/two", "scores")}
+    assert set(stale_reasons(made, nodes)) == {"cohorts/two", "raw/gdc/one", "scores"}
+    assert reachable(made, nodes, stopped=["raw/gdc/one"]) == ["cohorts/two"]
+    assert reachable(made, nodes, stopped=["cohorts/two"]) == ["cohorts/one", "raw/gdc/one"]
+
+
+def test_an_asset_that_failed_and_is_current_again_stops_nothing(made):
+    make(made, "cohorts/two", "2")
+    assert reachable(made, stopped=["raw/gdc/one"]) == ["hnbc_database", "model", "path", "scores"]
 
 
 def test_a_settled_raw_asset_does_not_hold_back_what_depends_on_it_and_is_not_made_itself(made):
     record_release(made, "gdc/one", "r2", NOW)
     make(made, "cohorts/two", "2")
-    assert ready(made) == ["raw/gdc/one"]
-    assert ready(made, settled=["raw/gdc/one"]) == ["model", "path"]
+    assert reachable(made, settled=["raw/gdc/one"]) == ["hnbc_database", "model", "path", "scores"]
+    assert reachable(made, settled=["raw/gdc/one"], stopped=["raw/gdc/one"]) == reachable(made, settled=["raw/gdc/one"])
 
 
-def test_a_diamond_is_made_in_three_waves_each_asset_once(lake):
-    nodes = graph(node("top"), node("left", "top"), node("right", "top"), node("bottom", "left", "right"))
-    make_all(lake, nodes)
-    make(lake, "top", "2", nodes=nodes)
-    waves = []
-    while wave := ready(lake, nodes):
-        waves.append(wave)
-        for asset in wave:
-            make(lake, asset, "2", nodes=nodes)
-    assert waves == [["left", "right"], ["bottom"]]
+def test_what_is_made_from_exactly_this_is_current(made):
+    node, versions = GRAPH["model"], {name: examine(made, GRAPH).made[name].data_version for name in GRAPH}
+    assert current(made, node, versions) == examine(made, GRAPH).made["model"]
+    assert current(made, node, versions | {"cohorts/one": "another"}) is None
+    assert current(made, node, {name: v for name, v in versions.items() if name != "cohorts/one"}) is None
+    assert current(made, dataclasses.replace(node, code_version="c2"), versions) is None
+    assert current(made, dataclasses.replace(node, asset="never_made"), versions) is None
 
 
 def test_a_step_whose_parts_read_one_another_does_not_wait_for_itself(lake):
     nodes = graph(node("a"), node("b", "a", step="both"), node("c", "a", "b", step="both"), node("d", "c"))
     make(lake, "a", nodes=nodes)
-    assert ready(lake, nodes) == ["b", "c"]
+    assert reachable(lake, nodes) == ["b", "c", "d"]
 
 
 def test_descendants_and_ancestors_reach_through_all_stages(made):
