@@ -70,13 +70,13 @@ def test_nothing_new_makes_nothing_and_writes_nothing(hnbc, published):
     assert published.database.stat().st_mtime_ns == database
 
 
-def test_a_new_release_is_followed_level_by_level_and_its_report_named(hnbc, standin, published):
+def test_a_new_release_is_followed_in_one_run_and_its_report_named(hnbc, standin, published):
     standin(release="46.0")
     ended = hnbc("refresh")
     assert ended.status == 0
     assert made(ended.err) == ALL
     assert "raw/gdc/one: upstream is at 46.0, this is 45.0" in ended.err
-    assert "signature: cohorts/one changed" in ended.err
+    assert "3 more depend on it: made if their inputs change" in ended.err
     assert (
         "gdc/one 45.0 → 46.0: 7 file changes, 6 patients changed; another signature, 5 scores moved, 4 groups flipped"
     ) in ended.out
@@ -88,6 +88,7 @@ def test_an_asset_made_with_the_same_content_ends_the_refresh_there(hnbc, standi
     standin(release="45.1")
     ended = hnbc("refresh")
     assert made(ended.err) == ["raw/gdc/one", "cohorts/one", "signature"]
+    assert "  = hnbc_database                                      unchanged\n" in ended.err
     assert "3 assets made · up to date with: gdc/one" in ended.out
     assert hnbc("refresh").out.strip() == CURRENT
 
@@ -149,6 +150,7 @@ def test_a_silent_upstream_delays_nothing_else(hnbc, standin, published):
     ended = hnbc("refresh")
     assert ended.status == 3
     assert made(ended.err) == ["signature"]
+    assert "  = hnbc_database" in ended.err, "the signature is the same"
 
 
 def test_a_second_refresh_at_once_is_refused_by_name(hnbc, standin, published):

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from hnbc_assets.defs.keeping import UNCHANGED
 from hnbc_assets_tests.main_line.conftest import Lake
 
 REAL = Path(__file__).resolve().parents[1] / "studies" / "real.yaml"
@@ -90,8 +91,9 @@ class Evidence(Lake):
         return [record.event_log_entry.dagster_event for page in pages for record in page]
 
     def materialized(self, runs: set[str] | None = None) -> Counter[str]:
-        """How often each asset was made, according to the event log."""
-        made = self.events("ASSET_MATERIALIZATION", runs)
+        """How often each asset was made, according to the event log; not those that were found unchanged."""
+        events = self.events("ASSET_MATERIALIZATION", runs)
+        made = [event for event in events if UNCHANGED not in event.step_materialization_data.materialization.metadata]
         return Counter(event.asset_key.to_user_string() for event in made)
 
     def checks(self, asset: str, name: str) -> list[Any]:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from hnbc_assets.defs.attempting import attempting
 from hnbc_assets.defs.checks.gates import KEPT
+from hnbc_assets.defs.keeping import ONLY_STALE_TAG, kept
 from hnbc_assets.errors import GateHeld, HnbcError, StudyError, UpstreamUnreachable
 from hnbc_assets.lake import parquet, publications
 from hnbc_assets.lake.decisions import accepted
@@ -76,7 +77,7 @@ def manifest(release):
 
 
 @contextmanager
-def kept(context, name, content, release=""):
+def storing(context, name, content, release=""):
     """Store an asset in the lake when it is made; `content` is its data version. Record the attempt until then."""
     inputs = versions(INPUTS[name])
     node = Node(name, name, INPUTS[name], "1", upstream=OBJECT if name.startswith("raw/") else "")
@@ -111,7 +112,7 @@ def gdc_release():
 def raw_one(context: dg.AssetExecutionContext):
     """Raw files."""
     release = upstream_release()
-    with kept(context, "raw/gdc/one", lambda: release, release):
+    with storing(context, "raw/gdc/one", lambda: release, release):
         if way() == "unreachable":
             unreachable()
         if way() == "gate" and not accepted(lake(), "gdc", release):
@@ -124,7 +125,7 @@ def cohort_one(context: dg.AssetExecutionContext):
     """A cohort; it changes with every release."""
     if way() == "output":
         print("PRINTED BY AN ASSET", file=sys.stderr)
-    with kept(context, "cohorts/one", lambda: versions(["raw/gdc/one"])["raw/gdc/one"]):
+    with storing(context, "cohorts/one", lambda: versions(["raw/gdc/one"])["raw/gdc/one"]):
         if way() == "slow":
             Path(os.environ["STANDIN_BEGUN"]).write_text(str(os.getpid()))
             time.sleep(60)
@@ -140,7 +141,7 @@ def cohort_one(context: dg.AssetExecutionContext):
 )
 def signature(context: dg.AssetExecutionContext):
     """A signature; it does not change with 45.1."""
-    with kept(context, "signature", lambda: versions(["cohorts/one"])["cohorts/one"].replace("45.1", "45.0")):
+    with storing(context, "signature", lambda: versions(["cohorts/one"])["cohorts/one"].replace("45.1", "45.0")):
         if way() == "study":
             raise StudyError("cohorts.one.endpoint is 'xyz': use os, dss, pfi or drfs.")
         if way() == "own":
@@ -165,11 +166,14 @@ def stability():
 
 
 @dg.asset(deps=[signature], group_name="database", code_version="1")
-def hnbc_database():
+def hnbc_database(context: dg.AssetExecutionContext):
     """The database, with a report of 46.0."""
     import duckdb
 
     place, inputs, release = lake(), versions(["signature"]), upstream_release()
+    node = Node("hnbc_database", "hnbc_database", ("signature",), "1", published=True)
+    if results := kept(context, place, [node], inputs, {"hnbc_database": ()}):
+        return results[0]
     known = publications.entry(place, {}, datetime.now(UTC), data_version=release, study_hash="")
     reports = ReleaseReports.empty()
     if len(known) > 1 and release == "46.0":
@@ -197,7 +201,7 @@ def build_definitions(study, place=None):
         asset_checks=[stability],
         jobs=[
             dg.define_asset_job(JOB, selection=dg.AssetSelection.all(), tags=tags),
-            dg.define_asset_job(REFRESH, selection=dg.AssetSelection.all(), tags=tags),
+            dg.define_asset_job(REFRESH, selection=dg.AssetSelection.all(), tags=tags | {ONLY_STALE_TAG: "true"}),
             dg.define_asset_job(LOOK, selection=dg.AssetSelection.assets("gdc_release"), tags=tags),
         ],
         executor=executor[study.execution.executor],
