@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from hnbc_assets.sources.simulated.answers import Answer, as_json, blob
@@ -24,16 +26,30 @@ from hnbc_assets.sources.simulated.gdc_query import (
     values_at,
 )
 from hnbc_assets.sources.simulated.gdc_records import FIRST_RELEASED, Record, Release
+from hnbc_assets.sources.simulated.gdc_releases import stated
 
 ADDED_LATE = {"file_size", "md5sum"}
 
 
 class GdcApi:
-    """Answers requests to api.gdc.cancer.gov; paths with and without v0/."""
+    """Answers requests to api.gdc.cancer.gov at one release; paths with and without v0/.
 
-    def __init__(self, release: Release) -> None:
-        self.release = release
+    The records are drawn by `draw` at the first request for any of them: the status needs none.
+    """
+
+    def __init__(self, name: str, draw: Callable[[], Release]) -> None:
+        self.name = name
+        self._draw, self._drawing = draw, threading.Lock()
+        self._drawn: Release | None = None
         self._fields: dict[str, set[str]] = {}
+
+    @property
+    def release(self) -> Release:
+        """The records and files."""
+        with self._drawing:
+            if self._drawn is None:
+                self._drawn = self._draw()
+            return self._drawn
 
     def answer(self, path: str, query: dict[str, Any], headers: dict[str, str]) -> Answer:
         """One request: `query` has the parameters of the address and of the body."""
@@ -54,10 +70,11 @@ class GdcApi:
         return _refused(404, f"no endpoint {path}")
 
     def _status(self) -> Record:
-        major, minor = map(int, self.release.name.split("."))
-        return {"commit": "0" * 40, "data_release": self.release.label, "status": "OK", "tag": "8.5.0", "version": 1,
+        label, updated, _ = stated(self.name)
+        major, minor = map(int, self.name.split("."))
+        return {"commit": "0" * 40, "data_release": label, "status": "OK", "tag": "8.5.0", "version": 1,
                 "data_release_version": {"major": major, "minor": minor,
-                "release_date": self.release.updated[:10]}}  # fmt: skip
+                "release_date": updated[:10]}}  # fmt: skip
 
     # -- files and cases --------------------------------------------------------------------------------------------
     def _records(self, endpoint: str, rest: str, query: dict[str, Any]) -> Answer:

@@ -57,8 +57,8 @@ class Holdings:
     superseded: frozenset[str] = frozenset()
 
 
-def holdings(world: World, release: str) -> Holdings:
-    """The content of a release.
+def stated(release: str) -> tuple[str, str, str]:
+    """The label of a release, when it was updated, and its name of the field for sex.
 
     Raises
     ------
@@ -67,10 +67,16 @@ def holdings(world: World, release: str) -> Holdings:
     """
     if release not in RELEASES:
         raise ValueError(f"Simulation: GDC release {release!r} is not simulated; simulated are {', '.join(RELEASES)}.")
+    return RELEASES[release]
+
+
+def holdings(world: World, release: str) -> Holdings:
+    """The content of a release. Raises ValueError if it is not simulated."""
+    known = stated(release)
     records = draw_records(world.simulation, world.tcga)
     aliquots = draw_aliquots(world.simulation, world.tcga).assign(since=FIRST_RELEASE)
     if release == FIRST_RELEASE:
-        return Holdings(*RELEASES[release], records, aliquots)
+        return Holdings(*known, records, aliquots)
     changes = draw_changes(world)
     for column, values in changes.followed.items():
         records.loc[changes.followed.index, column] = values
@@ -78,7 +84,7 @@ def holdings(world: World, release: str) -> Holdings:
     kept = aliquots[~aliquots["aliquot"].isin(changes.removed)]
     arriving = changes.arriving.assign(since=release)
     return Holdings(
-        *RELEASES[release],
+        *known,
         pd.concat([records, changes.arrivals]),
         pd.concat([kept, arriving], ignore_index=True),
         frozenset(changes.superseded),

@@ -90,7 +90,7 @@ class Upstream:
         """The API of GDC at a release."""
         with _building:
             if release not in self._gdc:
-                self._gdc[release] = GdcApi(Release(self.world, self.bodies, release))
+                self._gdc[release] = GdcApi(release, partial(Release, self.world, self.bodies, release))
             return self._gdc[release]
 
     def hub(self) -> CbioportalHub:
