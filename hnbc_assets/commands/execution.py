@@ -148,6 +148,7 @@ def execute(
     with (
         full_disk.unrepeated(),
         _in_code_location(instance, name, run_id),
+        home.events_open(instance, run_id),
         Narrator(instance, run_id, home.logs, interruption) as narrator,
     ):
         result = execute_job(

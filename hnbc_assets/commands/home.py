@@ -7,6 +7,9 @@ anything.
 from __future__ import annotations
 
 import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +77,21 @@ class Home:
         from dagster import DagsterInstance
 
         return DagsterInstance.from_config(str(self.path), TERMINAL)
+
+    @contextmanager
+    def events_open(self, instance: DagsterInstance, run_id: str) -> Iterator[None]:
+        """Keep the SQLite files of a run's events open while it runs.
+
+        Dagster opens and closes them for each event. The last connection that closes a file copies its write-ahead log
+        into it and deletes the log, which is most of the time that an event takes.
+        """
+        instance.get_records_for_run(run_id, limit=1)  # makes the run's own file
+        files = [self.path / "history" / "runs" / f"{name}.db" for name in (run_id, "index")]
+        with ExitStack() as opened:
+            for path in filter(Path.exists, files):  # none if dagster.yaml names another storage
+                connection = opened.enter_context(closing(sqlite3.connect(path)))
+                connection.execute("SELECT 1 FROM event_logs LIMIT 1").fetchone()
+            yield
 
 
 def look() -> Home:
