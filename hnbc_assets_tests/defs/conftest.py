@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from hnbc_assets.study import PACKAGED, Place, load_study
+from hnbc_assets_tests.defs.invented_daemon import Daemon
 
 
 @pytest.fixture
@@ -28,3 +29,13 @@ def place(tmp_path):
 @pytest.fixture
 def study():
     return load_study(PACKAGED)
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    """A small study with everything made and published."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = Daemon(tmp_path, instance)
+        assert made.make()
+        made.publish()
+        yield made

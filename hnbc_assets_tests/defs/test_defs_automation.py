@@ -16,30 +16,13 @@ import pytest
 from hnbc_assets.defs import build_definitions
 from hnbc_assets.defs.operation import automation
 from hnbc_assets.defs.operation.automation import freshness
-from hnbc_assets.lake import parquet
 from hnbc_assets.lake.atomic import locked
 from hnbc_assets.lake.attempts import begin
-from hnbc_assets.lake.checks import forget
 from hnbc_assets.lake.io_manager import LakeIOManager
 from hnbc_assets.lake.observations import record_release
 from hnbc_assets.study import PACKAGED, Place, load_study
 from hnbc_assets.study_operation import Freshness
-from hnbc_assets_tests.defs.invented_daemon import NOW, RAW, Daemon
-
-
-@pytest.fixture
-def instance():
-    with dg.DagsterInstance.ephemeral() as made:
-        yield made
-
-
-@pytest.fixture
-def daemon(tmp_path, instance):
-    """Everything made and published."""
-    made = Daemon(tmp_path, instance)
-    assert made.make()
-    made.publish()
-    return made
+from hnbc_assets_tests.defs.invented_daemon import NOW, RAW
 
 
 def test_nothing_is_asked_for_while_all_is_current(daemon):
@@ -63,56 +46,6 @@ def test_nothing_is_asked_for_before_the_first_publication(daemon):
     assert daemon.skipped.startswith("Nothing is published yet")
     daemon.publish()
     assert daemon.tick() == ["one", RAW, "three", "two"]
-
-
-def run_of(daemon, asset):
-    return parquet.read_provenance(daemon.lake.table(asset)).run_id
-
-
-def test_a_release_is_followed_in_one_run(daemon):
-    daemon.release = "r2"
-    record_release(daemon.lake, "gene_sets", "r2", NOW)
-    daemon.values |= {RAW: 2, "one": 2}
-    assert daemon.tick() == ["one", RAW, "two"]
-    assert daemon.refresh("one", RAW, "two")
-    assert daemon.tick() == []
-    assert len({run_of(daemon, asset) for asset in ("one", RAW, "two")}) == 1
-
-
-def test_a_step_whose_inputs_turn_out_unchanged_keeps_its_table_and_so_do_those_that_follow(daemon):
-    daemon.release = "r2"
-    record_release(daemon.lake, "gene_sets", "r2", NOW)
-    before = {asset: run_of(daemon, asset) for asset in daemon.values}
-    assert daemon.refresh(*daemon.tick())
-    assert daemon.tick() == []
-    assert [asset for asset in daemon.values if run_of(daemon, asset) != before[asset]] == [RAW]
-    for asset in ("one", "two"):
-        event = daemon.instance.get_latest_materialization_event(dg.AssetKey(asset)).asset_materialization
-        assert event.metadata["unchanged"].value is True
-        [check] = daemon.instance.event_log_storage.get_latest_asset_check_execution_by_key(
-            [dg.AssetCheckKey(dg.AssetKey(asset), "schema")]
-        ).values()
-        assert check.event.dagster_event.event_specific_data.passed
-
-
-def test_a_run_of_selected_assets_makes_them_although_nothing_changed(daemon):
-    before = run_of(daemon, "one")
-    assert daemon.make("one")
-    assert run_of(daemon, "one") != before
-
-
-def test_a_step_one_of_whose_tables_is_missing_is_made(daemon):
-    daemon.lake.table("right").unlink()
-    before = run_of(daemon, "left")
-    assert daemon.refresh(*daemon.tick())
-    assert run_of(daemon, "left") == run_of(daemon, "right") != before
-
-
-def test_a_table_without_the_outcomes_of_its_checks_is_made(daemon):
-    forget(daemon.lake, "one")
-    before = run_of(daemon, "one")
-    assert daemon.refresh("one")
-    assert run_of(daemon, "one") != before
 
 
 def test_what_is_under_way_is_not_asked_for_again(daemon):
