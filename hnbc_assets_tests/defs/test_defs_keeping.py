@@ -1,4 +1,4 @@
-"""One run a refresh: a step whose inputs turn out unchanged keeps its tables; over the small graph of invented_daemon."""
+"""A step of a refresh whose inputs turn out unchanged keeps its tables; over the small graph of invented_daemon."""
 
 from __future__ import annotations
 
