@@ -1,6 +1,6 @@
 """Discovery: what the modules of a package declare, without a list of them.
 
-In scope: importing every module of a package. Out of scope: what they declare.
+In scope: the modules of a package, and importing them. Out of scope: what they declare.
 
 Code versions follow it: who calls `declared_in` depends on every module of its own package (defs/code/closure.py).
 """
@@ -8,6 +8,7 @@ Code versions follow it: who calls `declared_in` depends on every module of its 
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from pkgutil import iter_modules
 from typing import Any
 
@@ -20,5 +21,10 @@ def declared_in(package: str, name: str) -> list[Any]:
     AttributeError
         If a module does not declare it.
     """
-    folder = import_module(package).__path__
-    return [getattr(import_module(f"{package}.{found.name}"), name) for found in iter_modules(folder)]
+    return [getattr(import_module(f"{package}.{module}"), name) for module in modules_of(package)]
+
+
+def modules_of(package: str) -> list[str]:
+    """The names of a package's modules, in their order; none of them is imported."""
+    spec = find_spec(package)
+    return [found.name for found in iter_modules(spec.submodule_search_locations if spec else [])]

@@ -68,8 +68,9 @@ class Resistance(Section):
 
 
 class SignatureSettings(Section):
-    """How the signature is trained and evaluated."""
+    """How the signature is trained and evaluated; `method` is a module of `hnbc_assets/science/signature/methods`."""
 
+    method: str = "lasso_cox"
     entry: Literal["p_value", "all"] = "p_value"
     entry_p_value: float = Field(0.05, gt=0, le=1)
     penalty: Literal["min", "1se"] = "min"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+from hnbc_assets.discovery import modules_of
 from hnbc_assets.errors import StudyError
 from hnbc_assets.study_mistakes import one_of
 from hnbc_assets.study_reading import Place
@@ -19,6 +20,8 @@ from hnbc_assets.study_sources import Source, object_name
 if TYPE_CHECKING:
     from hnbc_assets.study import Study
 
+METHODS = "hnbc_assets.science.signature.methods"
+
 
 def contradictions(study: Study) -> Iterator[tuple[Place, str]]:
     """Each contradiction: the setting to change, and what to write."""
@@ -26,6 +29,7 @@ def contradictions(study: Study) -> Iterator[tuple[Place, str]]:
     yield from _pins(study)
     yield from _same_object(study)
     yield from _same_names(study)
+    yield from _methods(study)
 
 
 def objects(study: Study) -> list[str]:
@@ -130,3 +134,10 @@ def _same_names(study: Study) -> Iterator[tuple[Place, str]]:
         for place, one in enumerate(genes.sets):
             if one in genes.sets[:place]:
                 yield ("anoikis_genes", number, "sets", place), f"'{one}' is named twice. Remove one."
+
+
+def _methods(study: Study) -> Iterator[tuple[Place, str]]:
+    """Signature methods are modules of one folder."""
+    known, name = modules_of(METHODS), study.signature.method
+    if name not in known:
+        yield ("signature", "method"), f"'{name}' is not a signature method; {one_of(name, known)}. Write one of them."

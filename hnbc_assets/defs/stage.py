@@ -5,7 +5,8 @@ asset, executing a step and storing what it made (step.py).
 
 A stage's module begins with `stage = Stage("genes")` and decorates functions, which stay plain functions: they can be
 called with frames. A parameter is the frame of the asset of that name, unless `inputs` names another, or a resource:
-`study`, `place`, `lake`, `archive`. Where a factory makes assets, `cohort` or `upstream` is the one that they are for.
+`study`, `place`, `lake`, `archive`. Where a factory makes assets, `cohort`, `upstream` or `method` is the one that they
+are for.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from hnbc_assets.tables import Table
 CODE = Code(Path(__file__).resolve().parent.parent.parent)
 KINDS = ("pandas", "parquet")
 RESOURCES = ("study", "place", "lake", "archive")
-BOUND = ("cohort", "upstream", "table")  # what a factory fixes, and the table of the one asset that is made
+BOUND = ("cohort", "upstream", "method", "table")  # what a factory fixes, and the table of the one asset that is made
 EACH_COHORT = "/*"  # at the end of an input: a dictionary of cohort to frame
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -37,7 +38,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Build:
     """What definitions are built for: a study in a place, with the code that code versions are computed from.
 
-    In a factory, `cohort` or `upstream` is the one that the assets are for.
+    In a factory, `cohort`, `upstream` or `method` is the one that the assets are for.
     """
 
     study: Study
@@ -45,14 +46,19 @@ class Build:
     code: Code = CODE
     cohort: str = ""
     upstream: Upstream | None = None
+    method: str = ""
 
     def text(self, template: str) -> str:
-        """A template with the names that it contains: cohort, upstream, training, discovery."""
+        """A template with the names that it contains: cohort, upstream, method, training, discovery."""
         if "{" not in template:
             return template
         name = self.upstream.name if self.upstream else ""
         return template.format(
-            cohort=self.cohort, upstream=name, training=self.study.training, discovery=self.study.discovery
+            cohort=self.cohort,
+            upstream=name,
+            method=self.method,
+            training=self.study.training,
+            discovery=self.study.discovery,
         )
 
 
@@ -135,6 +141,7 @@ class Described:
     Its columns and its description are the table's; `description` is for what the table's does not say. A matrix is
     rounded, unless it is `exact`: numbers that are the same on every machine, and that a later step reads as they were
     in their file. `figure` draws it: a function that names the frames it needs, of those that the step read and made.
+    `when` says for which of a factory's builds it is made; for all without it.
     """
 
     key: str
@@ -143,6 +150,7 @@ class Described:
     checks: tuple[Check, ...] = ()
     exact: bool = False
     figure: Callable[..., bytes | Mapping[str, bytes]] | None = None
+    when: Of | None = None
 
     @property
     def asset_key(self) -> dg.AssetKey:
@@ -152,7 +160,7 @@ class Described:
     @property
     def output(self) -> str:
         """What a function of several assets calls it."""
-        return self.key.removesuffix("/{cohort}")
+        return self.key.removesuffix("/{cohort}").removesuffix("/{method}")
 
     @property
     def argument(self) -> str:

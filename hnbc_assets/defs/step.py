@@ -8,7 +8,7 @@ import inspect
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,6 +59,8 @@ class Step:
     @classmethod
     def of(cls, stage: Stage, declared: Declaration, build: Build) -> "Step":
         """The step that a declaration becomes."""
+        there = tuple(one for one in declared.described if one.when is None or one.when(build))
+        declared = replace(declared, described=there)
         described = tuple(one.of(build) for one in declared.described)
         settings = declared.settings(build) if declared.settings else None
         fetches = declared.fetches(build) if declared.fetches else None
@@ -69,7 +71,12 @@ class Step:
             described,
             build.text(declared.name) or described[0].asset_key.to_python_identifier(),
             declared.wanted(build),
-            {"cohort": build.cohort, "upstream": build.upstream, "table": described[0].table},
+            {
+                "cohort": build.cohort,
+                "upstream": build.upstream,
+                "method": build.method,
+                "table": described[0].table,
+            },
             versions.of_fetched(build.code, fetches.contract, settings, simulated=build.place.simulated)
             if fetches
             else versions.of_made(build.code, declared.function, described, settings),

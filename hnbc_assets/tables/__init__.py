@@ -35,11 +35,10 @@ from hnbc_assets.tables.genes import (
     CandidateOverlap,
     DrugResistanceGenes,
 )
+from hnbc_assets.tables.methods.lasso_cox import LassoCoefficients, LassoPath
 from hnbc_assets.tables.microenvironment import Confounders, ImmuneAssociations, ImmuneInfiltration, ImmuneMethodUse
 from hnbc_assets.tables.schema import Column, Table, column
 from hnbc_assets.tables.signature import (
-    LassoCoefficients,
-    LassoPath,
     MultivariableCox,
     PrognosticPerformance,
     ProportionalHazards,

@@ -101,7 +101,10 @@ def scored():
     return rows, {
         "signature": signature, "single_sample_signature": nothing, "expression": {"t": expression},
         "patients": {"t": patients}, "study": STUDY,
-        "description": pd.DataFrame({"cutoff": [score.median()], "n_patients": [40], "current": [True]}),
+        "description": pd.DataFrame({
+            "signature_id": ["s"], "cohort_id": ["t"], "penalty_rule": ["lambda.min"], "cutoff": [score.median()],
+            "single_sample_cutoff": [np.nan], "n_patients": [40], "current": [True],
+        }),
     }  # fmt: skip
 
 

@@ -260,7 +260,7 @@ def test_data_beside_a_module_make_stale_what_reads_them(copy, simulated):
 def test_a_check_makes_stale_the_asset_that_it_judges(copy, simulated):
     with copy.edited(**copy.with_code("defs/checks/results.py", "fdr_beside_p")):
         assert differ(simulated, copy.versions()) == {"univariate_cox"}
-    with copy.edited(**copy.with_code("defs/checks/results.py", "_by_hand")):
+    with copy.edited(**copy.with_code("defs/checks/results.py", "_again")):
         assert differ(simulated, copy.versions()) == {"risk_scores"}
 
 

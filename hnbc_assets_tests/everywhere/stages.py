@@ -21,8 +21,10 @@ from hnbc_assets.science.group_comparison import compare_groups
 from hnbc_assets.science.microenvironment.methods.ssgsea import ssgsea
 from hnbc_assets.science.signature.analysis_set import AnalysisSet
 from hnbc_assets.science.signature.cox import screen
+from hnbc_assets.science.signature.method import Training
+from hnbc_assets.science.signature.methods import METHODS
 from hnbc_assets.science.signature.performance import performance
-from hnbc_assets.science.signature.scoring import groups, score_training
+from hnbc_assets.science.signature.scoring import groups, score_cohort
 from hnbc_assets.science.signature.training import train
 from hnbc_assets.sources.simulated import Simulation
 from hnbc_assets.sources.simulated.simulation import SECOND_RELEASE
@@ -63,11 +65,12 @@ def numbers(upstream: Upstream) -> dict[str, str]:
     plain = tested[0].drop_duplicates("gene").set_index("gene")
     entered = list(plain.index[:40])
     fitted = screen(data.standardised(entered).T, data.time, data.event)
-    trained = train(
-        data, entered=entered, direction=plain.direction, reference_genes=list(training.index[:300]), scale="log2_tpm",
+    method = METHODS["lasso_cox"]
+    trained = train(method, Training(
+        data, entered, plain.direction, reference_genes=list(training.index[:300]), scale="log2_tpm",
         rule="min", folds=5, repeats=1, seed=1,
-    )  # fmt: skip
-    score = score_training(training, trained.signature).values
+    ))  # fmt: skip
+    score = score_cohort(method, training, trained.signature, own=True).values
     risk = groups(score, trained.description.cutoff[0])
     worth = performance(
         score, data.time, data.event, train_time=data.time, train_event=data.event,
@@ -86,8 +89,8 @@ def numbers(upstream: Upstream) -> dict[str, str]:
         "univariate_cox": version(tables.UnivariateCox, fitted, cohort_id="t", endpoint="pfi", selected=True),
         "signature": version(tables.Signature, trained.signature),
         "single_sample_signature": version(tables.SingleSampleSignature, trained.single_sample),
-        "lasso_path": version(tables.LassoPath, trained.path),
-        "lasso_coefficients": version(tables.LassoCoefficients, trained.coefficients),
+        "lasso_path": version(tables.LassoPath, trained.tables["lasso_path"]),
+        "lasso_coefficients": version(tables.LassoCoefficients, trained.tables["lasso_coefficients"]),
         "cut-offs": version(tables.SignatureDescription, trained.description, cohort_id="t", endpoint="pfi",
                             n_candidates=40, entry_rule="all", penalty_rule="min"),
         "risk_scores": content_hash(pd.DataFrame({"score": score, "group": risk}).rename_axis("patient_id")),

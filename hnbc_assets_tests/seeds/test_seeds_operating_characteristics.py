@@ -71,7 +71,10 @@ def run(seed: int, variant: str = "default") -> dict[str, float]:
     from hnbc_assets.science.signature.cox import screen
     from hnbc_assets.science.signature.discrimination import harrell_c
     from hnbc_assets.science.signature.lasso import fit_lasso
-    from hnbc_assets.science.signature.scoring import freeze, groups, score_training, score_within_cohort
+    from hnbc_assets.science.signature.lasso_path import strongest_first
+    from hnbc_assets.science.signature.methods import METHODS
+    from hnbc_assets.science.signature.scoring import groups, score_cohort
+    from hnbc_assets.science.signature.training import freeze
 
     simulation = Simulation(seed=seed, variant=variant)
     world, judge, figures = World(simulation), Judge(simulation), {}
@@ -106,18 +109,19 @@ def run(seed: int, variant: str = "default") -> dict[str, float]:
     entering = cox.index[cox["p_value"] < 0.05]
     figures["entering LASSO"] = len(entering)
     lasso = fit_lasso(z[entering], time, event, folds=10, repeats=1, seed=seed)
-    signature = freeze(lasso, values)
+    method = METHODS["lasso_cox"]
+    signature = freeze(method, strongest_first(lasso), values, pd.Series(dtype=object))
     figures["signature genes"] = len(signature)
     if signature.empty:
         return figures
-    score = score_training(values, signature).values
+    score = score_cohort(method, values, signature, own=True).values
     cutoff = score.median()
     figures["training C"] = harrell_c(score.to_numpy(), time, event)[0]
     factors = world.tcga.drawn.factors
     for name in ("risk", "er", "purity", "resistance"):
         figures[f"score and {name}: r"] = np.corrcoef(score, factors[name][patients.index])[0, 1]
     outside, seen = included(world, "validation")
-    applied = score_within_cohort(outside, signature).values
+    applied = score_cohort(method, outside, signature).values
     figures["validation C"] = harrell_c(applied.to_numpy(), seen["years"].to_numpy(), seen["event"].to_numpy())[0]
     for name, frame, scored, people in (
         ("training", training, score, patients),

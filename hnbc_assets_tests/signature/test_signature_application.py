@@ -6,10 +6,13 @@ import pytest
 
 from hnbc_assets.science.signature.analysis_set import AnalysisSet, analysis_set
 from hnbc_assets.science.signature.application import CASE_MIX, RANKED, apply_signature
+from hnbc_assets.science.signature.method import Training
+from hnbc_assets.science.signature.methods import METHODS
 from hnbc_assets.science.signature.training import train
 
 GENES = [f"G{i:03d}" for i in range(150)]
 RULES = {"rule": "min", "folds": 5, "repeats": 2, "seed": 1}
+ALL_RISE = pd.Series("up_in_rd", index=GENES)
 
 
 def cohort(n, seed, *, prefix="P", shift=0.0):
@@ -26,13 +29,16 @@ def cohort(n, seed, *, prefix="P", shift=0.0):
     return patients, pd.DataFrame(x, index=pd.Index(GENES, name="gene"), columns=ids)
 
 
+def trained_on(data, entered, direction=ALL_RISE):
+    training = Training(data, entered, direction, reference_genes=GENES, scale="log2_tpm", **RULES)
+    return train(METHODS["lasso_cox"], training)
+
+
 @pytest.fixture(scope="module")
 def trained():
     patients, expression = cohort(300, 7)
     data = analysis_set(patients, expression, "os", scale="log2_tpm")
-    direction = pd.Series("up_in_rd", index=GENES)
-    made = train(data, entered=GENES[:12], direction=direction, reference_genes=GENES, scale="log2_tpm", **RULES)
-    return data, expression, made
+    return data, expression, trained_on(data, GENES[:12])
 
 
 def apply(trained, data, raw, **changes):
@@ -104,7 +110,7 @@ def test_scaled_values_become_normal_scores_with_a_note(trained):
 
 def test_without_an_entered_gene_the_result_is_null_with_a_reason(trained):
     data, expression, _ = trained
-    made = train(data, entered=[], direction=pd.Series(dtype=object), reference_genes=GENES, scale="log2_tpm", **RULES)
+    made = trained_on(data, [], pd.Series(dtype=object))
     assert made.signature.empty
     assert made.description.signature_id[0] == "none"
     assert "no candidate genes" in made.description.note[0]
@@ -117,10 +123,7 @@ def test_a_gene_that_could_not_enter_is_named(trained):
     data, _, _ = trained
     values = data.expression.copy()
     values.loc["G003", values.columns[0]] = np.nan
-    made = train(
-        AnalysisSet(values, data.survival), entered=GENES[:6], direction=pd.Series("up_in_rd", index=GENES),
-        reference_genes=GENES, scale="log2_tpm", **RULES,
-    )  # fmt: skip
+    made = trained_on(AnalysisSet(values, data.survival), GENES[:6])
     assert "G003 did not enter" in made.description.note[0]
     assert made.description.n_entered[0] == 5
 

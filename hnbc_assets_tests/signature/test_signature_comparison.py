@@ -137,7 +137,9 @@ def test_the_compared_score_is_the_one_that_defines_the_groups(planted):
     rows = pd.DataFrame({"single_sample_id": "r", "gene": genes, "coefficient": np.nan, "mean": 0.0, "sd": 1.0})
     rows.loc[:2, "coefficient"] = [0.5, -0.4, 0.3]
     frozen = signature("s", **dict(zip(genes[:3], [0.5, -0.4, 0.3], strict=True))).assign(mean=0.0, sd=1.0)
-    description = pd.Series({"signature_id": "s", "cutoff": 9.0, "single_sample_cutoff": 0.0})
+    description = pd.Series(
+        {"signature_id": "s", "cutoff": 9.0, "single_sample_cutoff": 0.0, "penalty_rule": "lambda.min"}
+    )
     scored = apply_signature(
         AnalysisSet(x, pd.DataFrame()),
         raw=x,

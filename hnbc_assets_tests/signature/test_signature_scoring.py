@@ -8,19 +8,21 @@ import pytest
 from scipy.stats import norm
 
 from hnbc_assets.science.signature.concordance import direction_concordance
+from hnbc_assets.science.signature.identity import identified
 from hnbc_assets.science.signature.lasso import fit_lasso
+from hnbc_assets.science.signature.lasso_path import strongest_first
+from hnbc_assets.science.signature.methods import METHODS
 from hnbc_assets.science.signature.scoring import (
     coverage,
-    freeze,
     groups,
     rank_normalise,
-    score_training,
-    score_within_cohort,
-    signature_id,
+    score_cohort,
 )
 from hnbc_assets.science.signature.single_sample import score_single_sample, train_single_sample
+from hnbc_assets.science.signature.training import freeze
 
 PLANTED = (0.6, -0.5, 0.4)
+LASSO = METHODS["lasso_cox"]
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def trained(planted):
     candidates = expression.iloc[:20]
     path = fit_lasso(candidates.T, days, event, seed=1, folds=5, repeats=1)
     direction = pd.Series({"G0000": "up_in_rd", "G0001": "up_in_rd"})
-    return expression, days, event, path, freeze(path, candidates, direction)
+    return expression, days, event, path, freeze(LASSO, strongest_first(path), candidates, direction)
 
 
 HALF_A_DECIMAL = 5.01e-9  # scores are published to 8 decimals
@@ -47,7 +49,7 @@ def test_training_scores_are_the_lasso_predictor(trained):
     """That of the published numbers to the last decimal, and the fitted model's within their 8 digits."""
     expression, _, _, path, signature = trained
     rows, published = expression.loc[path.selected.index], signature.set_index("gene").loc[path.selected.index]
-    score = score_training(expression, signature)
+    score = score_cohort(LASSO, expression, signature, own=True)
     of_published = rows.sub(published["mean"], axis=0).div(published["sd"], axis=0).T @ published["coefficient"]
     np.testing.assert_allclose(score.values, of_published, rtol=0, atol=HALF_A_DECIMAL)
     of_fit = rows.sub(rows.mean(axis=1), axis=0).div(rows.std(axis=1), axis=0).T @ path.selected
@@ -58,7 +60,8 @@ def test_training_scores_are_the_lasso_predictor(trained):
 
 def test_within_the_training_cohort_both_ways_agree_as_far_as_8_digits_allow(trained):
     expression, *_, path, signature = trained
-    difference = score_within_cohort(expression, signature).values - score_training(expression, signature).values
+    own = score_cohort(LASSO, expression, signature, own=True).values
+    difference = score_cohort(LASSO, expression, signature).values - own
     assert (np.abs(difference) <= rounding_bound(expression.loc[path.selected.index], path.selected)).all()
 
 
@@ -74,12 +77,16 @@ def test_the_signature_records_what_a_score_needs(trained):
     assert signature.set_index("gene").direction_concordant.drop(["G0000", "G0001"]).isna().all()
 
 
+def id_of(signature):
+    return identified(LASSO.identity(signature))
+
+
 def test_the_identity_is_the_content(trained):
     signature = trained[-1]
-    assert len(signature_id(signature)) == 12
-    assert signature_id(signature.iloc[::-1]) == signature.signature_id.iloc[0]
-    assert signature_id(signature.assign(coefficient=signature.coefficient * 1.001)) != signature_id(signature)
-    assert signature_id(signature.assign(coefficient=signature.coefficient * (1 + 1e-13))) == signature_id(signature)
+    assert len(id_of(signature)) == 12
+    assert id_of(signature.iloc[::-1]) == signature.signature_id.iloc[0]
+    assert id_of(signature.assign(coefficient=signature.coefficient * 1.001)) != id_of(signature)
+    assert id_of(signature.assign(coefficient=signature.coefficient * (1 + 1e-13))) == id_of(signature)
 
 
 def test_a_cohort_on_another_scale_has_the_same_scores(trained):
@@ -87,8 +94,8 @@ def test_a_cohort_on_another_scale_has_the_same_scores(trained):
     expression, *_, signature = trained
     factor = np.linspace(0.5, 3, len(expression))[:, None]
     np.testing.assert_allclose(
-        score_within_cohort(expression * factor + 6, signature).values,
-        score_within_cohort(expression, signature).values,
+        score_cohort(LASSO, expression * factor + 6, signature).values,
+        score_cohort(LASSO, expression, signature).values,
         atol=1e-10,
     )
 
@@ -96,13 +103,13 @@ def test_a_cohort_on_another_scale_has_the_same_scores(trained):
 def test_missing_genes_are_named_weighed_and_not_imputed(trained):
     expression, *_, signature = trained
     strongest = signature.gene.iloc[0]
-    score = score_within_cohort(expression.drop(index=strongest), signature)
+    score = score_cohort(LASSO, expression.drop(index=strongest), signature)
     weights = signature.coefficient.abs()
     assert score.missing == (strongest,)
     assert score.coverage == pytest.approx(1 - weights.iloc[0] / weights.sum())
     assert score.coverage < 0.8
     assert "groups and claims need 0.8" in score.reason
-    rest = score_within_cohort(expression, signature.iloc[1:])
+    rest = score_cohort(LASSO, expression, signature.iloc[1:])
     np.testing.assert_allclose(score.values, rest.values, atol=1e-12)
 
 
@@ -110,27 +117,27 @@ def test_a_gene_without_variance_counts_as_missing(trained):
     expression, *_, signature = trained
     flat = expression.copy()
     flat.loc[signature.gene.iloc[-1]] = 5.0
-    assert score_within_cohort(flat, signature).missing == (signature.gene.iloc[-1],)
+    assert score_cohort(LASSO, flat, signature).missing == (signature.gene.iloc[-1],)
 
 
 def test_a_patient_without_a_value_has_no_score_and_leaves_the_others_scored(trained):
     expression, *_, signature = trained
     gappy = expression.copy()
     gappy.loc[signature.gene.iloc[0], "P0003"] = np.nan
-    values = score_within_cohort(gappy, signature).values
+    values = score_cohort(LASSO, gappy, signature).values
     assert values.index[values.isna()].tolist() == ["P0003"]
 
 
 def test_few_patients_are_not_scored_within_their_cohort(trained):
     expression, *_, signature = trained
-    score = score_within_cohort(expression.iloc[:, :29], signature)
+    score = score_cohort(LASSO, expression.iloc[:, :29], signature)
     assert score.values.isna().all()
     assert score.reason == "29 patients; a score within the cohort needs at least 30"
 
 
 def test_a_cohort_without_any_gene_has_no_score(trained):
     expression, *_, signature = trained
-    score = score_within_cohort(expression.drop(index=signature.gene), signature)
+    score = score_cohort(LASSO, expression.drop(index=signature.gene), signature)
     assert score.values.isna().all()
     assert score.coverage == 0
     assert score.reason == "none of the signature's genes is in the cohort"
@@ -139,9 +146,9 @@ def test_a_cohort_without_any_gene_has_no_score(trained):
 def test_a_null_signature_gives_null_results(planted):
     expression, days, event = planted(52, 60, 40)
     path = fit_lasso(expression.iloc[:0].T, days, event, seed=1)
-    signature = freeze(path, expression)
+    signature = freeze(LASSO, strongest_first(path), expression, pd.Series(dtype=object))
     assert signature.empty
-    for score in (score_within_cohort(expression, signature), score_training(expression, signature)):
+    for score in (score_cohort(LASSO, expression, signature), score_cohort(LASSO, expression, signature, own=True)):
         assert score.values.isna().all()
         assert score.reason == "the signature has no genes"
         assert groups(score.values, np.nan).isna().all()
@@ -208,7 +215,7 @@ def test_single_sample_scores_ignore_a_patients_scale(trained, single):
 
 def test_single_sample_scores_order_patients_as_the_main_form_does(trained, single):
     expression, *_, signature = trained
-    main = score_training(expression, signature).values
+    main = score_cohort(LASSO, expression, signature, own=True).values
     alone = score_single_sample(expression, single, scale="log2_tpm").values
     assert main.corr(alone, method="spearman") > 0.9
     assert alone.median() == pytest.approx(single.cutoff)

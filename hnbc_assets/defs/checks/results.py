@@ -6,12 +6,18 @@ fetched (ingest_checks), schema checks (tables, stage), statistics (science).
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from hnbc_assets.defs.stage import Verdict
 from hnbc_assets.defs.stages.cohort_data import ranked_cohorts
 from hnbc_assets.study import Study
+
+if TYPE_CHECKING:
+    from hnbc_assets.science.signature.method import Method
 
 Frames = dict[str, pd.DataFrame]
 TOLERANCE = 1e-8
@@ -137,7 +143,7 @@ def fdr_beside_p(univariate_cox: pd.DataFrame) -> Verdict:
 
 
 def signature_found(signature: pd.DataFrame, signatures: pd.DataFrame) -> Verdict:
-    """The LASSO kept at least one gene. A null result is published as one."""
+    """The fit kept at least one gene. A null result is published as one."""
     note = signatures.note.iloc[0]  # the published one is the first
     return Verdict(
         len(signature) > 0,
@@ -180,8 +186,9 @@ def cutoff_is_training_median(
     made, training = description.iloc[0], study.training
     endpoint = study.cohorts[training].endpoint
     cutoff = float(made.cutoff)
-    grouped = risk_scores[risk_scores.risk_group.notna() & (risk_scores.form == "within_cohort")]
-    sides = int(((grouped.risk_score > cutoff) != (grouped.risk_group == "high")).sum())
+    grouped = risk_scores[risk_scores.risk_group.notna()]
+    cut = grouped.form.map({"within_cohort": cutoff, "single_sample": float(made.single_sample_cutoff)})
+    sides = int(((grouped.risk_score > cut) != (grouped.risk_group == "high")).sum())
     if not made.current:
         note = f"frozen with the signature at the median of the {made.n_patients} patients that it was trained on"
         return Verdict(sides == 0, f"{cutoff:.6g}, frozen; {sides} on the wrong side", "0", note)
@@ -201,27 +208,31 @@ def scores_recomputed(
     risk_scores: pd.DataFrame,
     signature: pd.DataFrame,
     single_sample_signature: pd.DataFrame,
+    description: pd.DataFrame,
     expression: Frames,
     patients: Frames,
     study: Study,
 ) -> Verdict:
     """Scores of both forms, computed again in another way from the stored coefficients, agree to 1e-8."""
+    from hnbc_assets.science.signature.methods import method_of
+
     worst, unlike, n = 0.0, 0, 0
-    ranked, training = ranked_cohorts(study), study.training
+    ranked, made = ranked_cohorts(study), description.iloc[0]
+    method = method_of(made)
     for name, scored in risk_scores.groupby("cohort_id"):
         included = patients[name].loc[patients[name].included.astype(bool), "patient_id"]
         values = expression[name][[p for p in expression[name].columns if p in set(included)]]
         rows = scored.set_index("patient_id")
-        forms = [(rows.single_sample_score, lambda v: _by_rank(v, single_sample_signature))]
-        if (rows.form == "within_cohort").all():
-            forms.append(
-                (rows.risk_score, lambda v, c=name: _by_hand(v, signature, rank=c in ranked, own=c == training))
-            )
+        again = partial(_again, method, values, signature, rank=name in ranked, own=name == made.cohort_id)
+        by_rank = partial(_by_rank, values, single_sample_signature)
+        forms = [(rows.single_sample_score, by_rank if method.relative else again)]
+        if not method.relative or (rows.form == "within_cohort").all():
+            forms.append((rows.risk_score, again))
         for stored, recompute in forms:
             known = stored.dropna()
             if known.empty:
                 continue
-            expected = recompute(values)[known.index]
+            expected = recompute()[known.index]
             unlike += int(expected.isna().sum())
             worst = max(worst, float((known - expected).abs().max()))
             n += len(known)
@@ -252,20 +263,14 @@ def _by_rank(values: pd.DataFrame, single_sample_signature: pd.DataFrame) -> pd.
     return z.sub(weights["mean"], axis=0).div(weights.sd, axis=0).mul(weights.coefficient, axis=0).sum(skipna=False)
 
 
-def _by_hand(values: pd.DataFrame, signature: pd.DataFrame, *, rank: bool, own: bool) -> pd.Series:
-    """Scores gene by gene in plain arithmetic, not by the code that made them."""
+def _again(method: Method, values: pd.DataFrame, signature: pd.DataFrame, *, rank: bool, own: bool) -> pd.Series:
+    """Scores by the method's second way, on values made normal scores here, not by the code that made the scores."""
     from scipy.stats import norm, rankdata
 
-    total = pd.Series(0.0, index=values.columns)
-    for gene in signature.itertuples():
-        if gene.gene not in values.index:
-            continue
-        x = values.loc[gene.gene].to_numpy(dtype=float)
-        known = ~np.isnan(x)
-        if rank:
-            x = x.copy()
-            x[known] = norm.ppf((rankdata(x[known]) - 0.375) / (known.sum() + 0.25))
-        mean, sd = (gene.mean, gene.sd) if own else (np.nanmean(x), np.nanstd(x, ddof=1))
-        if sd > 0:
-            total += gene.coefficient * (x - mean) / sd
-    return total
+    used = signature[signature.gene.isin(values.index)]
+    x = values.loc[used.gene].astype(float)
+    if rank:
+        for gene, row in x.iterrows():
+            known = row.dropna()
+            x.loc[gene, known.index] = norm.ppf((rankdata(known) - 0.375) / (len(known) + 0.25))
+    return method.recompute(x, used, own=own)

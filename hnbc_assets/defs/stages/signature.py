@@ -7,15 +7,16 @@ published (promotion.py), what is made with it (scores.py), statistics (science/
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pandas as pd
 
 from hnbc_assets.defs.checks import results as checks
-from hnbc_assets.defs.stage import Check, Described, Stage
+from hnbc_assets.defs.stage import Build, Check, Described, Stage
 from hnbc_assets.defs.stages.cohort_data import entry_rule, training_set
 from hnbc_assets.study import Place, Study
 from hnbc_assets.tables import (
-    LassoCoefficients,
-    LassoPath,
     MultivariableCox,
     ProportionalHazards,
     Signature,
@@ -23,6 +24,7 @@ from hnbc_assets.tables import (
     SingleSampleSignature,
     UnivariateCox,
 )
+from hnbc_assets.tables.methods import TABLES
 
 TRAINING = {"expression": "cohorts/{training}", "patients": "patients/{training}"}
 POST_SELECTION = "post-selection: descriptive, intervals too narrow, not the signature's coefficients"
@@ -85,54 +87,74 @@ def draw_path(
     )
 
 
+FIGURES = {"lasso_path": draw_path}
+
+
+def _own_tables() -> Iterator[Described]:
+    """The tables of every method; those of the method that is trained are made."""
+    for method, tables in TABLES.items():
+        for table in tables:
+            name = table.table_name()
+            yield Described(name, table, figure=FIGURES.get(name), when=lambda build, of=method: build.method == of)
+
+
+def published_method(build: Build) -> Iterator[Build]:
+    """One build, for the method whose signature is published."""
+    yield replace(build, method=build.study.signature.method)
+
+
 @stage.assets(
     Described("refit/signature", Signature, "The genes selected by training on the current data."),
     Described(
         "refit/description", SignatureDescription, "How that signature was trained, and where its groups are cut."
     ),
     Described("refit/single_sample_signature", SingleSampleSignature, "The rank-based form of its score."),
-    Described("lasso_path", LassoPath, figure=draw_path),
-    LassoCoefficients,
+    *_own_tables(),
     name="train_signature",
+    each=published_method,
     inputs=TRAINING,
     settings=lambda build: [build.study.signature.model_dump(), build.study.seed],
 )
 def train_signature(
     study: Study,
+    method: str,
     univariate_cox: pd.DataFrame,
     candidate_genes: pd.DataFrame,
     drug_resistance_genes: pd.DataFrame,
     expression: pd.DataFrame,
     patients: pd.DataFrame,
 ) -> dict[str, pd.DataFrame]:
-    """LASSO-Cox over the candidates that entered, its penalty chosen by repeated cross-validation."""
+    """The study's method over the candidates that entered: LASSO-Cox, its penalty by repeated cross-validation."""
+    from hnbc_assets.science.signature.method import Training
+    from hnbc_assets.science.signature.methods import METHODS
     from hnbc_assets.science.signature.training import train
 
     rule, training = study.signature, study.training
     trained = train(
-        training_set(study, patients, expression),
-        entered=list(univariate_cox.loc[univariate_cox.selected.astype(bool), "gene"]),
-        direction=candidate_genes.set_index("gene").direction,
-        reference_genes=list(drug_resistance_genes.gene.unique()),
-        scale=study.cohorts[training].expression_scale,
-        rule=rule.penalty,
-        folds=rule.folds,
-        repeats=rule.repeats,
-        seed=study.seed,
+        METHODS[method],
+        Training(
+            training_set(study, patients, expression),
+            entered=list(univariate_cox.loc[univariate_cox.selected.astype(bool), "gene"]),
+            direction=candidate_genes.set_index("gene").direction,
+            reference_genes=list(drug_resistance_genes.gene.unique()),
+            scale=study.cohorts[training].expression_scale,
+            rule=rule.penalty,
+            folds=rule.folds,
+            repeats=rule.repeats,
+            seed=study.seed,
+        ),
     )
     description = trained.description.assign(
         cohort_id=training,
         endpoint=study.cohorts[training].endpoint,
         n_candidates=int(candidate_genes.in_training_cohort.astype(bool).sum()),
         entry_rule=entry_rule(study),
-        penalty_rule=f"lambda.{rule.penalty}",
     )
     return {
         "refit/signature": trained.signature,
         "refit/description": description,
         "refit/single_sample_signature": trained.single_sample,
-        "lasso_path": trained.path,
-        "lasso_coefficients": trained.coefficients,
+        **trained.tables,
     }
 
 

@@ -1,6 +1,7 @@
 """Application: a frozen signature scores one cohort's patients, in both forms, with reasons for missing scores.
 
-In scope: choosing the form, forming groups, coverage. Out of scope: the arithmetic of a score (scoring, single_sample).
+In scope: choosing the form, forming groups, coverage. Out of scope: the arithmetic of a score (methods/,
+single_sample).
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from hnbc_assets.science.signature.analysis_set import AnalysisSet
-from hnbc_assets.science.signature.scoring import groups, score_training, score_within_cohort
+from hnbc_assets.science.signature.methods import method_of
+from hnbc_assets.science.signature.scoring import groups, score_cohort
 from hnbc_assets.science.signature.single_sample import SingleSampleSignature, score_single_sample
 
 CASE_MIX = "z within the cohort: depends on its case mix"
@@ -49,21 +51,28 @@ def apply_signature(
     signature, single_sample : rows of those tables; description : the row of `signatures`
     min_share : below this share of the coefficients there are no groups
     min_patients : below this number the within-cohort form is not used
+
+    Raises
+    ------
+    StudyError
+        If this version does not have the method that trained the signature.
     """
-    patients = list(data.expression.columns)
-    alone = score_single_sample(
-        raw[patients], _frozen(single_sample, description), scale=scale, minimum_coverage=min_share
+    method, patients = method_of(description), list(data.expression.columns)
+    score = score_cohort(
+        method,
+        data.expression,
+        signature,
+        own=training,
+        scale="rank_normal" if data.ranked else scale,
+        minimum_patients=min_patients,
+        minimum_coverage=min_share,
     )
-    use_alone = len(patients) < min_patients and not training
-    if use_alone:
-        score, cutoff = alone, description.single_sample_cutoff
-    elif training:
-        score, cutoff = score_training(data.expression, signature, minimum_coverage=min_share), description.cutoff
-    else:
-        score = score_within_cohort(
-            data.expression, signature, minimum_patients=min_patients, minimum_coverage=min_share
-        )
-        cutoff = description.cutoff
+    alone = score
+    if method.relative:
+        frozen = _frozen(single_sample, description)
+        alone = score_single_sample(raw[patients], frozen, scale=scale, minimum_coverage=min_share)
+    use_alone = method.relative and len(patients) < min_patients and not training
+    score, cutoff = (alone, description.single_sample_cutoff) if use_alone else (score, description.cutoff)
     grouped = score.reason is None and score.values.notna().any()
     risk_group = groups(score.values, cutoff if grouped else float("nan"))
     scores = pd.DataFrame(
@@ -73,7 +82,7 @@ def apply_signature(
             "signature_id": description.signature_id,
             "risk_score": score.values.to_numpy(),
             "risk_group": risk_group.to_numpy(),
-            "form": "single_sample" if use_alone else "within_cohort",
+            "form": score.form,
             "single_sample_score": alone.values.to_numpy(),
             "single_sample_group": groups(alone.values, description.single_sample_cutoff).to_numpy(),
         }
@@ -83,7 +92,7 @@ def apply_signature(
     notes = [
         score.reason,
         f"fewer than {min_patients} patients: scored by ranks within each patient" if use_alone else None,
-        CASE_MIX if grouped and not (use_alone or training) else None,
+        CASE_MIX if grouped and score.form == "within_cohort" and not training else None,
         RANKED if grouped and data.ranked and not use_alone else None,
         "no patient has a score" if score.reason is None and not grouped else None,
     ]

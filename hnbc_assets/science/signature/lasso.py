@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,10 +16,10 @@ from hnbc_assets.digits import rounded, rounded_signed
 from hnbc_assets.science.signature.blas import one_thread
 from hnbc_assets.science.signature.deviance import fold_deviances
 from hnbc_assets.science.signature.lasso_path import LassoPath, null_path
+from hnbc_assets.science.signature.method import Rule
 from hnbc_assets.science.signature.polish import polished
 from hnbc_assets.science.signature.survival_data import BoolArray, FloatArray, checked_survival
 
-Rule = Literal["min", "1se"]
 # The grid decreases by the same factor as R glmnet's default one: 100 points over four decades.
 GRID_STEP = 1e-4 ** (1 / 99)
 # Where the path ends next, as shares of its first penalty, when the least deviance is at its end.

@@ -1,6 +1,6 @@
 """The result of a LASSO-Cox fit: the path, the chosen penalty, and how it was chosen.
 
-In scope: this result and its table. Out of scope: the fit (lasso).
+In scope: this result and its tables. Out of scope: the fit (lasso).
 """
 
 from __future__ import annotations
@@ -80,6 +80,40 @@ class LassoPath:
             "is_chosen": np.repeat(self.alphas == self.chosen, n_genes),
         }
         return pd.DataFrame(rows).astype(TABLE_TYPES)
+
+
+def strongest_first(path: LassoPath) -> pd.DataFrame:
+    """The genes that the chosen penalty keeps, the strongest first: gene, coefficient, selection_frequency."""
+    kept = path.selected
+    kept = kept.iloc[np.argsort(-kept.abs().to_numpy(), kind="stable")]
+    return pd.DataFrame(
+        {
+            "gene": kept.index.to_numpy(dtype=object),
+            "coefficient": kept.to_numpy(),
+            "selection_frequency": path.selection_frequency.reindex(kept.index).to_numpy(),
+        }
+    )
+
+
+def path_rows(path: LassoPath) -> pd.DataFrame:
+    """One row per penalty: alpha, deviance, deviance_se, n_genes, is_minimum, is_one_se, chosen."""
+    return pd.DataFrame(
+        {
+            "alpha": path.alphas,
+            "deviance": path.deviance_mean,
+            "deviance_se": path.deviance_se,
+            "n_genes": (path.coefficients.to_numpy() != 0).sum(axis=0) if len(path.alphas) else [],
+            "is_minimum": path.alphas == path.alpha_min,
+            "is_one_se": path.alphas == path.alpha_1se,
+            "chosen": path.alphas == path.chosen,
+        }
+    )
+
+
+def coefficient_rows(path: LassoPath) -> pd.DataFrame:
+    """One row per penalty and gene with a coefficient there: alpha, gene, coefficient."""
+    rows = path.table()
+    return rows.loc[rows.coefficient != 0, ["alpha", "gene", "coefficient"]]
 
 
 def null_path(fold_ids: np.ndarray, genes: Sequence[str], excluded: pd.DataFrame, reason: str) -> LassoPath:

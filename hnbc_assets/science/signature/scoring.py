@@ -1,12 +1,11 @@
 """Scores: a frozen signature applied to patients, relative to their cohort or each patient alone.
 
-In scope: the signature's table and identity, both forms of the score, risk groups. Out of scope: fitting coefficients
-(lasso), training the single-sample form (single_sample), the evaluation of scores (performance).
+In scope: what the scores of every method have in common: standardisation, coverage, risk groups. Out of scope: the
+arithmetic of a score (methods/), the single-sample form (single_sample), the evaluation of scores (performance).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,21 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from hnbc_assets.digits import DIGITS, rounded, rounded_score, rounded_signed
-from hnbc_assets.science.signature.concordance import direction_concordance
-from hnbc_assets.science.signature.lasso import LassoPath
+from hnbc_assets.digits import rounded, rounded_score, rounded_signed
+from hnbc_assets.science.signature.method import Method, refused
 
 MINIMUM_COVERAGE = 0.8
 MINIMUM_PATIENTS = 30
-SIGNATURE_TYPES = {
-    "signature_id": object,
-    "gene": object,
-    "coefficient": float,
-    "mean": float,
-    "sd": float,
-    "selection_frequency": float,
-    "direction_concordant": "boolean",
-}
 
 
 @dataclass(frozen=True)
@@ -92,101 +81,61 @@ def standardisation(expression: pd.DataFrame, genes: Iterable[str]) -> pd.DataFr
     )
 
 
-def freeze(path: LassoPath, expression: pd.DataFrame, direction: pd.Series | None = None) -> pd.DataFrame:
-    """The signature's table: the genes that the path keeps, with everything that a score needs.
-
-    Parameters
-    ----------
-    path : fitted on the patients of `expression`
-    expression : genes × training patients, the values that the path was fitted on
-    direction : `up_in_rd` or `up_in_pcr` by gene, where known
-
-    Returns
-    -------
-    signature_id, gene, coefficient (log hazard ratio per training sd), mean, sd, selection_frequency,
-    direction_concordant, by decreasing absolute coefficient. No rows if the path keeps no gene.
-    """
-    coefficients = path.selected
-    coefficients = coefficients.iloc[np.argsort(-coefficients.abs().to_numpy(), kind="stable")]
-    table = standardisation(expression, coefficients.index)
-    table["coefficient"] = coefficients.to_numpy()
-    table["selection_frequency"] = path.selection_frequency.reindex(coefficients.index).to_numpy()
-    directions = pd.Series(dtype=object) if direction is None else direction
-    table["direction_concordant"] = direction_concordance(coefficients, directions).array
-    table["signature_id"] = signature_id(table)
-    return table[list(SIGNATURE_TYPES)].astype(SIGNATURE_TYPES)
-
-
-def signature_id(table: pd.DataFrame) -> str:
-    """Twelve hexadecimal digits that identify a signature by its content: genes, coefficients, means, sds.
-
-    The order of rows does not matter; numbers are used with their published digits.
-    """
-    digits = DIGITS - 1
-    lines = sorted(
-        f"{row.gene}\t{row.coefficient:.{digits}e}\t{row.mean:.{digits}e}\t{row.sd:.{digits}e}"
-        for row in table.itertuples()
-    )
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
-
-
 def coverage(signature: pd.DataFrame, genes: Iterable[str]) -> tuple[float, tuple[str, ...]]:
     """Share of the sum of absolute coefficients whose genes are among `genes`, and the genes that are not.
 
-    An empty signature has the share 0.
+    An empty signature has the share 0. Of a method without coefficients, every gene counts as one.
     """
     present = signature["gene"].isin(list(genes)).to_numpy()
     weights = signature["coefficient"].abs().to_numpy()
+    if np.isnan(weights).any():
+        weights = np.ones(len(weights))
     share = float(weights[present].sum() / weights.sum()) if weights.sum() > 0 else 0.0
     return share, tuple(signature["gene"][~present])
 
 
-def score_training(
-    expression: pd.DataFrame, signature: pd.DataFrame, *, minimum_coverage: float = MINIMUM_COVERAGE
-) -> Score:
-    """Σ coefficient · (x - mean) / sd, by the signature's own means and standard deviations.
-
-    For the training cohort, on the values that the signature was fitted on, and for other patients on its scale.
-
-    Parameters
-    ----------
-    expression : genes × patients, on the training cohort's scale
-    signature : gene, coefficient, mean, sd
-    minimum_coverage : below this share of the coefficients, there are no groups and no claims, and `reason` says so
-    """
-    used, share, missing = _present(expression, signature)
-    z = (expression.loc[used["gene"]].to_numpy() - used[["mean"]].to_numpy()) / used[["sd"]].to_numpy()
-    return _weighted_sum(z, used, expression.columns, "training", share, missing, minimum_coverage)
-
-
-def score_within_cohort(
+def score_cohort(
+    method: Method,
     expression: pd.DataFrame,
     signature: pd.DataFrame,
     *,
+    own: bool = False,
+    scale: str | None = None,
     minimum_patients: int = MINIMUM_PATIENTS,
     minimum_coverage: float = MINIMUM_COVERAGE,
 ) -> Score:
-    """Σ coefficient · z, z within the cohort: comparable among its patients only, and dependent on its case mix.
+    """The method's score of every patient of a cohort.
 
-    Genes that the cohort lacks, or that do not vary in it, are not imputed; they lower the coverage.
+    A score that depends on the other patients is comparable among the patients of the cohort only, and depends on its
+    case mix. Genes that the cohort lacks are not imputed; they lower the coverage, and so do genes that do not vary,
+    where the score depends on the other patients. Scores of the training cohort are by its own means and deviations.
 
     Parameters
     ----------
-    expression : genes × patients, any scale on which a gene's values compare
-    signature : gene, coefficient
-    minimum_patients : with fewer there is no score, and `reason` says so
+    expression : genes × patients, any scale on which a gene's values compare; for the training cohort, and for other
+        patients on its scale, the values that the signature was fitted on
+    signature : gene, coefficient, mean, sd
+    own : whether it is the training cohort
+    scale : of the values, if the method may not allow it
+    minimum_patients : with fewer there is no score that depends on the others, and `reason` says so
     minimum_coverage : below this share of the coefficients, there are no groups and no claims, and `reason` says so
     """
-    sd = expression.reindex(signature["gene"]).std(axis=1, ddof=1)
-    varying = expression.loc[[gene for gene in expression.index.intersection(sd.index) if sd[gene] > 1e-12]]
-    used, share, missing = _present(varying, signature)
-    if expression.shape[1] < minimum_patients:
-        nothing = pd.Series(np.nan, index=expression.columns, name="risk_score")
-        reason = f"{expression.shape[1]} patients; a score within the cohort needs at least {minimum_patients}"
-        return Score(nothing, "within_cohort", share, missing, reason)
-    rows = varying.loc[used["gene"]]
-    z = rows.sub(rows.mean(axis=1), axis=0).div(rows.std(axis=1, ddof=1), axis=0).to_numpy()
-    return _weighted_sum(z, used, expression.columns, "within_cohort", share, missing, minimum_coverage)
+    together = method.relative and not own
+    usable = _varying(expression, signature) if together else expression
+    used = signature[signature["gene"].isin(usable.index)]
+    share, missing = coverage(signature, usable.index)
+    form = "within_cohort" if method.relative else "single_sample"
+    patients = expression.columns
+    reason = refused(method, scale) if scale else None
+    if reason is None and together and len(patients) < minimum_patients:
+        reason = f"{len(patients)} patients; a score within the cohort needs at least {minimum_patients}"
+    if reason is None and not len(used):
+        reason = "none of the signature's genes is in the cohort" if missing else "the signature has no genes"
+    if reason is not None:
+        return Score(pd.Series(np.nan, index=patients, name="risk_score"), form, share, missing, reason)
+    total = np.asarray(method.score(usable.loc[used["gene"]], used, own=own), dtype=float)
+    values = pd.Series(rounded_score(total), index=patients, name="risk_score")
+    return Score(values, form, share, missing, too_little(share, minimum_coverage))
 
 
 def median_cutoff(scores: pd.Series) -> float:
@@ -221,25 +170,7 @@ def too_little(share: float, minimum_coverage: float) -> str | None:
     return f"the genes present carry {share:.2f} of the coefficients; groups and claims need {minimum_coverage:g}"
 
 
-def _present(expression: pd.DataFrame, signature: pd.DataFrame) -> tuple[pd.DataFrame, float, tuple[str, ...]]:
-    used = signature[signature["gene"].isin(expression.index)]
-    return (used, *coverage(signature, expression.index))
-
-
-def _weighted_sum(
-    z: np.ndarray,
-    used: pd.DataFrame,
-    patients: pd.Index,
-    form: str,
-    share: float,
-    missing: tuple[str, ...],
-    minimum_coverage: float,
-) -> Score:
-    """Scores of z (n_genes, n_patients) under the coefficients of `used`."""
-    total = weighted_sum(used["coefficient"].to_numpy(), z) if len(used) else np.full(len(patients), np.nan)
-    reason = None
-    if not len(used):
-        reason = "none of the signature's genes is in the cohort" if missing else "the signature has no genes"
-    else:
-        reason = too_little(share, minimum_coverage)
-    return Score(pd.Series(rounded_score(total), index=patients, name="risk_score"), form, share, missing, reason)
+def _varying(expression: pd.DataFrame, signature: pd.DataFrame) -> pd.DataFrame:
+    """The rows of expression whose gene is in the signature and has variance."""
+    sd = expression.reindex(signature["gene"]).std(axis=1, ddof=1)
+    return expression.loc[[gene for gene in expression.index.intersection(sd.index) if sd[gene] > 1e-12]]

@@ -14,19 +14,19 @@ import pandas as pd
 from scipy.special import ndtri
 
 from hnbc_assets.digits import rounded, rounded_score, rounded_signed
-from hnbc_assets.science.signature.lasso import Rule, fit_lasso
+from hnbc_assets.science.signature.identity import identified, numbers
+from hnbc_assets.science.signature.lasso import fit_lasso
+from hnbc_assets.science.signature.method import LOG2_SCALES, Rule
 from hnbc_assets.science.signature.scoring import (
     MINIMUM_COVERAGE,
     Score,
     coverage,
     median_cutoff,
-    signature_id,
     too_little,
     weighted_sum,
 )
 from hnbc_assets.science.signature.survival_data import BoolArray, FloatArray
 
-SCALES = frozenset({"log2_tpm", "log2_cpm", "log2_intensity"})
 FEWEST_REFERENCE_GENES = 100
 REFERENCE_SHARE = 0.8
 
@@ -77,7 +77,7 @@ def train_single_sample(
     """
     reference = tuple(sorted(set(reference_genes) & set(expression.index)))
     used = [gene for gene in genes if gene in set(reference)]
-    if scale not in SCALES:
+    if scale not in LOG2_SCALES:
         return _none(reference, f"ranks within a patient are meaningless on the scale {scale}")
     if len(reference) < FEWEST_REFERENCE_GENES:
         return _none(reference, f"{len(reference)} reference genes; ranks need at least {FEWEST_REFERENCE_GENES}")
@@ -97,7 +97,7 @@ def train_single_sample(
             "sd": rounded(rows.std(axis=1, ddof=1)),
         }
     )
-    trained = SingleSampleSignature(signature_id(table), table, reference, float("nan"), None)
+    trained = SingleSampleSignature(identified(numbers(table)), table, reference, float("nan"), None)
     cutoff = median_cutoff(score_single_sample(expression, trained, scale=scale).values)
     return SingleSampleSignature(trained.signature_id, table, reference, cutoff, None)
 
@@ -121,7 +121,7 @@ def score_single_sample(
     share, missing = coverage(signature.table, expression.index)
     reference = [gene for gene in signature.reference_genes if gene in expression.index]
     reason = signature.reason
-    if reason is None and scale not in SCALES:
+    if reason is None and scale not in LOG2_SCALES:
         reason = f"ranks within a patient are meaningless on the scale {scale}"
     if reason is None and len(reference) < REFERENCE_SHARE * len(signature.reference_genes):
         reason = (
@@ -163,4 +163,4 @@ def _none(reference: tuple[str, ...], reason: str) -> SingleSampleSignature:
     empty = pd.DataFrame(
         {"gene": pd.Series(dtype=object), **{c: pd.Series(dtype=float) for c in ("coefficient", "mean", "sd")}}
     )
-    return SingleSampleSignature(signature_id(empty), empty, reference, float("nan"), reason)
+    return SingleSampleSignature(identified(numbers(empty)), empty, reference, float("nan"), reason)
