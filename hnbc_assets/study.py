@@ -122,8 +122,13 @@ class Enrichment(Section):
 
 
 class Challengers(Section):
-    """When a refit that differs from the published signature is published: at once, on approval, or never."""
+    """When a refit that differs from the published signature is published: at once, on approval, or never.
 
+    `methods` are trained on the same data besides `signature.method`; their signatures are compared with the published
+    one, and with approval each may be promoted.
+    """
+
+    methods: tuple[str, ...] = ()
     promotion: Literal["automatic", "approval", "never"] = "automatic"
 
 

@@ -137,7 +137,13 @@ def _same_names(study: Study) -> Iterator[tuple[Place, str]]:
 
 
 def _methods(study: Study) -> Iterator[tuple[Place, str]]:
-    """Signature methods are modules of one folder."""
-    known, name = modules_of(METHODS), study.signature.method
-    if name not in known:
-        yield ("signature", "method"), f"'{name}' is not a signature method; {one_of(name, known)}. Write one of them."
+    """Signature methods are modules of one folder, each used once."""
+    known, used = modules_of(METHODS), list[str]()
+    named: list[tuple[Place, str]] = [(("signature", "method"), study.signature.method)]
+    named += [(("challengers", "methods", number), name) for number, name in enumerate(study.challengers.methods)]
+    for place, name in named:
+        if name not in known:
+            yield place, f"'{name}' is not a signature method; {one_of(name, known)}. Write one of them."
+        elif name in used:
+            yield place, f"'{name}' is named before, as signature.method or as a challenger. Remove one."
+        used.append(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -9,8 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import hnbc_assets
+from hnbc_assets.study import PACKAGED
 
 ROOT = Path(hnbc_assets.__file__).parent.parent
 GUIDE = ROOT / "docs" / "extending.md"
@@ -66,6 +69,97 @@ refused = infiltrate(expression, {}, {"T cells": ["A"]}, "zscore", min_genes=1)[
 print("refused", refused["median_expression"])
 print("label", label_of("median_expression"))
 """
+TRAIN = """
+import sys
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from hnbc_assets.defs import build_definitions
+from hnbc_assets.defs.graph import nodes
+from hnbc_assets.lake import checks, parquet
+from hnbc_assets.lake.decisions import Decision, decide
+from hnbc_assets.lake.parquet import Provenance
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.study import Place, load_study
+
+file, root = Path(sys.argv[1]), Path(sys.argv[2])
+study, place = load_study(file), Place("simulated", root, file)
+lake, definitions = Lake(root), build_definitions(study, place)
+rng, genes = np.random.default_rng(1), [f"G{i:02d}" for i in range(60)]
+effects = np.r_[0.9, 0.7, -0.9, -0.7, np.zeros(56)]
+
+
+def put(key, frame):
+    parquet.write(lake.table(key), frame, Provenance(key, "1"))
+
+
+def read(key):
+    return parquet.read(lake.table(key))
+
+
+def make(*keys):
+    job = definitions.resolve_implicit_global_asset_job_def()
+    job.execute_in_process(asset_selection=[dg.AssetKey(key.split("/")) for key in keys])
+
+
+for key in ("raw/geo/GSE25055", "raw/gdc/TCGA-BRCA"):
+    put(key, pd.DataFrame({"release": ["45.0"]}))
+known = pd.DataFrame({"gene": genes, "direction": "up_in_rd", "in_training_cohort": True})
+put("candidate_genes", known)
+put("drug_resistance_genes", known)
+put("shared_patients", pd.DataFrame(columns=["cohort_a", "cohort_b", "n_shared_ids", "n_similar_profiles"]))
+for cohort, n in zip(study.cohorts, (60, 200, 12, 60)):
+    x = rng.normal(8, 2, (60, n))
+    time, censored = rng.exponential(1500 * np.exp(-effects @ (x - 8) / 2)), rng.uniform(300, 4000, n)
+    ids = [f"{cohort}{i}" for i in range(n)]
+    put(f"cohorts/{cohort}", pd.DataFrame(x, pd.Index(genes, name="gene"), ids))
+    patients = pd.DataFrame({"patient_id": ids, "included": True})
+    for endpoint in ("os", "pfi", "drfs"):
+        patients[f"{endpoint}_days"] = np.minimum(time, censored) + 1
+        patients[f"{endpoint}_event"] = time <= censored
+    put(f"patients/{cohort}", patients)
+after = ["signature", "signatures", "single_sample_signature", "published/description", "archived_signatures"]
+after += [f"{table}/{name}" for table in ("risk_scores", "score_coverage", "archived_risk_scores")
+          for name in study.cohorts]
+after += ["risk_scores", "score_coverage", "archived_risk_scores"]
+fitted = [key for key in nodes(definitions.assets) if key.split("/")[0] in ("refit", "ranked_genes", "lasso_path",
+                                                                          "lasso_coefficients")]
+make("univariate_cox", *fitted, *after, "signature_challengers", "prognostic_performance")
+
+
+def report(moment):
+    rule = read("published/description").penalty_rule[0]
+    scores = read("risk_scores")
+    print(moment, rule, "recomputed", checks.of_asset(lake, "risk_scores")["scores_recomputed"].passed,
+          "cut", checks.of_asset(lake, "risk_scores")["cutoff_is_training_median"].passed,
+          "forms", *sorted(set(scores.form)), "scored", scores.groupby("cohort_id").risk_score.count().to_dict())
+
+
+print("assets", *sorted(fitted))
+report("first")
+signature = read("signature").set_index("gene")
+print("coefficients", *sorted(set(signature.coefficient)))
+print("ranked", sorted(read("ranked_genes").gene) == sorted(signature.index))
+[small] = [name for name, n in zip(study.cohorts, (60, 200, 12, 60)) if n == 12]
+values = read(f"cohorts/{small}").loc[signature.index].to_numpy()
+places, sign = values.argsort(axis=0).argsort(axis=0) + 1, signature.coefficient.to_numpy()
+by_hand = places[sign > 0].mean(axis=0) - places[sign < 0].mean(axis=0)
+scores = read("risk_scores").set_index("cohort_id").loc[small]
+print("by_hand", abs(scores.risk_score.to_numpy() - by_hand).max() < 1e-8)
+merit = read("prognostic_performance").query("metric == 'c_index_harrell'").set_index("cohort_id").estimate
+print("prognostic", merit.drop(small).min() > 0.6, *merit.round(2))
+made = read("signatures").set_index("penalty_rule")
+print("statuses", made.status.to_dict())
+print("compared", sorted(set(read("signature_challengers").challenger_id)) == [made.signature_id["lambda.min"]])
+decide(lake, Decision("promote", "signature", made.signature_id["lambda.min"], "ada@lab", "2999-01-01T00:00:00"))
+make(*after)
+report("promoted")
+print("then", read("signatures").set_index("penalty_rule").status.to_dict())
+print("archived", read("archived_risk_scores").groupby("cohort_id").risk_score.count().to_dict())
+"""
 VERSIONS = """
 from pathlib import Path
 
@@ -114,7 +208,7 @@ def ran(folder: Path, script: str, *arguments: str) -> dict[str, str]:
 
 
 def test_an_immune_method_is_one_file(copy):
-    assert sum("methods/" in path for path in blocks()) == 1
+    assert sum("microenvironment/methods/" in path for path in blocks()) == 1
     printed, original = ran(copy, INFILTRATE + VERSIONS), ran(ROOT, VERSIONS)
     assert printed["methods"] == "ssgsea mcp_counter mean_z median_expression"
     assert printed["scores"] == "[3.0, 2.0]"
@@ -122,6 +216,31 @@ def test_an_immune_method_is_one_file(copy):
     assert printed["label"] == "median of markers"
     assert printed["version"] != original["version"], "infiltration is stale: it has another method"
     assert printed["other"] == original["other"]
+
+
+def test_a_signature_method_is_two_files_and_its_name_in_the_study(copy, tmp_path):
+    """Trained, published, scored and compared with LASSO-Cox, which is then promoted over it."""
+    assert sum("methods/rank_difference" in path for path in blocks()) == 2
+    study = yaml.safe_load(PACKAGED.read_text())
+    [named] = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), flags=re.S)
+    quick = {"signature": {"folds": 5, "repeats": 1, "bootstraps": 100}}
+    for section, settings in yaml.safe_load(named).items():
+        study[section] = study[section] | settings | quick.get(section, {})
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    printed = ran(copy, TRAIN, str(tmp_path / "study.yaml"), str(tmp_path / "lake"))
+    fits = [f"refit/{table}" for table in ("description", "signature", "single_sample_signature")]
+    own = ["lasso_coefficients", "lasso_path", "ranked_genes"]
+    assert printed["assets"].split() == sorted([*fits, *(f"{fit}/lasso_cox" for fit in fits), *own])
+    everybody = {"gse25055": 60, "tcga_brca": 200, "gse25065": 12, "brca_metabric": 60}
+    assert printed["first"].startswith("rank_difference recomputed True cut True forms single_sample scored ")
+    assert ast.literal_eval(printed["first"].split("scored ")[1]) == everybody
+    assert printed["coefficients"] == "-1.0 1.0"
+    for proven in ("ranked", "by_hand", "prognostic", "compared"):
+        assert printed[proven].startswith("True"), (proven, printed[proven])
+    assert ast.literal_eval(printed["statuses"]) == {"rank_difference": "published", "lambda.min": "challenger"}
+    assert printed["promoted"].startswith("lambda.min recomputed True cut True forms ")
+    assert ast.literal_eval(printed["then"]) == {"lambda.min": "published", "rank_difference": "challenger"}
+    assert ast.literal_eval(printed["archived"]) == everybody
 
 
 def test_a_stage_is_three_files_and_one_name(copy, tmp_path):

@@ -6,6 +6,7 @@ In scope: descriptions of columns. Out of scope: how changes are found (science,
 from __future__ import annotations
 
 from hnbc_assets.tables.schema import Table, column, score
+from hnbc_assets.tables.signature import COEFFICIENT
 
 KINDS = (
     "file_added",
@@ -93,7 +94,7 @@ class PerformanceChanges(Table):
 
 
 class SignatureChallengers(Table):
-    """Another signature compared with the published one: a refit on the current data, or one published before.
+    """Another signature compared with the published one: a fit on the current data, or one published before.
 
     Harrell's C of both on the same patients, and the difference.
     """
@@ -121,9 +122,9 @@ class ArchivedSignatures(Table):
     """A gene of a signature that was trained here once: published, challenger or retired."""
 
     key = ("signature_id", "gene")
-    signature_id: str = column("content hash of genes, coefficients, means and sds")
+    signature_id: str = column("content hash of genes, coefficients, means and sds; of the method too if not LASSO-Cox")
     gene: str = column("HGNC symbol")
-    coefficient: float = column("LASSO coefficient of the within-cohort form", unit="per training sd")
+    coefficient: float = column(COEFFICIENT, unit="per training sd (LASSO-Cox)", nullable=True)
     mean: float = column("mean in the training cohort", unit="training expression scale")
     sd: float = column("standard deviation in the training cohort", unit="training expression scale", gt=0)
 

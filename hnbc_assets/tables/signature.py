@@ -9,6 +9,10 @@ from __future__ import annotations
 from hnbc_assets.tables.schema import Table, column, score
 
 GROUPS = ("high", "low")
+COEFFICIENT = (
+    "LASSO coefficient of the within-cohort form; of another method the weight or sign with which the gene enters, "
+    "positive if it raises the hazard, and null if the method has none"
+)
 
 
 class UnivariateCox(Table):
@@ -25,17 +29,17 @@ class UnivariateCox(Table):
     ci_upper: float = column("95 % limit of the hazard ratio", nullable=True, ge=0)
     p_value: float = column("Wald test", nullable=True, ge=0, le=1)
     fdr: float = column("Benjamini–Hochberg over the candidates", nullable=True, ge=0, le=1)
-    selected: bool = column("enters the LASSO by the study's rule")
+    selected: bool = column("enters the signature's fit (the LASSO) by the study's rule")
     reason: str = column("why there is no fit", nullable=True)
 
 
 class Signature(Table):
-    """A gene of the published signature with its LASSO coefficient."""
+    """A gene of the published signature with its coefficient."""
 
     key = ("signature_id", "gene")
-    signature_id: str = column("content hash of genes, coefficients, means and sds")
+    signature_id: str = column("content hash of genes, coefficients, means and sds; of the method too if not LASSO-Cox")
     gene: str = column("HGNC symbol")
-    coefficient: float = column("LASSO coefficient of the within-cohort form", unit="per training sd")
+    coefficient: float = column(COEFFICIENT, unit="per training sd (LASSO-Cox)", nullable=True)
     mean: float = column("mean in the training cohort", unit="training expression scale")
     sd: float = column("standard deviation in the training cohort", unit="training expression scale", gt=0)
     selection_frequency: float = column(
@@ -71,12 +75,12 @@ class SignatureDescription(Table):
     n_patients: int = column("training patients", unit="patients", ge=0)
     n_events: int = column("events among them", unit="events", ge=0)
     n_candidates: int = column("candidate genes measured in the training cohort", unit="genes", ge=0)
-    n_entered: int = column("genes that entered the LASSO", unit="genes", ge=0)
+    n_entered: int = column("genes that entered the fit (the LASSO)", unit="genes", ge=0)
     n_genes: int = column("genes of the signature", unit="genes", ge=0)
-    entry_rule: str = column("how candidates entered the LASSO")
-    penalty_rule: str = column("how the penalty was chosen")
-    alpha: float = column("penalty", nullable=True)
-    cutoff: float = score("training median of the within-cohort score", nullable=True)
+    entry_rule: str = column("how candidates entered the fit (the LASSO)")
+    penalty_rule: str = column("how LASSO-Cox chose the penalty; of another method, its name")
+    alpha: float = column("penalty; null for a method without one", nullable=True)
+    cutoff: float = score("training median of the score (of LASSO-Cox, the within-cohort form)", nullable=True)
     single_sample_cutoff: float = score("training median of the single-sample score", nullable=True)
     score_sd: float = column("standard deviation of the score in training", nullable=True)
     single_sample_score_sd: float = column("standard deviation of the single-sample score in training", nullable=True)
@@ -135,7 +139,11 @@ class RiskScores(Table):
     cohort_id: str = column("cohort")
     patient_id: str = column("patient")
     signature_id: str = column("signature that scored")
-    risk_score: float = score("sum of coefficient times z", unit="log hazard ratio", nullable=True)
+    risk_score: float = score(
+        "sum of coefficient times z (LASSO-Cox), or another method's score; a higher one is a higher hazard",
+        unit="log hazard ratio (LASSO-Cox)",
+        nullable=True,
+    )
     risk_group: str = column(
         "side of the training median; null when too few genes are present", nullable=True, isin=GROUPS
     )
@@ -158,7 +166,12 @@ class ScoreCoverage(Table):
     n_genes_present: int = column("signature genes measured", unit="genes", ge=0)
     n_genes_missing: int = column("signature genes not measured", unit="genes", ge=0)
     missing_genes: str = column("their symbols, separated by semicolons", nullable=True)
-    coefficient_share: float = column("share of the sum of absolute coefficients present", nullable=True, ge=0, le=1)
+    coefficient_share: float = column(
+        "share of the sum of absolute coefficients present; of genes, if they have no coefficients",
+        nullable=True,
+        ge=0,
+        le=1,
+    )
     grouped: bool = column("enough is present to form groups and to evaluate performance")
     note: str = column("why there are no scores or groups, and what the score depends on", nullable=True)
 

@@ -153,6 +153,14 @@ def signature_found(signature: pd.DataFrame, signatures: pd.DataFrame) -> Verdic
     )
 
 
+def challenger_found(signature: pd.DataFrame, description: pd.DataFrame) -> Verdict:
+    """A challenging method kept at least one gene: otherwise there is nothing to compare."""
+    made = description.iloc[0]
+    return Verdict(
+        len(signature) > 0, f"{len(signature)} genes of {made.n_entered} that entered", "at least 1", made.note or ""
+    )
+
+
 def direction_agrees(signature: pd.DataFrame) -> Verdict:
     """Some signature gene's hazard agrees with its direction in resistance. If none: prognostic, not resistance."""
     agree = int(signature.direction_concordant.eq(True).sum())

@@ -6,14 +6,15 @@ are not published and how they compare. Out of scope: training (signature.py), k
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pandas as pd
 
 from hnbc_assets.defs.checks import results as checks
 from hnbc_assets.defs.rows import Frames, stacked
-from hnbc_assets.defs.stage import Check, Described, Output, Stage, cohorts
+from hnbc_assets.defs.stage import Build, Check, Described, Output, Stage, cohorts
 from hnbc_assets.defs.stages.cohort_data import apply_to_cohort, independence, scored, scored_by, with_endpoint
 from hnbc_assets.defs.upstreams import raw_key
 from hnbc_assets.errors import NotInLake
@@ -61,6 +62,26 @@ def choose(
     return wanted[-1] if policy == "approval" and wanted else str(before)
 
 
+@dataclass(frozen=True)
+class Fit:
+    """A signature as one method trained it on the current data, and the assets that hold it."""
+
+    assets: tuple[str, ...]
+    signature: pd.DataFrame
+    single_sample: pd.DataFrame
+    description: pd.DataFrame
+
+    @property
+    def signature_id(self) -> str:
+        """Its id, or 'none' where nothing was selected."""
+        return str(self.description.signature_id.iloc[0])
+
+
+def _of_every_method(asset: str) -> Callable[[Build], dict[str, str]]:
+    """The asset of the study's method, and those of its challengers by name."""
+    return lambda build: {"": asset} | {name: f"{asset}/{name}" for name in build.study.challengers.methods}
+
+
 @stage.assets(
     Described("signature", Signature, checks=(Check(checks.signature_found), Check(checks.direction_agrees))),
     Signatures,
@@ -68,50 +89,57 @@ def choose(
     Described(DESCRIPTION, PublishedDescription),
     ArchivedSignatures,
     name="publish_signature",
-    inputs=dict(zip(("refit_signature", "refit_single_sample", "refit_description"), REFIT, strict=True)),
+    inputs={
+        parameter: _of_every_method(asset)
+        for parameter, asset in zip(("signature_rows", "single_sample_rows", "descriptions"), REFIT, strict=True)
+    },
     settings=lambda build: build.study.challengers.model_dump(),
     decided=True,
 )
 def publish_signature(
-    study: Study,
-    lake: Lake,
-    refit_signature: pd.DataFrame,
-    refit_single_sample: pd.DataFrame,
-    refit_description: pd.DataFrame,
+    study: Study, lake: Lake, signature_rows: Frames, single_sample_rows: Frames, descriptions: Frames
 ) -> dict[str, Output]:
     """The signature that the study's policy publishes: frozen under its id until another is promoted.
 
-    A refit on new data that differs is a challenger. Every signature stays in the registry and can score patients.
+    A refit on new data that differs is a challenger, and so is what another method of the study gives. Every signature
+    stays in the registry and can score patients.
     """
     now = datetime.now(UTC).isoformat(timespec="microseconds")
-    refit, policy = str(refit_description.signature_id.iloc[0]), study.challengers.promotion
-    trained_on = _trained_on(study, lake)
-    if refit != NONE:
-        made = _registered(lake, refit_signature, refit_single_sample, refit_description, trained_on, now)
-        signature_lineage.keep(lake, made, REFIT)
-        registry.register(lake, made)
-    promoted = decisions(lake, "promote")
-    chosen = choose(policy, refit, _before(lake), registry.adoptions(lake), promoted)
+    fits = [
+        Fit(tuple(f"{one}/{name}".rstrip("/") for one in REFIT), rows, single_sample_rows[name], descriptions[name])
+        for name, rows in signature_rows.items()
+    ]
+    refit, trained_on = fits[0], _trained_on(study, lake)
+    for fit in fits:
+        if fit.signature_id != NONE:
+            made = _registered(lake, fit, trained_on, now)
+            signature_lineage.keep(lake, made, fit.assets)
+            registry.register(lake, made)
+    current = {fit.signature_id: fit for fit in reversed(fits)}
+    policy, promoted = study.challengers.promotion, decisions(lake, "promote")
+    chosen = choose(policy, refit.signature_id, _before(lake), registry.adoptions(lake), promoted)
     by = [d for d in promoted if d.choice == chosen][-1:] if policy == "approval" else []
-    read, unused = as_read(by), ()
-    if chosen == refit:
-        rows, alone, described = refit_signature, refit_single_sample, refit_description
+    read = as_read(by)
+    unused = tuple(asset for fit in fits if fit.signature_id != chosen for asset in fit.assets)
+    if chosen in current:
+        fit = current[chosen]
+        rows, alone, described = fit.signature, fit.single_sample, fit.description
     else:  # frozen: what was trained now is only compared with it
         frozen = registry.signature_of(lake, chosen)
-        (rows, alone, described), unused = frozen.frames(), REFIT
+        rows, alone, described = frozen.frames()
         read |= signature_lineage.as_read([frozen])
     if chosen != NONE:
         registry.adopt(lake, Adoption(chosen, now, by[0].by if by else ""))
-    columns, earlier = list(PublishedDescription.columns)[:-1], _earlier(lake, refit)
+    columns, earlier = list(PublishedDescription.columns)[:-1], _earlier(lake, current)
     return {
         "signature": Output(rows, read=read, unused=unused),
         "signatures": Output(
-            _all_signatures(lake, chosen, refit, refit_description, trained_on),
+            _all_signatures(lake, chosen, current, refit, trained_on),
             versioned_on=tuple(c for c in Signatures.columns if c not in TIMES),
             read=earlier | registry.adoptions_as_read(lake),
         ),
         "single_sample_signature": Output(alone, read=read, unused=unused),
-        DESCRIPTION: Output(described[columns].assign(current=chosen == refit), read=read, unused=unused),
+        DESCRIPTION: Output(described[columns].assign(current=chosen in current), read=read, unused=unused),
         "archived_signatures": Output(_archived(lake), read=earlier),
     }
 
@@ -124,28 +152,22 @@ def _before(lake: Lake) -> str | None:
         return None
 
 
-def _earlier(lake: Lake, refit: str) -> dict[str, str]:
-    """The registered signatures as lineage names them; the refit is one if it was first made from other files."""
-    known = registry.registered(lake).values()
+def _earlier(lake: Lake, current: Mapping[str, Fit]) -> dict[str, str]:
+    """The registered signatures as lineage names them; a current one is among them if it was first made from others."""
     return signature_lineage.as_read(
-        one for one in known if one.signature_id != refit or not signature_lineage.same_files(lake, refit, REFIT)
+        one
+        for name, one in registry.registered(lake).items()
+        if name not in current or not signature_lineage.same_files(lake, name, current[name].assets)
     )
 
 
-def _registered(
-    lake: Lake,
-    signature: pd.DataFrame,
-    single_sample: pd.DataFrame,
-    description: pd.DataFrame,
-    trained_on: str,
-    now: str,
-) -> Registered:
-    made = parquet.read_provenance(lake.table("refit/signature"))
+def _registered(lake: Lake, fit: Fit, trained_on: str, now: str) -> Registered:
+    made = parquet.read_provenance(lake.table(fit.assets[0]))
     return Registered(
-        signature_id=str(description.signature_id.iloc[0]),
-        signature=registry.records(signature),
-        single_sample=registry.records(single_sample),
-        description=registry.records(description)[0],
+        signature_id=fit.signature_id,
+        signature=registry.records(fit.signature),
+        single_sample=registry.records(fit.single_sample),
+        description=registry.records(fit.description)[0],
         trained_on=trained_on,
         trained_at=now,
         code_version=made.code_version,
@@ -161,15 +183,13 @@ def _trained_on(study: Study, lake: Lake) -> str:
     return "; ".join(f"{key.removeprefix('raw/')} {p.release or '?'}" for key, p in made.items())
 
 
-def _all_signatures(
-    lake: Lake, chosen: str, refit: str, refit_description: pd.DataFrame, trained_on: str
-) -> pd.DataFrame:
+def _all_signatures(lake: Lake, chosen: str, current: Collection[str], refit: Fit, trained_on: str) -> pd.DataFrame:
     """Rows of `signatures`: the published one first, then the newest."""
     adopted = {a.signature_id: a for a in reversed(registry.adoptions(lake))}
     rows = []
     for one in reversed(registry.registered(lake).values()):
         first = adopted.get(one.signature_id)
-        status = "published" if one.signature_id == chosen else "challenger" if one.signature_id == refit else ""
+        status = "published" if one.signature_id == chosen else "challenger" if one.signature_id in current else ""
         rows.append(
             one.description
             | {
@@ -182,10 +202,10 @@ def _all_signatures(
                 "run_id": one.run_id,
             }
         )
-    if NONE in (chosen, refit):
-        made = parquet.read_provenance(lake.table("refit/signature"))
+    if NONE in (chosen, refit.signature_id):
+        made = parquet.read_provenance(lake.table(refit.assets[0]))
         rows.append(
-            registry.records(refit_description)[0]
+            registry.records(refit.description)[0]
             | {"status": "published" if chosen == NONE else "challenger", "trained_on": trained_on}
             | {"trained_at": made.written_at, "code_version": made.code_version, "run_id": made.run_id}
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -98,9 +99,19 @@ def _own_tables() -> Iterator[Described]:
             yield Described(name, table, figure=FIGURES.get(name), when=lambda build, of=method: build.method == of)
 
 
+def _trained_by(build: Build) -> list[Any]:
+    """The settings that training reads."""
+    return [build.study.signature.model_dump(), build.study.seed]
+
+
 def published_method(build: Build) -> Iterator[Build]:
     """One build, for the method whose signature is published."""
     yield replace(build, method=build.study.signature.method)
+
+
+def challenging_methods(build: Build) -> Iterator[Build]:
+    """One build for each method that challenges it."""
+    return (replace(build, method=name) for name in build.study.challengers.methods)
 
 
 @stage.assets(
@@ -113,7 +124,22 @@ def published_method(build: Build) -> Iterator[Build]:
     name="train_signature",
     each=published_method,
     inputs=TRAINING,
-    settings=lambda build: [build.study.signature.model_dump(), build.study.seed],
+    settings=_trained_by,
+)
+@stage.assets(
+    Described(
+        "refit/signature/{method}",
+        Signature,
+        "The genes selected by the challenger {method}.",
+        checks=(Check(checks.challenger_found),),
+    ),
+    Described("refit/description/{method}", SignatureDescription, "How the challenger {method} was trained."),
+    Described("refit/single_sample_signature/{method}", SingleSampleSignature, "The rank-based form of its score."),
+    *_own_tables(),
+    name="train_{method}",
+    each=challenging_methods,
+    inputs=TRAINING,
+    settings=_trained_by,
 )
 def train_signature(
     study: Study,
@@ -124,12 +150,13 @@ def train_signature(
     expression: pd.DataFrame,
     patients: pd.DataFrame,
 ) -> dict[str, pd.DataFrame]:
-    """The study's method over the candidates that entered: LASSO-Cox, its penalty by repeated cross-validation."""
+    """A method over the candidates that entered: LASSO-Cox, its penalty by repeated cross-validation, or another."""
     from hnbc_assets.science.signature.method import Training
     from hnbc_assets.science.signature.methods import METHODS
     from hnbc_assets.science.signature.training import train
 
     rule, training = study.signature, study.training
+    own = {table.table_name(): table for table in TABLES.get(method, ())}
     trained = train(
         METHODS[method],
         Training(
@@ -154,7 +181,7 @@ def train_signature(
         "refit/signature": trained.signature,
         "refit/description": description,
         "refit/single_sample_signature": trained.single_sample,
-        **trained.tables,
+        **{name: trained.tables.get(name, table.empty()) for name, table in own.items()},
     }
 
 

@@ -151,11 +151,12 @@ def _genes(tables: Tables) -> Iterator[str]:
     order = genes["coefficient"].abs().sort_values(ascending=False).index
     width = max(genes["gene"].str.len())
     for _, row in genes.loc[order[:12]].iterrows():
-        sign = "harmful" if row["coefficient"] > 0 else "protective"
+        weight = row["coefficient"]
+        weighed = f"{signed(weight, 3)} {'harmful' if weight > 0 else 'protective'}; " if known(weight) else ""
         agrees = row.get("direction_concordant")
         verdict = "" if not known(agrees) else ", agrees" if agrees else ", opposed"
         direction = words.get(row["direction"], "direction unknown")
-        yield f"{row['gene'].ljust(width)} {signed(row['coefficient'], 3)} {sign}; {direction}{verdict}"
+        yield f"{row['gene'].ljust(width)} {weighed}{direction}{verdict}"
     if len(order) > 12:
         yield f"and {len(order) - 12} weaker"
 

@@ -53,7 +53,8 @@ def signature_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame
 
     Parameters
     ----------
-    before, after : signature_id, gene, coefficient (log hazard ratio per training sd), one row per gene; may be empty
+    before, after : signature_id, gene, coefficient (of LASSO-Cox the log hazard ratio per training sd; null if the
+        method has none), one row per gene; may be empty
 
     Returns
     -------
@@ -66,7 +67,8 @@ def signature_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame
         If a frame has more than one signature, or a gene twice.
     """
     both = _joined(before, after, ["gene"], ["coefficient"])
-    differs = both["old_coefficient"] != both["new_coefficient"]
+    given = both[["old_coefficient", "new_coefficient"]].notna().any(axis=1)
+    differs = given & (both["old_coefficient"] != both["new_coefficient"])
     both["change"] = _change(both, "coefficient")
     both["from_signature_id"], both["to_signature_id"] = _signature_id(before), _signature_id(after)
     return _typed(both[differs | (both["found_in"] != "both")], SIGNATURE_CHANGES)

@@ -63,7 +63,7 @@ class Fitted:
     alpha : the penalty, where there is one
     notes : caveats; of a null result, first its reason
     single_sample : the rank-based form of the score, where the method trains one
-    tables : rows of the method's own tables (tables/methods), by the table's name
+    tables : rows of the method's own tables (tables/methods), by the table's name; one that is not here is empty
     """
 
     genes: pd.DataFrame
@@ -73,6 +73,12 @@ class Fitted:
     notes: Sequence[str] = ()
     single_sample: SingleSampleSignature | None = None
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    @classmethod
+    def nothing(cls, reason: str, n_entered: int = 0) -> Fitted:
+        """A null result."""
+        genes = pd.DataFrame({"gene": pd.Series(dtype=object), "coefficient": pd.Series(dtype=float)})
+        return cls(genes, n_entered, notes=[reason])
 
 
 class Method:

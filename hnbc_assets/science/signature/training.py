@@ -19,7 +19,6 @@ from hnbc_assets.science.signature.scoring import median_cutoff, score_cohort, s
 from hnbc_assets.science.signature.single_sample import SingleSampleSignature, score_single_sample
 
 NO_SIGNATURE = "none"
-NO_GENES = pd.DataFrame({"gene": pd.Series(dtype=object), "coefficient": pd.Series(dtype=float)})
 SIGNATURE_TYPES = {
     "signature_id": object,
     "gene": object,
@@ -48,7 +47,7 @@ def train(method: Method, training: Training) -> Trained:
     """
     data, values = training.data, training.data.evaluable
     why_not = refused(method, training.scale)
-    fitted = method.fit(training) if why_not is None else Fitted(NO_GENES, n_entered=0, notes=[why_not])
+    fitted = method.fit(training) if why_not is None else Fitted.nothing(why_not)
     signature = freeze(method, fitted.genes, values, training.direction)
     signature["direction"] = training.direction.reindex(signature.gene).to_numpy()
     selected = len(signature) > 0
