@@ -28,7 +28,6 @@ def method_of(description: pd.Series) -> Method:
         if rule in (method.rules or (method.name,)):
             return method
     raise StudyError(
-        f"signature {description.signature_id} was trained by the method {rule}, which this version does not have. "
-        f"Put its file into hnbc_assets/science/signature/methods; there {'is' if len(METHODS) == 1 else 'are'} "
-        f"{', '.join(METHODS)}."
+        f"signature {description.signature_id} was trained by the method {rule}; this version has {', '.join(METHODS)}. "
+        "Put the method's file back into hnbc_assets/science/signature/methods."
     )
