@@ -28,6 +28,6 @@ def method_of(description: pd.Series) -> Method:
         if rule in (method.rules or (method.name,)):
             return method
     raise StudyError(
-        f"signature {description.signature_id} was trained by the method {rule}; this version has {', '.join(METHODS)}. "
-        "Put the method's file back into hnbc_assets/science/signature/methods."
+        f"signature {description.signature_id} was trained by the method {rule}; this version has "
+        f"{', '.join(METHODS)}. Put the method's file back into hnbc_assets/science/signature/methods."
     )
