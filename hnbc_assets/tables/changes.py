@@ -52,8 +52,8 @@ class SignatureChanges(Table):
     to_signature_id: str = column("new signature; 'none' if there is none")
     gene: str = column("HGNC symbol")
     change: str = column("what happened to it", isin=("entered", "left", "coefficient"))
-    old_coefficient: float = column("previous coefficient", unit="per training sd", nullable=True)
-    new_coefficient: float = column("new coefficient", unit="per training sd", nullable=True)
+    old_coefficient: float = column("previous coefficient", unit="per training sd (LASSO-Cox)", nullable=True)
+    new_coefficient: float = column("new coefficient", unit="per training sd (LASSO-Cox)", nullable=True)
 
 
 class RiskChanges(Table):

@@ -114,6 +114,14 @@ def challenging_methods(build: Build) -> Iterator[Build]:
     return (replace(build, method=name) for name in build.study.challengers.methods)
 
 
+def _of_challenger(build: Build) -> str:
+    """The description of a challenger, with its method's source."""
+    from hnbc_assets.science.signature.methods import METHODS
+
+    method = METHODS[build.method]
+    return f"How the challenger was trained: {method.label} ({method.citation})."
+
+
 @stage.assets(
     Described("refit/signature", Signature, "The genes selected by training on the current data."),
     Described(
@@ -133,7 +141,7 @@ def challenging_methods(build: Build) -> Iterator[Build]:
         "The genes selected by the challenger {method}.",
         checks=(Check(checks.challenger_found),),
     ),
-    Described("refit/description/{method}", SignatureDescription, "How the challenger {method} was trained."),
+    Described("refit/description/{method}", SignatureDescription, _of_challenger),
     Described("refit/single_sample_signature/{method}", SingleSampleSignature, "The rank-based form of its score."),
     *_own_tables(),
     name="train_{method}",
