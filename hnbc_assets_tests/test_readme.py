@@ -27,7 +27,7 @@ from hnbc_assets.sources.simulated.roster import draw_roster
 from hnbc_assets.sources.simulated.world import draw_cohort
 from hnbc_assets.study import PACKAGED, Study
 from hnbc_assets.study_sources import CbioportalSource, Cohort, GdcSource, GeoSource, TableSource
-from hnbc_assets_tests.main_line.conftest import HNBC, SMALL, Lake, at
+from hnbc_assets_tests.lakes import HNBC, SMALL, Lake, at
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ from hnbc_assets.redaction import redacted, redacted_text, without_secrets_of
 from hnbc_assets.sources.gene_sets import files as gene_sets
 from hnbc_assets.sources.web.http import connect
 from hnbc_assets.study import PACKAGED, Place
-from hnbc_assets_tests.main_line.conftest import HNBC
+from hnbc_assets_tests.lakes import HNBC
 
 PASSWORD, TOKEN, OWN = "mirror-s3cret", "t0ken-of-the-list", "s3cret-of-the-list"
 GMT = b"SET_A\tabout\tTP53\tERBB2\n"

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,10 @@ import yaml
 
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.study import PACKAGED
+from hnbc_assets_tests.cli.ended import Ended
 
 STANDIN = Path(__file__).parent / "standin"
 HNBC = Path(sys.executable).with_name("hnbc")
-
-
-@dataclass
-class Ended:
-    """How a command ended, and its output."""
-
-    status: int
-    out: str
-    err: str
 
 
 @pytest.fixture

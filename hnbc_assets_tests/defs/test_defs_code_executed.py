@@ -32,7 +32,7 @@ from hnbc_assets.defs.step import Step, steps
 from hnbc_assets.lake import parquet
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.study import Place, load_study
-from hnbc_assets_tests.main_line.conftest import small_study
+from hnbc_assets_tests.lakes import small_study
 
 pytestmark = pytest.mark.full
 

@@ -11,7 +11,7 @@ from hnbc_assets.errors import StudyError
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.gene_sets import files as gene_sets
 from hnbc_assets.study import load_study
-from hnbc_assets_tests.main_line.conftest import Lake, small_study
+from hnbc_assets_tests.lakes import Lake, small_study
 from hnbc_assets_tests.test_study_mistakes import BEFORE
 
 FILES = {

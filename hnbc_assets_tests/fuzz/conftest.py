@@ -15,25 +15,9 @@ from hnbc_assets.sources.gdc import files as gdc
 from hnbc_assets.sources.geo import files as geo
 from hnbc_assets.sources.simulated import Simulation, transport
 from hnbc_assets.sources.web import http
+from hnbc_assets_tests.fuzz.damaged import Damaged
 
 SMALL = Simulation(n_genes=1500, n_tcga=60, n_discovery=40, n_validation=40, n_metabric=40, n_lines=60, n_drugs=4)
-
-
-class Damaged(Archive):
-    """An archive in which one file has other content, as if the upstream had always sent it."""
-
-    def __init__(self, whole: Archive, row: pd.Series, path: Path) -> None:
-        super().__init__(whole.root)
-        self._instead, self._path = str(row["path"]), path
-
-    def place(self, row):
-        return self._path if str(row["path"]) == self._instead else super().place(row)
-
-    def holds(self, row):
-        return str(row["path"]) == self._instead or super().holds(row)
-
-    def damaged(self, rows):
-        return super().damaged(rows[rows["path"] != self._instead])
 
 
 @pytest.fixture(scope="session")

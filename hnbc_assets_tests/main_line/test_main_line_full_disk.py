@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from hnbc_assets.commands import full_disk
-from hnbc_assets_tests.main_line.conftest import HNBC, small_study
+from hnbc_assets_tests.lakes import HNBC, small_study
 
 SMALL_DISK = """
 mount -t tmpfs -o size="$1"m none "$2"

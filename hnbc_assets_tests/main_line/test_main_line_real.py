@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hnbc_assets_tests.main_line.conftest import Lake
+from hnbc_assets_tests.lakes import Lake
 
 pytestmark = pytest.mark.real
 STUDY = Path(__file__).resolve().parents[1] / "studies" / "real.yaml"

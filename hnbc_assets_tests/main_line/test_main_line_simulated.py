@@ -8,7 +8,7 @@ import pytest
 from hnbc_assets import tables
 from hnbc_assets.lake.lineage import WALK_BACK
 from hnbc_assets.tables import Table
-from hnbc_assets_tests.main_line.conftest import Lake
+from hnbc_assets_tests.lakes import Lake
 
 PUBLISHED = [
     t for t in (getattr(tables, name) for name in tables.__all__) if isinstance(t, type) and issubclass(t, Table)

@@ -15,7 +15,7 @@ import pytest
 from hnbc_assets.sources.simulated import Simulation
 from hnbc_assets.sources.simulated.roster import draw_roster
 from hnbc_assets.sources.simulated.world import draw_cohort
-from hnbc_assets_tests.main_line.conftest import SMALL, Lake, small_study
+from hnbc_assets_tests.lakes import SMALL, Lake, small_study
 
 N = 90
 MINE = {"role": "validation", "expression_scale": "log2_tpm", "endpoint": "os"}

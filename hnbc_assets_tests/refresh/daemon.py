@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hnbc_assets_tests.main_line.conftest import HNBC
-from hnbc_assets_tests.refresh.conftest import Evidence
+from hnbc_assets_tests.lakes import HNBC
+from hnbc_assets_tests.refresh.evidence import Evidence
 
 AN_HOUR = 3600  # seconds
 

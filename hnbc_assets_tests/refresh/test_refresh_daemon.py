@@ -16,10 +16,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from hnbc_assets_tests.conftest import Replica
 from hnbc_assets_tests.defs.listeners import webhook_listener
-from hnbc_assets_tests.refresh.conftest import GDC, Evidence, cut_down
 from hnbc_assets_tests.refresh.daemon import end_all, ids, looks, making, processes, publications, ui, wait_for
+from hnbc_assets_tests.refresh.evidence import GDC, Evidence, cut_down
+from hnbc_assets_tests.replica import Replica
 
 pytestmark = [
     pytest.mark.real,

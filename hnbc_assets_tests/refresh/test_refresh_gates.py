@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hnbc_assets_tests.defs.listeners import webhook_listener
-from hnbc_assets_tests.refresh.conftest import GDC, fetched
+from hnbc_assets_tests.refresh.evidence import GDC, fetched
 
 pytestmark = pytest.mark.real
 POISONS = {

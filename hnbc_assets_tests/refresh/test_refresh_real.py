@@ -12,8 +12,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from hnbc_assets_tests.conftest import Replica
-from hnbc_assets_tests.refresh.conftest import GDC, REAL, Evidence, fetched
+from hnbc_assets_tests.refresh.evidence import GDC, REAL, Evidence, fetched
+from hnbc_assets_tests.replica import Replica
 
 pytestmark = pytest.mark.real
 BIOTAB = "8162d394-8b64-4da2-9f5b-d164c54b9608"

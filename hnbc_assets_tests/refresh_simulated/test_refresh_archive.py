@@ -12,8 +12,8 @@ import pytest
 
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.archive.views import keep_view, recall, views
-from hnbc_assets_tests.main_line.conftest import small_study
-from hnbc_assets_tests.refresh_simulated.conftest import (
+from hnbc_assets_tests.lakes import small_study
+from hnbc_assets_tests.refresh_simulated.content import (
     CHANGE,
     GDC,
     RAW,

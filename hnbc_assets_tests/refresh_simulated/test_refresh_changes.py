@@ -12,7 +12,7 @@ import pytest
 
 from hnbc_assets.sources.simulated import Simulation, planned_changes
 from hnbc_assets.study import load_study
-from hnbc_assets_tests.refresh_simulated.conftest import (
+from hnbc_assets_tests.refresh_simulated.content import (
     CHANGE,
     GDC,
     RAW,

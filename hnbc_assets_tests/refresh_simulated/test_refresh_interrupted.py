@@ -15,16 +15,8 @@ from contextlib import contextmanager
 import duckdb
 import pytest
 
-from hnbc_assets_tests.main_line.conftest import HNBC
-from hnbc_assets_tests.refresh_simulated.conftest import (
-    archived,
-    at,
-    differing,
-    environment,
-    succeeded,
-    values,
-    versions,
-)
+from hnbc_assets_tests.lakes import HNBC, at
+from hnbc_assets_tests.refresh_simulated.content import archived, differing, environment, succeeded, values, versions
 
 # An asset of each stage of a refresh, in the order in which they are made.
 STAGES = ("raw/gdc/TCGA-BRCA", "patients/tcga_brca", "refit/signature", "signature", "risk_changes", "release_reports",

@@ -12,8 +12,8 @@ import pytest
 from sksurv.metrics import concordance_index_censored
 
 from hnbc_assets.lake.lineage import WALK_BACK
-from hnbc_assets_tests.main_line.conftest import small_study
-from hnbc_assets_tests.refresh_simulated.conftest import GDC, RAW, at, succeeded, versions
+from hnbc_assets_tests.lakes import at, small_study
+from hnbc_assets_tests.refresh_simulated.content import GDC, RAW, succeeded, versions
 
 ENDPOINTS = {"gse25055": "drfs", "tcga_brca": "pfi", "gse25065": "drfs", "brca_metabric": "os"}
 LAST_DIGIT = 1e-8  # of a figure below 1, published to 8 significant digits

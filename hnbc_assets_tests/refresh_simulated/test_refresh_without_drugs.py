@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from hnbc_assets_tests.main_line.conftest import Lake, small_study
-from hnbc_assets_tests.refresh_simulated.conftest import succeeded
+from hnbc_assets_tests.lakes import Lake, small_study
+from hnbc_assets_tests.refresh_simulated.content import succeeded
 
 pytestmark = pytest.mark.full
 # An address that no longer exists, instead of Sanger's: addresses are not part of a study's identity.

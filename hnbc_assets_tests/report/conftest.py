@@ -5,24 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-
-def performance(rows: list[tuple]) -> pd.DataFrame:
-    columns = [
-        "cohort_id",
-        "endpoint",
-        "metric",
-        "estimate",
-        "ci_lower",
-        "ci_upper",
-        "apparent",
-        "independent",
-        "reason",
-    ]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def comparison(**columns) -> pd.DataFrame:
-    return pd.DataFrame({"cohort_id": "tcga", "adjusted_for": "er_status, general_sensitivity", **columns})
+from hnbc_assets_tests.report.rows import comparison, performance
 
 
 @pytest.fixture
@@ -108,8 +91,3 @@ def tables() -> dict[str, pd.DataFrame]:
             adjusted_fdr=[0.9],
         ),
     }
-
-
-def flat(text: str) -> str:
-    """The text without its line breaks and indents."""
-    return " ".join(text.split())

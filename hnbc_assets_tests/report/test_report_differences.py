@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from hnbc_assets.report.headline.text import headline
-from hnbc_assets_tests.report.conftest import comparison, flat
+from hnbc_assets_tests.report.rows import comparison, flat
 
 
 def test_mean_z_is_named_only_where_no_other_method_ran(tables):

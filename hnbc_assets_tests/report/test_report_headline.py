@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from hnbc_assets.report.headline.text import headline
-from hnbc_assets_tests.report.conftest import flat, performance
+from hnbc_assets_tests.report.rows import flat, performance
 
 
 def test_training_figures_are_apparent_and_followed_by_validation(tables):

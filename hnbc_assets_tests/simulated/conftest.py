@@ -7,27 +7,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import httpx
 import pytest
 
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.gdc import files as gdc
 from hnbc_assets.sources.simulated import Simulation, planned_changes, transport
 from hnbc_assets.sources.web import http
+from hnbc_assets_tests.simulated.counting import Counting
 
 SMALL = Simulation(n_genes=1500, n_tcga=260, n_discovery=200, n_validation=100, n_metabric=80, n_lines=120, n_drugs=20)
 RELEASES = ("45.0", "46.0")
-
-
-class Counting(httpx.BaseTransport):
-    """Records the requests that it forwards."""
-
-    def __init__(self, inner: httpx.BaseTransport) -> None:
-        self.inner, self.requested = inner, []
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self.requested.append(request.url.path)
-        return self.inner.handle_request(request)
 
 
 @pytest.fixture(scope="session")

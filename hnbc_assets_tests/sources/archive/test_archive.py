@@ -16,7 +16,7 @@ from hnbc_assets.errors import (
 from hnbc_assets.sources.archive.manifest import COLUMNS
 from hnbc_assets.sources.archive.store import Archive, Wanted
 from hnbc_assets.sources.web.http import connect
-from hnbc_assets_tests.sources.conftest import FILES, Upstream, fetch, wanted
+from hnbc_assets_tests.sources.upstream import FILES, Upstream, fetch, wanted
 
 
 def test_rows_are_in_the_order_requested_with_the_checksum_of_the_bytes(archive):

@@ -15,7 +15,7 @@ from hnbc_assets.errors import ArchiveDamaged, DownloadsIncomplete
 from hnbc_assets.sources.archive import intact
 from hnbc_assets.sources.archive.intact import DAMAGED
 from hnbc_assets.sources.archive.store import Archive
-from hnbc_assets_tests.sources.conftest import FILES, Upstream, fetch, wanted
+from hnbc_assets_tests.sources.upstream import FILES, Upstream, fetch, wanted
 
 
 def content_of(root):

@@ -22,7 +22,7 @@ from hnbc_assets.errors import (
 from hnbc_assets.sources.web.batch import Batch, download_all
 from hnbc_assets.sources.web.http import connect
 from hnbc_assets.sources.web.progress import Silent
-from hnbc_assets_tests.sources.conftest import FILES, Upstream, wanted
+from hnbc_assets_tests.sources.upstream import FILES, Upstream, wanted
 
 
 def test_an_interrupted_download_is_continued_where_it_ended(archive):

@@ -14,7 +14,7 @@ from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.archive.views import keep_view, prune, recall, views
 from hnbc_assets.sources.gdc import files as gdc
 from hnbc_assets.sources.web.http import connect
-from hnbc_assets_tests.sources.conftest import Upstream, wanted
+from hnbc_assets_tests.sources.upstream import Upstream, wanted
 
 NAME = "host/study"
 

@@ -19,7 +19,7 @@ from hnbc_assets.sources.simulated import Simulation, transport
 from hnbc_assets.sources.web.download import download
 from hnbc_assets.sources.web.http import connect
 from hnbc_assets.sources.web.probing import probe
-from hnbc_assets_tests.sources.conftest import FILES, Upstream
+from hnbc_assets_tests.sources.upstream import FILES, Upstream
 
 WHOLE = FILES["f1.txt"]
 TINY = Simulation(n_genes=1500, n_tcga=20, n_discovery=20, n_validation=20, n_metabric=20, n_lines=20, n_drugs=8)
