@@ -21,6 +21,7 @@ from hnbc_assets.study_operation import Alerts, Database, Execution, Freshness, 
 from hnbc_assets.study_place import PACKAGED, Place
 from hnbc_assets.study_reading import Written, read, spelled
 from hnbc_assets.study_sources import Cohort, LocalOrRemote, Section, TableSource
+from hnbc_assets.vocabulary import Assay, Contrast, Homogenise, Penalty, Promotion, Role
 
 __all__ = ["PACKAGED", "Place", "Study", "digest", "load_study"]
 
@@ -62,7 +63,7 @@ class Inclusion(Section):
 class Resistance(Section):
     """How resistance genes are chosen; the contrast named here selects the candidates."""
 
-    contrast: Literal["plain", "er_adjusted"] = "plain"
+    contrast: Contrast = Contrast.PLAIN
     fdr: float = Field(0.05, gt=0, le=1)
     trend: bool = True
 
@@ -73,7 +74,7 @@ class SignatureSettings(Section):
     method: str = "lasso_cox"
     entry: Literal["p_value", "all"] = "p_value"
     entry_p_value: float = Field(0.05, gt=0, le=1)
-    penalty: Literal["min", "1se"] = "min"
+    penalty: Penalty = Penalty.MIN
     folds: int = Field(10, ge=3)
     repeats: int = Field(5, ge=1)
     min_events: int = Field(20, ge=5)
@@ -103,8 +104,8 @@ class Drugs(Section):
     """
 
     release: str = "8.5"
-    expression: Literal["rma", "rnaseq_tpm"] | LocalOrRemote = "rma"
-    homogenise: Literal["standardise", "rank"] = "standardise"
+    expression: Literal[*Assay] | LocalOrRemote = Assay.RMA
+    homogenise: Homogenise = Homogenise.STANDARDISE
     variance_quantile: float = Field(0.2, ge=0, lt=1)
     min_lines: int = Field(50, ge=20)
     min_cv_pearson: float = Field(0.1, ge=-1, lt=1)
@@ -129,7 +130,7 @@ class Challengers(Section):
     """
 
     methods: tuple[str, ...] = ()
-    promotion: Literal["automatic", "approval", "never"] = "automatic"
+    promotion: Promotion = Promotion.AUTOMATIC
 
 
 class SimulationSettings(Section):
@@ -190,7 +191,7 @@ class Study(Section):
     @field_validator("cohorts")
     @classmethod
     def _cohorts_fit_together(cls, cohorts: dict[str, Cohort]) -> dict[str, Cohort]:
-        for role in ("discovery", "training"):
+        for role in (Role.DISCOVERY, Role.TRAINING):
             named = [name for name, cohort in cohorts.items() if cohort.role == role]
             if len(named) != 1:
                 raise ValueError(
@@ -259,12 +260,12 @@ class Study(Section):
     @property
     def discovery(self) -> str:
         """The discovery cohort's name."""
-        return next(name for name, cohort in self.cohorts.items() if cohort.role == "discovery")
+        return next(name for name, cohort in self.cohorts.items() if cohort.role == Role.DISCOVERY)
 
     @property
     def training(self) -> str:
         """The training cohort's name."""
-        return next(name for name, cohort in self.cohorts.items() if cohort.role == "training")
+        return next(name for name, cohort in self.cohorts.items() if cohort.role == Role.TRAINING)
 
 
 def digest(settings: Any) -> str:

@@ -13,6 +13,7 @@ import typing
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -126,7 +127,7 @@ def _sentence(
     whole: type[BaseModel],
 ) -> str:
     kind, node = mistake["type"], written.node(place)
-    if mistake["loc"][-1:] == ("[key]",) and kind == "literal_error":
+    if mistake["loc"][-1:] == ("[key]",) and kind == "enum":
         return f"is not one of its keys: {one_of(str(place[-1]), _expected(mistake))}. Write one of these."
     if mistake["loc"][-1:] == ("[key]",):
         plain = plain_name(str(place[-1]))
@@ -222,12 +223,16 @@ def _takes(kind: Any, *types_: type) -> bool:
 
 def _choices(kind: Any) -> list[str]:
     """The allowed words, where only certain words are allowed."""
-    found = [
-        word for option in _options(kind) if typing.get_origin(option) is Literal for word in typing.get_args(option)
-    ]
+    found = [word for option in _options(kind) for word in _words(option)]
     if not found and len(tags := list(filter(None, map(_tag, _models(kind))))) > 1:
         return tags
     return [str(word) for word in found]
+
+
+def _words(option: Any) -> Iterable[Any]:
+    if typing.get_origin(option) is Literal:
+        return typing.get_args(option)
+    return option if isinstance(option, type) and issubclass(option, Enum) else ()
 
 
 def _needed(wanted: Wanted) -> str:

@@ -6,11 +6,10 @@ are kept, who is notified. Out of scope: settings of the science (study.py), of 
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, field_validator, model_validator
 
 from hnbc_assets.study_sources import Section
+from hnbc_assets.vocabulary import Executor
 
 # What each field of a cron schedule may contain: minute, hour, day, month, weekday.
 CRON = (
@@ -31,7 +30,7 @@ class Database(Section):
 class Execution(Section):
     """How a run's steps are executed, and how many files are downloaded at the same time."""
 
-    executor: Literal["in_process", "multiprocess"] = "in_process"
+    executor: Executor = Executor.IN_PROCESS
     max_concurrent: int = Field(2, ge=1)
     download_workers: int = Field(8, ge=1, le=16)
 

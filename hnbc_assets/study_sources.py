@@ -12,18 +12,24 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hnbc_assets.redaction import redacted
+from hnbc_assets.vocabulary import (
+    LOG2_SCALES,
+    MISSING,
+    SOURCE_SCALED,
+    Endpoint,
+    Event,
+    Her2Score,
+    Her2Test,
+    Receptor,
+    Response,
+    Role,
+    Scale,
+    Values,
+)
 
-Endpoint = Literal["os", "dss", "pfi", "drfs"]
-Role = Literal["discovery", "training", "validation", "descriptive"]
-Scale = Literal["log2_tpm", "log2_cpm", "log2_intensity", "zscore", "probe_scaled"]
-Her2 = Literal["negative", "positive", "equivocal", "indeterminate", "missing"]
-Her2Score = Literal["0", "1+", "2+", "3+", "missing"]
-Receptor = Literal["positive", "negative", "indeterminate", "missing"]
-Response = Literal["pCR", "RD", "missing"]
-Event = Literal["event", "censored", "missing"]
-Values = Literal["linear", "log2"]
-LOG_SCALES = ("log2_tpm", "log2_cpm", "log2_intensity")
-GDC_SCALE = {"tpm": "log2_tpm", "counts": "log2_cpm"}
+ReceptorMeaning = Literal[*Receptor, MISSING]
+SourceScale = Literal[*LOG2_SCALES, *SOURCE_SCALED]
+GDC_SCALE = {"tpm": Scale.LOG2_TPM, "counts": Scale.LOG2_CPM}
 
 
 class Section(BaseModel):
@@ -141,15 +147,15 @@ class Cohort(Section):
 
     role: Role
     source: Source
-    expression_scale: Scale
+    expression_scale: SourceScale
     endpoint: Endpoint | None = None
     collapse: Literal["mean", "max_variance"] | None = None
-    her2_values: dict[str, Her2] | None = None
-    her2_score_values: dict[str, Her2Score] | None = None
-    er_values: dict[str, Receptor] | None = None
-    pr_values: dict[str, Receptor] | None = None
-    response_values: dict[str, Response] | None = None
-    event_values: dict[Endpoint, dict[str, Event]] = Field(default_factory=dict)
+    her2_values: dict[str, Literal[*Her2Test, MISSING]] | None = None
+    her2_score_values: dict[str, Literal[*Her2Score, MISSING]] | None = None
+    er_values: dict[str, ReceptorMeaning] | None = None
+    pr_values: dict[str, ReceptorMeaning] | None = None
+    response_values: dict[str, Literal[*Response, MISSING]] | None = None
+    event_values: dict[Endpoint, dict[str, Literal[*Event, MISSING]]] = Field(default_factory=dict)
     columns: dict[str, str] | None = None
     chemotherapy: str | None = None
     time_origin: str | None = None
@@ -165,7 +171,7 @@ class Cohort(Section):
 
     @model_validator(mode="after")
     def _role_has_what_it_needs(self) -> Cohort:
-        if self.role in ("training", "validation") and self.endpoint is None:
+        if self.role in (Role.TRAINING, Role.VALIDATION) and self.endpoint is None:
             raise ValueError(f"a {self.role} cohort needs an endpoint. Write endpoint: os (or dss, pfi, drfs)")
         return self
 
@@ -177,8 +183,8 @@ class Cohort(Section):
                 raise ValueError(
                     f"source.value is {source.value}, whose expression_scale is {GDC_SCALE[source.value]}, not {scale}"
                 )
-        elif source.values is not None and scale not in LOG_SCALES:
-            raise ValueError(f"source.values is for {', '.join(LOG_SCALES)}; values on {scale} are used as they are")
+        elif source.values is not None and scale not in LOG2_SCALES:
+            raise ValueError(f"source.values is for {', '.join(LOG2_SCALES)}; values on {scale} are used as they are")
         return self
 
     @model_validator(mode="after")

@@ -24,7 +24,7 @@ STUDY = {
 }  # fmt: skip
 # Each layer may import those above it in this list; parts of one layer do not import each other.
 LAYERS = [
-    {"redaction"},
+    {"redaction", "vocabulary"},
     {"arithmetic", "digits", "discovery", "errors", "hnbc_assets"},
     {"addresses", "user_files"},
     {"science", "sources", "tables", *STUDY},
@@ -48,6 +48,7 @@ WITHOUT_DAGSTER = {
     "sources",
     "tables",
     "user_files",
+    "vocabulary",
     *STUDY,
 }
 HEAVY = {

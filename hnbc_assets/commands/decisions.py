@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hnbc_assets.errors import CommandError, NotInLake
+from hnbc_assets.vocabulary import Promotion
 
 if TYPE_CHECKING:
     from hnbc_assets.lake.attempts import Attempt
@@ -60,7 +61,7 @@ def promote(lake: Lake, study: Study, signature_id: str) -> str:
     from hnbc_assets.lake.decisions import Decision, decide, this_person
 
     policy = study.challengers.promotion
-    if policy != "approval":
+    if policy != Promotion.APPROVAL:
         raise CommandError(
             f"challengers.promotion is {policy} in the study: a person chooses only with approval. Change it there."
         )

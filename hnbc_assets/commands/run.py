@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hnbc_assets.commands.printing import say
+from hnbc_assets.vocabulary import Executor
 
 if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
@@ -47,7 +48,7 @@ LONG_TABLES = {
 )
 @click.option(
     "--executor",
-    type=click.Choice(["in_process", "multiprocess"]),
+    type=click.Choice(list(map(str, Executor))),
     help="How steps run; the study's setting by default.",
 )
 @click.option("--all", "everything", is_flag=True, help="Make everything, even what a stopped or failed run finished.")
@@ -83,7 +84,7 @@ def _run(
         home = prepare()
     chosen_study = study(executor)
     say(opening(home, chosen_study))
-    if chosen_study.execution.executor == "multiprocess":
+    if chosen_study.execution.executor == Executor.MULTIPROCESS:
         share_cores(chosen_study.execution.max_concurrent)
     known = definitions(executor)
     keys = choose(known, selections) if selections else None

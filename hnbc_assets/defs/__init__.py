@@ -18,6 +18,7 @@ from hnbc_assets.defs.stages import database, every_stage
 from hnbc_assets.defs.step import LARGE, definitions
 from hnbc_assets.defs.upstreams import upstreams
 from hnbc_assets.study import Place, Study
+from hnbc_assets.vocabulary import Executor
 
 JOB, REFRESH = "study", "refresh"
 
@@ -66,7 +67,7 @@ def _executor(study: Study) -> dg.ExecutorDefinition:
 
     Steps that need much memory are made one after the other.
     """
-    if study.execution.executor == "multiprocess":
+    if study.execution.executor == Executor.MULTIPROCESS:
         preload = {"forkserver": {"preload_modules": ["hnbc_assets.definitions"]}}
         [(key, value)] = LARGE.items()
         in_turn = [{"key": key, "value": value, "limit": 1}]

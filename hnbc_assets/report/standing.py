@@ -9,6 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from hnbc_assets.report.wording import known
+from hnbc_assets.vocabulary import Role
 
 APPARENT_HERE = "apparent: trained on these patients"
 NOT_KNOWN, NOT_INDEPENDENT = "independence not known", "not independent"
@@ -23,7 +24,7 @@ def standing(rows: pd.DataFrame | None, role: str = "") -> str:
     rows : the cohort's rows of prognostic_performance, which has no rows of a cohort without an endpoint
     role : the cohort's role in the study
     """
-    if role == "discovery" and (rows is None or rows.empty):
+    if role == Role.DISCOVERY and (rows is None or rows.empty):
         return f"{NOT_INDEPENDENT}: it chose the genes"
     if rows is None or rows.empty or "apparent" not in rows or not known(rows["apparent"].iloc[0]):
         return NOT_KNOWN

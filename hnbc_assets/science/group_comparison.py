@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 
 from hnbc_assets.science.genes.linear_model import orthogonal_basis
 from hnbc_assets.science.multiple_testing import benjamini_hochberg
+from hnbc_assets.vocabulary import RiskGroup
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -50,7 +51,7 @@ def compare_groups(values: pd.DataFrame, group: pd.Series, *, covariates: pd.Dat
     _check(values, group, covariates)
     group = group.reindex(values.columns).dropna()
     x = values[group.index].to_numpy(dtype=float)
-    high = (group == "high").to_numpy()
+    high = (group == RiskGroup.HIGH).to_numpy()
     table = pd.DataFrame({"feature": values.index.to_list(), **_mann_whitney(x, high)})
     table["fdr"] = benjamini_hochberg(table["p_value"])
     names, design = _numeric(covariates, group.index)
@@ -61,7 +62,7 @@ def compare_groups(values: pd.DataFrame, group: pd.Series, *, covariates: pd.Dat
 
 
 def _check(values: pd.DataFrame, group: pd.Series, covariates: pd.DataFrame | None) -> None:
-    strange = sorted(set(group.dropna()) - {"high", "low"})
+    strange = sorted(set(group.dropna()) - set(RiskGroup))
     if strange:
         raise ValueError(f"unknown risk groups {strange}: they must be high and low")
     for what, index in (("values", values.columns), ("groups", group.index)):

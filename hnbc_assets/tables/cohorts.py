@@ -6,12 +6,8 @@ In scope: descriptions of columns. Out of scope: how they are filled (science/co
 from __future__ import annotations
 
 from hnbc_assets.tables.schema import Table, column
+from hnbc_assets.vocabulary import Her2Score, Her2Status, Her2Test, Receptor, Response, Role, Scale
 
-SCALES = ("log2_tpm", "log2_cpm", "log2_intensity", "zscore", "probe_scaled", "rank_normal")
-ROLES = ("discovery", "training", "validation", "descriptive")
-STATUS = ("positive", "negative", "indeterminate")
-HER2 = ("negative", "positive", "indeterminate", "discordant")
-TEST = ("negative", "positive", "equivocal", "indeterminate")
 STAGE_GROUPS = ("0", "I", "II", "III", "IV")
 STAGES = ("0", *(group + part for group in STAGE_GROUPS[1:] for part in ("", "A", "B", "C")))
 SUBTYPES = ("LumA", "LumB", "Her2", "Basal", "Normal", "claudin-low")
@@ -24,9 +20,9 @@ class Cohorts(Table):
     key = ("cohort_id",)
     cohort_id: str = column("the cohort's name in the study")
     source: str = column("host format and accession; begins with SIMULATED when the data are simulated")
-    role: str = column("what the study uses it for", isin=ROLES)
+    role: str = column("what the study uses it for", isin=Role)
     release: str = column("the upstream's own release or last update date")
-    expression_scale: str = column("scale of the harmonised expression values", isin=SCALES)
+    expression_scale: str = column("scale of the harmonised expression values", isin=Scale)
     n_patients: int = column("patients with a clinical record", unit="patients", ge=0)
     n_with_expression: int = column("patients with a chosen expression sample", unit="patients", ge=0)
     n_her2_negative: int = column("HER2-negative patients, with or without expression", unit="patients", ge=0)
@@ -65,17 +61,17 @@ class Patients(Table):
     n_stage: str = column("pathological N", nullable=True)
     m_stage: str = column("pathological M", nullable=True)
     er_status: str = column(
-        "oestrogen receptor, by immunohistochemistry where the source has that", nullable=True, isin=STATUS
+        "oestrogen receptor, by immunohistochemistry where the source has that", nullable=True, isin=Receptor
     )
     pr_status: str = column(
-        "progesterone receptor, by immunohistochemistry where the source has that", nullable=True, isin=STATUS
+        "progesterone receptor, by immunohistochemistry where the source has that", nullable=True, isin=Receptor
     )
-    her2_ihc: str = column("HER2 by immunohistochemistry as reported in words", nullable=True, isin=TEST)
-    her2_ihc_score: str = column("HER2 immunohistochemistry score", nullable=True, isin=("0", "1+", "2+", "3+"))
-    her2_fish: str = column("HER2 by in-situ hybridisation as reported", nullable=True, isin=TEST)
-    her2_status: str = column("HER2 by the study's rule", isin=HER2)
+    her2_ihc: str = column("HER2 by immunohistochemistry as reported in words", nullable=True, isin=Her2Test)
+    her2_ihc_score: str = column("HER2 immunohistochemistry score", nullable=True, isin=Her2Score)
+    her2_fish: str = column("HER2 by in-situ hybridisation as reported", nullable=True, isin=Her2Test)
+    her2_status: str = column("HER2 by the study's rule", isin=Her2Status)
     her2_rule: str = column("the rule that decided")
-    her2_asco_cap: str = column("HER2 by the plain ASCO/CAP reading", nullable=True, isin=TEST)
+    her2_asco_cap: str = column("HER2 by the plain ASCO/CAP reading", nullable=True, isin=Her2Test)
     her2_low: bool = column("1+, or 2+ with negative ISH; null without a score", nullable=True)
     pam50: str = column("intrinsic subtype as reported", nullable=True, isin=SUBTYPES)
     site: str = column("tissue source site or centre", nullable=True)
@@ -89,7 +85,7 @@ class Patients(Table):
     drfs_days: float = column("distant relapse-free survival time", unit="days", nullable=True, gt=0, le=36525)
     drfs_event: bool = column("distant relapse or death", nullable=True)
     endpoint_exclusions: str = column("endpoints set to null, each with its reason", nullable=True)
-    response: str = column("response to neoadjuvant chemotherapy", nullable=True, isin=("pCR", "RD"))
+    response: str = column("response to neoadjuvant chemotherapy", nullable=True, isin=Response)
     included: bool = column("HER2-negative by the rule, with expression: part of the analysis")
     exclusion_reason: str = column("why not included", nullable=True)
 

@@ -6,6 +6,7 @@ In scope: descriptions of columns. Out of scope: how they are filled (science/dr
 from __future__ import annotations
 
 from hnbc_assets.tables.schema import Table, column
+from hnbc_assets.vocabulary import Assay
 
 
 class CellLines(Table):
@@ -30,7 +31,7 @@ class ScreenedDrugs(Table):
     drug_name: str = column("drug")
     putative_target: str = column("putative target, as GDSC gives it", nullable=True)
     pathway_name: str = column("pathway of the target, as GDSC gives it", nullable=True)
-    line_expression: str = column("how the cell lines' expression was measured", isin=("rma", "rnaseq_tpm"))
+    line_expression: str = column("how the cell lines' expression was measured", isin=Assay)
     n_lines: int = column("cell lines with response and expression", unit="cell lines", ge=0)
     usable: bool = column("screened in enough lines for a model")
 
@@ -44,7 +45,7 @@ class DrugModels(Table):
     drug_name: str = column("drug")
     putative_target: str = column("putative target, as GDSC gives it", nullable=True)
     pathway_name: str = column("pathway of the target, as GDSC gives it", nullable=True)
-    line_expression: str = column("how the cell lines' expression was measured", isin=("rma", "rnaseq_tpm"))
+    line_expression: str = column("how the cell lines' expression was measured", isin=Assay)
     n_lines: int = column("cell lines with response and expression", unit="cell lines", ge=0)
     n_genes: int = column("genes in the model", unit="genes", ge=0)
     penalty: float = column("ridge penalty chosen by leave-one-out cross-validation", nullable=True, ge=0)

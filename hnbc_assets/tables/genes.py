@@ -6,9 +6,7 @@ In scope: descriptions of columns. Out of scope: how they are filled (science/ge
 from __future__ import annotations
 
 from hnbc_assets.tables.schema import Table, column
-
-CONTRASTS = ("plain", "er_adjusted")
-DIRECTIONS = ("up_in_rd", "up_in_pcr")
+from hnbc_assets.vocabulary import Contrast, Direction
 
 
 class DrugResistanceGenes(Table):
@@ -16,14 +14,14 @@ class DrugResistanceGenes(Table):
 
     key = ("cohort_id", "contrast", "gene")
     cohort_id: str = column("discovery cohort")
-    contrast: str = column("plain, or adjusted for oestrogen receptor", isin=CONTRASTS)
+    contrast: str = column("plain, or adjusted for oestrogen receptor", isin=Contrast)
     gene: str = column("HGNC symbol")
     effect: float = column("residual disease minus complete response", unit="see effect_unit")
     effect_unit: str = column("unit of the effect: log2 or standard deviations", isin=("log2", "sd"))
     t: float = column("moderated t", nullable=True)
     p_value: float = column("two-sided p of the moderated t", nullable=True, ge=0, le=1)
     fdr: float = column("Benjamini–Hochberg over the genes of the contrast", nullable=True, ge=0, le=1)
-    direction: str = column("group in which the gene is higher", isin=DIRECTIONS)
+    direction: str = column("group in which the gene is higher", isin=Direction)
 
 
 class AnoikisGenes(Table):
@@ -39,11 +37,11 @@ class CandidateGenes(Table):
 
     key = ("gene",)
     gene: str = column("HGNC symbol")
-    contrast: str = column("contrast that selected it", isin=CONTRASTS)
+    contrast: str = column("contrast that selected it", isin=Contrast)
     effect: float = column("residual disease minus complete response", unit="as in drug_resistance_genes")
     fdr: float = column("Benjamini–Hochberg in the selecting contrast", ge=0, le=1)
     er_adjusted_fdr: float = column("Benjamini–Hochberg in the ER-adjusted contrast", nullable=True, ge=0, le=1)
-    direction: str = column("group in which the gene is higher", isin=DIRECTIONS)
+    direction: str = column("group in which the gene is higher", isin=Direction)
     in_training_cohort: bool = column("measured in the training cohort")
 
 
@@ -51,7 +49,7 @@ class CandidateOverlap(Table):
     """Whether resistance genes and anoikis genes overlap more than expected by chance (hypergeometric test)."""
 
     key = ("contrast",)
-    contrast: str = column("contrast that defines the resistance genes", isin=CONTRASTS)
+    contrast: str = column("contrast that defines the resistance genes", isin=Contrast)
     deciding: bool = column("the study's own contrast, which selects the candidates")
     fdr_threshold: float = column("resistance genes are those with a smaller false-discovery rate", gt=0, le=1)
     n_universe: int = column("genes tested", unit="genes", ge=0)

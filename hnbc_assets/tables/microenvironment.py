@@ -6,6 +6,7 @@ In scope: descriptions of columns. Out of scope: how they are filled (science/mi
 from __future__ import annotations
 
 from hnbc_assets.tables.schema import Table, column
+from hnbc_assets.vocabulary import Receptor
 
 
 class ImmuneInfiltration(Table):
@@ -59,5 +60,7 @@ class Confounders(Table):
     key = ("cohort_id", "patient_id")
     cohort_id: str = column("cohort")
     patient_id: str = column("patient")
-    er_status: str = column("oestrogen receptor, as in patients", nullable=True, isin=("positive", "negative"))
+    er_status: str = column(
+        "oestrogen receptor, as in patients", nullable=True, isin=(Receptor.POSITIVE, Receptor.NEGATIVE)
+    )
     purity: float = column("mean z of the study's purity sets, a proxy for tumour purity", unit="sd", nullable=True)

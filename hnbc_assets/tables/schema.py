@@ -7,7 +7,7 @@ where tables are stored (lake), what fills them (science).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,7 +33,7 @@ class Column:
     ge: float | None = None
     gt: float | None = None
     le: float | None = None
-    isin: tuple[Any, ...] | None = None
+    isin: tuple[str, ...] | None = None
     name: str = ""
     kind: str = "str"
     digits: int = DIGITS
@@ -56,7 +56,7 @@ class Column:
     def allowed(self) -> str:
         """Its allowed values as text: a list, a range, or empty where any value is allowed."""
         if self.isin is not None:
-            return ", ".join(map(str, self.isin))
+            return ", ".join(self.isin)
         if self.kind == "bool":
             return "true, false"
         least = f"over {self.gt:g}" if self.gt is not None else f"from {self.ge:g}" if self.ge is not None else ""
@@ -72,7 +72,7 @@ def column(
     ge: float | None = None,
     gt: float | None = None,
     le: float | None = None,
-    isin: Sequence[Any] | None = None,
+    isin: Iterable[str] | None = None,
     digits: int = DIGITS,
     decimals: int | None = None,
 ) -> Any:
@@ -82,7 +82,7 @@ def column(
     default is 10 decimals for columns that may be negative, and no limit for others.
     """
     either_sign = gt is None and (ge is None or ge < 0)
-    allowed = tuple(isin) if isin is not None else None
+    allowed = tuple(map(str, isin)) if isin is not None else None
     decimals = DECIMALS if decimals is None and either_sign else decimals
     return Column(description, unit, nullable, unique, ge, gt, le, allowed, digits=digits, decimals=decimals)
 

@@ -9,6 +9,7 @@ import pytest
 
 from hnbc_assets.science.cohorts import her2
 from hnbc_assets.science.cohorts.vocabulary import Vocabulary
+from hnbc_assets.vocabulary import Her2Status
 
 NONE = None
 CASES = [
@@ -63,7 +64,7 @@ def test_every_combination_has_a_status_and_a_reason_and_equivocal_ish_counts_as
     scores, fish = ("0", "1+", "2+", "3+", None), ("Positive", "Negative", "Equivocal", "Indeterminate", None)
     for word, score, ish in itertools.product(words, scores, fish):
         row = decided(word, score, ish).iloc[0]
-        assert row["her2_status"] in her2.STATUSES
+        assert row["her2_status"] in Her2Status
         assert row["her2_rule"]
         if ish in ("Equivocal", "Indeterminate"):
             assert row["her2_status"] == decided(word, score, None).iloc[0]["her2_status"]

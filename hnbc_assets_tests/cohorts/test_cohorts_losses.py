@@ -5,13 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from hnbc_assets.science.cohorts.losses import ENDPOINTS, losses
+from hnbc_assets.science.cohorts.losses import losses
+from hnbc_assets.vocabulary import Endpoint
 
 
 def patients(**endpoints):
     """Four patients; per endpoint (days, events)."""
     frame = pd.DataFrame({"patient_id": ["P1", "P2", "P3", "P4"]})
-    for endpoint in ENDPOINTS:
+    for endpoint in Endpoint:
         days, events = endpoints.get(endpoint, ([None] * 4, [None] * 4))
         frame[f"{endpoint}_days"] = pd.array(days, dtype="Float64").astype("float64")
         frame[f"{endpoint}_event"] = pd.array(events, dtype="boolean")

@@ -15,6 +15,7 @@ import pandas as pd
 from hnbc_assets.defs.stage import Verdict
 from hnbc_assets.defs.stages.cohort_data import ranked_cohorts
 from hnbc_assets.study import Study
+from hnbc_assets.vocabulary import Endpoint, Her2Status, RiskGroup, Role
 
 if TYPE_CHECKING:
     from hnbc_assets.science.signature.method import Method
@@ -42,7 +43,7 @@ def one_sample_a_patient(samples: pd.DataFrame) -> Verdict:
 def survival_sane(patients: pd.DataFrame) -> Verdict:
     """Time and event come together, times are positive, nobody died of the disease while alive."""
     wrong: list[str] = []
-    for endpoint in ("os", "dss", "pfi", "drfs"):
+    for endpoint in Endpoint:
         days, event = patients[f"{endpoint}_days"], patients[f"{endpoint}_event"]
         halves = patients.patient_id[days.isna() != event.isna()]
         wrong += [f"{endpoint} of {p}: time and event do not come together" for p in halves]
@@ -56,7 +57,7 @@ def survival_sane(patients: pd.DataFrame) -> Verdict:
 
 def her2_explained(patients: pd.DataFrame) -> Verdict:
     """Contradicting HER2 tests are counted and excluded, every exclusion has its reason, HER2-low is flagged."""
-    discordant = patients[patients.her2_status == "discordant"]
+    discordant = patients[patients.her2_status == Her2Status.DISCORDANT]
     inside = discordant[discordant.included.astype(bool)]
     silent = patients[~patients.included.astype(bool) & patients.exclusion_reason.isna()]
     low = int(patients.her2_low.eq(True).sum())
@@ -107,7 +108,7 @@ def values_plausible(clinical_values: pd.DataFrame) -> Verdict:
 
 def no_shared_patients(shared_patients: pd.DataFrame, study: Study) -> Verdict:
     """Discovery, training and validation have no patient in common; cohorts that do are not called independent."""
-    named = {name for name, cohort in study.cohorts.items() if cohort.role != "descriptive"}
+    named = {name for name, cohort in study.cohorts.items() if cohort.role != Role.DESCRIPTIVE}
     pairs = shared_patients[shared_patients.cohort_a.isin(named) & shared_patients.cohort_b.isin(named)]
     meeting = pairs[(pairs.n_shared_ids.fillna(0) > 0) | (pairs.n_similar_profiles.fillna(0) > 0)]
     found = [
@@ -196,7 +197,7 @@ def cutoff_is_training_median(
     cutoff = float(made.cutoff)
     grouped = risk_scores[risk_scores.risk_group.notna()]
     cut = grouped.form.map({"within_cohort": cutoff, "single_sample": float(made.single_sample_cutoff)})
-    sides = int(((grouped.risk_score > cut) != (grouped.risk_group == "high")).sum())
+    sides = int(((grouped.risk_score > cut) != (grouped.risk_group == RiskGroup.HIGH)).sum())
     if not made.current:
         note = f"frozen with the signature at the median of the {made.n_patients} patients that it was trained on"
         return Verdict(sides == 0, f"{cutoff:.6g}, frozen; {sides} on the wrong side", "0", note)

@@ -12,6 +12,7 @@ import pandas as pd
 from hnbc_assets.errors import TooFewEvents
 from hnbc_assets.study import Study
 from hnbc_assets.study_sources import Cohort
+from hnbc_assets.vocabulary import SOURCE_SCALED
 
 if TYPE_CHECKING:
     from hnbc_assets.science.signature.analysis_set import AnalysisSet
@@ -74,7 +75,7 @@ def scored_by(study: Study, name: str) -> list[Any]:
 
 def ranked_cohorts(study: Study) -> frozenset[str]:
     """Cohorts whose values become normal scores: those given gene-wise scaled, and all when the training cohort is."""
-    scaled = {name for name, cohort in study.cohorts.items() if cohort.expression_scale in ("zscore", "probe_scaled")}
+    scaled = {name for name, cohort in study.cohorts.items() if cohort.expression_scale in SOURCE_SCALED}
     return frozenset(study.cohorts if study.training in scaled else scaled)
 
 

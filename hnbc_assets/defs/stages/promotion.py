@@ -32,6 +32,7 @@ from hnbc_assets.tables import (
     Signatures,
     SingleSampleSignature,
 )
+from hnbc_assets.vocabulary import Promotion
 
 NONE = "none"
 DESCRIPTION = "published/description"
@@ -55,11 +56,11 @@ def choose(
     adopted, promoted : what became published and what people decided, oldest first. A promotion counts until the next
         adoption
     """
-    if policy == "automatic" or before in (None, NONE):
+    if policy == Promotion.AUTOMATIC or before in (None, NONE):
         return refit
     since = adopted[-1].at if adopted else ""
     wanted = [decision.choice for decision in promoted if decision.at > since]
-    return wanted[-1] if policy == "approval" and wanted else str(before)
+    return wanted[-1] if policy == Promotion.APPROVAL and wanted else str(before)
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def publish_signature(
     current = {fit.signature_id: fit for fit in reversed(fits)}
     policy, promoted = study.challengers.promotion, decisions(lake, "promote")
     chosen = choose(policy, refit.signature_id, _before(lake), registry.adoptions(lake), promoted)
-    by = [d for d in promoted if d.choice == chosen][-1:] if policy == "approval" else []
+    by = [d for d in promoted if d.choice == chosen][-1:] if policy == Promotion.APPROVAL else []
     read = as_read(by)
     unused = tuple(asset for fit in fits if fit.signature_id != chosen for asset in fit.assets)
     if chosen in current:

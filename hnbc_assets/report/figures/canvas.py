@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from hnbc_assets.report.wording import known
+from hnbc_assets.vocabulary import RiskGroup
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 HIGH, LOW = "#D55E00", "#0072B2"
-GROUP_COLOURS = {"high": HIGH, "low": LOW}
+GROUP_COLOURS = {RiskGroup.HIGH: HIGH, RiskGroup.LOW: LOW}
 INK, FAINT = "#222222", "#9A9A9A"
 DPI = 120
 FOOT_LINE = 0.2  # inches

@@ -14,6 +14,7 @@ from hnbc_assets.report.figures import canvas
 from hnbc_assets.report.figures.canvas import FAINT, GROUP_COLOURS, INK
 from hnbc_assets.report.wording import known, signed
 from hnbc_assets.science.microenvironment.methods import label_of
+from hnbc_assets.vocabulary import RiskGroup
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -137,7 +138,7 @@ def _panels(
     patients = group.index.intersection(next(iter(methods.values()))[0].columns)
     sizes = group[patients].value_counts()
     handles = [
-        Patch(facecolor=GROUP_COLOURS[g], alpha=0.75, label=f"{g} risk ({sizes.get(g, 0):,})") for g in ("high", "low")
+        Patch(facecolor=GROUP_COLOURS[g], alpha=0.75, label=f"{g} risk ({sizes.get(g, 0):,})") for g in RiskGroup
     ]
     total_width, total_height = figure.get_size_inches()
     figure.legend(
@@ -190,7 +191,7 @@ def _paired_boxes(
     z = wide.sub(wide.mean(axis=1), axis=0).div(wide.std(axis=1).replace(0, np.nan), axis=0)
     member = group[wide.columns]
     places = rows - 1 - np.arange(len(order))
-    for name, shift in (("high", 0.19), ("low", -0.19)):
+    for name, shift in ((RiskGroup.HIGH, 0.19), (RiskGroup.LOW, -0.19)):
         data = [z.loc[feature, (member == name).to_numpy()].dropna().to_numpy() for feature in order]
         colour = GROUP_COLOURS[name]
         ax.boxplot(

@@ -12,6 +12,7 @@ import pandas as pd
 
 from hnbc_assets.report.figures import canvas
 from hnbc_assets.report.figures.canvas import FAINT, HIGH, INK, LOW
+from hnbc_assets.vocabulary import Contrast
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +44,7 @@ def volcano(
     PNG bytes.
     """
     if contrast is None:
-        contrast = candidates["contrast"].iloc[0] if candidates is not None and len(candidates) else "plain"
+        contrast = candidates["contrast"].iloc[0] if candidates is not None and len(candidates) else Contrast.PLAIN
     title = f"Residual disease against complete response ({contrast.replace('_', '-').replace('er-', 'ER-')} contrast)"
     genes = resistance[(resistance["contrast"] == contrast) & resistance["p_value"].notna()]
     cohort = cohort_id or (str(genes["cohort_id"].iloc[0]) if len(genes) and "cohort_id" in genes else None)

@@ -15,6 +15,7 @@ from hnbc_assets.report.figures import canvas
 from hnbc_assets.report.figures.canvas import GROUP_COLOURS, INK
 from hnbc_assets.report.standing import APPARENT_HERE, NOT_INDEPENDENT, standing
 from hnbc_assets.report.wording import known, p_text
+from hnbc_assets.vocabulary import RiskGroup
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +77,7 @@ def _survival_panel(
 ) -> None:
     """One cohort's curves, its name and counts above, its numbers at risk below."""
     endpoint = canvas.only(curves, "endpoint")
-    groups = [name for name in ("high", "low") if name in set(curves["risk_group"])]
+    groups = [name for name in RiskGroup if name in set(curves["risk_group"])]
     by_group = {name: curves[curves["risk_group"] == name].sort_values("time_days") for name in groups}
     unit, days = ("years", DAYS_A_YEAR) if curves["time_days"].max() > 3 * DAYS_A_YEAR else ("months", DAYS_A_MONTH)
     for name, curve in by_group.items():

@@ -16,6 +16,7 @@ from hnbc_assets.report.figures import canvas
 from hnbc_assets.report.figures.canvas import FAINT, HIGH, INK, LOW
 from hnbc_assets.report.release.wording import flags
 from hnbc_assets.report.standing import standing
+from hnbc_assets.vocabulary import RiskGroup
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,7 +76,7 @@ def _panel(ax: Axes, changes: pd.DataFrame, cohort: str, status: list[str]) -> N
     old, new = (changes[name].to_numpy(dtype=float) for name in ("old_score", "new_score"))
     both = ~np.isnan(old) & ~np.isnan(new)
     flipped = flags(changes["flipped"]).to_numpy()
-    to_high = flipped & (changes["new_group"] == "high").to_numpy(dtype=bool)
+    to_high = flipped & (changes["new_group"] == RiskGroup.HIGH).to_numpy(dtype=bool)
     low, high = _limits(np.concatenate([old, new]))
     ax.set_xlim(low, high)
     ax.set_ylim(low, high)

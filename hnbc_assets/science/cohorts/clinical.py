@@ -15,6 +15,7 @@ from hnbc_assets.errors import CohortUnusable, StudyError
 from hnbc_assets.science.cohorts import clinical_cbioportal, clinical_gdc, clinical_named, endpoints, her2
 from hnbc_assets.science.cohorts import clinical_words as words
 from hnbc_assets.science.cohorts.vocabulary import Mappings, Vocabulary
+from hnbc_assets.vocabulary import Endpoint
 
 KINDS = ("gdc", "geo", "cbioportal", "table")
 LENIENT = {
@@ -33,7 +34,7 @@ COLUMNS = [
     *("sex", "menopause", "stage", "stage_group", "t_stage", "n_stage", "m_stage", "er_status", "pr_status"),
     *her2.COLUMNS,
     *("pam50", "site", "chemotherapy"),
-    *(f"{endpoint}_{part}" for endpoint in endpoints.ENDPOINTS for part in ("days", "event")),
+    *(f"{endpoint}_{part}" for endpoint in Endpoint for part in ("days", "event")),
     "response",
     "endpoint_exclusions",
     "clinical_exclusion",

@@ -16,6 +16,7 @@ from hnbc_assets.science.cohorts import clinical_words as words
 from hnbc_assets.science.cohorts.clinical_words import Recorded, Time, column, first_column, text
 from hnbc_assets.science.cohorts.endpoints import in_days
 from hnbc_assets.science.cohorts.vocabulary import Vocabulary
+from hnbc_assets.vocabulary import Endpoint, Event
 
 COLUMNS = {
     "age_years": ("AGE", "AGE_AT_DIAGNOSIS"),
@@ -32,7 +33,7 @@ COLUMNS = {
     "chemotherapy": ("CHEMOTHERAPY",),
 }
 TESTS = (("IHC_HER2", "HER2_STATUS_BY_IHC"), ("HER2_IHC_SCORE",), ("HER2_FISH_STATUS",))
-ENDPOINTS = {"os": "OS", "dss": "DSS", "pfi": "PFS"}
+ENDPOINTS = {Endpoint.OS: "OS", Endpoint.DSS: "DSS", Endpoint.PFI: "PFS"}
 
 
 def record(clinical: pd.DataFrame, vocabulary: Vocabulary) -> Recorded:
@@ -55,9 +56,13 @@ def record(clinical: pd.DataFrame, vocabulary: Vocabulary) -> Recorded:
             )
     vital = column(clinical, "VITAL_STATUS").map(text)
     recorded.vital_status = vital.map(_alive)
-    if "dss" not in recorded.endpoints and "os" in recorded.endpoints and vital.map(_died_of).eq("event").any():
-        died_of = vocabulary.event("dss", vital, evident=_died_of)
-        recorded.endpoints["dss"] = (recorded.endpoints["os"][0].where(died_of.notna()), died_of)
+    if (
+        Endpoint.DSS not in recorded.endpoints
+        and Endpoint.OS in recorded.endpoints
+        and vital.map(_died_of).eq(Event.EVENT).any()
+    ):
+        died_of = vocabulary.event(Endpoint.DSS, vital, evident=_died_of)
+        recorded.endpoints[Endpoint.DSS] = (recorded.endpoints[Endpoint.OS][0].where(died_of.notna()), died_of)
     return recorded
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from hnbc_assets.science.cohorts.clinical_words import Recorded, column, first_column, text
 from hnbc_assets.science.cohorts.vocabulary import Vocabulary
+from hnbc_assets.vocabulary import Endpoint
 
 CHEMOTHERAPY = (
     "chemotherapy",
@@ -53,14 +54,14 @@ def record(clinical: pd.DataFrame, vocabulary: Vocabulary) -> Recorded:
         column(clinical, "biotab_her2_ihc_score"),
         column(clinical, "biotab_her2_fish_status"),
     )
-    died = vocabulary.event("os", column(clinical, "vital_status"))
+    died = vocabulary.event(Endpoint.OS, column(clinical, "vital_status"))
     recorded.vital_status = died.map({1.0: "dead", 0.0: "alive"})
     recorded.endpoints = {
-        "os": (_overall_survival(clinical, died), died),
-        "pfi": _progression(clinical, vocabulary),
+        Endpoint.OS: (_overall_survival(clinical, died), died),
+        Endpoint.PFI: _progression(clinical, vocabulary),
     }
     if "cdr_dss" in clinical:
-        recorded.endpoints["dss"] = (_number(clinical, "cdr_dss_time"), _number(clinical, "cdr_dss"))
+        recorded.endpoints[Endpoint.DSS] = (_number(clinical, "cdr_dss_time"), _number(clinical, "cdr_dss"))
     return recorded
 
 
@@ -72,7 +73,7 @@ def _overall_survival(clinical: pd.DataFrame, died: pd.Series) -> pd.Series:
 
 def _progression(clinical: pd.DataFrame, vocabulary: Vocabulary) -> tuple[pd.Series, pd.Series]:
     """TCGA-CDR's progression-free interval; for patients that it lacks, the API's progression or recurrence."""
-    event = vocabulary.event("pfi", column(clinical, "progression_or_recurrence"))
+    event = vocabulary.event(Endpoint.PFI, column(clinical, "progression_or_recurrence"))
     last = pd.concat(
         [_number(clinical, f"days_to_{what}") for what in ("last_follow_up", "follow_up", "death")], axis=1
     )

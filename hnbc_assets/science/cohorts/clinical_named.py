@@ -13,8 +13,9 @@ import pandas as pd
 
 from hnbc_assets.errors import StudyError
 from hnbc_assets.science.cohorts.clinical_words import Recorded, Time
-from hnbc_assets.science.cohorts.endpoints import DAYS_PER, ENDPOINTS, in_days
+from hnbc_assets.science.cohorts.endpoints import DAYS_PER, in_days
 from hnbc_assets.science.cohorts.vocabulary import Vocabulary
+from hnbc_assets.vocabulary import Endpoint
 
 NAMES = {
     "age_years": ("age_years", "age", "age_at_diagnosis", "patient_age"),
@@ -36,7 +37,7 @@ NAMES = {
     "response": ("response", "pathologic_response_pcr_rd", "pcr"),
 }
 TESTS = ("her2_ihc", "her2_ihc_score", "her2_fish")
-SLOTS = (*NAMES, *(f"{endpoint}_{part}" for endpoint in ENDPOINTS for part in ("event", *DAYS_PER)))
+SLOTS = (*NAMES, *(f"{endpoint}_{part}" for endpoint in Endpoint for part in ("event", *DAYS_PER)))
 
 
 def is_slot(name: str) -> bool:
@@ -78,7 +79,7 @@ def record(clinical: pd.DataFrame, columns: Mapping[str, str] | None, vocabulary
     else:
         recorded.her2_reported = slots.pop("her2_status", None)
     recorded.slots = slots
-    for endpoint in ENDPOINTS:
+    for endpoint in Endpoint:
         time = _time(clinical, known, columns, endpoint)
         names = (f"{endpoint}_event", f"{endpoint}_status", f"{endpoint}_1_event_0_censored")
         event = _named(clinical, known, columns.get(f"{endpoint}_event"), names)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from hnbc_assets.vocabulary import Event, Her2Test, Receptor, Response
+
 SUBTYPES = {
     "luma": "LumA",
     "luminal a": "LumA",
@@ -103,20 +105,21 @@ def receptor(value: object) -> str | None:
     """positive, negative or indeterminate."""
     word = canonical(value) or ""
     if word in POSITIVE or word in ("1", "er+", "pr+"):
-        return "positive"
+        return Receptor.POSITIVE
     if word in NEGATIVE or word in ("0", "er-", "pr-"):
-        return "negative"
-    return "indeterminate" if word in ("i", "indeterminate", "equivocal", "borderline", "low") else None
+        return Receptor.NEGATIVE
+    return Receptor.INDETERMINATE if word in ("i", "indeterminate", "equivocal", "borderline", "low") else None
 
 
 def her2(value: object) -> str | None:
     """positive, negative, equivocal or indeterminate; 0 and 1 may be scores and are not understood as words."""
     word = (canonical(value) or "").replace("_", " ").replace("-amplified", " amplified")
     if word in POSITIVE or word in ("amplified", "her2+"):
-        return "positive"
+        return Her2Test.POSITIVE
     if word in NEGATIVE or word in ("not amplified", "non amplified", "her2-"):
-        return "negative"
-    return {"i": "indeterminate", "indeterminate": "indeterminate", "equivocal": "equivocal"}.get(word)
+        return Her2Test.NEGATIVE
+    uncertain = {"i": Her2Test.INDETERMINATE, "indeterminate": Her2Test.INDETERMINATE, "equivocal": Her2Test.EQUIVOCAL}
+    return uncertain.get(word)
 
 
 def her2_score(value: object) -> str | None:
@@ -163,13 +166,15 @@ def event(value: object) -> str | None:
     word = canonical(value) or ""
     match = re.match(r"([01]):", word)
     if match:
-        return "event" if match[1] == "1" else "censored"
-    return "event" if word in YES else "censored" if word in NO else None
+        return Event.EVENT if match[1] == "1" else Event.CENSORED
+    return Event.EVENT if word in YES else Event.CENSORED if word in NO else None
 
 
 def response(value: object) -> str | None:
     """pCR or RD."""
     word = canonical(value) or ""
     if word in ("pcr", "1", "yes", "true", "complete"):
-        return "pCR"
-    return "RD" if word in ("rd", "0", "no", "false", "npcr", "non-pcr", "residual", "residual disease") else None
+        return Response.PCR
+    return (
+        Response.RD if word in ("rd", "0", "no", "false", "npcr", "non-pcr", "residual", "residual disease") else None
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pandas as pd
 
 from hnbc_assets.science.cohorts.endpoints import median_follow_up
+from hnbc_assets.vocabulary import Her2Status, Response
 
 
 def describe_cohort(
@@ -54,7 +55,7 @@ def describe_cohort(
         "expression_scale": expression_scale,
         "n_patients": len(patients),
         "n_with_expression": int(patients["patient_id"].isin(expression.columns).sum()),
-        "n_her2_negative": int((patients["her2_status"] == "negative").sum()),
+        "n_her2_negative": int((patients["her2_status"] == Her2Status.NEGATIVE).sum()),
         "n_included": len(included),
         "n_genes": len(expression),
         "endpoint": endpoint,
@@ -63,8 +64,8 @@ def describe_cohort(
         "median_follow_up_days": follow_up,
         "time_origin": time_origin,
         "n_zero_time": n_zero,
-        "n_responders": int((included["response"] == "pCR").sum()),
-        "n_non_responders": int((included["response"] == "RD").sum()),
+        "n_responders": int((included["response"] == Response.PCR).sum()),
+        "n_non_responders": int((included["response"] == Response.RD).sum()),
     }
     types = {"n_events": "Int64", "median_follow_up_days": float, "endpoint": object, "time_origin": object}
     return pd.DataFrame([row]).astype(types)

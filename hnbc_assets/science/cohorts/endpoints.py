@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from hnbc_assets.science.cohorts.clinical_words import text
+from hnbc_assets.vocabulary import Endpoint
 
-ENDPOINTS = ("os", "dss", "pfi", "drfs")
-PROGRESSION = ("pfi", "drfs")
+PROGRESSION = (Endpoint.PFI, Endpoint.DRFS)
 DAYS_PER = {"days": 1.0, "months": 365.25 / 12, "years": 365.25}
-FATAL = ("os", "dss")
+FATAL = (Endpoint.OS, Endpoint.DSS)
 LEAST_DAYS, MOST_DAYS = 0.5, 36525.0
 LEAST_LONGEST_DAYS = 50.0  # every cohort's longest follow-up is over 50 days and under 50 years
 MANY_TIMES, SHARE_BEYOND = 10, 0.1
@@ -76,7 +76,7 @@ def harmonise(
 
     Parameters
     ----------
-    given : endpoint -> (days, event); event 1 or 0; endpoints of ENDPOINTS that are absent become missing columns
+    given : endpoint -> (days, event); event 1 or 0; endpoints that are absent become missing columns
     vital_status : alive or dead, to find deaths of patients who are recorded alive
     stage : I … IV with subdivisions
     unread : endpoint -> the result of `unreadable` for its times
@@ -88,7 +88,7 @@ def harmonise(
     """
     columns: dict[str, pd.Series] = {}
     reasons = pd.Series("", index=index, dtype=object)
-    for endpoint in ENDPOINTS:
+    for endpoint in Endpoint:
         days, event = given.get(endpoint, (pd.Series(np.nan, index=index), pd.Series(np.nan, index=index)))
         days, event = days.reindex(index).astype(float), pd.to_numeric(event.reindex(index), errors="coerce")
         why = impossible(days, event, fatal=endpoint in FATAL, vital_status=vital_status)

@@ -12,14 +12,12 @@ import pandas as pd
 from hnbc_assets.arithmetic import log2
 from hnbc_assets.errors import CohortUnusable, StudyError
 from hnbc_assets.science.cohorts import symbols
+from hnbc_assets.vocabulary import GENE_WISE_SCALES, LOG2_SCALES, Scale, Values
 
-LOG_SCALES = ("log2_tpm", "log2_cpm", "log2_intensity")
-GENE_WISE_SCALES = ("zscore", "probe_scaled", "rank_normal")
-SCALES = (*LOG_SCALES, *GENE_WISE_SCALES)
 LARGEST_LOG2 = 32.0
 SMALLEST_LINEAR_MAXIMUM = 30.0
-LINEAR = {"log2_tpm": "TPM", "log2_cpm": "count", "log2_intensity": "intensity"}
-LINEAR_BY_DEFAULT = ("log2_tpm", "log2_cpm")
+LINEAR = {Scale.LOG2_TPM: "TPM", Scale.LOG2_CPM: "count", Scale.LOG2_INTENSITY: "intensity"}
+LINEAR_BY_DEFAULT = (Scale.LOG2_TPM, Scale.LOG2_CPM)
 
 
 def gene_matrix(
@@ -36,7 +34,7 @@ def gene_matrix(
     ----------
     expression : features × samples
     features : feature_id, symbol; symbols of several genes are joined by '///'
-    scale : the scale of the result, one of SCALES
+    scale : the scale of the result, a Scale
     collapse : mean or max_variance, for genes of several features; by default the mean on gene-wise scales, where
         variance is not informative, and the feature of the highest variance on the others
     upstream : what the values are: linear (TPM for log2_tpm, counts for log2_cpm, intensities for log2_intensity) or
@@ -56,14 +54,14 @@ def gene_matrix(
     CohortUnusable
         If no feature has a usable symbol.
     """
-    if scale not in SCALES or collapse not in (None, "mean", "max_variance"):
-        raise StudyError(f"scale {scale!r}, collapse {collapse!r}: scales are {', '.join(SCALES)}; mean, max_variance.")
+    if scale not in Scale or collapse not in (None, "mean", "max_variance"):
+        raise StudyError(f"scale {scale!r}, collapse {collapse!r}: scales are {', '.join(Scale)}; mean, max_variance.")
     collapse = collapse or ("mean" if scale in GENE_WISE_SCALES else "max_variance")
-    if upstream not in (None, "linear", "log2"):
+    if upstream not in (None, *Values):
         raise StudyError(f"values are {upstream!r}: write linear or log2.")
-    linear = upstream == "linear" or (upstream is None and scale in LINEAR_BY_DEFAULT)
+    linear = upstream == Values.LINEAR or (upstream is None and scale in LINEAR_BY_DEFAULT)
     values = to_log2(expression.to_numpy(float), scale) if linear else expression.to_numpy(float)
-    if scale in LOG_SCALES and np.nanmax(values, initial=-np.inf) > LARGEST_LOG2:
+    if scale in LOG2_SCALES and np.nanmax(values, initial=-np.inf) > LARGEST_LOG2:
         raise StudyError(
             f"{scale}: the largest value is {np.nanmax(values):.4g}, too large for a logarithm. "
             "Are the values linear? Then write `values: linear` in the cohort's source in the study file."
@@ -102,7 +100,7 @@ def to_log2(values: np.ndarray, scale: str) -> np.ndarray:
     StudyError
         If a value is negative, or all are so small that they must already be logarithms.
     """
-    if scale not in LOG_SCALES:
+    if scale not in LOG2_SCALES:
         return values
     if np.nanmin(values, initial=np.inf) < 0:
         raise StudyError(
@@ -117,7 +115,7 @@ def to_log2(values: np.ndarray, scale: str) -> np.ndarray:
             "the cohort's source in the study file. (If the values are linear nevertheless, write log2(value + 1) of "
             "them to the table first.)"
         )
-    logarithms = _per_million(values) if scale == "log2_cpm" else values + 1
+    logarithms = _per_million(values) if scale == Scale.LOG2_CPM else values + 1
     return log2(logarithms)
 
 

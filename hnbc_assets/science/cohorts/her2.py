@@ -15,8 +15,15 @@ from __future__ import annotations
 
 import pandas as pd
 
-STATUSES = ("negative", "positive", "indeterminate", "discordant")
-CATEGORY_OF_SCORE = {"0": "negative", "1+": "negative", "2+": "equivocal", "3+": "positive"}
+from hnbc_assets.vocabulary import Her2Score, Her2Status, Her2Test
+
+CATEGORY_OF_SCORE = {
+    Her2Score.ZERO: Her2Test.NEGATIVE,
+    Her2Score.ONE: Her2Test.NEGATIVE,
+    Her2Score.TWO: Her2Test.EQUIVOCAL,
+    Her2Score.THREE: Her2Test.POSITIVE,
+}
+INFORMATIVE = (Her2Test.POSITIVE, Her2Test.NEGATIVE)
 COLUMNS = ["her2_ihc", "her2_ihc_score", "her2_fish", "her2_status", "her2_rule", "her2_asco_cap", "her2_low"]
 
 
@@ -30,7 +37,7 @@ def decide(word: pd.Series, score: pd.Series, fish: pd.Series) -> pd.DataFrame:
 
     Returns
     -------
-    Indexed as the input. her2_ihc, her2_fish and her2_ihc_score repeat the input; her2_status (one of STATUSES),
+    Indexed as the input. her2_ihc, her2_fish and her2_ihc_score repeat the input; her2_status (a Her2Status),
     her2_rule (the rule that decided), her2_asco_cap (positive, negative, equivocal or indeterminate), her2_low (true,
     false, or missing where it cannot be known).
     """
@@ -52,7 +59,7 @@ def reported(status: pd.Series) -> pd.DataFrame:
         indeterminate by the rule not_reported
     """
     frame = pd.DataFrame(None, index=status.index, columns=COLUMNS, dtype=object)
-    frame["her2_status"] = status.where(status.notna() & status.ne("equivocal"), "indeterminate")
+    frame["her2_status"] = status.where(status.notna() & status.ne(Her2Test.EQUIVOCAL), Her2Status.INDETERMINATE)
     frame["her2_rule"] = ["reported_status" if known else "not_reported" for known in status.notna()]
     frame["her2_low"] = pd.array([None] * len(frame), dtype="boolean")
     return frame
@@ -60,36 +67,37 @@ def reported(status: pd.Series) -> pd.DataFrame:
 
 def _decide(word: str | None, score: str | None, fish: str | None) -> tuple[str, str]:
     """Status and the rule that decided, for one patient."""
-    if word == "positive" and score in ("0", "1+"):
-        return "discordant", "ihc_word_positive_score_0_or_1"
-    if word == "negative" and score == "3+":
-        return "discordant", "ihc_word_negative_score_3"
+    if word == Her2Test.POSITIVE and score in (Her2Score.ZERO, Her2Score.ONE):
+        return Her2Status.DISCORDANT, "ihc_word_positive_score_0_or_1"
+    if word == Her2Test.NEGATIVE and score == Her2Score.THREE:
+        return Her2Status.DISCORDANT, "ihc_word_negative_score_3"
     ihc = CATEGORY_OF_SCORE[score] if score else word
-    ihc_decides, ish_decides = ihc in ("positive", "negative"), fish in ("positive", "negative")
+    ihc_decides, ish_decides = ihc in INFORMATIVE, fish in INFORMATIVE
     source = "ihc_score" if score else "ihc_word"
     if ihc_decides and ish_decides and ihc != fish:
-        return "discordant", f"ihc_{ihc}_ish_{fish}"
+        return Her2Status.DISCORDANT, f"ihc_{ihc}_ish_{fish}"
     if ihc_decides:
         return str(ihc), f"{source}_and_ish" if ish_decides else source
     if ish_decides:
-        return str(fish), "ish_after_equivocal_ihc" if ihc == "equivocal" else "ish_alone"
-    return "indeterminate", "equivocal_without_ish" if ihc == "equivocal" else "no_informative_test"
+        return str(fish), "ish_after_equivocal_ihc" if ihc == Her2Test.EQUIVOCAL else "ish_alone"
+    why = "equivocal_without_ish" if ihc == Her2Test.EQUIVOCAL else "no_informative_test"
+    return Her2Status.INDETERMINATE, why
 
 
 def _asco_cap(word: str | None, score: str | None, fish: str | None) -> str:
     """ASCO/CAP's algorithm as written: IHC first, ISH for 2+ or where IHC is absent."""
     ihc = CATEGORY_OF_SCORE[score] if score else word
-    if ihc in ("positive", "negative"):
+    if ihc in INFORMATIVE:
         return str(ihc)
-    if fish in ("positive", "negative"):
+    if fish in INFORMATIVE:
         return str(fish)
-    return "equivocal" if "equivocal" in (ihc, fish) else "indeterminate"
+    return Her2Test.EQUIVOCAL if Her2Test.EQUIVOCAL in (ihc, fish) else Her2Test.INDETERMINATE
 
 
 def _low(score: str | None, fish: str | None) -> bool | None:
     """1+, or 2+ with negative ISH; unknown without a score, or for 2+ without an informative ISH."""
     if score is None:
         return None
-    if score == "2+":
-        return {"negative": True, "positive": False}.get(fish or "")
-    return score == "1+"
+    if score == Her2Score.TWO:
+        return {Her2Test.NEGATIVE: True, Her2Test.POSITIVE: False}.get(fish)
+    return score == Her2Score.ONE

@@ -10,14 +10,13 @@ from collections.abc import Collection
 import pandas as pd
 
 from hnbc_assets.errors import CohortUnusable
-from hnbc_assets.science.cohorts.endpoints import ENDPOINTS
+from hnbc_assets.vocabulary import Endpoint, Her2Status, Response, Role
 
-ROLES = ("discovery", "training", "validation", "descriptive")
 LEAST_RESPONSES = 5
 
 
 def decide_inclusion(
-    patients: pd.DataFrame, with_expression: Collection[str], *, her2_status: str = "negative"
+    patients: pd.DataFrame, with_expression: Collection[str], *, her2_status: Her2Status = Her2Status.NEGATIVE
 ) -> pd.DataFrame:
     """The patients with `included` and `exclusion_reason` instead of `clinical_exclusion`.
 
@@ -62,31 +61,31 @@ def require_role(
     CohortUnusable
     """
     included = patients[patients["included"]]
-    if role not in ROLES:
-        raise CohortUnusable(f"{cohort_id}: {role!r} is not a role; roles are {', '.join(ROLES)}.")
+    if role not in Role:
+        raise CohortUnusable(f"{cohort_id}: {role!r} is not a role; roles are {', '.join(Role)}.")
     if not len(expression):
         raise CohortUnusable(f"{cohort_id} has no gene with expression. Is its profile or platform the right one?")
     if not len(included):
         why = patients["exclusion_reason"].value_counts().head(3).to_dict()
         raise CohortUnusable(f"{cohort_id} has no HER2-negative patient with expression; reasons: {why}.")
-    if role == "discovery":
-        counts = {word: int((included["response"] == word).sum()) for word in ("pCR", "RD")}
-        if min(counts.values()) < LEAST_RESPONSES:
+    if role == Role.DISCOVERY:
+        complete, residual = (int((included["response"] == word).sum()) for word in (Response.PCR, Response.RD))
+        if min(complete, residual) < LEAST_RESPONSES:
             raise CohortUnusable(
-                f"{cohort_id} must find resistance genes but has {counts['pCR']} pCR and {counts['RD']} RD among "
+                f"{cohort_id} must find resistance genes but has {complete} pCR and {residual} RD among "
                 f"{len(included)} patients (at least {LEAST_RESPONSES} each). If another column has the response, "
                 f"name it in the study file: cohorts.{cohort_id}.columns.response."
             )
-    if role in ("training", "validation"):
-        if endpoint not in ENDPOINTS:
+    if role in (Role.TRAINING, Role.VALIDATION):
+        if endpoint not in Endpoint:
             raise CohortUnusable(
-                f"{cohort_id} is for {role} but its endpoint is {endpoint!r}; give {', '.join(ENDPOINTS)}."
+                f"{cohort_id} is for {role} but its endpoint is {endpoint!r}; give {', '.join(Endpoint)}."
             )
         n_events = int(included[f"{endpoint}_event"].fillna(False).sum())
-        least = min_events if role == "training" else 1
+        least = min_events if role == Role.TRAINING else 1
         if n_events < least:
             raise CohortUnusable(
                 f"{cohort_id} is for {role} on {endpoint} but has {n_events} events among {len(included)} patients "
-                f"(at least {least}{', signature.min_events' if role == 'training' else ''}). "
+                f"(at least {least}{', signature.min_events' if role == Role.TRAINING else ''}). "
                 f"Choose another endpoint in the study file: cohorts.{cohort_id}.endpoint."
             )

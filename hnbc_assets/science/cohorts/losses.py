@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-ENDPOINTS = ("os", "dss", "pfi", "drfs")
+from hnbc_assets.vocabulary import Endpoint
 
 
 def losses(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def unfollowed(clinical: pd.DataFrame) -> pd.Series:
 
 def _rows(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, str, int, int, str]]:
     yield _row("patients", "", before.index, after.index)
-    for endpoint in ENDPOINTS:
+    for endpoint in Endpoint:
         days, event = f"{endpoint}_days", f"{endpoint}_event"
         had, have = before.index[before[days].notna()], after.index[after[days].notna()]
         if len(had):

@@ -17,16 +17,16 @@ import pandas as pd
 
 from hnbc_assets.errors import StudyError
 from hnbc_assets.science.cohorts import clinical_words as words
+from hnbc_assets.vocabulary import MISSING, Event, Her2Score, Her2Test, Receptor, Response
 
-MISSING = "missing"
-EVENT = {"event": 1.0, "censored": 0.0}
+EVENT = {Event.EVENT: 1.0, Event.CENSORED: 0.0}
 MEANINGS = {
-    "her2_values": ("negative", "positive", "equivocal", "indeterminate", MISSING),
-    "her2_score_values": ("0", "1+", "2+", "3+", MISSING),
-    "er_values": ("positive", "negative", "indeterminate", MISSING),
-    "pr_values": ("positive", "negative", "indeterminate", MISSING),
-    "response_values": ("pCR", "RD", MISSING),
-    "event_values": (*EVENT, MISSING),
+    "her2_values": (*Her2Test, MISSING),
+    "her2_score_values": (*Her2Score, MISSING),
+    "er_values": (*Receptor, MISSING),
+    "pr_values": (*Receptor, MISSING),
+    "response_values": (*Response, MISSING),
+    "event_values": (*Event, MISSING),
 }
 COLUMNS = ["column_name", "upstream_column", "value", "n_patients", "meaning", "understood_by"]
 SHOWN = 12  # values that an error names
@@ -84,7 +84,7 @@ class Vocabulary:
         occurring = set(values.map(words.canonical).dropna())
         by = "study" if mapping is not None else "evident"
         if mapping is None and occurring == {"1", "2"}:
-            mapping, by = {"1": "censored", "2": "event"}, "r_convention"
+            mapping, by = {"1": Event.CENSORED, "2": Event.EVENT}, "r_convention"
         understand = evident or words.event
         return (
             self._strict(f"{endpoint}_event", values, understand, "event_values", mapping, by).map(EVENT).astype(float)

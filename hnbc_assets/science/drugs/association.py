@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hnbc_assets.science.multiple_testing import benjamini_hochberg
+from hnbc_assets.vocabulary import RiskGroup
 
 GENERAL = "general_sensitivity"
 
@@ -64,7 +65,7 @@ def associate(
     """
     from hnbc_assets.science.group_comparison import compare_groups
 
-    compared = predictions[[patient for patient in predictions.columns if group.get(patient) in ("high", "low")]]
+    compared = predictions[[patient for patient in predictions.columns if group.get(patient) in RiskGroup]]
     result = compare_groups(compared, group, covariates=covariates)
     if len(compared) > 1 and compared.shape[1] > 0:
         level = general_sensitivity(compared)
@@ -76,7 +77,7 @@ def associate(
         result[replaced] = pd.concat(adjusted, ignore_index=True)[replaced]
         result["adjusted_fdr"] = benjamini_hochberg(result["adjusted_p_value"])
     result = result.rename(columns={"feature": "drug_id"})
-    lower = pd.Series(np.where(result["effect"] < 0, "high", "low"), index=result.index)
+    lower = pd.Series(np.where(result["effect"] < 0, RiskGroup.HIGH, RiskGroup.LOW), index=result.index)
     result["more_sensitive"] = lower.where(result["effect"].abs() > 0, None)
     return result
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-Method = Literal["standardise", "rank"]
+from hnbc_assets.vocabulary import Homogenise
+
 MAX_MISSING = 0.1
 
 
@@ -38,7 +38,7 @@ def homogenise(
     lines: pd.DataFrame,
     patients: pd.DataFrame,
     *,
-    method: Method = "standardise",
+    method: Homogenise = Homogenise.STANDARDISE,
     drop_low_variance: float = 0.2,
     among: Collection[str] | None = None,
 ) -> Homogenised:
@@ -72,8 +72,8 @@ def homogenise(
     """
     if not 0 <= drop_low_variance < 1:
         raise ValueError(f"drop_low_variance is a share in [0, 1), not {drop_low_variance}")
-    if method not in ("standardise", "rank"):
-        raise ValueError(f"no homogenisation is called {method!r}: standardise or rank")
+    if method not in Homogenise:
+        raise ValueError(f"no homogenisation is called {method!r}: {' or '.join(Homogenise)}")
     for name, frame in (("lines", lines), ("patients", patients)):
         if not frame.index.is_unique:
             raise ValueError(f"{name}: gene {frame.index[frame.index.duplicated()][0]!r} occurs twice: collapse first")
@@ -81,7 +81,7 @@ def homogenise(
     kept = genes.loc[genes["kept"], "gene"]
     if kept.empty:
         raise NoSharedGenes("lines and patients share no gene that varies in both: are both keyed by gene symbol?")
-    scale = _standardise if method == "standardise" else _rank_normalise
+    scale = _standardise if method == Homogenise.STANDARDISE else _rank_normalise
     return Homogenised(_scaled(lines.loc[kept], scale), _scaled(patients.loc[kept], scale), genes)
 
 

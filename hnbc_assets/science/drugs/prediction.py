@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from hnbc_assets.science.drugs.homogenise import Method, NoSharedGenes, homogenise
+from hnbc_assets.science.drugs.homogenise import NoSharedGenes, homogenise
 from hnbc_assets.science.drugs.ridge import fit
 from hnbc_assets.science.drugs.screen import Screen, arrange
+from hnbc_assets.vocabulary import Homogenise
 
 DESCRIBED = ["drug_name", "putative_target", "pathway_name"]
 FITTED = ["penalty", "penalty_at_edge", "cv_pearson", "cv_r2", "ln_ic50_min", "ln_ic50_max"]
@@ -53,7 +54,7 @@ def predict_cohort(
     training: Training,
     patients: pd.DataFrame,
     *,
-    method: Method = "standardise",
+    method: Homogenise = Homogenise.STANDARDISE,
     drop_low_variance: float = 0.2,
     min_cv_pearson: float = 0.1,
 ) -> CohortPrediction:

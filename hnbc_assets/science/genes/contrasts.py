@@ -12,11 +12,12 @@ import pandas as pd
 
 from hnbc_assets.errors import CohortUnusable
 from hnbc_assets.science.genes.overlap import overlap_enrichment
-from hnbc_assets.science.genes.resistance import Contrast, resistance_genes
+from hnbc_assets.science.genes.resistance import resistance_genes
+from hnbc_assets.vocabulary import Contrast, Receptor
 
 
 def both_contrasts(
-    expression: pd.DataFrame, patients: pd.DataFrame, *, scale: str, trend: bool, needed: Contrast = "plain"
+    expression: pd.DataFrame, patients: pd.DataFrame, *, scale: str, trend: bool, needed: Contrast = Contrast.PLAIN
 ) -> tuple[pd.DataFrame, str | None]:
     """The plain and the ER-adjusted contrast over the included patients treated with taxane and anthracycline.
 
@@ -39,14 +40,13 @@ def both_contrasts(
         contrast cannot be made.
     """
     included = treated(patients[patients["included"].astype(bool)]).set_index("patient_id")
-    er = included["er_status"].where(included["er_status"].isin(["positive", "negative"])).dropna()
-    plain = resistance_genes(expression, included["response"].dropna(), scale=scale, contrast="plain", trend=trend)
+    er = included["er_status"].where(included["er_status"].isin([Receptor.POSITIVE, Receptor.NEGATIVE])).dropna()
+    response = included["response"].dropna()
+    plain = resistance_genes(expression, response, scale=scale, contrast=Contrast.PLAIN, trend=trend)
     try:
-        adjusted = resistance_genes(
-            expression, included["response"].dropna(), er, scale=scale, contrast="er_adjusted", trend=trend
-        )
+        adjusted = resistance_genes(expression, response, er, scale=scale, contrast=Contrast.ER_ADJUSTED, trend=trend)
     except CohortUnusable as reason:
-        if needed == "er_adjusted":
+        if needed == Contrast.ER_ADJUSTED:
             raise CohortUnusable(
                 f"{reason}. The study requires the ER-adjusted contrast: set resistance.contrast to plain, or choose a "
                 "discovery cohort that reports ER."

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable
 import numpy as np
 import pandas as pd
 
+from hnbc_assets.vocabulary import Contrast
+
 CANDIDATE_COLUMNS = ["gene", "contrast", "effect", "fdr", "er_adjusted_fdr", "direction", "in_training_cohort"]
 
 
@@ -47,7 +49,7 @@ def candidates(
         raise ValueError(f"no gene was tested in the contrast '{contrast}'; there are {_words(resistance['contrast'])}")
     if deciding["gene"].duplicated().any():
         raise ValueError(f"genes tested twice in the contrast '{contrast}': the rows are of more than one cohort")
-    adjusted = resistance[resistance["contrast"] == "er_adjusted"].set_index("gene")["fdr"]
+    adjusted = resistance[resistance["contrast"] == Contrast.ER_ADJUSTED].set_index("gene")["fdr"]
     chosen = deciding[deciding["gene"].isin(set(anoikis_genes)) & (deciding["fdr"] < fdr)]
     chosen = chosen.sort_values(["fdr", "p_value", "gene"], ignore_index=True)
     chosen = chosen.assign(

@@ -6,15 +6,12 @@ patients by HER2 (cohorts/inclusion) and treatment (contrasts.py), the intersect
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 
 from hnbc_assets.errors import CohortUnusable
 from hnbc_assets.science.genes.differential import moderated_t
-
-Contrast = Literal["plain", "er_adjusted"]
+from hnbc_assets.vocabulary import Contrast, Direction, Receptor, Response
 
 SMALLEST_GROUP = 3
 """The fewest patients with either response for a comparison."""
@@ -26,7 +23,7 @@ def resistance_genes(
     er: pd.Series | None = None,
     *,
     scale: str,
-    contrast: Contrast = "plain",
+    contrast: Contrast = Contrast.PLAIN,
     trend: bool = False,
 ) -> pd.DataFrame:
     """Compare residual disease (RD) with pathological complete response (pCR), gene by gene.
@@ -63,14 +60,15 @@ def resistance_genes(
     in_log2 = scale.startswith("log2")
     if not in_log2:
         x = _standardised(x)
-    covariates = (compared["er"] == "positive").to_numpy(dtype=float) if contrast == "er_adjusted" else None
+    adjusted = contrast == Contrast.ER_ADJUSTED
+    covariates = (compared["er"] == Receptor.POSITIVE).to_numpy(dtype=float) if adjusted else None
     genes = expression.index.to_list()
-    resistant = (compared["response"] == "RD").to_numpy()
+    resistant = (compared["response"] == Response.RD).to_numpy()
     tested = moderated_t(x, resistant, genes=genes, covariates=covariates, trend=trend and in_log2)
     table = tested.table.loc[tested.table["p_value"].notna(), ["gene", "effect", "t", "p_value", "fdr"]]
     table.insert(0, "contrast", contrast)
     table.insert(3, "effect_unit", "log2" if in_log2 else "sd")
-    table["direction"] = np.where(table["effect"] > 0, "up_in_rd", "up_in_pcr")
+    table["direction"] = np.where(table["effect"] > 0, Direction.UP_IN_RD, Direction.UP_IN_PCR)
     return table.sort_values(["p_value", "gene"], kind="stable", ignore_index=True)
 
 
@@ -78,23 +76,23 @@ def _patients_compared(
     expression: pd.DataFrame, response: pd.Series, er: pd.Series | None, contrast: str
 ) -> pd.DataFrame:
     """Patients with expression and the contrast's variables: index patient_id, columns response and er."""
-    if contrast not in ("plain", "er_adjusted"):
+    if contrast not in Contrast:
         raise ValueError(f"unknown contrast '{contrast}': there are plain and er_adjusted")
-    _known(response, ("RD", "pCR"), "response")
+    _known(response, (Response.RD, Response.PCR), "response")
     compared = response.reindex(expression.columns).dropna().to_frame("response")
-    if contrast == "er_adjusted":
+    if contrast == Contrast.ER_ADJUSTED:
         if er is None:
             raise CohortUnusable("the ER-adjusted contrast needs the patients' ER status, and the cohort gives none")
-        _known(er, ("positive", "negative"), "ER status")
+        _known(er, (Receptor.POSITIVE, Receptor.NEGATIVE), "ER status")
         compared["er"] = er.reindex(compared.index)
         compared = compared.dropna()
-    counts = compared["response"].value_counts().reindex(["RD", "pCR"], fill_value=0)
-    if counts.min() < SMALLEST_GROUP:
+    residual, complete = (int((compared["response"] == one).sum()) for one in (Response.RD, Response.PCR))
+    if min(residual, complete) < SMALLEST_GROUP:
         raise CohortUnusable(
-            f"{counts['RD']} patients with residual disease and {counts['pCR']} with pathological complete response "
+            f"{residual} patients with residual disease and {complete} with pathological complete response "
             f"can be compared ({contrast}); at least {SMALLEST_GROUP} of each are needed"
         )
-    if contrast == "er_adjusted":
+    if contrast == Contrast.ER_ADJUSTED:
         _tell_apart(compared)
     return compared
 
@@ -106,7 +104,7 @@ def _known(labels: pd.Series, words: tuple[str, ...], what: str) -> None:
 
 
 def _tell_apart(compared: pd.DataFrame) -> None:
-    er_positive, resistant = compared["er"] == "positive", compared["response"] == "RD"
+    er_positive, resistant = compared["er"] == Receptor.POSITIVE, compared["response"] == Response.RD
     if er_positive.nunique() == 1:
         raise CohortUnusable(f"every patient compared is ER {compared['er'].iloc[0]}: there is nothing to adjust for")
     if (er_positive == resistant).all() or (er_positive != resistant).all():

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from hnbc_assets.science.microenvironment.methods.mean_z import mean_z
+from hnbc_assets.vocabulary import Receptor
 
-ER = {"positive": 1.0, "negative": 0.0}
+ER = {Receptor.POSITIVE: 1.0, Receptor.NEGATIVE: 0.0}
 NAMES = ("er_status", "purity")
 
 

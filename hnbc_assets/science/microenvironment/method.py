@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from hnbc_assets import vocabulary
+
 GeneSets = Mapping[str, Sequence[str]]
 
-LOG2_SCALES = frozenset({"log2_tpm", "log2_cpm", "log2_intensity"})
+LOG2_SCALES = frozenset(vocabulary.LOG2_SCALES)
 """Scales on which the genes of one patient can be compared with each other."""
 
-SCALED = frozenset({"zscore", "probe_scaled", "rank_normal"})
+SCALED = frozenset(vocabulary.GENE_WISE_SCALES)
 """Scales on which every gene was standardised over the patients: within a patient, genes cannot be compared."""
 
 

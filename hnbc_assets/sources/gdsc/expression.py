@@ -25,8 +25,9 @@ import pandas as pd
 from hnbc_assets.arithmetic import log2
 from hnbc_assets.errors import FormatError
 from hnbc_assets.sources.archive import archived
+from hnbc_assets.vocabulary import Assay
 
-RMA, RNASEQ = "rma", "rnaseq_tpm"
+RMA, RNASEQ = Assay.RMA, Assay.RNASEQ_TPM
 BLOCK_BYTES = 8 * 2**20
 LONGEST_LINE = 16 * 2**20
 MISSING = ["", "NA", "NaN", "nan"]
