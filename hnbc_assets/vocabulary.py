@@ -55,9 +55,9 @@ class Scale(Word):
     RANK_NORMAL = "rank_normal"
 
 
-LOG2_SCALES = (Scale.LOG2_TPM, Scale.LOG2_CPM, Scale.LOG2_INTENSITY)
+LOG2_SCALES = (Scale.LOG2_TPM, Scale.LOG2_CPM, Scale.LOG2_INTENSITY)  # genes of one patient can be compared
 SOURCE_SCALED = (Scale.ZSCORE, Scale.PROBE_SCALED)  # each gene scaled by the source
-GENE_WISE_SCALES = (*SOURCE_SCALED, Scale.RANK_NORMAL)
+GENE_WISE_SCALES = (*SOURCE_SCALED, Scale.RANK_NORMAL)  # each gene standardised over the patients
 
 
 class Receptor(Word):
@@ -135,6 +135,13 @@ class RiskGroup(Word):
 
     HIGH = "high"
     LOW = "low"
+
+
+class Form(Word):
+    """The form of a score: of z-scores within a cohort, or of the ranks within each patient."""
+
+    WITHIN_COHORT = "within_cohort"
+    SINGLE_SAMPLE = "single_sample"
 
 
 class Penalty(Word):

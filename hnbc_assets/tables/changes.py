@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hnbc_assets.tables.schema import Table, column, score
 from hnbc_assets.tables.signature import COEFFICIENT
+from hnbc_assets.vocabulary import RiskGroup
 
 KINDS = (
     "file_added",
@@ -137,7 +138,7 @@ class ArchivedRiskScores(Table):
     cohort_id: str = column("cohort")
     patient_id: str = column("patient")
     risk_score: float = score("score, in the form that makes the groups", nullable=True)
-    risk_group: str = column("side of that signature's training median", isin=("high", "low"), nullable=True)
+    risk_group: str = column("side of that signature's training median", isin=RiskGroup, nullable=True)
 
 
 class AcceptedReleases(Table):

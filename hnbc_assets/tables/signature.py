@@ -7,8 +7,8 @@ In scope: descriptions of columns. Out of scope: a method's own tables (methods/
 from __future__ import annotations
 
 from hnbc_assets.tables.schema import Table, column, score
+from hnbc_assets.vocabulary import Direction, Form, RiskGroup
 
-GROUPS = ("high", "low")
 COEFFICIENT = (
     "LASSO coefficient of the within-cohort form; of another method the weight or sign with which the gene enters, "
     "positive if it raises the hazard, and null if the method has none"
@@ -51,7 +51,7 @@ class Signature(Table):
     direction_concordant: bool = column(
         "hazard and direction in resistance agree (harmful and higher in RD, or neither)", nullable=True
     )
-    direction: str = column("group in which the gene is higher", isin=("up_in_rd", "up_in_pcr"))
+    direction: str = column("group in which the gene is higher", isin=Direction)
 
 
 class SingleSampleSignature(Table):
@@ -145,13 +145,11 @@ class RiskScores(Table):
         nullable=True,
     )
     risk_group: str = column(
-        "side of the training median; null when too few genes are present", nullable=True, isin=GROUPS
+        "side of the training median; null when too few genes are present", nullable=True, isin=RiskGroup
     )
-    form: str = column(
-        "within_cohort (depends on the cohort's case mix) or single_sample", isin=("within_cohort", "single_sample")
-    )
+    form: str = column("within_cohort (depends on the cohort's case mix) or single_sample", isin=Form)
     single_sample_score: float = score("rank-based score that does not depend on other patients", nullable=True)
-    single_sample_group: str = column("side of its own training median", nullable=True, isin=GROUPS)
+    single_sample_group: str = column("side of its own training median", nullable=True, isin=RiskGroup)
 
 
 class ScoreCoverage(Table):
@@ -182,7 +180,7 @@ class SurvivalCurves(Table):
     key = ("cohort_id", "endpoint", "risk_group", "time_days")
     cohort_id: str = column("cohort")
     endpoint: str = column("survival endpoint")
-    risk_group: str = column("side of the training median", isin=GROUPS)
+    risk_group: str = column("side of the training median", isin=RiskGroup)
     time_days: float = column("time", unit="days", ge=0)
     survival: float = column("Kaplan–Meier estimate", ge=0, le=1)
     ci_lower: float = column("95 % limit (log-log)", nullable=True, ge=0, le=1)

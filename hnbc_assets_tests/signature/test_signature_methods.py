@@ -11,11 +11,12 @@ from hnbc_assets.science.signature.analysis_set import AnalysisSet
 from hnbc_assets.science.signature.application import apply_signature
 from hnbc_assets.science.signature.comparison import signature_changes
 from hnbc_assets.science.signature.identity import identified
-from hnbc_assets.science.signature.method import LOG2_SCALES, Fitted, Method, Training
+from hnbc_assets.science.signature.method import Fitted, Method, Training
 from hnbc_assets.science.signature.methods import METHODS, method_of
 from hnbc_assets.science.signature.training import train
 from hnbc_assets.tables import RiskScores, Signature
 from hnbc_assets.tables.methods import TABLES
+from hnbc_assets.vocabulary import LOG2_SCALES
 
 
 class Ratio(Method):

@@ -15,7 +15,7 @@ import pandas as pd
 from hnbc_assets.defs.stage import Verdict
 from hnbc_assets.defs.stages.cohort_data import ranked_cohorts
 from hnbc_assets.study import Study
-from hnbc_assets.vocabulary import Endpoint, Her2Status, RiskGroup, Role
+from hnbc_assets.vocabulary import Endpoint, Form, Her2Status, RiskGroup, Role
 
 if TYPE_CHECKING:
     from hnbc_assets.science.signature.method import Method
@@ -196,7 +196,7 @@ def cutoff_is_training_median(
     endpoint = study.cohorts[training].endpoint
     cutoff = float(made.cutoff)
     grouped = risk_scores[risk_scores.risk_group.notna()]
-    cut = grouped.form.map({"within_cohort": cutoff, "single_sample": float(made.single_sample_cutoff)})
+    cut = grouped.form.map({Form.WITHIN_COHORT: cutoff, Form.SINGLE_SAMPLE: float(made.single_sample_cutoff)})
     sides = int(((grouped.risk_score > cut) != (grouped.risk_group == RiskGroup.HIGH)).sum())
     if not made.current:
         note = f"frozen with the signature at the median of the {made.n_patients} patients that it was trained on"
@@ -235,7 +235,7 @@ def scores_recomputed(
         again = partial(_again, method, values, signature, rank=name in ranked, own=name == made.cohort_id)
         by_rank = partial(_by_rank, values, single_sample_signature)
         forms = [(rows.single_sample_score, by_rank if method.relative else again)]
-        if not method.relative or (rows.form == "within_cohort").all():
+        if not method.relative or (rows.form == Form.WITHIN_COHORT).all():
             forms.append((rows.risk_score, again))
         for stored, recompute in forms:
             known = stored.dropna()

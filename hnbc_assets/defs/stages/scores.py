@@ -25,6 +25,7 @@ from hnbc_assets.defs.stages.cohort_data import (
 from hnbc_assets.defs.stages.promotion import DESCRIPTION
 from hnbc_assets.study import Place, Study
 from hnbc_assets.tables import PrognosticPerformance, RiskScores, ScoreCoverage, SurvivalCurves
+from hnbc_assets.vocabulary import Form
 
 stage = Stage("scores")
 
@@ -134,7 +135,7 @@ def prognostic_performance(
     for name, cohort in with_endpoint(study).items():
         data = scored(risk_scores, patients[name], name, cohort.endpoint)
         coverage = score_coverage.set_index("cohort_id").loc[name]
-        alone = (data.form == "single_sample").any()
+        alone = (data.form == Form.SINGLE_SAMPLE).any()
         independent, basis = independence(study, name, shared_patients)
         measured = performance(
             data.risk_score.to_numpy(),

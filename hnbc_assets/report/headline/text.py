@@ -15,6 +15,7 @@ from hnbc_assets.report.headline.differences import drugs, immune
 from hnbc_assets.report.headline.reading import reading
 from hnbc_assets.report.headline.wording import TIE, Tables, estimate, label, performance, rows
 from hnbc_assets.report.wording import known, p_text, signed
+from hnbc_assets.vocabulary import Contrast, Direction
 
 USUAL_FDR = 0.05
 WIDTH, LEAST_WIDTH, INDENT = 116, 40, 13
@@ -75,7 +76,7 @@ def _resistance(tables: Tables) -> str:
     cohort, fdr = genes["cohort_id"].iloc[0], _fdr_threshold(tables)
     counts = genes[genes["fdr"] < (fdr or USUAL_FDR)].groupby("contrast").size()
     tested = genes.groupby("contrast")["gene"].nunique()
-    names = {"plain": "", "er_adjusted": " with ER adjusted"}
+    names = {Contrast.PLAIN: "", Contrast.ER_ADJUSTED: " with ER adjusted"}
     parts = [
         f"{counts.get(contrast, 0):,} of {tested[contrast]:,}{name}"
         for contrast, name in names.items()
@@ -126,7 +127,7 @@ def _signature(tables: Tables) -> str:
     genes = rows(tables, "signature", "gene", "direction", "signature_id")
     if genes.empty:
         return "none: " + _why_none(tables)
-    rise = int((genes["direction"] == "up_in_rd").sum())
+    rise = int((genes["direction"] == Direction.UP_IN_RD).sum())
     count = (
         f"{len(genes)} gene{'s' if len(genes) != 1 else ''} ({rise} rise{'s' if rise == 1 else ''} in residual disease)"
     )
@@ -147,7 +148,7 @@ def _genes(tables: Tables) -> Iterator[str]:
     genes = rows(tables, "signature", "gene", "coefficient")
     if genes.empty:
         return
-    words = {"up_in_rd": "higher in residual disease", "up_in_pcr": "higher in complete response"}
+    words = {Direction.UP_IN_RD: "higher in residual disease", Direction.UP_IN_PCR: "higher in complete response"}
     order = genes["coefficient"].abs().sort_values(ascending=False).index
     width = max(genes["gene"].str.len())
     for _, row in genes.loc[order[:12]].iterrows():

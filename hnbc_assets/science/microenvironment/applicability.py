@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from hnbc_assets.science.microenvironment.method import LOG2_SCALES, SCALED
 from hnbc_assets.science.microenvironment.methods import METHODS
+from hnbc_assets.vocabulary import Scale
 
 
 def judge(
@@ -44,8 +44,8 @@ def judge(
     """
     if method not in METHODS:
         raise ValueError(f"unknown method '{method}': there are {', '.join(METHODS)}")
-    if scale not in LOG2_SCALES | SCALED:
-        raise ValueError(f"unknown expression scale '{scale}': there are {', '.join(sorted(LOG2_SCALES | SCALED))}")
+    if scale not in Scale:
+        raise ValueError(f"unknown expression scale '{scale}': there are {', '.join(sorted(Scale))}")
     needed = 1 if METHODS[method].few_markers else min_genes
     measured = set(genes)
     rows = []

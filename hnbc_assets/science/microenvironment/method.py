@@ -1,25 +1,17 @@
 """A method of immune infiltration, as its own module declares it.
 
-In scope: what a declaration says, the scales of expression. Out of scope: any particular method (methods/), whether a
+In scope: what a declaration says. Out of scope: any particular method (methods/), whether a
 cohort allows it (applicability.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from hnbc_assets import vocabulary
-
 GeneSets = Mapping[str, Sequence[str]]
-
-LOG2_SCALES = frozenset(vocabulary.LOG2_SCALES)
-"""Scales on which the genes of one patient can be compared with each other."""
-
-SCALED = frozenset(vocabulary.GENE_WISE_SCALES)
-"""Scales on which every gene was standardised over the patients: within a patient, genes cannot be compared."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,7 @@ class Method:
     name: str
     label: str
     score: Callable[[pd.DataFrame, GeneSets], pd.DataFrame]
-    scales: frozenset[str]
+    scales: Collection[str]
     refusal: str = ""
     order: int = 100
     relative_only: bool = False

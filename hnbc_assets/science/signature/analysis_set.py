@@ -14,8 +14,7 @@ import pandas as pd
 
 from hnbc_assets.science.signature.scoring import rank_normalise
 from hnbc_assets.science.signature.survival_data import BoolArray, FloatArray
-
-HEAVY_TAILED = frozenset({"zscore", "probe_scaled"})
+from hnbc_assets.vocabulary import SOURCE_SCALED
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def analysis_set(
     included = patients[patients["included"].astype(bool)]
     included = included[included["patient_id"].isin(expression.columns)].set_index("patient_id")
     values = expression[list(included.index)]
-    ranked = rank or scale in HEAVY_TAILED
+    ranked = rank or scale in SOURCE_SCALED
     if ranked:
         values = rank_normalise(values)
     if endpoint is None:

@@ -14,6 +14,7 @@ from hnbc_assets.science.signature.analysis_set import AnalysisSet
 from hnbc_assets.science.signature.methods import method_of
 from hnbc_assets.science.signature.scoring import groups, score_cohort
 from hnbc_assets.science.signature.single_sample import SingleSampleSignature, score_single_sample
+from hnbc_assets.vocabulary import Form, RiskGroup
 
 CASE_MIX = "z within the cohort: depends on its case mix"
 RANKED = "values made normal scores of their ranks, gene by gene"
@@ -92,7 +93,7 @@ def apply_signature(
     notes = [
         score.reason,
         f"fewer than {min_patients} patients: scored by ranks within each patient" if use_alone else None,
-        CASE_MIX if grouped and score.form == "within_cohort" and not training else None,
+        CASE_MIX if grouped and score.form == Form.WITHIN_COHORT and not training else None,
         RANKED if grouped and data.ranked and not use_alone else None,
         "no patient has a score" if score.reason is None and not grouped else None,
     ]
@@ -100,8 +101,8 @@ def apply_signature(
         "cohort_id": cohort_id,
         "signature_id": description.signature_id,
         "n_patients": int(score.values.notna().sum()),
-        "n_high": int((risk_group == "high").sum()),
-        "n_low": int((risk_group == "low").sum()),
+        "n_high": int((risk_group == RiskGroup.HIGH).sum()),
+        "n_low": int((risk_group == RiskGroup.LOW).sum()),
         "n_genes_present": len(signature) - len(score.missing),
         "n_genes_missing": len(score.missing),
         "missing_genes": "; ".join(score.missing) or None,

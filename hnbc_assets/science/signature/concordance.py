@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-HAZARD_OF_DIRECTION = {"up_in_rd": 1.0, "up_in_pcr": -1.0}
+from hnbc_assets.vocabulary import Direction
+
+HAZARD_OF_DIRECTION = {Direction.UP_IN_RD: 1.0, Direction.UP_IN_PCR: -1.0}
 
 
 def direction_concordance(coefficients: pd.Series, direction: pd.Series) -> pd.Series:

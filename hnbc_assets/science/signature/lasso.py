@@ -16,9 +16,9 @@ from hnbc_assets.digits import rounded, rounded_signed
 from hnbc_assets.science.signature.blas import one_thread
 from hnbc_assets.science.signature.deviance import fold_deviances
 from hnbc_assets.science.signature.lasso_path import LassoPath, null_path
-from hnbc_assets.science.signature.method import Rule
 from hnbc_assets.science.signature.polish import polished
 from hnbc_assets.science.signature.survival_data import BoolArray, FloatArray, checked_survival
+from hnbc_assets.vocabulary import Penalty
 
 # The grid decreases by the same factor as R glmnet's default one: 100 points over four decades.
 GRID_STEP = 1e-4 ** (1 / 99)
@@ -37,7 +37,7 @@ def fit_lasso(
     genes: Sequence[str] | None = None,
     folds: int = 10,
     repeats: int = 10,
-    rule: Rule = "min",
+    rule: Penalty = Penalty.MIN,
     seed: int,
     min_ratio: float = 0.05,
     fold_ids: np.ndarray | None = None,
@@ -78,7 +78,7 @@ def fit_lasso(
     TooFewEvents
         If there are fewer than three events.
     """
-    if rule not in ("min", "1se"):
+    if rule not in Penalty:
         raise ValueError(f"The rule is '{rule}'; it must be 'min' or '1se'.")
     if genes is None:
         genes = list(x.columns) if isinstance(x, pd.DataFrame) else [str(i) for i in range(np.shape(x)[1])]
@@ -107,7 +107,7 @@ def fit_lasso(
         if least < len(alphas) - INTERIOR_MARGIN:
             break
     sparse = int(np.argmax(mean <= mean[least] + standard_error[least]))
-    chosen = least if rule == "min" else sparse
+    chosen = least if rule == Penalty.MIN else sparse
     sd = values.std(axis=0, ddof=1)
     with one_thread():
         found = lasso_coefficients(values, days, observed, alphas, exact=True)

@@ -6,23 +6,20 @@ In scope: the protocol that every method follows. Out of scope: any particular m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from hnbc_assets.science.signature.identity import numbers
+from hnbc_assets.vocabulary import Penalty
 
 if TYPE_CHECKING:
     from hnbc_assets.science.signature.analysis_set import AnalysisSet
     from hnbc_assets.science.signature.single_sample import SingleSampleSignature
     from hnbc_assets.science.signature.survival_data import FloatArray
-
-Rule = Literal["min", "1se"]
-LOG2_SCALES = frozenset({"log2_tpm", "log2_cpm", "log2_intensity"})
-"""Scales on which the genes of one patient can be compared with each other."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Training:
     direction: pd.Series
     reference_genes: Sequence[str]
     scale: str
-    rule: Rule
+    rule: Penalty
     folds: int
     repeats: int
     seed: int
@@ -100,7 +97,7 @@ class Method:
     citation: ClassVar[str]
     rules: ClassVar[tuple[str, ...]] = ()
     relative: ClassVar[bool] = True
-    scales: ClassVar[frozenset[str]] = frozenset()
+    scales: ClassVar[Collection[str]] = ()
     refusal: ClassVar[str] = ""
 
     def fit(self, training: Training) -> Fitted:

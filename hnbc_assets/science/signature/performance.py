@@ -17,6 +17,7 @@ from hnbc_assets.science.signature.cox import Z_95, screen
 from hnbc_assets.science.signature.scoring import groups
 from hnbc_assets.science.signature.survival import log_rank
 from hnbc_assets.science.signature.survival_data import BoolArray, FloatArray, checked_survival
+from hnbc_assets.vocabulary import RiskGroup
 
 DAYS_PER_YEAR = 365.25
 EVENTS_BEFORE = 10
@@ -158,7 +159,7 @@ def _split(values: FloatArray, days: FloatArray, observed: BoolArray, cutoff: fl
         why = "there is no cut-off"
         return [_row(metric, np.nan, "split at the training median", reason=why) for metric in _SPLIT]
     names = groups(pd.Series(values), cutoff).to_numpy()
-    high = names == "high"
+    high = names == RiskGroup.HIGH
     test = log_rank(days, observed, names)
     rows = [
         _row("n_high", float(high.sum()), "count"),

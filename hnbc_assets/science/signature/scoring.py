@@ -15,6 +15,7 @@ from scipy.special import ndtri
 
 from hnbc_assets.digits import rounded, rounded_score, rounded_signed
 from hnbc_assets.science.signature.method import Method, refused
+from hnbc_assets.vocabulary import Form, RiskGroup
 
 MINIMUM_COVERAGE = 0.8
 MINIMUM_PATIENTS = 30
@@ -124,7 +125,7 @@ def score_cohort(
     usable = _varying(expression, signature) if together else expression
     used = signature[signature["gene"].isin(usable.index)]
     share, missing = coverage(signature, usable.index)
-    form = "within_cohort" if method.relative else "single_sample"
+    form = Form.WITHIN_COHORT if method.relative else Form.SINGLE_SAMPLE
     patients = expression.columns
     reason = refused(method, scale) if scale else None
     if reason is None and together and len(patients) < minimum_patients:
@@ -146,7 +147,7 @@ def median_cutoff(scores: pd.Series) -> float:
 def groups(score: pd.Series, cutoff: float) -> pd.Series:
     """`high` above the cut-off, `low` at or below it, null where the score (or the cut-off) is missing."""
     values = score.to_numpy(dtype=float)
-    named = np.where(values > cutoff, "high", "low").astype(object)
+    named = np.where(values > cutoff, RiskGroup.HIGH, RiskGroup.LOW).astype(object)
     named[np.isnan(values) | np.isnan(cutoff)] = None
     return pd.Series(named, index=score.index, name="risk_group", dtype=object)
 

@@ -16,7 +16,6 @@ from scipy.special import ndtri
 from hnbc_assets.digits import rounded, rounded_score, rounded_signed
 from hnbc_assets.science.signature.identity import identified, numbers
 from hnbc_assets.science.signature.lasso import fit_lasso
-from hnbc_assets.science.signature.method import LOG2_SCALES, Rule
 from hnbc_assets.science.signature.scoring import (
     MINIMUM_COVERAGE,
     Score,
@@ -26,6 +25,7 @@ from hnbc_assets.science.signature.scoring import (
     weighted_sum,
 )
 from hnbc_assets.science.signature.survival_data import BoolArray, FloatArray
+from hnbc_assets.vocabulary import LOG2_SCALES, Form, Penalty
 
 FEWEST_REFERENCE_GENES = 100
 REFERENCE_SHARE = 0.8
@@ -57,7 +57,7 @@ def train_single_sample(
     seed: int,
     folds: int = 10,
     repeats: int = 10,
-    rule: Rule = "min",
+    rule: Penalty = Penalty.MIN,
 ) -> SingleSampleSignature:
     """Refit the signature's genes on their ranks within each patient, by the same LASSO.
 
@@ -131,14 +131,14 @@ def score_single_sample(
     if reason is None and used.empty:
         reason = "none of the signature's genes is in the cohort"
     if reason is not None:
-        return Score(nothing, "single_sample", share, missing, reason)
+        return Score(nothing, Form.SINGLE_SAMPLE, share, missing, reason)
     ranks = rank_scores(expression, list(used["gene"]), reference).to_numpy()
     z = (ranks - used[["mean"]].to_numpy()) / used[["sd"]].to_numpy()
     total = pd.Series(
         rounded_score(weighted_sum(used["coefficient"].to_numpy(), z)), index=expression.columns, name="risk_score"
     )
     reason = too_little(share, minimum_coverage)
-    return Score(total, "single_sample", share, missing, reason)
+    return Score(total, Form.SINGLE_SAMPLE, share, missing, reason)
 
 
 def rank_scores(expression: pd.DataFrame, genes: Sequence[str], reference: Sequence[str]) -> pd.DataFrame:

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from hnbc_assets.science.microenvironment.method import LOG2_SCALES, Method
+from hnbc_assets.science.microenvironment.method import Method
+from hnbc_assets.vocabulary import LOG2_SCALES
 
 
 def mcp_counter(expression: pd.DataFrame, markers: Mapping[str, Sequence[str]]) -> pd.DataFrame:

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.science.microenvironment.method import LOG2_SCALES, SCALED, Method
+from hnbc_assets.science.microenvironment.method import Method
+from hnbc_assets.vocabulary import Scale
 
 
 def mean_z(expression: pd.DataFrame, gene_sets: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -41,4 +42,4 @@ def mean_z(expression: pd.DataFrame, gene_sets: Mapping[str, Sequence[str]]) -> 
     return table
 
 
-METHOD = Method("mean_z", "mean z", mean_z, LOG2_SCALES | SCALED, order=3, relative_only=True)
+METHOD = Method("mean_z", "mean z", mean_z, tuple(Scale), order=3, relative_only=True)

@@ -23,7 +23,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hnbc_assets.arithmetic import product
-from hnbc_assets.science.microenvironment.method import LOG2_SCALES, Method
+from hnbc_assets.science.microenvironment.method import Method
+from hnbc_assets.vocabulary import LOG2_SCALES
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
