@@ -141,6 +141,7 @@ def report(moment):
 print("assets", *sorted(fitted))
 report("first")
 signature = read("signature").set_index("gene")
+print("unused", *sorted(parquet.read_provenance(lake.table("signature")).unused))
 print("coefficients", *sorted(set(signature.coefficient)))
 print("ranked", sorted(read("ranked_genes").gene) == sorted(signature.index))
 [small] = [name for name, n in zip(study.cohorts, (60, 200, 12, 60)) if n == 12]
@@ -234,6 +235,7 @@ def test_a_signature_method_is_two_files_and_its_name_in_the_study(copy, tmp_pat
     everybody = {"gse25055": 60, "tcga_brca": 200, "gse25065": 12, "brca_metabric": 60}
     assert printed["first"].startswith("rank_difference recomputed True cut True forms single_sample scored ")
     assert ast.literal_eval(printed["first"].split("scored ")[1]) == everybody
+    assert printed["unused"].split() == [f"{fit}/lasso_cox" for fit in sorted(fits)], "they were only compared"
     assert printed["coefficients"] == "-1.0 1.0"
     for proven in ("ranked", "by_hand", "prognostic", "compared"):
         assert printed[proven].startswith("True"), (proven, printed[proven])

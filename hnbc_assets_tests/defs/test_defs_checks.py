@@ -159,5 +159,16 @@ def test_a_signature_without_genes_or_direction_is_told_but_does_not_block():
     found = checks.signature_found(empty, description)
     assert not found.passed
     assert "no candidate genes" in found.description
-    opposed = pd.DataFrame({"gene": ["A"], "direction_concordant": pd.array([False], dtype="boolean")})
+    opposed = pd.DataFrame({"gene": ["A"], "coefficient": [0.5], "direction_concordant": [False]})
     assert "prognostic, not a resistance signature" in checks.direction_agrees(opposed).description
+    unknown = opposed.assign(coefficient=np.nan, direction_concordant=None)
+    assert "not known, as no gene has a coefficient" in checks.direction_agrees(unknown).description
+
+
+def test_a_challenger_without_genes_is_told_with_its_reason():
+    description = pd.DataFrame({"note": ["no two genes have opposite signs"], "n_entered": [3]})
+    assert checks.challenger_found(pd.DataFrame({"gene": ["A"]}), description).passed
+    found = checks.challenger_found(pd.DataFrame({"gene": []}), description)
+    assert not found.passed
+    assert found.description == "no two genes have opposite signs"
+    assert found.value == "0 genes of 3 that entered"

@@ -33,6 +33,15 @@ def test_without_one_agreeing_gene_the_score_is_called_prognostic_not_a_resistan
     assert "prognostic, not a resistance signature" in flat(headline(tables))
 
 
+def test_of_a_method_without_coefficients_no_gene_is_called_harmful_and_no_agreement_is_claimed(tables):
+    tables["signature"]["coefficient"] = float("nan")
+    tables["signature"]["direction_concordant"] = None
+    text = flat(headline(tables))
+    assert "A higher in residual disease" in text
+    assert "harmful" not in text
+    assert "No gene has a coefficient, so whether hazards agree with directions in resistance is not known." in text
+
+
 def test_the_overlap_is_that_of_the_contrast_which_chose_the_candidates(tables):
     text = flat(headline(tables))
     assert "genes that differ at FDR 0.05: 2 of 3, 1 of 3 with ER adjusted · disc: 236 residual disease, 52" in text

@@ -164,13 +164,15 @@ def challenger_found(signature: pd.DataFrame, description: pd.DataFrame) -> Verd
 
 def direction_agrees(signature: pd.DataFrame) -> Verdict:
     """Some signature gene's hazard agrees with its direction in resistance. If none: prognostic, not resistance."""
-    agree = int(signature.direction_concordant.eq(True).sum())
+    agree, means = int(signature.direction_concordant.eq(True).sum()), ""
+    if not (agree or signature.empty):
+        unknown = signature.coefficient.isna().all()
+        means = ": not known, as no gene has a coefficient" if unknown else ": prognostic, not a resistance signature"
     return Verdict(
         agree > 0 or signature.empty,
         f"{agree} of {len(signature)}",
         "at least 1",
-        "genes whose hazard agrees with their direction in resistance"
-        + ("" if agree or signature.empty else ": prognostic, not a resistance signature"),
+        f"genes whose hazard agrees with their direction in resistance{means}",
     )
 
 

@@ -17,21 +17,26 @@ from hnbc_assets.report.wording import known, listed
 
 def reading(tables: Tables) -> Iterator[str]:
     """One or two sentences per line, from the published tables alone."""
-    genes = rows(tables, "signature", "direction_concordant")
+    genes = rows(tables, "signature", "coefficient", "direction_concordant")
     if genes.empty:
         yield "A null result: no signature, so no score, no groups and nothing to validate."
         return
     yield from _validation(tables)
     yield from _notes(tables)
-    agree = genes["direction_concordant"].fillna(False).astype(bool)
-    if not agree.any():
-        yield (
-            "The score is prognostic, not a resistance signature: no gene's hazard agrees with its direction in "
-            "resistance."
-        )
-    else:
-        yield f"In {int(agree.sum())} of {len(genes)} genes the hazard agrees with the direction in resistance."
+    yield _agreement(genes)
     yield "Associations only: treatment was not randomised, so nothing here predicts benefit from a treatment."
+
+
+def _agreement(genes: pd.DataFrame) -> str:
+    """In how many genes the hazard agrees with the direction in resistance, and what that means."""
+    if genes["coefficient"].isna().all():
+        return "No gene has a coefficient, so whether hazards agree with directions in resistance is not known."
+    agree = genes["direction_concordant"].fillna(False).astype(bool)
+    if agree.any():
+        return f"In {int(agree.sum())} of {len(genes)} genes the hazard agrees with the direction in resistance."
+    return (
+        "The score is prognostic, not a resistance signature: no gene's hazard agrees with its direction in resistance."
+    )
 
 
 def _validation(tables: Tables) -> Iterator[str]:
