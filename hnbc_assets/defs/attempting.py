@@ -30,16 +30,13 @@ def attempting(lake: Lake, nodes: Sequence[Node], read: Mapping[str, str], run_i
         begin(lake, node.asset, basis(lake, node, read), run_id, datetime.now(UTC).isoformat(timespec="seconds"))
     try:
         yield
-    except GeneratorExit:  # Dagster gives the step up: it was interrupted, or storing failed
+    except (Exception, GeneratorExit) as error:
+        # Dagster closes a generator whose step it gives up: it was interrupted, or storing failed.
+        reason = NOT_STORED if isinstance(error, GeneratorExit) else str(error) or type(error).__name__
+        held, damaged = isinstance(error, GateHeld), isinstance(error, ArchiveDamaged)
         with suppress(OSError):  # on a full disk this cannot be written either
             for node in nodes:
-                fail(lake, node.asset, NOT_STORED)
-        raise
-    except Exception as error:
-        with suppress(OSError):
-            for node in nodes:
-                held, damaged = isinstance(error, GateHeld), isinstance(error, ArchiveDamaged)
-                fail(lake, node.asset, str(error) or type(error).__name__, held=held, damaged=damaged)
+                fail(lake, node.asset, reason, held=held, damaged=damaged)
         raise
     for node in nodes:
         succeed(lake, node.asset)

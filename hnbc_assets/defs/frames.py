@@ -1,7 +1,7 @@
 """Frames on their way to the lake: in their table's form, hashed, and judged by their checks.
 
-In scope: what is wrong with a frame, the verdicts on it, and both as Dagster takes them. Out of scope: when a step
-stores it (step.py), particular checks (checks.py), a table's columns (tables).
+In scope: what is wrong with a frame, the outcomes of its checks, and both as Dagster takes them. Out of scope: when a
+step stores it (step.py), particular checks (checks), a table's columns (tables).
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
-from hnbc_assets.defs.stage import Described, Output, Verdict, named
+from hnbc_assets.defs.stage import Described, Outcome, Output, named
 from hnbc_assets.digits import rounded_expression
+from hnbc_assets.lake.checks import CheckOutcome
 from hnbc_assets.lake.hashing import content_hash
 
 SCHEMA_CHECK = "schema"
@@ -41,37 +43,35 @@ class Prepared:
         versioned = content_hash(frame[list(output.versioned_on)]) if output.versioned_on else content
         return cls(described, output, frame, problems, content, versioned)
 
-    def verdicts(self, known: Mapping[str, Any]) -> dict[str, tuple[Verdict, bool]]:
-        """By name of the check: its verdict, and whether it blocks. With a broken schema nothing else is judged."""
-        schema = Verdict(
+    def judged(self, known: Mapping[str, Any]) -> Judged:
+        """With the outcomes of its checks. If its columns are wrong, nothing else is checked."""
+        schema = Outcome(
             passed=not self.problems,
             value=f"{len(self.problems)} problems" if self.problems else f"{len(self.frame):,} rows",
             threshold="every column as described",
             description="; ".join(self.problems[:5]) or "columns, types, ranges and keys are as described",
         )
-        found = {SCHEMA_CHECK: (schema, True)}
+        found = {SCHEMA_CHECK: schema}
         if schema.passed:
-            found |= {c.name: (c.judge(self.frame, known), c.blocking or c.gate) for c in self.described.checks}
-        return found
-
-    def held(self, verdicts: Mapping[str, tuple[Verdict, bool]]) -> list[Verdict]:
-        """The verdicts of gates that hold the frame."""
-        gates = {c.name for c in self.described.checks if c.gate}
-        return [verdict for name, (verdict, _) in verdicts.items() if name in gates and not verdict.passed]
-
-    def check_results(self, verdicts: Mapping[str, tuple[Verdict, bool]]) -> list[dg.AssetCheckResult]:
-        """The outcomes as Dagster takes them: ERROR where a check blocks, WARN otherwise."""
-        return [
-            dg.AssetCheckResult(
-                passed=verdict.passed,
+            found |= {check.name: check.judge(self.frame, known) for check in self.described.checks}
+        blocking = {SCHEMA_CHECK, *(check.name for check in self.described.checks if check.blocking or check.gate)}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        outcomes = [
+            CheckOutcome(
+                asset=self.described.key,
                 check_name=name,
-                asset_key=self.described.asset_key,
-                severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
-                description=verdict.description,
-                metadata={"value": verdict.value, "threshold": verdict.threshold},
+                passed=outcome.passed,
+                severity="ERROR" if name in blocking else "WARN",
+                blocking=name in blocking,
+                value=outcome.value,
+                threshold=outcome.threshold,
+                description=outcome.description,
+                data_version=self.data_version,
+                evaluated_at=now,
             )
-            for name, (verdict, blocking) in verdicts.items()
+            for name, outcome in found.items()
         ]
+        return Judged(self, outcomes, {name: at for outcome in found.values() for name, at in outcome.read.items()})
 
     def figure(self, known: Mapping[str, Any]) -> dict[str, Any]:
         """The figures as the UI shows them."""
@@ -82,6 +82,43 @@ class Prepared:
         drawn = self.described.figure(**named(self.described.figure, known))
         every = {"figure": drawn} if isinstance(drawn, bytes) else drawn
         return {name: dg.MetadataValue.md(as_markdown(png, name)) for name, png in every.items()}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A frame with the outcomes of its checks; `read` is what these depend on besides tables, with versions."""
+
+    prepared: Prepared
+    outcomes: list[CheckOutcome]
+    read: Mapping[str, str]
+
+    @property
+    def held(self) -> list[CheckOutcome]:
+        """The outcomes of gates that hold the frame."""
+        gates = {check.name for check in self.prepared.described.checks if check.gate}
+        return [outcome for outcome in self.broken if outcome.check_name in gates]
+
+    @property
+    def broken(self) -> list[CheckOutcome]:
+        """The outcomes of blocking checks that failed."""
+        return [outcome for outcome in self.outcomes if outcome.blocking and not outcome.passed]
+
+    @property
+    def check_results(self) -> list[dg.AssetCheckResult]:
+        """The outcomes as Dagster takes them."""
+        return [check_result(outcome) for outcome in self.outcomes]
+
+
+def check_result(outcome: CheckOutcome) -> dg.AssetCheckResult:
+    """A recorded outcome as Dagster takes it."""
+    return dg.AssetCheckResult(
+        passed=outcome.passed,
+        check_name=outcome.check_name,
+        asset_key=dg.AssetKey(outcome.asset.split("/")),
+        severity=dg.AssetCheckSeverity(outcome.severity),
+        description=outcome.description,
+        metadata={"value": outcome.value, "threshold": outcome.threshold},
+    )
 
 
 def check_specs(described: Described) -> list[dg.AssetCheckSpec]:

@@ -12,8 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 import dagster as dg
 
+from hnbc_assets.defs.frames import check_result
 from hnbc_assets.lake import checks
-from hnbc_assets.lake.checks import CheckOutcome, objection
+from hnbc_assets.lake.checks import objection
 from hnbc_assets.lake.io_manager import KEPT
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.lake.plan import Node, current
@@ -56,15 +57,3 @@ def kept(
             )
         )
     return found
-
-
-def check_result(outcome: CheckOutcome) -> dg.AssetCheckResult:
-    """A recorded outcome as Dagster takes it."""
-    return dg.AssetCheckResult(
-        passed=outcome.passed,
-        check_name=outcome.check_name,
-        asset_key=dg.AssetKey(outcome.asset.split("/")),
-        severity=dg.AssetCheckSeverity(outcome.severity),
-        description=outcome.description,
-        metadata={"value": outcome.value, "threshold": outcome.threshold},
-    )

@@ -78,7 +78,7 @@ def upstream_objects(build: Build) -> Iterator[Build]:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Outcome:
     """A check's outcome in words: what was found, what was allowed, and what that means.
 
     `read` has what the outcome depends on besides the tables, as lineage names it, with versions.
@@ -100,7 +100,7 @@ class Check:
     for which studies, cohorts or upstreams it is made; for all without it.
     """
 
-    function: Callable[..., Verdict]
+    function: Callable[..., Outcome]
     blocking: bool = False
     gate: bool = False
     when: Of | None = None
@@ -110,8 +110,8 @@ class Check:
         """The function's name."""
         return self.function.__name__
 
-    def judge(self, frame: pd.DataFrame, known: Mapping[str, Any]) -> Verdict:
-        """The verdict on the frame, with whatever else the function names."""
+    def judge(self, frame: pd.DataFrame, known: Mapping[str, Any]) -> Outcome:
+        """The outcome for the frame, with whatever else the function names."""
         first, *_ = inspect.signature(self.function).parameters
         return self.function(**named(self.function, known | {first: frame}))
 
@@ -177,30 +177,15 @@ class Described:
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """What a raw asset fetches: the upstream object, and the observed source that knows the object's release.
-
-    `first` says that it is small and shows mistakes in the study: it is fetched before larger objects. `contract` is
-    the source's CONTRACT, the version of what it fetches and records.
-    """
-
-    upstream: str
-    look: str
-    first: bool = False
-    contract: Any = 1
-
-
-@dataclass(frozen=True)
 class Declaration:
     """A function and the assets that it makes.
 
     `inputs` maps a parameter to another asset's key, or to `patients/*`: then it gets a dictionary of cohort to frame.
     Those that are no parameters are read for checks and figures, which may name every input and every output.
     `settings` gives the settings that the function and its checks read: when one changes, the assets are stale. `each`
-    is a factory. `fetches` says what a raw asset fetches. `optional` gives the optional stage that a raw asset is for;
-    `spared` such assets among the inputs: if one of them does not fit what is in the lake, the function is called
-    without it. `decided` assets follow the promotions that people decide on. A `large` step needs so much memory that a
-    run executes no two of them at the same time.
+    is a factory; what is made for an upstream object fetches it. `spared` gives the inputs that may be lacking: if one
+    of them does not fit what is in the lake, the function is called without it. `decided` assets follow the promotions
+    that people decide on. A `large` step needs so much memory that a run executes no two of them at the same time.
     """
 
     function: Callable[..., Any]
@@ -211,8 +196,6 @@ class Declaration:
     settings: Of | None = None
     each: Callable[[Build], Iterable[Build]] | None = None
     kinds: tuple[str, ...] = KINDS
-    fetches: Callable[[Build], Fetched] | None = None
-    optional: Callable[[Build], str] | None = None
     spared: Callable[[Build], Collection[str]] | None = None
     decided: bool = False
     large: bool = False
@@ -263,36 +246,37 @@ class Stage:
     declared: list[Declaration] = field(default_factory=list)
 
     def asset(self, described: type[Table] | Described, **declared: Any) -> Callable[[Function], Function]:
-        """Declare that a function makes one asset: it returns a frame or an `Output`. See `Declaration`."""
+        """Declare that a function makes one asset: it returns a frame or an `Output`. See `Declaration`.
 
-        one = described if isinstance(described, Described) else Described(described.table_name(), described)
-        one = replace(one, **{name: declared.pop(name) for name in ("checks", "figure") if name in declared})
-
-        def declare(function: Function) -> Function:
-            self.declared.append(Declaration(function, (one,), **declared))
-            return function
-
-        return declare
-
-    def rows_of_each_cohort(self, *tables: type[Table], **declared: Any) -> None:
-        """Declare published tables that are the rows of the assets `table/cohort`. See `Declaration`."""
-        for table in tables:
-            declared["inputs"] = {"each": f"{table.table_name()}{EACH_COHORT}"}
-            declare = self.asset(table, settings=lambda build: list(build.study.cohorts), **declared)
-            declare(rows_of_each_cohort)
+        `checks` and `figure` are those of the asset.
+        """
+        own = {name: declared.pop(name) for name in ("checks", "figure") if name in declared}
+        return self._declare(replace(_described(described), **own), **declared)
 
     def assets(self, *described: type[Table] | Described, name: str, **declared: Any) -> Callable[[Function], Function]:
         """Declare that a function makes several assets in one step: it returns a mapping of key to frame or `Output`.
 
         For each cohort, the keys are those without the cohort. See `Declaration`.
         """
-        every = [one if isinstance(one, Described) else Described(one.table_name(), one) for one in described]
+        return self._declare(*map(_described, described), name=name, several=True, **declared)
 
+    def rows_of_each_cohort(self, *tables: type[Table], **declared: Any) -> None:
+        """Declare published tables that are the rows of the assets `table/cohort`. See `Declaration`."""
+        for table in tables:
+            each = {"each": f"{table.table_name()}{EACH_COHORT}"}
+            declare = self.asset(table, inputs=each, settings=lambda build: list(build.study.cohorts), **declared)
+            declare(rows_of_each_cohort)
+
+    def _declare(self, *described: Described, **declared: Any) -> Callable[[Function], Function]:
         def declare(function: Function) -> Function:
-            self.declared.append(Declaration(function, tuple(every), name, several=True, **declared))
+            self.declared.append(Declaration(function, described, **declared))
             return function
 
         return declare
+
+
+def _described(given: type[Table] | Described) -> Described:
+    return given if isinstance(given, Described) else Described(given.table_name(), given)
 
 
 def named(function: Callable[..., Any], known: Mapping[str, Any]) -> dict[str, Any]:

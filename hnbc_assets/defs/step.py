@@ -17,12 +17,14 @@ import pandas as pd
 
 from hnbc_assets.defs.attempting import attempting, guard
 from hnbc_assets.defs.code import versions
-from hnbc_assets.defs.frames import Prepared, check_specs, columns
+from hnbc_assets.defs.frames import Judged, Prepared, check_specs, columns
 from hnbc_assets.defs.keeping import kept
-from hnbc_assets.defs.stage import RESOURCES, Build, Declaration, Described, Fetched, Output, Stage, Verdict, named
+from hnbc_assets.defs.stage import RESOURCES, Build, Declaration, Described, Output, Stage, named
+from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import GateHeld, HnbcError
-from hnbc_assets.lake import damage, parquet
-from hnbc_assets.lake.checks import CheckOutcome, record
+from hnbc_assets.lake import damage
+from hnbc_assets.lake.checks import record
+from hnbc_assets.lake.io_manager import load
 from hnbc_assets.lake.lineage import RAW_PREFIX
 from hnbc_assets.lake.observations import record_release
 from hnbc_assets.lake.optional import unfit
@@ -52,38 +54,34 @@ class Step:
     wanted: Mapping[str, str | dict[str, str]]
     bound: Mapping[str, Any]
     code_version: str
-    fetches: Fetched | None = None
-    optional: str = ""
-    spared: frozenset[str] = frozenset()
+    optional: str
+    spared: frozenset[str]
 
     @classmethod
     def of(cls, stage: Stage, declared: Declaration, build: Build) -> "Step":
         """The step that a declaration becomes."""
         there = tuple(one for one in declared.described if one.when is None or one.when(build))
         declared = replace(declared, described=there)
-        described = tuple(one.of(build) for one in declared.described)
+        described, upstream = tuple(one.of(build) for one in declared.described), build.upstream
         settings = declared.settings(build) if declared.settings else None
-        fetches = declared.fetches(build) if declared.fetches else None
-        optional = declared.optional(build) if declared.optional else ""
         return cls(
             stage.name,
             declared,
             described,
             build.text(declared.name) or described[0].asset_key.to_python_identifier(),
             declared.wanted(build),
-            {
-                "cohort": build.cohort,
-                "upstream": build.upstream,
-                "method": build.method,
-                "table": described[0].table,
-            },
-            versions.of_fetched(build.code, fetches.contract, settings, simulated=build.place.simulated)
-            if fetches
+            {"cohort": build.cohort, "upstream": upstream, "method": build.method, "table": described[0].table},
+            versions.of_fetched(build.code, upstream.contract, settings, simulated=build.place.simulated)
+            if upstream
             else versions.of_made(build.code, declared.function, described, settings),
-            fetches,
-            optional or (stage.name if stage.optional else ""),
+            upstream.optional if upstream else stage.name if stage.optional else "",
             frozenset(declared.spared(build) if declared.spared else ()),
         )
+
+    @property
+    def upstream(self) -> Upstream | None:
+        """The object that the step fetches; None for one that fetches nothing."""
+        return self.bound["upstream"]
 
     @property
     def nodes(self) -> list[Node]:
@@ -94,7 +92,7 @@ class Step:
                 self.name,
                 tuple(self.arguments),
                 self.code_version,
-                upstream=self.fetches.upstream if self.fetches else "",
+                upstream=self.upstream.name if self.upstream else "",
                 decided=self.declared.decided,
                 optional=self.optional,
             )
@@ -140,7 +138,7 @@ class Step:
         """The step as Dagster knows it."""
         inputs = {argument: key for key, argument in self.arguments.items() if key not in self.spared}
         metadata = {
-            **({UPSTREAM: self.fetches.upstream} if self.fetches else {}),
+            **({UPSTREAM: self.upstream.name} if self.upstream else {}),
             **({DECIDED: True} if self.declared.decided else {}),
             **({OPTIONAL: self.optional} if self.optional else {}),
             **source_link(self.declared.function),
@@ -164,11 +162,11 @@ class Step:
             },
             ins={argument: dg.AssetIn(key=dg.AssetKey(key.split("/"))) for argument, key in inputs.items()},
             deps=[
-                *([self.fetches.look] if self.fetches else []),
+                *([self.upstream.look] if self.upstream else []),
                 *(dg.AssetKey(key.split("/")) for key in sorted(self.spared)),
             ],
             check_specs=[spec for one in self.described for spec in check_specs(one)],
-            op_tags=(FIRST if self.fetches and self.fetches.first else {}) | (LARGE if self.declared.large else {}),
+            op_tags=(FIRST if self.upstream and self.upstream.first else {}) | (LARGE if self.declared.large else {}),
             required_resource_keys=set(RESOURCES),
         )
         def body(context: dg.AssetExecutionContext, **frames: pd.DataFrame) -> Iterator[Any]:
@@ -220,53 +218,38 @@ class Execution:
             damage.noting(self.lake, manifests),
         ):
             known = step.known(frames, self.given)
-            yield from self._publish(step.made(known), known, read)
+            yield from self._store(step.made(known), known, read)
 
     def _spared(self) -> dict[str, pd.DataFrame]:
         """The `spared` inputs that fit what is in the lake, by argument."""
-        arguments, frames = self.step.arguments, {}
-        for key in sorted(self.step.spared - unfit(self.lake, self.step.spared).keys()):
-            stored = parquet.read_stored(self.lake.table(key))
-            stored.frame.attrs |= {"asset": key, "data_version": stored.provenance.data_version}
-            frames[arguments[key]] = stored.frame
-        return frames
+        arguments, spared = self.step.arguments, self.step.spared
+        return {arguments[key]: load(self.lake, key) for key in sorted(spared - unfit(self.lake, spared).keys())}
 
-    def _publish(self, made: Mapping[str, Made], known: dict[str, Any], read: Mapping[str, str]) -> Iterator[Any]:
+    def _store(self, made: Mapping[str, Made], known: dict[str, Any], read: Mapping[str, str]) -> Iterator[Any]:
         """Check every frame that the step made, then give them to the lake; none if a blocking check failed."""
-        judged = [(p, p.verdicts(known)) for p in self.step.prepared(made, known)]
-        held = [verdict for p, verdicts in judged for verdict in p.held(verdicts)]
-        if held:
-            for p, verdicts in judged:
-                self._seen(p)
-                yield from p.check_results(verdicts)
-            raise GateHeld(" ".join(verdict.description for verdict in held))
-        broken = [
-            f"{p.described.key}, check {check}: {verdict.description}"
-            for p, verdicts in judged
-            for check, (verdict, blocking) in verdicts.items()
-            if blocking and not verdict.passed
-        ]
+        judged = [prepared.judged(known) for prepared in self.step.prepared(made, known)]
+        if held := [outcome.description for one in judged for outcome in one.held]:
+            for one in judged:
+                self._seen(one.prepared)
+                yield from one.check_results
+            raise GateHeld(" ".join(held))
+        broken = [f"{o.asset}, check {o.check_name}: {o.description}" for one in judged for o in one.broken]
         # Drawn before anything is recorded or stored: a figure that fails stops the step, not a part of it.
-        figures = [] if broken else [p.figure(known) for p, _ in judged]
-        for p, verdicts in judged:
-            self._record(p, verdicts)
+        figures = [] if broken else [one.prepared.figure(known) for one in judged]
+        for one in judged:  # kept with the table, for the database and for `hnbc status`
+            record(self.lake, *one.outcomes, complete=True)
         if broken:
-            for p, verdicts in judged:
-                yield from p.check_results(verdicts)
+            for one in judged:
+                yield from one.check_results
             raise CheckFailed("; ".join(broken) + ". The stored tables were kept.")
-        for (p, verdicts), figure in zip(judged, figures, strict=True):
-            yield self._result(p, verdicts, figure, read)
-            self._seen(p)
+        for one, figure in zip(judged, figures, strict=True):
+            yield self._result(one, figure, read)
+            self._seen(one.prepared)
 
-    def _result(
-        self,
-        p: Prepared,
-        verdicts: Mapping[str, tuple[Verdict, bool]],
-        figure: Mapping[str, Any],
-        read: Mapping[str, str],
-    ) -> dg.MaterializeResult:
+    def _result(self, judged: Judged, figure: Mapping[str, Any], read: Mapping[str, str]) -> dg.MaterializeResult:
         """A frame with its provenance, as Dagster hands it to the lake."""
-        place, study, table, fetches = self.given["place"], self.given["study"], p.described.table, self.step.fetches
+        p, place, study, upstream = judged.prepared, self.given["place"], self.given["study"], self.step.upstream
+        table = p.described.table
         provenance = Provenance(
             asset=p.described.key,
             data_version=p.data_version,
@@ -276,8 +259,8 @@ class Execution:
             upstream=place.upstream,
             written_at=_now(),
             inputs=dict(read),
-            observed={fetches.look: p.output.release} if fetches else {},
-            read=dict(p.output.read) | {name: at for v, _ in verdicts.values() for name, at in v.read.items()},
+            observed={upstream.look: p.output.release} if upstream else {},
+            read={**p.output.read, **judged.read},
             unused=list(p.output.unused),
             replaces=p.output.replaces,
             stage=self.step.stage,
@@ -288,7 +271,7 @@ class Execution:
             asset_key=p.described.asset_key,
             value=Stored(p.frame, provenance, p.content_hash),
             data_version=dg.DataVersion(p.data_version),
-            check_results=p.check_results(verdicts),
+            check_results=judged.check_results,
             metadata={
                 "dagster/row_count": len(p.frame),
                 "upstream": place.watermark or place.upstream,
@@ -299,27 +282,8 @@ class Execution:
 
     def _seen(self, p: Prepared) -> None:
         """What was fetched is what upstream is at: a look could be older."""
-        if self.step.fetches and p.output.release:
-            record_release(self.lake, self.step.fetches.upstream, p.output.release, _now())
-
-    def _record(self, p: Prepared, verdicts: Mapping[str, tuple[Verdict, bool]]) -> None:
-        """Keep the outcomes with the table, for the database and for `hnbc status`."""
-        outcomes = [
-            CheckOutcome(
-                asset=p.described.key,
-                check_name=name,
-                passed=verdict.passed,
-                severity="ERROR" if blocking else "WARN",
-                blocking=blocking,
-                value=verdict.value,
-                threshold=verdict.threshold,
-                description=verdict.description,
-                data_version=p.data_version,
-                evaluated_at=_now(),
-            )
-            for name, (verdict, blocking) in verdicts.items()
-        ]
-        record(self.lake, *outcomes, complete=True)
+        if self.step.upstream and p.output.release:
+            record_release(self.lake, self.step.upstream.name, p.output.release, _now())
 
 
 def _now() -> str:

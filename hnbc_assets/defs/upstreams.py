@@ -77,6 +77,11 @@ class Upstream:
         return f"raw/{self.name}"
 
     @property
+    def first(self) -> bool:
+        """Whether it is fetched before others: it is small, and shows mistakes in the study."""
+        return self.name == GENE_SETS
+
+    @property
     def look(self) -> str:
         """The observed source that knows its release."""
         return LOOKS[self.kind]

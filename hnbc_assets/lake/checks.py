@@ -69,12 +69,6 @@ def record(lake: Lake, *outcomes: CheckOutcome, complete: bool = False) -> None:
             _records(lake).write(asset, dict(sorted(kept.items())))
 
 
-def forget(lake: Lake, asset: str) -> None:
-    """Delete the recorded outcomes of an asset's checks."""
-    with locked(lake.checks_lock):
-        _records(lake).delete(asset)
-
-
 def of_asset(lake: Lake, asset: str) -> dict[str, CheckOutcome]:
     """The latest outcomes of one asset's checks, by check name."""
     return _records(lake).find(asset) or {}

@@ -57,11 +57,6 @@ def as_read(made: Iterable[Decision]) -> dict[str, str]:
     return {f"decision/{one.kind}/{one.subject}/{one.choice}": one.at for one in made}
 
 
-def accepted(lake: Lake, source: str, release: str) -> bool:
-    """Whether a person accepted this release of an upstream."""
-    return any((d.subject, d.choice) == (source, release) for d in decisions(lake, "accept"))
-
-
 def this_person() -> str:
     """Who is deciding: the user of this process and the machine (through sudo, who called it)."""
     return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"

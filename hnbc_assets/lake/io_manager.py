@@ -63,22 +63,26 @@ class LakeIOManager(dg.ConfigurableIOManager):
         context.add_output_metadata({"path": dg.MetadataValue.path(str(path)), "bytes": path.stat().st_size})
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
-        """Read a table from the lake.
+        """Read a table from the lake, as `load` does."""
+        return load(self.lake, asset_name(context.asset_key))
 
-        Raises
-        ------
-        NotInLake
-            If the asset has not been materialised in this lake.
-        """
-        asset = asset_name(context.asset_key)
-        try:
-            stored = parquet.read_stored(self.lake.table(asset))
-        except NotInLake as error:
-            raise NotInLake(
-                f"{asset} is needed and is not in {self.root} yet. Materialise it first: hnbc run --select {asset}"
-            ) from error
-        stored.frame.attrs |= {"asset": asset, "data_version": stored.provenance.data_version}
-        return stored.frame
+
+def load(lake: Lake, asset: str) -> pd.DataFrame:
+    """A table of the lake, with its `asset` and `data_version` in its `attrs`.
+
+    Raises
+    ------
+    NotInLake
+        If the asset has not been materialised in this lake.
+    """
+    try:
+        stored = parquet.read_stored(lake.table(asset))
+    except NotInLake as error:
+        raise NotInLake(
+            f"{asset} is needed and is not in {lake.root} yet. Materialise it first: hnbc run --select {asset}"
+        ) from error
+    stored.frame.attrs |= {"asset": asset, "data_version": stored.provenance.data_version}
+    return stored.frame
 
 
 def asset_name(key: dg.AssetKey) -> str:

@@ -4,7 +4,7 @@ In scope: reading the provenance of everything that a table depends on, as edges
 file stores its provenance (parquet), what registered signatures were made from (signature_lineage), Dagster's own event
 log (not used).
 
-Walking back is a recursive query over `lineage`, joined to `raw_files` on the asset that downloaded them: `WALK_BACK`.
+Walking back is a recursive query over `lineage`, joined to `raw_files` on the asset that downloaded them (README).
 """
 
 from __future__ import annotations
@@ -21,15 +21,6 @@ EDGE_COLUMNS = ["asset", "upstream_asset", "data_version", "upstream_data_versio
 RAW_COLUMNS = ["source", "release", "file_id", "url", "path", "size_bytes", "md5", "sha256", "retrieved_at", "asset"]
 RAW_PREFIX = "raw/"
 MISSING = "not made"  # no data version
-
-WALK_BACK = """
-WITH RECURSIVE made_from AS (
-    SELECT ? AS asset
-    UNION
-    SELECT lineage.upstream_asset FROM lineage JOIN made_from USING (asset)
-)
-SELECT raw_files.* FROM made_from JOIN raw_files USING (asset) ORDER BY asset, path
-"""  # the raw files that an asset depends on, by the asset's name
 
 
 def ancestry(lake: Lake, of: Collection[str] | None = None) -> dict[str, Provenance | None]:

@@ -43,9 +43,9 @@ def twin(lake: Lake, version: str, inputs: Mapping[str, str]) -> Path | None:
     return next((copy for copy in kept(lake) if copy.match(name)), None)
 
 
-def put_in_place(lake: Lake, temporary: Path, keep: int, now: datetime, twin: Path | None) -> tuple[str, Path | None]:
+def put_in_place(lake: Lake, temporary: Path, keep: int, now: datetime, twin: Path | None) -> str:
     """Flush the new database to the disk, rename it over the old one, keep a copy in place of its twin; returns
-    its sha256 and the copy.
+    its sha256.
     """
     atomic.sync_file(temporary)
     sha256 = _sha256(temporary)
@@ -62,7 +62,7 @@ def put_in_place(lake: Lake, temporary: Path, keep: int, now: datetime, twin: Pa
         for old in kept(lake)[:-keep]:
             old.unlink()
         atomic.sync_folder(lake.databases)
-    return sha256, copy
+    return sha256
 
 
 def _sha256(path: Path) -> str:

@@ -40,21 +40,17 @@ BUILT_HERE = ("lineage", "raw_files", "check_results", "publications", DICTIONAR
 
 @dataclass(frozen=True)
 class Published:
-    """A publication: the database, its copy (None if none are kept), and what is in it.
+    """A publication: the database, and what is in it.
 
     `sha256` is the file's, new each time; `data_version` depends on the published tables alone: equal tables have equal
-    versions. `inputs` are the data versions of everything that the tables depend on; `complete` says for each optional
-    stage whether its tables are in the database.
+    versions. `complete` says for each optional stage whether its tables are in the database.
     """
 
     path: Path
-    copy: Path | None
     n_tables: int
     n_rows: int
     sha256: str
     data_version: str
-    published_at: str
-    inputs: Mapping[str, str]
     complete: tuple[CheckOutcome, ...] = ()
 
 
@@ -68,7 +64,6 @@ def publish(
     comment: str = "",
     code_version: str = "",
     study_hash: str = "",
-    required_checks: Mapping[str, Collection[str]] | None = None,
     optional: Collection[OptionalAsset] = (),
     publisher: str = DATABASE,
     wait_seconds: float = 600.0,
@@ -85,8 +80,6 @@ def publish(
         the same versions, replaces that one there, so that no older one is lost
     comment : put before every table's comment, such as SIMULATED (DuckDB has no comment for a whole database)
     code_version, study_hash : those of the publisher, for the record
-    required_checks : per asset, the blocking checks that must have passed on its present data. Without it, those that
-        are recorded as blocking; with it, recorded checks that it does not name no longer count
     optional : the assets of optional stages. If such a stage failed, its assets that do not fit what is in the lake
         are left out: their tables are published empty, and a check of `publisher` says so
     wait_seconds : how long to wait while another process is publishing
@@ -109,7 +102,7 @@ def publish(
         known = lineage.ancestry(lake, {*tables.values(), *(one.asset for one in optional)} - left_out.keys())
         outcomes = checks.outcomes(lake)
         outcomes = outcomes[outcomes.asset.isin(list(known))]
-        _refuse_if(_objections(known, outcomes, required_checks))
+        _refuse_if(_objections(known, outcomes))
         empty = {one.asset: one.table for one in optional if one.asset in left_out and one.table is not None}
         temporary, now = atomic.temporary_beside(lake.database), datetime.now(UTC)
         version = _version({name: asset for name, asset in tables.items() if asset not in empty}, extra, known)
@@ -123,15 +116,14 @@ def publish(
         try:
             contents = _contents(lake, tables, extra, known, outcomes, empty, described or {})
             n_tables, n_rows = build(temporary, [*contents, _described(Publications, record)], comment=comment)
-            sha256, copy = old_databases.put_in_place(lake, temporary, keep, now, twin)
+            sha256 = old_databases.put_in_place(lake, temporary, keep, now, twin)
             publications.remember(lake, version, code_version, inputs, now)
             checks.record(lake, *stage_checks)
         except (OSError, *_database_errors()) as error:
             raise PublicationRefused(f"The database could not be written; the old one is kept: {error}") from error
         finally:
             _remove(temporary)
-    moment = now.isoformat(timespec="seconds")
-    return Published(lake.database, copy, n_tables, n_rows, sha256, version, moment, inputs, tuple(stage_checks))
+    return Published(lake.database, n_tables, n_rows, sha256, version, tuple(stage_checks))
 
 
 def _left_out(lake: Lake, optional: Collection[OptionalAsset]) -> tuple[dict[str, str], dict[str, str]]:
@@ -175,11 +167,7 @@ def _turn(lake: Lake, wait_seconds: float) -> Iterator[None]:
         yield
 
 
-def _objections(
-    known: Mapping[str, Provenance | None],
-    outcomes: pd.DataFrame,
-    required_checks: Mapping[str, Collection[str]] | None,
-) -> list[str]:
+def _objections(known: Mapping[str, Provenance | None], outcomes: pd.DataFrame) -> list[str]:
     """Why this lake must not be published, one sentence each."""
     objections = [
         f"{asset} is not in the lake. Materialise it: hnbc run --select {asset}"
@@ -191,33 +179,12 @@ def _objections(
         f"Materialise it again: hnbc run --select {asset}"
         for asset, upstream in lineage.outdated(known)
     ]
-    latest = {(o.asset, o.check_name): o for o in outcomes.itertuples()}
-    for asset, name in _blocking(known, outcomes, required_checks):
-        objection = _check_objection(asset, name, latest.get((asset, name)), known[asset])
-        if objection:
-            objections.append(objection)
+    for outcome in outcomes[outcomes.blocking].sort_values(["asset", "check_name"]).itertuples():
+        made = known[outcome.asset]
+        if made is not None and (objection := checks.objection(outcome, made.data_version)):
+            again = f". Materialise it with its checks: hnbc run --select {outcome.asset}"
+            objections.append(objection + again * outcome.passed)
     return objections
-
-
-def _blocking(
-    known: Mapping[str, Provenance | None],
-    outcomes: pd.DataFrame,
-    required_checks: Mapping[str, Collection[str]] | None,
-) -> list[tuple[str, str]]:
-    if required_checks is None:
-        blocking = outcomes[outcomes.blocking]
-        named = set(zip(blocking.asset, blocking.check_name, strict=True))
-    else:
-        named = {(asset, name) for asset, names in required_checks.items() for name in names}
-    return sorted((asset, name) for asset, name in named if known.get(asset) is not None)
-
-
-def _check_objection(asset: str, name: str, outcome: object, made: Provenance) -> str | None:
-    again = f"Materialise it with its checks: hnbc run --select {asset}"
-    if outcome is None:
-        return f"the blocking check {name} of {asset} has never been run. {again}"
-    objection = checks.objection(outcome, made.data_version)
-    return f"{objection}. {again}" if objection and outcome.passed else objection or None
 
 
 def _refuse_if(objections: list[str]) -> None:

@@ -14,7 +14,7 @@ from hnbc_assets.defs.graph import nodes
 from hnbc_assets.defs.keeping import ONLY_STALE_TAG
 from hnbc_assets.defs.operation import automation
 from hnbc_assets.defs.resources import resources_of
-from hnbc_assets.defs.stage import Build, Described, Fetched, Output, Stage
+from hnbc_assets.defs.stage import Build, Described, Output, Stage, upstream_objects
 from hnbc_assets.defs.step import definitions
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.study import PACKAGED, Place, load_study
@@ -25,6 +25,11 @@ RAW = "raw/gene_sets"
 
 def matrix(value):
     return pd.DataFrame({"P1": [float(value)]}, index=pd.Index(["A"], name="gene"))
+
+
+def only(name):
+    """A factory that makes assets for one object of an upstream."""
+    return lambda build: [one for one in upstream_objects(build) if one.upstream.name == name]
 
 
 class Daemon:
@@ -56,7 +61,7 @@ class Daemon:
             return {name: matrix(self.values[name]) for name in ("left", "right")}
 
         stage = Stage("genes")
-        stage.asset(Described(RAW), fetches=lambda build: Fetched("gene_sets", "gene_set_releases"))(raw)
+        stage.asset(Described(RAW), each=only("gene_sets"))(raw)
         stage.asset(Described("one"), inputs={"below": RAW})(one)
         stage.asset(Described("two"), inputs={"below": "one"})(two)
         stage.asset(Described("three"))(three)

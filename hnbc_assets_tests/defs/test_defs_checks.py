@@ -26,26 +26,26 @@ def test_events_coded_one_and_two_are_reported_with_the_line_that_confirms_them(
     vocabulary = Vocabulary("mine")
     vocabulary.event("os", pd.Series(["1", "2", "2"], name="status"))
     vocabulary.event("pfi", pd.Series(["0", "1", "1"], name="relapse"))
-    verdict = checks.event_codes_plain(vocabulary.values(), "mine")
-    assert not verdict.passed
-    assert verdict.value == "os_event (status): 1 is censored in 1 patients, 2 is an event in 2"
-    assert "cohorts.mine.event_values: {os: {1: censored, 2: event}}" in verdict.description
+    outcome = checks.event_codes_plain(vocabulary.values(), "mine")
+    assert not outcome.passed
+    assert outcome.value == "os_event (status): 1 is censored in 1 patients, 2 is an event in 2"
+    assert "cohorts.mine.event_values: {os: {1: censored, 2: event}}" in outcome.description
     assert checks.event_codes_plain(vocabulary.values().query("column_name == 'pfi_event'"), "mine").passed
 
 
 def test_event_codes_written_with_decimals_are_counted():
     vocabulary = Vocabulary("mine")
     vocabulary.event("os", pd.Series(["1.0", "2.0", "2"], name="status"))
-    verdict = checks.event_codes_plain(vocabulary.values(), "mine")
-    assert verdict.value == "os_event (status): 1 is censored in 1 patients, 2 is an event in 2"
+    outcome = checks.event_codes_plain(vocabulary.values(), "mine")
+    assert outcome.value == "os_event (status): 1 is censored in 1 patients, 2 is an event in 2"
 
 
 def test_ages_in_another_unit_are_reported():
     vocabulary = Vocabulary("mine")
     vocabulary.number("age_years", pd.Series(["17000", "21500", "45"], name="age"), 0, 120)
-    verdict = checks.values_plausible(vocabulary.values())
-    assert not verdict.passed
-    assert verdict.value == "age_years (age): 2 values, such as 17000"
+    outcome = checks.values_plausible(vocabulary.values())
+    assert not outcome.passed
+    assert outcome.value == "age_years (age): 2 values, such as 17000"
     vocabulary = Vocabulary("mine")
     vocabulary.number("age_years", pd.Series(["45", "NA"], name="age"), 0, 120)
     assert checks.values_plausible(vocabulary.values()).passed

@@ -125,23 +125,6 @@ def test_annotations_and_imports_for_them_are_not_followed(package):
     assert package("start", start=start, other=OTHER).reached == {"start.start"}
 
 
-def test_a_nested_function_takes_what_it_uses_of_the_functions_around_it(package):
-    start = (
-        "from .other import f, unused\n"
-        "def factory(given):\n"
-        "    used, left = f(given), unused()\n"
-        "    def beside():\n        return unused()\n"
-        "    def start(x):\n        return used, given, helper(x)\n"
-        "    def helper(x):\n        return x\n"
-        "    return start, beside\n"
-    )
-    small = package("factory.<locals>.start", start=start, other=OTHER)
-    assert small.reached >= {"start.factory.start", "start.factory.used", "start.factory.helper", "other.f"}
-    assert "start.factory.beside" not in small.reached
-    start = start.replace("used, left = f(given), unused()", "used = f(given)")
-    assert "other.unused" not in package("factory.<locals>.start", start=start, other=OTHER).reached
-
-
 CLASSES = (
     "import io\n"
     "class Base:\n    def asked(self):\n        return inherited()\n"

@@ -61,7 +61,7 @@ class Traced:
         with profiled(self.executed):
             made = self.step.made(known)
             for one in self.step.prepared(made, known):
-                assert all(verdict.passed or not blocks for verdict, blocks in one.verdicts(known).values())
+                assert not one.judged(known).broken
         return dict(made)
 
     def missing(self) -> set[tuple[str, tuple[str, ...]]]:
@@ -122,7 +122,7 @@ def traced(first, tmp_path_factory):
     for module in pkgutil.walk_packages(hnbc_assets.__path__, "hnbc_assets."):
         importlib.import_module(module.name)  # what runs when a module is imported is not the step's
     given = resources_of(load_study(first.study), Place("simulated", lake.root, first.study))
-    found = {name: one for name, one in steps_of(first.study, lake).items() if not one.step.fetches}
+    found = {name: one for name, one in steps_of(first.study, lake).items() if not one.step.upstream}
     for one in found.values():
         one.run(lake, given)
     return found | {"cohort_mine": cohort_of_a_user(folder, lake)}

@@ -66,7 +66,7 @@ class Gate:
         return pd.DataFrame(rows).reset_index(drop=True)
 
     def judge(self, before, after):
-        """The verdict on `after` beside what is in use."""
+        """The outcome for `after` beside what is in use."""
         if before is not None:
             self.use(before)
         upstream = self.upstream(after)
@@ -125,12 +125,12 @@ def test_the_first_release_is_let_through(gate):
 
 
 def test_a_release_that_loses_nothing_passes_and_says_within_which_limits(gate):
-    verdict = gate.judge(gate.portal(OLD, records()), gate.portal(NEW, records(N_PATIENTS + 5)))
-    assert (verdict.passed, verdict.value) == (True, "within the study's limits")
-    assert verdict.threshold == (
+    outcome = gate.judge(gate.portal(OLD, records()), gate.portal(NEW, records(N_PATIENTS + 5)))
+    assert (outcome.passed, outcome.value) == (True, "within the study's limits")
+    assert outcome.threshold == (
         "at most 5% of files removed, 5% of patients, 5% of follow-up times and 5% of events lost"
     )
-    assert NEW in verdict.description
+    assert NEW in outcome.description
 
 
 AT_AND_ABOVE = [
@@ -162,7 +162,7 @@ def test_what_is_lost_may_reach_the_limit_and_not_pass_it(gate, at, above, said)
 
 
 def test_a_release_that_is_fetched_again_is_judged_as_it_was_the_first_time(gate):
-    """A run after a stopped one fetches the release in use again. The verdict depends on the data, not on attempts."""
+    """A run after a stopped one fetches the release in use again. The outcome depends on the data, not on attempts."""
     old, new = gate.portal(OLD, records()), gate.portal(NEW, records().iloc[:-2])
     first = gate.judge(None, old)
     gate.use(old)
@@ -208,9 +208,9 @@ def test_each_limit_is_the_study_s_and_speaks_for_itself_alone(tmp_path, limit, 
     everything = dict.fromkeys([*LIMITS.values(), "files_removed"], 1.0)
     open_gate, one_limit = Gate(tmp_path / "open", **everything), Gate(tmp_path / "one", **everything | {limit: 0.05})
     for gate, passes in ((open_gate, True), (one_limit, False)):
-        verdict = gate.judge(gate.portal(OLD, records()), gate.portal(NEW, above))
-        assert verdict.passed is passes
-        assert (said in verdict.value) is not passes
+        outcome = gate.judge(gate.portal(OLD, records()), gate.portal(NEW, above))
+        assert outcome.passed is passes
+        assert (said in outcome.value) is not passes
 
 
 def test_a_limit_of_zero_lets_nothing_go(tmp_path):
@@ -239,18 +239,18 @@ def test_replies_of_the_index_are_no_files(gate):
 @pytest.mark.parametrize("held", [True, False])
 def test_another_gene_model_is_held_where_the_study_wants_that(tmp_path, held):
     gate = Gate(tmp_path, gene_model=held)
-    verdict = gate.judge(gate.gdc("45.0", range(N_FILES)), gate.gdc("46.0", range(N_FILES), model="v44"))
-    assert verdict.passed is not held
-    assert ("the gene model is GENCODE v44, it was GENCODE v36" in verdict.value) is held
+    outcome = gate.judge(gate.gdc("45.0", range(N_FILES)), gate.gdc("46.0", range(N_FILES), model="v44"))
+    assert outcome.passed is not held
+    assert ("the gene model is GENCODE v44, it was GENCODE v36" in outcome.value) is held
 
 
 @pytest.mark.parametrize("held", [True, False])
 def test_a_clinical_field_that_is_gone_is_held_where_the_study_wants_that(tmp_path, held):
     gate = Gate(tmp_path, fields=held)
     before = gate.portal(OLD, records())
-    verdict = gate.judge(before, gate.portal(NEW, records().drop(columns="AGE_AT_DIAGNOSIS")))
-    assert verdict.passed is not held
-    assert ("clinical fields are missing: AGE_AT_DIAGNOSIS" in verdict.value) is held
+    outcome = gate.judge(before, gate.portal(NEW, records().drop(columns="AGE_AT_DIAGNOSIS")))
+    assert outcome.passed is not held
+    assert ("clinical fields are missing: AGE_AT_DIAGNOSIS" in outcome.value) is held
 
 
 def cases(n_unfollowed, n_living=20, n_dead=5):
@@ -317,10 +317,10 @@ def test_a_person_lets_one_release_of_one_upstream_through_and_is_named(gate, su
     before, after = gate.portal(OLD, records()), gate.portal(NEW, records(20))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     decide(gate.lake, Decision("accept", subject, release, "ada@lab", now))
-    verdict = gate.judge(before, after)
-    assert verdict.passed is passes
-    assert (f"Accepted by ada@lab at {now}" in verdict.description) is passes
-    assert "20 of 40 patients" in verdict.value
+    outcome = gate.judge(before, after)
+    assert outcome.passed is passes
+    assert (f"Accepted by ada@lab at {now}" in outcome.description) is passes
+    assert "20 of 40 patients" in outcome.value
 
 
 def test_the_release_that_the_study_pins_is_let_through(gate):
@@ -328,6 +328,6 @@ def test_the_release_that_the_study_pins_is_let_through(gate):
     assert not gate.judge(before, after).passed
     pinned = gate.study.releases.model_copy(update={"pin": {METABRIC: NEW}})
     gate.study = gate.study.model_copy(update={"releases": pinned})
-    verdict = gate.judge(before, after)
-    assert verdict.passed
-    assert f"The study pins {METABRIC} to {NEW}" in verdict.description
+    outcome = gate.judge(before, after)
+    assert outcome.passed
+    assert f"The study pins {METABRIC} to {NEW}" in outcome.description

@@ -1,4 +1,4 @@
-"""Ingest checks: damage and unlikely changes in what was fetched are verdicts that people can read."""
+"""Ingest checks: damage and unlikely changes in what was fetched are outcomes that people can read."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from hnbc_assets.defs.graph import nodes
-from hnbc_assets.defs.stage import Described, Fetched, Output, Stage
+from hnbc_assets.defs.stage import Described, Output, Stage
 from hnbc_assets.errors import UpstreamUnreachable
 from hnbc_assets.lake import parquet
-from hnbc_assets_tests.defs.invented_daemon import Daemon, matrix
+from hnbc_assets_tests.defs.invented_daemon import Daemon, matrix, only
 
 RAW = "raw/gdsc"
 
@@ -45,10 +45,7 @@ class WithDrugs(Daemon):
         def gdsc(build):
             return {"gdsc": RAW}
 
-        def fetched(build):
-            return Fetched("gdsc", "gdsc_release")
-
-        science.asset(Described(RAW), fetches=fetched, optional=lambda build: "drugs")(raw)
+        science.asset(Described(RAW), each=only("gdsc"))(raw)
         drugs.asset(Described("models"), inputs={"below": RAW})(models)
         science.asset(Described("changes"), inputs={"manifests": gdsc}, spared=lambda build: [RAW])(changes)
         science.asset(Described("three"))(three)

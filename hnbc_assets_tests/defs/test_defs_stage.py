@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from hnbc_assets.defs.attempting import STUDY_TAG
-from hnbc_assets.defs.stage import Check, Described, Output, Stage, Verdict, cohorts
+from hnbc_assets.defs.stage import Check, Described, Outcome, Output, Stage, cohorts
 from hnbc_assets.defs.stages import every_stage
 from hnbc_assets.defs.stages.scores import survival_curves
 from hnbc_assets.defs.step import definitions
@@ -90,7 +90,7 @@ def test_checks_and_figures_may_name_inputs_outputs_and_resources(study):
     def named(anoikis_genes, below, study, place):
         """Of whatever is known."""
         seen.append((list(anoikis_genes.gene), list(below.gene), study.title, place.upstream))
-        return Verdict(True, "", "", "")
+        return Outcome(True, "", "", "")
 
     def drawn(anoikis_genes, below):
         seen.append((list(anoikis_genes.gene), list(below.gene)))
@@ -108,7 +108,7 @@ def test_checks_and_figures_may_name_inputs_outputs_and_resources(study):
 
 def test_a_check_or_a_figure_that_names_something_unknown_is_found_when_definitions_are_built(study):
     def compared(frame, candidate_genes):
-        return Verdict(True, "", "", "")
+        return Outcome(True, "", "", "")
 
     def drawn(anoikis_genes, candidate_genes):
         return b""
@@ -136,9 +136,9 @@ def test_a_broken_schema_keeps_the_stored_table_and_names_the_column(study):
 
 
 def test_a_blocking_check_keeps_the_stored_table_and_another_does_not(study):
-    def no_gene_called_c(anoikis_genes: pd.DataFrame) -> Verdict:
+    def no_gene_called_c(anoikis_genes: pd.DataFrame) -> Outcome:
         """No gene is called C."""
-        return Verdict("C" not in set(anoikis_genes.gene), str(list(anoikis_genes.gene)), "no C", "names of genes")
+        return Outcome("C" not in set(anoikis_genes.gene), str(list(anoikis_genes.gene)), "no C", "names of genes")
 
     assert study.materialise(anoikis(study, genes("A"), Check(no_gene_called_c, blocking=True))).success
     assert not study.materialise(anoikis(study, genes("C"), Check(no_gene_called_c, blocking=True))).success
@@ -196,9 +196,9 @@ def test_a_table_is_hashed_once(study, monkeypatch):
 
 
 def test_what_was_read_besides_the_inputs_and_what_was_only_compared_stands_in_the_lineage(study):
-    def judged(candidate_genes: pd.DataFrame) -> Verdict:
+    def judged(candidate_genes: pd.DataFrame) -> Outcome:
         """A person let it through."""
-        return Verdict(True, "", "", "as a person decided", read={"decision/accept/gdc/46.0": "2026-03-01"})
+        return Outcome(True, "", "", "as a person decided", read={"decision/accept/gdc/46.0": "2026-03-01"})
 
     def candidate_genes(anoikis_genes):
         return Output(CandidateGenes.empty(), read={"registry/0a1b2c": "v1"}, unused=("anoikis_genes",))
@@ -249,7 +249,7 @@ def test_the_code_version_follows_code_checks_and_settings(study):
         return next(iter(made.specs)).code_version
 
     def no_gene_called_c(anoikis_genes):
-        return Verdict("C" not in set(anoikis_genes.gene), "", "no C", "names of genes")
+        return Outcome("C" not in set(anoikis_genes.gene), "", "no C", "names of genes")
 
     assert version() == version()
     assert version(settings={"a": 1}) != version(settings={"a": 2})

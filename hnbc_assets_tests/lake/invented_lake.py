@@ -23,6 +23,14 @@ from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.lake.snapshot import publish
 
+WALK_BACK = """
+WITH RECURSIVE made_from AS (
+    SELECT ? AS asset
+    UNION
+    SELECT lineage.upstream_asset FROM lineage JOIN made_from USING (asset)
+)
+SELECT raw_files.* FROM made_from JOIN raw_files USING (asset) ORDER BY asset, path
+"""  # the raw files that an asset depends on, by the asset's name
 TABLES = {"patients": "patients", "signature": "signature", "risk_scores": "risk_scores"}
 COLUMNS = {
     "patients": [{"name": "patient_id", "type": "VARCHAR", "unit": "", "description": "the cohort's own id"}],

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from hnbc_assets.lake.checks import OUTCOME_COLUMNS, CheckOutcome, forget, of_asset, outcomes, record
+from hnbc_assets.lake.checks import OUTCOME_COLUMNS, CheckOutcome, of_asset, outcomes, record
 
 
 def test_the_latest_outcome_of_a_check_replaces_the_previous_one(lake):
@@ -23,8 +23,6 @@ def test_a_complete_record_deletes_checks_that_an_asset_no_longer_has(lake):
     record(lake, CheckOutcome("patients", "new", True), complete=True)
     assert set(of_asset(lake, "patients")) == {"new"}
     assert set(of_asset(lake, "signature")) == {"old"}
-    forget(lake, "signature")
-    assert outcomes(lake).asset.tolist() == ["patients"]
 
 
 def test_values_and_thresholds_become_text(lake):

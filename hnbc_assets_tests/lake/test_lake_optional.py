@@ -10,7 +10,7 @@ from invented_lake import TABLES, put
 
 from hnbc_assets.commands.execution import left_without
 from hnbc_assets.errors import PublicationRefused
-from hnbc_assets.lake import attempts, checks, parquet
+from hnbc_assets.lake import attempts, parquet, publications
 from hnbc_assets.lake.optional import OptionalAsset, lacking, unfit
 from hnbc_assets.lake.plan import examine
 from hnbc_assets.lake.snapshot import publish
@@ -69,7 +69,7 @@ def test_without_a_failed_stage_the_rest_is_published_and_what_is_missing_is_nam
     assert check[3] == f"drug_models, drug_associations are empty: raw/gdsc/all failed: {GONE}"
     assert lacking(filled_lake, "hnbc_database") == {"drugs": check[3]}
     assert [outcome.passed for outcome in published.complete] == [False]
-    assert "raw/gdsc/all" not in published.inputs
+    assert "raw/gdsc/all" not in publications.remembered(filled_lake).inputs
 
 
 def test_when_the_stage_is_made_again_the_database_is_complete(filled_lake):
@@ -137,7 +137,6 @@ def test_the_reason_is_the_first_misfit_among_the_inputs(filled_lake):
     lost = unfit(filled_lake, [one.asset for one in STAGE])
     reason = "drug_models was made from another version of raw/gdsc/all than the one now in the lake"
     assert lost == {"drug_models": reason, "drug_associations": reason}
-    checks.forget(filled_lake, "raw/gdsc/all")
     filled_lake.table("raw/gdsc/all").unlink()
     assert set(unfit(filled_lake, [one.asset for one in STAGE]).values()) == {"raw/gdsc/all has not been made"}
 

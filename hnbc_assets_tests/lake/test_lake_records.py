@@ -14,7 +14,7 @@ from hnbc_assets.digits import rounded_signed
 from hnbc_assets.errors import NotInLake
 from hnbc_assets.lake import attempts, registry
 from hnbc_assets.lake.attempts import Attempt
-from hnbc_assets.lake.decisions import Decision, accepted, decide, decisions
+from hnbc_assets.lake.decisions import Decision, decide, decisions
 from hnbc_assets.lake.observations import Observation, all_observed, observed, record_problem, record_release
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.lake.registry import Adoption, Registered
@@ -110,14 +110,6 @@ def test_decisions_are_added_and_none_is_changed(lake):
     assert lake.decisions.read_bytes().startswith(before)
     assert decisions(lake) == [first, second]
     assert decisions(lake, "promote") == [second]
-
-
-def test_an_acceptance_is_of_one_release_of_one_upstream(lake):
-    decide(lake, Decision("accept", "gdc", "46.0", "ada@lab", T1))
-    decide(lake, Decision("promote", "gdc", "47.0", "ada@lab", T1))
-    assert accepted(lake, "gdc", "46.0")
-    assert not accepted(lake, "gdc", "47.0")
-    assert not accepted(lake, "geo", "46.0")
 
 
 def decide_often(root, who, count):

@@ -7,10 +7,9 @@ from dataclasses import replace
 import duckdb
 import pandas as pd
 import pytest
-from invented_lake import TABLES, fill, put
+from invented_lake import TABLES, WALK_BACK, fill, put
 
 from hnbc_assets.lake import lineage, registry, signature_lineage
-from hnbc_assets.lake.lineage import WALK_BACK
 from hnbc_assets.lake.registry import Registered
 from hnbc_assets.lake.snapshot import publish
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from hnbc_assets import tables
-from hnbc_assets.lake.lineage import WALK_BACK
 from hnbc_assets.tables import Table
+from hnbc_assets_tests.lake.invented_lake import WALK_BACK
 from hnbc_assets_tests.lakes import Lake
 
 PUBLISHED = [

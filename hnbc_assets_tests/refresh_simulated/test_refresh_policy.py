@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sksurv.metrics import concordance_index_censored
 
-from hnbc_assets.lake.lineage import WALK_BACK
+from hnbc_assets_tests.lake.invented_lake import WALK_BACK
 from hnbc_assets_tests.lakes import at, small_study
 from hnbc_assets_tests.refresh_simulated.content import GDC, RAW, succeeded, versions
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hnbc_assets.defs.stage import Verdict
+from hnbc_assets.defs.stage import Outcome
 
 LEAST_LINES_MATCHED = 0.5
 
 
-def lines_matched(cell_lines: pd.DataFrame) -> Verdict:
+def lines_matched(cell_lines: pd.DataFrame) -> Outcome:
     """At least half of the screened cell lines have expression; says how many lines are not used, and why."""
     screened = cell_lines[cell_lines.n_drugs > 0]
     used = int(screened.used.sum())
     left = cell_lines.reason.dropna().value_counts()
     names = screened.cell_line_name[~screened.used.astype(bool)].dropna()
     unused = "; ".join(f"{n} lines: {reason}" for reason, n in left.items()) or "every line is in both"
-    return Verdict(
+    return Outcome(
         used >= LEAST_LINES_MATCHED * len(screened),
         f"{used:,} of {len(screened):,}",
         f"at least {LEAST_LINES_MATCHED:.0%}",

@@ -12,7 +12,7 @@ import pandas as pd
 
 from hnbc_assets.defs.checks.in_use import InUse
 from hnbc_assets.defs.checks.ingest import is_reply
-from hnbc_assets.defs.stage import Verdict
+from hnbc_assets.defs.stage import Outcome
 from hnbc_assets.defs.stages.cohorts import harmonised
 from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import ArchiveDamaged
@@ -27,7 +27,7 @@ KEPT, NONE_YET = "The release in use is kept.", "Nothing is made from it until t
 
 def plausible_release(
     manifest: pd.DataFrame, study: Study, lake: Lake, archive: Archive, upstream: Upstream
-) -> Verdict:
+) -> Outcome:
     """The release loses no more files, patients, follow-up and events than the study allows; model and fields stay.
     No more living patients of a GDC cohort lack a follow-up time than it allows, in the first release too.
 
@@ -48,22 +48,22 @@ def plausible_release(
     if upstream.kind == "gdc":
         found += _unfollowed(study, archive, upstream, manifest)
     if not found and first:
-        return Verdict(True, "first release", allowed, "there is no release before it to compare with")
+        return Outcome(True, "first release", allowed, "there is no release before it to compare with")
     if not found:
-        return Verdict(True, "within the study's limits", allowed, f"{release} compared with the previous release")
+        return Outcome(True, "within the study's limits", allowed, f"{release} compared with the previous release")
     compared = "" if first else f" compared with {fetched_release(upstream.kind, before)}"
     summary = f"{upstream.kind} {release} ({upstream.name}){compared}: {'; '.join(found)}."
     if study.releases.pinned(upstream.name):
-        return Verdict(True, "; ".join(found), allowed, f"{summary} The study pins {upstream.name} to {release}.")
+        return Outcome(True, "; ".join(found), allowed, f"{summary} The study pins {upstream.name} to {release}.")
     decided = _acceptance(lake, upstream, release)
     if decided:
         who = f"Accepted by {decided.by} at {decided.at}."
-        return Verdict(True, "; ".join(found), allowed, f"{summary} {who}", as_read([decided]))
+        return Outcome(True, "; ".join(found), allowed, f"{summary} {who}", as_read([decided]))
     if in_use.is_this(manifest):  # it passed under wider limits: a release in use is not held
-        return Verdict(True, "; ".join(found), allowed, f"{summary} It is in use.")
+        return Outcome(True, "; ".join(found), allowed, f"{summary} It is in use.")
     way_out = f"To accept it: hnbc refresh --accept {upstream.kind} {release}"
     held = f"{summary} {NONE_YET if first else KEPT} {way_out}"
-    return Verdict(False, "; ".join(found), allowed, held)
+    return Outcome(False, "; ".join(found), allowed, held)
 
 
 def evidence(reason: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pandas as pd
 
 from hnbc_assets.defs.checks.in_use import InUse
-from hnbc_assets.defs.stage import Verdict
+from hnbc_assets.defs.stage import Outcome
 from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import ArchiveDamaged, ChecksumMismatch
 from hnbc_assets.lake.paths import Lake
@@ -19,32 +19,32 @@ SIZE_CHANGE = 0.1
 GENES_OF_A_GENOME = 10_000
 
 
-def files_intact(manifest: pd.DataFrame, archive: Archive) -> Verdict:
+def files_intact(manifest: pd.DataFrame, archive: Archive) -> Outcome:
     """Every file is in the archive with the size and sha256 of its row, and with the md5 that upstream gave."""
     try:
         archive.verify(manifest)
     except ChecksumMismatch as damage:
-        return Verdict(False, f"damage among {len(manifest):,} files", "all intact", str(damage))
-    return Verdict(True, f"{len(manifest):,} files", "all intact", "size and sha256 of every file are those of its row")
+        return Outcome(False, f"damage among {len(manifest):,} files", "all intact", str(damage))
+    return Outcome(True, f"{len(manifest):,} files", "all intact", "size and sha256 of every file are those of its row")
 
 
-def previous_release(manifest: pd.DataFrame, lake: Lake, archive: Archive, upstream: Upstream) -> Verdict:
+def previous_release(manifest: pd.DataFrame, lake: Lake, archive: Archive, upstream: Upstream) -> Outcome:
     """Compared with the previous release: files missing without a successor, sizes that changed by more than 10 %."""
     before, allowed = InUse(lake, archive, upstream).before(manifest), "none missing, sizes within 10 %"
     if before is None or before.empty:
-        return Verdict(True, "first release", allowed, "there is no release before it to compare with")
+        return Outcome(True, "first release", allowed, "there is no release before it to compare with")
     from hnbc_assets.sources.release_changes import release_changes
 
     try:
         changes = release_changes(archive, None, before, manifest)
     except ArchiveDamaged as damage:
-        return Verdict(False, "cannot be compared", allowed, str(damage))
+        return Outcome(False, "cannot be compared", allowed, str(damage))
     missing = changes.entity[changes.kind == "file_removed"]
     old, new = (m[~is_reply(m)].set_index("file_id").size_bytes.astype(float) for m in (before, manifest))
     both = old.index.intersection(new.index)
     change = (new[both] / old[both] - 1).abs()
     changed = change[change > SIZE_CHANGE].index
-    return Verdict(
+    return Outcome(
         not len(missing) and not len(changed),
         f"{len(missing)} missing, {len(changed)} changed in size",
         allowed,
@@ -73,12 +73,12 @@ def _same_family(before: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
     return before.file_id[folder.isin(set(manifest.path.str.split("/").str[2:3].str.join("/")))]
 
 
-def no_upstream_warnings(manifest: pd.DataFrame, archive: Archive) -> Verdict:
+def no_upstream_warnings(manifest: pd.DataFrame, archive: Archive) -> Outcome:
     """Every archived reply of the GDC came without warnings: all fields that were asked for are known there."""
     from hnbc_assets.sources.gdc.evidence import reply_warnings
 
     found = reply_warnings(archive, manifest)
-    return Verdict(
+    return Outcome(
         not found,
         f"{len(found)} replies with warnings",
         "0",
@@ -86,7 +86,7 @@ def no_upstream_warnings(manifest: pd.DataFrame, archive: Archive) -> Verdict:
     )
 
 
-def gdsc_as_known(manifest: pd.DataFrame) -> Verdict:
+def gdsc_as_known(manifest: pd.DataFrame) -> Outcome:
     """GDSC's files have the size, and the sha256 if one was recorded, that release 8.5 had in 2026."""
     from hnbc_assets.sources.gdsc.files import KNOWN_BYTES
 
@@ -97,7 +97,7 @@ def gdsc_as_known(manifest: pd.DataFrame) -> Verdict:
         if not any(row.size_bytes == n and sha256 in (None, row.sha256) for n, sha256 in KNOWN_BYTES[row.file_id])
     ]
     fetched = "; ".join(f"{row.file_id} from {row.url}" for row in rows.itertuples())
-    return Verdict(
+    return Outcome(
         not other,
         f"{len(other)} of {len(rows)} files differ",
         "none",
@@ -108,12 +108,12 @@ def gdsc_as_known(manifest: pd.DataFrame) -> Verdict:
     )
 
 
-def gene_model(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archive) -> Verdict:
+def gene_model(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archive) -> Outcome:
     """All expression files name the same gene model and list the same genes (reading them compared the ids)."""
     from hnbc_assets.sources.gdc.evidence import gene_models
 
     found = gene_models(archive, manifest)
-    return Verdict(
+    return Outcome(
         len(found) == 1,
         "; ".join(f"{model}: {n:,} files" for model, n in found.items()),
         "one model",
@@ -121,7 +121,7 @@ def gene_model(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archiv
     )
 
 
-def number_of_genes(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archive, place: Place) -> Verdict:
+def number_of_genes(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archive, place: Place) -> Outcome:
     """The files list as many genes as those of the release before, and the cohort has those of a genome."""
     from hnbc_assets.sources.gdc.evidence import n_features
 
@@ -131,13 +131,13 @@ def number_of_genes(expression: pd.DataFrame, manifest: pd.DataFrame, archive: A
     except ArchiveDamaged as damage:
         if set(damage.paths) & set(manifest.path):
             raise
-        return Verdict(False, f"{found or 0:,}", "cannot be compared", str(damage))
+        return Outcome(False, f"{found or 0:,}", "cannot be compared", str(damage))
     at_least = 0 if place.simulated else GENES_OF_A_GENOME
     few = len(expression) < at_least
     notes = [f"{found or 0:,} genes in every file, {len(expression):,} by symbol"]
     notes += [f"fewer than the {at_least:,} of a genome: a reduced list"] if few else []
     notes += [f"{before.release.iloc[0]} had {expected:,}"] if expected is not None else ["first release: recorded"]
-    return Verdict(
+    return Outcome(
         not few and expected in (None, found),
         f"{found or 0:,}",
         ("recorded" if expected is None else f"{expected:,}")
@@ -146,7 +146,7 @@ def number_of_genes(expression: pd.DataFrame, manifest: pd.DataFrame, archive: A
     )
 
 
-def ids_as_written(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archive) -> Verdict:
+def ids_as_written(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archive) -> Outcome:
     """Every sample of the expression table has a clinical record, under exactly the same id."""
     from hnbc_assets.sources.table.files import match
 
@@ -156,7 +156,7 @@ def ids_as_written(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Ar
         notes.append(f"ids equal only without surrounding spaces: {list(found.trimmed[:3])}; remove the spaces")
     if found.without_record:
         notes.append(f"samples without a clinical record, left out: {list(found.without_record[:3])}")
-    return Verdict(
+    return Outcome(
         not found.trimmed and not found.without_record,
         f"{len(found.trimmed)} ids with spaces, {len(found.without_record)} samples without a record",
         "none",

@@ -1,6 +1,6 @@
 """Checks: what an asset must pass before it replaces the stored one, and what users should know about it.
 
-In scope: the scientific checks, each a function that gives a verdict in words. Out of scope: checks of what was
+In scope: the scientific checks, each a function that gives an outcome in words. Out of scope: checks of what was
 fetched (ingest_checks), schema checks (tables, stage), statistics (science).
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hnbc_assets.defs.stage import Verdict
+from hnbc_assets.defs.stage import Outcome
 from hnbc_assets.defs.stages.cohort_data import ranked_cohorts
 from hnbc_assets.study import Study
 from hnbc_assets.vocabulary import Endpoint, Form, Her2Status, RiskGroup, Role
@@ -25,13 +25,13 @@ TOLERANCE = 1e-8
 
 
 # -- cohorts ----------------------------------------------------------------------------------------------------------
-def one_sample_a_patient(samples: pd.DataFrame) -> Verdict:
+def one_sample_a_patient(samples: pd.DataFrame) -> Outcome:
     """Every patient has one chosen sample at most, a primary tumour, and every choice has its reason."""
     chosen = samples[samples.selected.astype(bool)]
     twice = chosen.patient_id[chosen.patient_id.duplicated()]
     other = chosen[chosen.sample_type != "primary"]
     silent = samples[samples.reason.isna() | (samples.reason == "")]
-    return Verdict(
+    return Outcome(
         not (len(twice) or len(other) or len(silent)),
         f"{len(chosen):,} chosen of {len(samples):,}",
         "one primary tumour a patient",
@@ -40,7 +40,7 @@ def one_sample_a_patient(samples: pd.DataFrame) -> Verdict:
     )
 
 
-def survival_sane(patients: pd.DataFrame) -> Verdict:
+def survival_sane(patients: pd.DataFrame) -> Outcome:
     """Time and event come together, times are positive, nobody died of the disease while alive."""
     wrong: list[str] = []
     for endpoint in Endpoint:
@@ -50,18 +50,18 @@ def survival_sane(patients: pd.DataFrame) -> Verdict:
         wrong += [f"{endpoint} of {p}: time is not positive" for p in patients.patient_id[(days <= 0).fillna(False)]]
     alive = patients.os_event.eq(False).fillna(False) & patients.dss_event.eq(True).fillna(False)
     wrong += [f"{p}: died of the disease while alive" for p in patients.patient_id[alive.astype(bool)]]
-    return Verdict(
+    return Outcome(
         not wrong, f"{len(wrong)} contradictions", "0", "; ".join(wrong[:5]) or "no record contradicts itself"
     )
 
 
-def her2_explained(patients: pd.DataFrame) -> Verdict:
+def her2_explained(patients: pd.DataFrame) -> Outcome:
     """Contradicting HER2 tests are counted and excluded, every exclusion has its reason, HER2-low is flagged."""
     discordant = patients[patients.her2_status == Her2Status.DISCORDANT]
     inside = discordant[discordant.included.astype(bool)]
     silent = patients[~patients.included.astype(bool) & patients.exclusion_reason.isna()]
     low = int(patients.her2_low.eq(True).sum())
-    return Verdict(
+    return Outcome(
         not len(inside) and not len(silent),
         f"{len(discordant)} discordant, {low} HER2-low",
         "no discordant patient included, no exclusion without a reason",
@@ -69,7 +69,7 @@ def her2_explained(patients: pd.DataFrame) -> Verdict:
     )
 
 
-def event_codes_plain(clinical_values: pd.DataFrame, cohort: str) -> Verdict:
+def event_codes_plain(clinical_values: pd.DataFrame, cohort: str) -> Outcome:
     """No endpoint's events are coded 1 and 2, which were read as R does: 1 is censored, 2 an event."""
     coded = clinical_values[clinical_values.understood_by == "r_convention"]
     found, settings = [], []
@@ -80,7 +80,7 @@ def event_codes_plain(clinical_values: pd.DataFrame, cohort: str) -> Verdict:
             f"2 is an event in {counts['event']}"
         )
         settings.append(f"{column.removesuffix('_event')}: {{1: censored, 2: event}}")
-    return Verdict(
+    return Outcome(
         not found,
         "; ".join(found) or "no event coded 1 and 2",
         "0 and 1, or words",
@@ -91,14 +91,14 @@ def event_codes_plain(clinical_values: pd.DataFrame, cohort: str) -> Verdict:
     )
 
 
-def values_plausible(clinical_values: pd.DataFrame) -> Verdict:
+def values_plausible(clinical_values: pd.DataFrame) -> Outcome:
     """No number of the clinical records was left out as implausible, such as an age in days."""
     left_out = clinical_values[clinical_values.understood_by == "implausible"]
     found = [
         f"{column} ({values.upstream_column.iloc[0]}): {values.n_patients.sum()} values, such as {values.value.iloc[0]}"
         for column, values in left_out.groupby("column_name", sort=True)
     ]
-    return Verdict(
+    return Outcome(
         not found,
         "; ".join(found) or "none left out",
         "ages from 0 to 120 years",
@@ -106,7 +106,7 @@ def values_plausible(clinical_values: pd.DataFrame) -> Verdict:
     )
 
 
-def no_shared_patients(shared_patients: pd.DataFrame, study: Study) -> Verdict:
+def no_shared_patients(shared_patients: pd.DataFrame, study: Study) -> Outcome:
     """Discovery, training and validation have no patient in common; cohorts that do are not called independent."""
     named = {name for name, cohort in study.cohorts.items() if cohort.role != Role.DESCRIPTIVE}
     pairs = shared_patients[shared_patients.cohort_a.isin(named) & shared_patients.cohort_b.isin(named)]
@@ -115,16 +115,16 @@ def no_shared_patients(shared_patients: pd.DataFrame, study: Study) -> Verdict:
         f"{p.cohort_a} and {p.cohort_b}: {p.n_shared_ids} ids, {p.n_similar_profiles} profiles"
         for p in meeting.itertuples()
     ]
-    return Verdict(
+    return Outcome(
         not found, f"{len(found)} pairs", "0", "; ".join(found) or f"none shared among {', '.join(sorted(named))}"
     )
 
 
 # -- model ------------------------------------------------------------------------------------------------------------
-def candidates_found(candidate_genes: pd.DataFrame) -> Verdict:
+def candidates_found(candidate_genes: pd.DataFrame) -> Outcome:
     """Some anoikis gene is a resistance gene and is measured in the training cohort."""
     usable = int(candidate_genes.in_training_cohort.astype(bool).sum())
-    return Verdict(
+    return Outcome(
         usable > 0,
         f"{usable} of {len(candidate_genes)} candidates",
         "at least 1",
@@ -132,10 +132,10 @@ def candidates_found(candidate_genes: pd.DataFrame) -> Verdict:
     )
 
 
-def fdr_beside_p(univariate_cox: pd.DataFrame) -> Verdict:
+def fdr_beside_p(univariate_cox: pd.DataFrame) -> Outcome:
     """How many genes with p < .05 also have a false-discovery rate below .05: raw p alone flatters."""
     raw, adjusted = int((univariate_cox.p_value < 0.05).sum()), int((univariate_cox.fdr < 0.05).sum())
-    return Verdict(
+    return Outcome(
         adjusted > 0 or raw == 0,
         f"{adjusted} of {raw}",
         "at least 1 gene, where any has p < .05",
@@ -143,10 +143,10 @@ def fdr_beside_p(univariate_cox: pd.DataFrame) -> Verdict:
     )
 
 
-def signature_found(signature: pd.DataFrame, signatures: pd.DataFrame) -> Verdict:
+def signature_found(signature: pd.DataFrame, signatures: pd.DataFrame) -> Outcome:
     """The fit kept at least one gene. A null result is published as one."""
     note = signatures.note.iloc[0]  # the published one is the first
-    return Verdict(
+    return Outcome(
         len(signature) > 0,
         f"{len(signature)} genes of {signatures.n_entered.iloc[0]} that entered",
         "at least 1",
@@ -154,21 +154,21 @@ def signature_found(signature: pd.DataFrame, signatures: pd.DataFrame) -> Verdic
     )
 
 
-def challenger_found(signature: pd.DataFrame, description: pd.DataFrame) -> Verdict:
+def challenger_found(signature: pd.DataFrame, description: pd.DataFrame) -> Outcome:
     """A challenging method kept at least one gene: otherwise there is nothing to compare."""
     made = description.iloc[0]
-    return Verdict(
+    return Outcome(
         len(signature) > 0, f"{len(signature)} genes of {made.n_entered} that entered", "at least 1", made.note or ""
     )
 
 
-def direction_agrees(signature: pd.DataFrame) -> Verdict:
+def direction_agrees(signature: pd.DataFrame) -> Outcome:
     """Some signature gene's hazard agrees with its direction in resistance. If none: prognostic, not resistance."""
     agree, means = int(signature.direction_concordant.eq(True).sum()), ""
     if not (agree or signature.empty):
         unknown = signature.coefficient.isna().all()
         means = ": not known, as no gene has a coefficient" if unknown else ": prognostic, not a resistance signature"
-    return Verdict(
+    return Outcome(
         agree > 0 or signature.empty,
         f"{agree} of {len(signature)}",
         "at least 1",
@@ -176,24 +176,24 @@ def direction_agrees(signature: pd.DataFrame) -> Verdict:
     )
 
 
-def hazards_proportional(proportional_hazards: pd.DataFrame) -> Verdict:
+def hazards_proportional(proportional_hazards: pd.DataFrame) -> Outcome:
     """Neither a gene nor all together depart from proportional hazards (p < .05, Grambsch & Therneau)."""
     departing = proportional_hazards[proportional_hazards.p_value < 0.05]
     listed = ", ".join(f"{g.gene} p = {g.p_value:.2g}" for g in departing.itertuples())
-    return Verdict(
+    return Outcome(
         departing.empty, listed or "none", "p >= .05", "hazard ratios are averages over time where they depart"
     )
 
 
 def cutoff_is_training_median(
     risk_scores: pd.DataFrame, description: pd.DataFrame, patients: Frames, study: Study
-) -> Verdict:
+) -> Outcome:
     """The cut-off is the median score of the patients trained on, and every group is its side of it.
 
     Of a signature that was trained on other data than the present the cut-off stays frozen with it.
     """
     if risk_scores.empty:
-        return Verdict(True, "no scores", "-", "there is no signature, so nothing is cut")
+        return Outcome(True, "no scores", "-", "there is no signature, so nothing is cut")
     made, training = description.iloc[0], study.training
     endpoint = study.cohorts[training].endpoint
     cutoff = float(made.cutoff)
@@ -202,12 +202,12 @@ def cutoff_is_training_median(
     sides = int(((grouped.risk_score > cut) != (grouped.risk_group == RiskGroup.HIGH)).sum())
     if not made.current:
         note = f"frozen with the signature at the median of the {made.n_patients} patients that it was trained on"
-        return Verdict(sides == 0, f"{cutoff:.6g}, frozen; {sides} on the wrong side", "0", note)
+        return Outcome(sides == 0, f"{cutoff:.6g}, frozen; {sides} on the wrong side", "0", note)
     own = patients[training]
     fitted = own.patient_id[own[f"{endpoint}_days"].notna() & own[f"{endpoint}_event"].notna()]
     mine = risk_scores[(risk_scores.cohort_id == training) & risk_scores.patient_id.isin(fitted)]
     off = abs(float(mine.risk_score.median()) - cutoff)
-    return Verdict(
+    return Outcome(
         off < TOLERANCE and sides == 0,
         f"{cutoff:.6g}, off by {off:.1e}; {sides} on the wrong side",
         f"{TOLERANCE:g}; 0",
@@ -223,7 +223,7 @@ def scores_recomputed(
     expression: Frames,
     patients: Frames,
     study: Study,
-) -> Verdict:
+) -> Outcome:
     """Scores of both forms, computed again in another way from the stored coefficients, agree to 1e-8."""
     from hnbc_assets.science.signature.methods import method_of
 
@@ -247,7 +247,7 @@ def scores_recomputed(
             unlike += int(expected.isna().sum())
             worst = max(worst, float((known - expected).abs().max()))
             n += len(known)
-    return Verdict(
+    return Outcome(
         worst < TOLERANCE and not unlike,
         f"{worst:.1e}; {unlike} could not be computed again",
         f"{TOLERANCE:g}; 0",

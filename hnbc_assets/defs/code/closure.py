@@ -193,9 +193,6 @@ class Code:
 
     def _named(self, module: Module, piece: Piece, other: set[str]) -> Iterator[Place]:
         """The places that a piece's names lead to; names from other packages are noted."""
-        for around, name in piece.around:
-            if module.at((*around, name)).pieces:  # else a parameter: handed in from outside
-                yield module.name, (*around, name)
         for name, target, rest in piece.targets:
             yield from self._resolved((*target, *rest), _noted(module.name, name, target), other)
         for name, *rest in piece.names:

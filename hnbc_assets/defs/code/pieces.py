@@ -13,13 +13,10 @@ from functools import cache, cached_property
 from hnbc_assets.defs.code.scopes import (
     FUNCTIONS,
     Bindings,
-    FunctionNode,
     Home,
-    Scope,
     Target,
     bindings,
     is_for_types_only,
-    scope_of,
     without_docstring,
 )
 from hnbc_assets.defs.code.syntax import Piece, Reader
@@ -46,14 +43,12 @@ class Module:
         self._text = text
         self._known: dict[tuple[Path, bool, bool], Definition] = {}
         self._inner: dict[int, dict[str, list[ast.stmt]]] = {}
-        self._scopes: dict[int, Scope] = {}
 
     def forget(self) -> None:
         """Free the syntax tree, which takes far more memory than what was read of it."""
         self.__dict__.pop("_body", None)
         self.__dict__.pop("_bindings", None)
         self._inner.clear()
-        self._scopes.clear()
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -73,10 +68,10 @@ class Module:
         key = (path, worded, bare)
         if key not in self._known:
             found = self._found(path)
-            classes = [node for node, _ in found if isinstance(node, ast.ClassDef)]
+            classes = [node for node in found if isinstance(node, ast.ClassDef)]
             methods = {s.name for node in classes for s in node.body if isinstance(s, FUNCTIONS)}
             self._known[key] = Definition(
-                tuple(self._piece(node, scopes, worded, bare) for node, scopes in found),
+                tuple(self._piece(node, worded, bare) for node in found),
                 frozenset(name for name in methods if not _is_called_by_python(name)),
                 tuple(tuple(ast.unparse(b).split("[")[0].split(".")) for node in classes for b in node.bases),
             )
@@ -90,20 +85,16 @@ class Module:
     def _bindings(self) -> Bindings:
         return bindings(self._body, self.home)
 
-    def _found(self, path: Path) -> Sequence[tuple[ast.stmt, list[Scope]]]:
-        """The statements at a path, each with the scopes of the functions around it."""
+    def _found(self, path: Path) -> Sequence[ast.stmt]:
+        """The statements at a path."""
         bound = self._bindings.statements
         if path == (EFFECTS,):
             known = {id(node) for nodes in bound.values() for node in nodes}
             others = [node for node in without_docstring(self._body) if id(node) not in known]
-            return [(node, []) for node in others if not isinstance(node, ast.Import | ast.ImportFrom)]
-        level: list[tuple[ast.stmt, list[Scope]]] = [(node, []) for node in bound.get(path[0], ())]
-        for depth, name in enumerate(path[1:], 1):
-            level = [
-                (inner, [*scopes, self._scope(node, path[:depth])] if isinstance(node, FUNCTIONS) else scopes)
-                for node, scopes in level
-                for inner in self._within(node).get(name, ())
-            ]
+            return [node for node in others if not isinstance(node, ast.Import | ast.ImportFrom)]
+        level: Sequence[ast.stmt] = bound.get(path[0], ())
+        for name in path[1:]:
+            level = [inner for node in level for inner in self._within(node).get(name, ())]
         return level
 
     def _within(self, node: ast.stmt) -> dict[str, list[ast.stmt]]:
@@ -113,13 +104,8 @@ class Module:
             self._inner[id(node)] = bindings(node.body, self.home).statements if is_scope else {}
         return self._inner[id(node)]
 
-    def _scope(self, node: FunctionNode, path: Path) -> Scope:
-        if id(node) not in self._scopes:
-            self._scopes[id(node)] = scope_of(node, self.home, path)
-        return self._scopes[id(node)]
-
-    def _piece(self, node: ast.stmt, scopes: list[Scope], worded: bool, bare: bool) -> Piece:
-        reader = Reader(self.home, scopes)
+    def _piece(self, node: ast.stmt, worded: bool, bare: bool) -> Piece:
+        reader = Reader(self.home)
         if isinstance(node, FUNCTIONS):
             reader.function(node, decorators=not bare)
         elif isinstance(node, ast.ClassDef):

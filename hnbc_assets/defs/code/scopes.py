@@ -29,7 +29,6 @@ class Scope:
 
     bound: set[str] = field(default_factory=set)
     imported: dict[str, Target] = field(default_factory=dict)
-    path: tuple[str, ...] | None = None  # of a function around the piece that is read
 
 
 @dataclass
@@ -134,12 +133,12 @@ def is_for_types_only(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
-def scope_of(function: FunctionNode | ast.Lambda, home: Home, path: tuple[str, ...] | None = None) -> Scope:
+def scope_of(function: FunctionNode | ast.Lambda, home: Home) -> Scope:
     """What a function binds: its parameters, and the names that its body does."""
     body = function.body if isinstance(function.body, list) else [ast.Expr(function.body)]
     given, made = function.args, bindings(body, home)
     parameters = {a.arg for a in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg) if a}
-    return Scope(parameters.union(made.statements, made.imported) - made.elsewhere, made.imported, path)
+    return Scope(parameters.union(made.statements, made.imported) - made.elsewhere, made.imported)
 
 
 def without_docstring(body: Sequence[ast.stmt]) -> list[ast.stmt]:

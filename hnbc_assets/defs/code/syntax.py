@@ -35,15 +35,13 @@ WORDS = ("description", "unit")  # those of their arguments that only describe i
 class Piece:
     """A piece of code: the digest of its canonical form, and what it refers to.
 
-    `names` are dotted names that begin with a name of the module; `around` those that begin with one of a function
-    around the piece: that function's path, then the name. `targets` are names bound by an import in a function: the
-    name, its target, and the attributes that follow. `attributes` are all names after a dot. `texts` are its
+    `names` are dotted names that begin with a name of the module. `targets` are names bound by an import in a function:
+    the name, its target, and the attributes that follow. `attributes` are all names after a dot. `texts` are its
     strings.
     """
 
     digest: str
     names: frozenset[Target]
-    around: frozenset[tuple[tuple[str, ...], str]]
     targets: frozenset[tuple[str, Target, Target]]
     attributes: frozenset[str]
     texts: frozenset[str]
@@ -56,12 +54,11 @@ class Reader:
     the names are used. Of a class body annotations count, as text: dataclasses and tables are made of them.
     """
 
-    def __init__(self, home: Home, around: Sequence[Scope] = ()) -> None:
+    def __init__(self, home: Home) -> None:
         self.home = home
-        self.scopes = list(around)
+        self.scopes: list[Scope] = []
         self.text: list[str] = []
         self.names: set[Target] = set()
-        self.around: set[tuple[tuple[str, ...], str]] = set()
         self.targets: set[tuple[str, Target, Target]] = set()
         self.attributes: set[str] = set()
         self.texts: set[str] = set()
@@ -71,7 +68,6 @@ class Reader:
         return Piece(
             hashlib.sha256("\x1f".join(self.text).encode("utf-8", "surrogatepass")).hexdigest(),
             frozenset(self.names),
-            frozenset(self.around),
             frozenset(self.targets),
             frozenset(self.attributes),
             frozenset(self.texts),
@@ -134,8 +130,6 @@ class Reader:
                 continue
             if dotted[0] in scope.imported:
                 self.targets.add((dotted[0], scope.imported[dotted[0]], dotted[1:]))
-            elif scope.path is not None:
-                self.around.add((scope.path, dotted[0]))
             return
         self.names.add(dotted)
 

@@ -10,8 +10,9 @@ import pandas as pd
 
 from hnbc_assets.defs.attempting import attempting, guard
 from hnbc_assets.defs.code.versions import of_published
+from hnbc_assets.defs.frames import check_result
 from hnbc_assets.defs.graph import nodes
-from hnbc_assets.defs.keeping import check_result, kept
+from hnbc_assets.defs.keeping import kept
 from hnbc_assets.defs.stage import Build, Stage
 from hnbc_assets.defs.step import OWNERS, source_link
 from hnbc_assets.lake.decisions import accepted_releases, as_read, decisions

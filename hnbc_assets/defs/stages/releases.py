@@ -18,7 +18,7 @@ from hnbc_assets.defs.checks.in_use import VERSIONED_ON, InUse, version_of
 from hnbc_assets.defs.operation import preflight
 from hnbc_assets.defs.resources import open_client
 from hnbc_assets.defs.rows import Frames, stacked
-from hnbc_assets.defs.stage import Build, Check, Described, Fetched, Output, Stage, upstream_objects
+from hnbc_assets.defs.stage import Build, Check, Described, Output, Stage, upstream_objects
 from hnbc_assets.defs.upstreams import Upstream, upstreams
 from hnbc_assets.errors import ArchiveDamaged, DownloadsIncomplete, HnbcError
 from hnbc_assets.lake.damage import dependents, note
@@ -44,11 +44,6 @@ def _settings(build: Build) -> list[Any]:
     return [build.upstream.settings, build.study.releases.pinned(build.upstream.name)]
 
 
-def _fetched(build: Build) -> Fetched:
-    one = build.upstream
-    return Fetched(one.name, one.look, first=one.raw == GENE_SETS, contract=one.contract)
-
-
 @stage.asset(
     Described("raw/{upstream}", Manifest, lambda build: build.upstream.description),
     each=upstream_objects,
@@ -65,8 +60,6 @@ def _fetched(build: Build) -> Fetched:
         Check(gates.plausible_release, gate=True, when=_guarded),
     ),
     kinds=("file",),
-    fetches=_fetched,
-    optional=lambda build: build.upstream.optional,
 )
 def raw(study: Study, place: Place, lake: Lake, archive: Archive, upstream: Upstream) -> Output:
     """The files of one upstream object, fetched into the archive; the table is their manifest."""

@@ -20,7 +20,7 @@ from hnbc_assets.defs.checks.gates import KEPT
 from hnbc_assets.defs.keeping import ONLY_STALE_TAG, kept
 from hnbc_assets.errors import GateHeld, HnbcError, StudyError, UpstreamUnreachable
 from hnbc_assets.lake import parquet, publications
-from hnbc_assets.lake.decisions import accepted
+from hnbc_assets.lake.decisions import decisions
 from hnbc_assets.lake.observations import record_problem, record_release
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
@@ -115,7 +115,7 @@ def raw_one(context: dg.AssetExecutionContext):
     with storing(context, "raw/gdc/one", lambda: release, release):
         if way() == "unreachable":
             unreachable()
-        if way() == "gate" and not accepted(lake(), "gdc", release):
+        if way() == "gate" and release not in [one.choice for one in decisions(lake(), "accept")]:
             raise GateHeld(f"{HELD} {KEPT} To accept it: hnbc refresh --accept gdc {release}")
     return rows(3)
 

@@ -182,11 +182,11 @@ def test_ids_in_spaces_are_matched_and_reported(tmp_path):
     archive, manifest = archived(tmp_path, "gene,p1 ,p2,p9\nTP53,1,2,3\n")
     values, _ = user_table.read_expression(archive, manifest)
     assert list(values.columns) == ["p1", "p2"]
-    verdict = ids_as_written(values, manifest, archive)
-    assert not verdict.passed
-    assert verdict.value == "1 ids with spaces, 1 samples without a record"
-    assert "'p1 '" in verdict.description
-    assert "'p9'" in verdict.description
+    outcome = ids_as_written(values, manifest, archive)
+    assert not outcome.passed
+    assert outcome.value == "1 ids with spaces, 1 samples without a record"
+    assert "'p1 '" in outcome.description
+    assert "'p9'" in outcome.description
 
 
 def test_a_gene_without_values_and_empty_columns_at_the_end_are_not_errors(tmp_path):
