@@ -39,7 +39,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Stored | str) -> None:
         """Write a table to the lake, unless it stays as it is."""
-        if obj == KEPT:
+        if isinstance(obj, str) and obj == KEPT:
             return
         asset = asset_name(context.asset_key)
         if not isinstance(obj, Stored):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dagster as dg
 
 from hnbc_assets.lake import parquet
-from hnbc_assets.lake.checks import forget
 from hnbc_assets.lake.observations import record_release
 from hnbc_assets_tests.defs.invented_daemon import NOW, RAW
 
@@ -54,7 +53,7 @@ def test_a_step_one_of_whose_tables_is_missing_is_made(daemon):
 
 
 def test_a_table_without_the_outcomes_of_its_checks_is_made(daemon):
-    forget(daemon.lake, "one")
+    (daemon.lake.tables / "one.checks.json").unlink()
     before = run_of(daemon, "one")
     assert daemon.refresh("one")
     assert run_of(daemon, "one") != before
