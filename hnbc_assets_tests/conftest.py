@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,26 +17,49 @@ from hnbc_assets_tests.replica import Replica, find_shared
 
 if TYPE_CHECKING:
     from hnbc_assets_tests.lakes import Lake
+    from hnbc_assets_tests.refresh.evidence import Evidence
 
 # The files that take longest, the longest first: otherwise one of them would still run when all others have ended.
 LONGEST = (
+    "test_refresh_gates.py",
+    "test_refresh_daemon.py",
+    "test_main_line_real.py",
+    "test_refresh_real.py",
     "test_main_line_simulated.py",
+    "test_refresh_archive.py",
     "test_refresh_policy.py",
+    "test_refresh_interrupted.py",
     "test_readme.py",
-    "test_refresh_changes.py",
     "test_cli_run.py",
     "test_main_line_user_cohort.py",
     "test_cli_refresh.py",
     "test_defs_retention.py",
-    "test_main_line_real.py",
-    "test_refresh_real.py",
 )
+# Files whose tests share a lake of real patients, which belongs to the replica of one test process.
+TOGETHER = {
+    "test_refresh_daemon.py": "small",
+    "test_refresh_gates.py": "small",
+    "test_main_line_real.py": "whole",
+    "test_refresh_real.py": "whole",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files in the order in which they start: the longest first, then all others in their own order."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`: a file's tests run in one process, and so do files that share a lake."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Sharing(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            folder, _, name = super()._split_scope(nodeid).rpartition("/")
+            return TOGETHER.get(name, f"{folder}/{name}")
+
+    return Sharing(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
@@ -99,3 +122,16 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         assert ended.returncode == 0, ended.stdout + ended.stderr
 
     return at(made_once(tmp_path_factory, "first", make))
+
+
+@pytest.fixture(scope="session")
+def real_lake(_whole_replica: Replica, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    """The study on real patients, run once on release 45.0 of the whole replica; tests that change it take copies."""
+    from hnbc_assets_tests.refresh.evidence import REAL, Evidence
+
+    _whole_replica.reset()
+    lake = Evidence(tmp_path_factory.mktemp("real") / "lake", REAL, _whole_replica.base)
+    ended = lake.hnbc("run")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    (lake.path.parent / "output.txt").write_text(ended.stdout)
+    return lake

@@ -12,7 +12,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from hnbc_assets_tests.refresh.evidence import GDC, REAL, Evidence, fetched
+from hnbc_assets_tests.refresh.evidence import GDC, Evidence, fetched
 from hnbc_assets_tests.replica import Replica
 
 pytestmark = pytest.mark.real
@@ -54,13 +54,10 @@ def world(_whole_replica: Replica) -> Iterator[Replica]:
 
 
 @pytest.fixture(scope="module")
-def older(world: Replica, tmp_path_factory) -> Evidence:
-    """The real study, run once on release 45.0. The replica has moved on since."""
-    lake = Evidence(tmp_path_factory.mktemp("older") / "lake", REAL, world.base)
-    ended = lake.hnbc("run")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+def older(real_lake: Evidence, world: Replica) -> Evidence:
+    """The real study on release 45.0. The replica has moved on since."""
     world.control(release="46.0")
-    return lake
+    return real_lake
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -12,7 +13,7 @@ import pytest
 
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.archive.views import keep_view, recall, views
-from hnbc_assets_tests.lakes import small_study
+from hnbc_assets_tests.lakes import at, small_study
 from hnbc_assets_tests.refresh_simulated.content import (
     CHANGE,
     GDC,
@@ -39,15 +40,32 @@ def asked_gdc(requests):
     return [one for one in requests if "api.gdc.cancer.gov" in one]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def archive():
     return lambda lake: Archive(lake.path / "raw")
 
 
-def test_a_pinned_release_is_made_again_without_gdc_and_released_without_downloads(first, second, copy):
-    lake = copy(second, releases=PIN_45)
+@pytest.fixture(scope="module")
+def pinned(second, tmp_path_factory, archive):
+    """The lake at 46.0, pinned to 45.0 and refreshed, with the requests of that; housekeeping kept house before."""
+    folder = tmp_path_factory.mktemp("pinned") / "made"
+    shutil.copytree(second.path.parent, folder)
+    small_study(folder, releases=PIN_45 | {"keep": 2})
+    lake = at(folder)
+    add_a_view(lake, archive(lake))
+    before = stored(lake)
+    with pytest.MonkeyPatch.context() as patch:
+        metadata = keep_house(lake, patch)
+    assert f"pinned and not in use yet: {GDC} 45.0" in metadata["archive left alone"]
+    assert stored(lake) == before
     ended, requests = counted(lake, "refresh")
     succeeded(ended)
+    yield lake, requests
+    shutil.rmtree(folder)
+
+
+def test_a_pinned_release_is_made_again_without_gdc_and_released_without_downloads(first, second, pinned, copy):
+    lake, requests = copy(pinned[0]), pinned[1]
     assert asked_gdc(requests) == []
     assert of_data(versions(lake)) == of_data(versions(first))
     assert of_data(values(lake)) == of_data(values(first))
@@ -166,20 +184,11 @@ def test_housekeeping_removes_what_no_kept_release_needs_and_nothing_else(second
     assert keep_house(lake, monkeypatch)["archived files removed"] == 0
 
 
-def test_a_release_in_use_stays_however_old_and_can_be_made_again(first, second, copy, archive, monkeypatch):
-    lake = copy(second, releases=PIN_45 | {"keep": 2})
-    add_a_view(lake, archive(lake))
+def test_a_release_in_use_stays_however_old_and_can_be_made_again(pinned, copy, archive, monkeypatch):
+    lake = copy(pinned[0])
     before = stored(lake)
-    metadata = keep_house(lake, monkeypatch)
-    assert f"pinned and not in use yet: {GDC} 45.0" in metadata["archive left alone"]
-    assert stored(lake) == before
-
-    ended, requests = counted(lake, "refresh")
-    succeeded(ended)
-    assert asked_gdc(requests) == []
     assert keep_house(lake, monkeypatch)["releases removed"] == "none"
     assert stored(lake) == before
-    assert of_data(versions(lake)) == of_data(versions(first))
     rows = recall(archive(lake), GDC, "46.0")
     archive(lake).verify(rows)
     assert all((Path(lake.path) / "raw" / path).is_file() for path in rows.path)
