@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
@@ -28,3 +29,9 @@ def modules_of(package: str) -> list[str]:
     """The names of a package's modules, in their order; none of them is imported."""
     spec = find_spec(package)
     return [found.name for found in iter_modules(spec.submodule_search_locations if spec else [])]
+
+
+def folders_with(package: str, name: str) -> list[str]:
+    """The folders of a package that have a module of this name, in alphabetical order; `__init__.py` is not needed."""
+    folders = import_module(package).__path__
+    return sorted(file.parent.name for folder in folders for file in Path(folder).glob(f"*/{name}.py"))

@@ -15,12 +15,13 @@ from pydantic import Field, PrivateAttr, ValidationError, field_validator, model
 
 from hnbc_assets.addresses import KNOWN, wrong_with
 from hnbc_assets.errors import StudyError
+from hnbc_assets.sources.settings import Section
 from hnbc_assets.study_contradictions import contradictions
 from hnbc_assets.study_mistakes import explain, misread, report
 from hnbc_assets.study_operation import Alerts, Database, Execution, Freshness, Gates, Refresh, Releases, Retention
 from hnbc_assets.study_place import PACKAGED, Place
 from hnbc_assets.study_reading import Written, read, spelled
-from hnbc_assets.study_sources import Cohort, LocalOrRemote, Section, TableSource
+from hnbc_assets.study_sources import Cohort, LocalOrRemote
 from hnbc_assets.vocabulary import Assay, Contrast, Homogenise, Penalty, Promotion, Role
 
 __all__ = ["PACKAGED", "Place", "Study", "digest", "load_study"]
@@ -230,8 +231,7 @@ class Study(Section):
         """
         simulated = upstream == "simulated"
         for name, cohort in self.cohorts.items():
-            source = cohort.source
-            if not isinstance(source, TableSource) or source.simulated == simulated:
+            if cohort.source.invented in (None, simulated):
                 continue
             if simulated:
                 raise StudyError(

@@ -15,7 +15,6 @@ from hnbc_assets.discovery import modules_of
 from hnbc_assets.errors import StudyError
 from hnbc_assets.study_mistakes import one_of
 from hnbc_assets.study_reading import Place
-from hnbc_assets.study_sources import Source, object_name
 
 if TYPE_CHECKING:
     from hnbc_assets.study import Study
@@ -34,7 +33,7 @@ def contradictions(study: Study) -> Iterator[tuple[Place, str]]:
 
 def objects(study: Study) -> list[str]:
     """Every upstream object that the study fetches, by the names that a pin may use."""
-    found = [object_name(name, cohort.source) for name, cohort in study.cohorts.items()]
+    found = [cohort.source.object_name(name) for name, cohort in study.cohorts.items()]
     return [*dict.fromkeys(found), "gene_sets", *(["gdsc"] if study.drugs else [])]
 
 
@@ -98,27 +97,16 @@ def _same_object(study: Study) -> Iterator[tuple[Place, str]]:
     """Cohorts that come from one object are read from the same files."""
     first: dict[str, str] = {}
     for name, cohort in study.cohorts.items():
-        wanted = object_name(name, cohort.source)
+        wanted = cohort.source.object_name(name)
         other = first.setdefault(wanted, name)
-        mine, theirs = _fetched(cohort.source), _fetched(study.cohorts[other].source)
-        for setting, value in mine.items():
-            if value != theirs[setting]:
+        for setting in cohort.source.decides_files:
+            mine, theirs = (getattr(study.cohorts[one].source, setting) for one in (name, other))
+            if mine != theirs:
                 yield (
                     ("cohorts", name, "source", setting),
-                    f"{value} here and {theirs[setting]} in cohort {other}, which is read from the same {wanted}. "
+                    f"{mine} here and {theirs} in cohort {other}, which is read from the same {wanted}. "
                     "Write the same in both.",
                 )
-
-
-def _fetched(source: Source) -> dict[str, object]:
-    """The settings of a source that decide which files are fetched."""
-    names = {
-        "geo": ("platform",),
-        "gdc": ("endpoints", "mutations"),
-        "cbioportal": ("profile", "mutations"),
-        "table": (),
-    }
-    return {name: getattr(source, name) for name in names[source.kind]}
 
 
 def _same_names(study: Study) -> Iterator[tuple[Place, str]]:

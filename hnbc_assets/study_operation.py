@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator, model_validator
 
-from hnbc_assets.study_sources import Section
+from hnbc_assets.sources.settings import Section
 from hnbc_assets.vocabulary import Executor
 
 # What each field of a cron schedule may contain: minute, hour, day, month, weekday.

@@ -1,17 +1,21 @@
 """Sources of a study: where files and cohorts come from, as a researcher writes it in the study file.
 
-In scope: the settings of a source and of a cohort, with their checks. Out of scope: the other settings (study.py), how
-a source is fetched (sources/).
+In scope: the settings of a file and of a cohort, with their checks. Out of scope: the settings of each kind of source
+(sources/*/settings.py), the other settings (study.py).
 """
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hnbc_assets.redaction import redacted
+from hnbc_assets.sources.kinds import cohort_settings
+from hnbc_assets.sources.settings import Section
 from hnbc_assets.vocabulary import (
     LOG2_SCALES,
     MISSING,
@@ -23,19 +27,11 @@ from hnbc_assets.vocabulary import (
     Receptor,
     Response,
     Role,
-    Scale,
     Values,
 )
 
 ReceptorMeaning = Literal[*Receptor, MISSING]
 SourceScale = Literal[*LOG2_SCALES, *SOURCE_SCALED]
-GDC_SCALE = {"tpm": Scale.LOG2_TPM, "counts": Scale.LOG2_CPM}
-
-
-class Section(BaseModel):
-    """Base of every part of the study file: an unknown key is an error, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class LocalOrRemote(Section):
@@ -71,67 +67,7 @@ class LocalOrRemote(Section):
         return redacted(self.location)
 
 
-class GeoSource(Section):
-    """A GEO series with its platform's annotation; `subset` keeps the samples whose field contains the value.
-
-    `values` says whether the series matrix holds logarithms (log2, the default) or linear values.
-    """
-
-    kind: Literal["geo"]
-    series: str = Field(pattern=r"^GSE\d+$", examples=["GSE25055"])
-    platform: str = Field(pattern=r"^GPL\d+$", examples=["GPL96"])
-    subset: dict[str, str] = Field(default_factory=dict)
-    values: Values | None = None
-
-
-class GdcSource(Section):
-    """A GDC project: STAR counts, clinical records, mutations."""
-
-    kind: Literal["gdc"]
-    project: str = Field(pattern=r"^[A-Z0-9]+-[A-Z0-9_-]+$", examples=["TCGA-BRCA"])
-    value: Literal["tpm", "counts"] = "tpm"
-    endpoints: Literal["api", "tcga_cdr"] = "api"
-    mutations: bool = True
-
-
-class CbioportalSource(Section):
-    """A cBioPortal study folder and the expression profile to read from it; `values` as for a table."""
-
-    kind: Literal["cbioportal"]
-    study: str = Field(pattern=r"^[a-z0-9_]+$", examples=["brca_metabric"])
-    profile: str = Field(pattern=r"^[A-Za-z0-9_]+$", examples=["mrna_illumina_microarray"])
-    values: Values | None = None
-    mutations: bool = False
-
-
-class TableSource(Section):
-    """A user's own cohort: an expression table and a clinical table (csv, tsv or parquet), relative to the study file.
-
-    `values` says what the expression table holds: `linear` (TPM for log2_tpm, counts for log2_cpm; the default of
-    these scales) or `log2` (logarithms already, used as they are; the default of log2_intensity). `simulated` says
-    that its patients are invented: the simulated upstream accepts only such tables, and every other upstream
-    refuses them.
-    """
-
-    kind: Literal["table"]
-    expression: Path
-    clinical: Path
-    values: Values | None = None
-    simulated: bool = False
-
-
-Source = Annotated[GeoSource | GdcSource | CbioportalSource | TableSource, Field(discriminator="kind")]
-
-
-def object_name(cohort_id: str, source: Source) -> str:
-    """The upstream object that holds a cohort's files (`geo/GSE25055`); cohorts cut from one series share it."""
-    if isinstance(source, GeoSource):
-        return f"geo/{source.series}"
-    if isinstance(source, GdcSource):
-        return f"gdc/{source.project}"
-    if isinstance(source, CbioportalSource):
-        return f"cbioportal/{source.study}"
-    return f"table/{cohort_id}"
+Source = Annotated[reduce(or_, cohort_settings().values()), Field(discriminator="kind")]
 
 
 class Cohort(Section):
@@ -177,26 +113,20 @@ class Cohort(Section):
 
     @model_validator(mode="after")
     def _scale_is_the_values(self) -> Cohort:
-        source, scale = self.source, self.expression_scale
-        if isinstance(source, GdcSource):
-            if scale != GDC_SCALE[source.value]:
-                raise ValueError(
-                    f"source.value is {source.value}, whose expression_scale is {GDC_SCALE[source.value]}, not {scale}"
-                )
-        elif source.values is not None and scale not in LOG2_SCALES:
-            raise ValueError(f"source.values is for {', '.join(LOG2_SCALES)}; values on {scale} are used as they are")
+        self.source.require_scale(self.expression_scale)
         return self
 
     @model_validator(mode="after")
     def _columns_are_read(self) -> Cohort:
-        if self.columns and self.source.kind not in ("geo", "table"):
-            raise ValueError(f"columns is for geo and table cohorts; {self.source.kind} names its own columns")
+        if self.columns and self.source.records != "named":
+            free = " and ".join(kind for kind, of in cohort_settings().items() if of.records == "named")
+            raise ValueError(f"columns is for {free} cohorts; {self.source.kind} names its own columns")
         return self
 
     @property
     def values(self) -> Values | None:
         """Whether upstream's values are linear or logarithms, where the study states it."""
-        return None if isinstance(self.source, GdcSource) else self.source.values
+        return getattr(self.source, "values", None)
 
 
 def _score(meaning: Any) -> Any:

@@ -55,6 +55,34 @@ print("check", checks.of_asset(lake, "anoikis_coverage")["half_measured"].passed
 print("figure", event.step_materialization_data.materialization.metadata["figure"].value[:20])
 print("published", "anoikis_coverage" in known["hnbc_database"].inputs)
 """
+COHORT = """
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+from hnbc_assets.defs import build_definitions
+from hnbc_assets.defs.graph import nodes
+from hnbc_assets.lake import checks, parquet
+from hnbc_assets.lake.paths import Lake
+from hnbc_assets.study import Place, load_study
+
+folder = Path(sys.argv[1])
+place = Place("simulated", folder / "lake", folder / "study.yaml")
+lake, definitions = Lake(place.data_lake), build_definitions(load_study(place.study_file), place)
+made = {"raw/wide/ours", *(name for name, node in nodes(definitions.assets).items() if node.step == "cohort_ours")}
+job = definitions.resolve_implicit_global_asset_job_def()
+job.execute_in_process(asset_selection=[dg.AssetKey(name.split("/")) for name in made])
+patients = parquet.read(lake.table("patients/ours"))
+made = parquet.read_stored(lake.table("cohorts/ours"))
+print("patients", len(patients), int(patients.included.sum()), *patients.her2_status.unique())
+print("genes", *made.frame.index)
+print("values", made.frame.loc["ESR1"].round(3).tolist()[:2])
+print("inputs", *made.provenance.inputs)
+print("intact", checks.of_asset(lake, "raw/wide/ours")["files_intact"].passed)
+print("look", *(key.to_user_string() for asset in definitions.assets for key in asset.keys))
+print("cohort", nodes(definitions.assets)["patients/tcga_brca"].code_version)
+"""
 INFILTRATE = """
 import pandas as pd
 
@@ -171,6 +199,7 @@ from hnbc_assets.study import PACKAGED, Place, load_study
 known = nodes(build_definitions(load_study(PACKAGED), Place("simulated", Path("/nowhere"), PACKAGED)).assets)
 print("version", known["immune_infiltration/gse25065"].code_version)
 print("other", known["univariate_cox"].code_version)
+print("cohort", known["patients/tcga_brca"].code_version)
 """
 
 
@@ -186,6 +215,7 @@ def copy(tmp_path_factory):
     shutil.copytree(ROOT / "hnbc_assets", folder / "hnbc_assets", ignore=shutil.ignore_patterns("__pycache__"))
     for path, text in blocks().items():
         assert not (folder / path).exists()
+        (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text)
     [(before, added)] = re.findall(r"```diff\n {5}(\S+)\n\+ {4}(\S+)\n", GUIDE.read_text())
     names = folder / "hnbc_assets" / "defs" / "stages" / "__init__.py"
@@ -208,9 +238,15 @@ def ran(folder: Path, script: str, *arguments: str) -> dict[str, str]:
     return dict(line.split(" ", 1) for line in ended.stdout.splitlines())
 
 
-def test_an_immune_method_is_one_file(copy):
+@pytest.fixture(scope="module")
+def original():
+    """The code versions without the guide's files."""
+    return ran(ROOT, VERSIONS)
+
+
+def test_an_immune_method_is_one_file(copy, original):
     assert sum("microenvironment/methods/" in path for path in blocks()) == 1
-    printed, original = ran(copy, INFILTRATE + VERSIONS), ran(ROOT, VERSIONS)
+    printed = ran(copy, INFILTRATE + VERSIONS)
     assert printed["methods"] == "ssgsea mcp_counter mean_z median_expression"
     assert printed["scores"] == "[3.0, 2.0]"
     assert printed["refused"].startswith("it compares expression of genes, which is meaningless where")
@@ -245,8 +281,32 @@ def test_a_signature_method_is_two_files_and_its_name_in_the_study(copy, tmp_pat
     assert ast.literal_eval(printed["archived"]) == everybody
 
 
+def test_a_cohort_source_is_two_files(copy, original, tmp_path):
+    assert sum("sources/" in path for path in blocks()) == 2
+    study = yaml.safe_load(PACKAGED.read_text())
+    source = {"kind": "wide", "table": "ours.tsv", "values": "log2", "simulated": True}
+    study["cohorts"]["ours"] = {
+        "role": "validation", "endpoint": "os", "expression_scale": "log2_tpm", "source": source,
+    }  # fmt: skip
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    header = ["patient_id", "age", "er_status", "her2_status", "os_days", "os_event", "gene:ESR1", "gene:TP53"]
+    rows = [
+        [f"P{n:02}", 50, "positive", "negative" if n % 4 else "positive", 100 + n, n % 2, n / 10, 7] for n in range(60)
+    ]
+    lines = ["\t".join(map(str, row)) for row in [header, *rows]]
+    (tmp_path / "ours.tsv").write_text("\n".join(lines) + "\n")
+    printed = ran(copy, COHORT, str(tmp_path))
+    assert printed["patients"] == "60 45 positive negative"
+    assert printed["genes"] == "ESR1 TP53"
+    assert printed["values"] == "[0.0, 0.1]"
+    assert printed["inputs"] == "raw/wide/ours"
+    assert printed["intact"] == "True"
+    assert "wide_releases" in printed["look"].split()
+    assert printed["cohort"] == original["cohort"], "another kind of source makes no cohort stale"
+
+
 def test_a_stage_is_three_files_and_one_name(copy, tmp_path):
-    assert sum("methods/" not in path for path in blocks()) == 3
+    assert sum("coverage" in path for path in blocks()) == 3
     printed = ran(copy, MAKE, str(tmp_path / "lake"))
     assert printed["rows"] == "[1, 2, 3, 3]"
     assert sorted(printed["inputs"].split()) == [

@@ -22,11 +22,12 @@ import yaml
 from pydantic import BaseModel
 
 from hnbc_assets.lake import parquet
+from hnbc_assets.sources.kinds import cohort_settings
 from hnbc_assets.sources.simulated import Simulation
 from hnbc_assets.sources.simulated.roster import draw_roster
 from hnbc_assets.sources.simulated.world import draw_cohort
 from hnbc_assets.study import PACKAGED, Study
-from hnbc_assets.study_sources import CbioportalSource, Cohort, GdcSource, GeoSource, TableSource
+from hnbc_assets.study_sources import Cohort
 from hnbc_assets_tests.lakes import HNBC, SMALL, Lake, at
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -207,7 +208,7 @@ def settings() -> dict[str, object]:
     """Every setting of a study with its default, as the README names it."""
     found = fields(Study, "")
     found |= fields(Cohort, "cohorts.NAME.")
-    for source in (GeoSource, GdcSource, CbioportalSource, TableSource):
+    for source in cohort_settings().values():
         found |= dict.fromkeys(fields(source, "source."))
     return found
 

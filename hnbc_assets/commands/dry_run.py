@@ -15,9 +15,9 @@ from hnbc_assets.errors import HnbcError, LakeBelongsElsewhere
 
 if TYPE_CHECKING:
     from hnbc_assets.commands.home import Home
-    from hnbc_assets.defs.upstreams import Upstream
     from hnbc_assets.lake.plan import Plan
     from hnbc_assets.sources.archive.store import Archive
+    from hnbc_assets.sources.upstream import Upstream
     from hnbc_assets.sources.web.http import Client
     from hnbc_assets.study import Study
 

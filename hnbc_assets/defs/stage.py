@@ -22,7 +22,8 @@ import pandas as pd
 
 from hnbc_assets.defs.code.closure import Code
 from hnbc_assets.defs.rows import rows_of_each_cohort
-from hnbc_assets.defs.upstreams import Upstream, upstreams
+from hnbc_assets.defs.upstreams import upstreams
+from hnbc_assets.sources.upstream import Upstream
 from hnbc_assets.study import Place, Study
 from hnbc_assets.tables import Table
 
@@ -186,6 +187,7 @@ class Declaration:
     is a factory; what is made for an upstream object fetches it. `spared` gives the inputs that may be lacking: if one
     of them does not fit what is in the lake, the function is called without it. `decided` assets follow the promotions
     that people decide on. A `large` step needs so much memory that a run executes no two of them at the same time.
+    `reads` gives the classes that it reads files by, which depend on the kind of source: they are part of its code.
     """
 
     function: Callable[..., Any]
@@ -199,6 +201,7 @@ class Declaration:
     spared: Callable[[Build], Collection[str]] | None = None
     decided: bool = False
     large: bool = False
+    reads: Callable[[Build], Iterable[type]] | None = None
 
     def builds(self, build: Build) -> Iterable[Build]:
         """The builds that it makes assets for."""

@@ -56,6 +56,7 @@ class Step:
     code_version: str
     optional: str
     spared: frozenset[str]
+    reads: tuple[type, ...] = ()
 
     @classmethod
     def of(cls, stage: Stage, declared: Declaration, build: Build) -> "Step":
@@ -64,6 +65,7 @@ class Step:
         declared = replace(declared, described=there)
         described, upstream = tuple(one.of(build) for one in declared.described), build.upstream
         settings = declared.settings(build) if declared.settings else None
+        reads = tuple(declared.reads(build)) if declared.reads else ()
         return cls(
             stage.name,
             declared,
@@ -73,9 +75,10 @@ class Step:
             {"cohort": build.cohort, "upstream": upstream, "method": build.method, "table": described[0].table},
             versions.of_fetched(build.code, upstream.contract, settings, simulated=build.place.simulated)
             if upstream
-            else versions.of_made(build.code, declared.function, described, settings),
+            else versions.of_made(build.code, declared.function, described, settings, reads),
             upstream.optional if upstream else stage.name if stage.optional else "",
             frozenset(declared.spared(build) if declared.spared else ()),
+            reads,
         )
 
     @property

@@ -1,7 +1,7 @@
 """Listings: what an upstream has now, from its index alone, and the name of its state.
 
-In scope: what every source's `listing` returns, fetching a listing into the archive, sizes, the release of what was
-fetched. Out of scope: how an index is queried (the source's module), downloads and kept files (archive).
+In scope: what every source's `listing` returns, fetching a listing into the archive, sizes. Out of scope: how an
+index is queried (the folder of each source), downloads (web), kept files (archive).
 """
 
 from __future__ import annotations
@@ -143,24 +143,6 @@ def digest(pairs: Iterable[tuple[str, str]]) -> str:
     """A short digest of the state of several files: pairs of location and release (or sha256), in any order."""
     lines = "".join(f"{location}\0{state}\n" for location, state in sorted(pairs))
     return hashlib.sha256(lines.encode()).hexdigest()[:12]
-
-
-def fetched_release(source: str, manifest: pd.DataFrame) -> str:
-    """The release of manifest rows that one fetch returned: the release that a look at the upstream found then.
-
-    Parameters
-    ----------
-    source : "gdc", "geo", "cbioportal", "gdsc", "gene_sets" or "table"
-    manifest : at least one row, except for gene_sets
-    """
-    if source == "gene_sets":
-        return digest(zip(manifest["file_id"], manifest["release"], strict=True))
-    if source == "table":
-        return digest(zip(manifest["url"], manifest["sha256"], strict=True))
-    if source == "gdsc":  # with the content of a user's own file, if there is one
-        own = manifest.loc[manifest["url"].str.startswith("file:"), "release"]
-        return "+".join([str(manifest["release"].iloc[0]), *own])
-    return str(manifest["release"].iloc[0])
 
 
 def _fetch(

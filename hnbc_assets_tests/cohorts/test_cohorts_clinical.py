@@ -80,7 +80,7 @@ def test_every_record_is_kept_and_exclusions_have_a_reason():
 
 
 def test_geo_characteristics_fill_the_columns_of_patients():
-    patients = harmonise_clinical("geo", GEO, chemotherapy="taxane and anthracycline").patients
+    patients = harmonise_clinical("named", GEO, chemotherapy="taxane and anthracycline").patients
     assert patients["age_years"].tolist()[0] == 46
     assert np.isnan(patients["age_years"][1])
     assert patients["er_status"].tolist() == ["positive", "negative", "indeterminate"]
@@ -95,14 +95,14 @@ def test_geo_characteristics_fill_the_columns_of_patients():
 def test_unusual_column_names_are_named_by_the_study():
     table = records(["p1", "p2"], Years=["50", "60"], months=["12", "24"], died=["yes", "no"], HER2=["neg", "pos"])
     columns = {"age_years": "Years", "os_months": "months", "os_event": "died"}
-    patients = harmonise_clinical("table", table, columns=columns).patients
+    patients = harmonise_clinical("named", table, columns=columns).patients
     assert patients["os_days"].tolist() == [365.25, 730.5]
     assert patients["os_event"].tolist() == [True, False]
     assert patients["her2_status"].tolist() == ["negative", "positive"]
     with pytest.raises(StudyError, match="no column 'Jahre'"):
-        harmonise_clinical("table", table, columns={"age_years": "Jahre"})
+        harmonise_clinical("named", table, columns={"age_years": "Jahre"})
     with pytest.raises(StudyError, match="'weight' is not a slot"):
-        harmonise_clinical("table", table, columns={"weight": "Years"})
+        harmonise_clinical("named", table, columns={"weight": "Years"})
 
 
 def test_what_patients_died_of_is_metabrics_disease_specific_survival():
@@ -147,7 +147,7 @@ def test_many_spellings_have_one_meaning(function, given, expected):
 
 
 def test_a_cohort_that_lacks_a_requirement_of_its_role_names_it():
-    patients = decide_inclusion(harmonise_clinical("geo", GEO).patients, set(GEO.index))
+    patients = decide_inclusion(harmonise_clinical("named", GEO).patients, set(GEO.index))
     genes = pd.DataFrame(0.0, index=["A"], columns=GEO.index)
     with pytest.raises(CohortUnusable, match=r"x must find .* 1 pCR and 1 RD among 2 .*cohorts\.x\.columns\.response"):
         require_role(patients, genes, "discovery", None, cohort_id="x", min_events=20)
@@ -162,7 +162,7 @@ def test_a_cohort_that_lacks_a_requirement_of_its_role_names_it():
 
 
 def test_a_role_needs_the_events_that_the_study_requires_and_no_others():
-    patients = decide_inclusion(harmonise_clinical("geo", GEO).patients, set(GEO.index))
+    patients = decide_inclusion(harmonise_clinical("named", GEO).patients, set(GEO.index))
     genes = pd.DataFrame(0.0, index=["A"], columns=GEO.index)
     require_role(patients, genes, "training", "drfs", cohort_id="x", min_events=1)
     require_role(patients, genes, "validation", "drfs", cohort_id="x", min_events=20)
@@ -170,16 +170,16 @@ def test_a_role_needs_the_events_that_the_study_requires_and_no_others():
 
 def test_repeated_and_missing_records_are_refused():
     with pytest.raises(CohortUnusable, match="GSM1 has two records"):
-        harmonise_clinical("geo", pd.concat([GEO, GEO.iloc[:1]]))
+        harmonise_clinical("named", pd.concat([GEO, GEO.iloc[:1]]))
     with pytest.raises(CohortUnusable, match="no clinical record"):
-        harmonise_clinical("geo", GEO.iloc[:0])
+        harmonise_clinical("named", GEO.iloc[:0])
     with pytest.raises(StudyError, match="'xena'"):
         harmonise_clinical("xena", GEO)
 
 
 def test_a_cohort_is_described_by_counts_that_can_be_recounted():
     zero = GEO.assign(drfs_even_time_years=["2", "0", "1"])
-    patients = decide_inclusion(harmonise_clinical("geo", zero).patients, {"GSM1", "GSM2"})
+    patients = decide_inclusion(harmonise_clinical("named", zero).patients, {"GSM1", "GSM2"})
     row = describe_cohort(
         patients,
         pd.DataFrame(0.0, index=["A", "B"], columns=["GSM1", "GSM2"]),

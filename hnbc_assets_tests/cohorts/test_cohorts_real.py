@@ -70,7 +70,7 @@ def test_gse25055_and_gse25065_have_466_her2_negative_patients_with_a_response(s
     for part in ("GSE25055", "GSE25065"):
         with connect(small_replica.base) as client:
             clinical = geo.read_clinical(archive, geo.fetch(client, archive, part, "GPL96"))
-        patients = decide_inclusion(harmonise_clinical("geo", clinical).patients, set(clinical.index))
+        patients = decide_inclusion(harmonise_clinical("named", clinical).patients, set(clinical.index))
         counts[part] = patients.loc[patients["included"], "response"].value_counts().to_dict()
     assert counts == {"GSE25055": {"RD": 236, "pCR": 52}, "GSE25065": {"RD": 137, "pCR": 41}}
 

@@ -57,7 +57,7 @@ def test_event_codes_with_one_meaning_are_understood(codes, expected):
 def test_the_error_names_values_counts_and_the_line_to_write():
     clinical = records(os_days=["10", "20", "30", "40"], os_event=["Tot", "Lebt", "Tot", "unknown"])
     with pytest.raises(StudyError) as raised:
-        harmonise_clinical("table", clinical, cohort_id="mine")
+        harmonise_clinical("named", clinical, cohort_id="mine")
     message = str(raised.value)
     assert (
         "mine: 'os_event' has values that are not understood for os_event: 'Tot' in 2 patients, 'Lebt' in 1" in message
@@ -86,7 +86,7 @@ def test_evident_meanings_are_suggested_and_those_of_unknown_numeric_codes_are_n
 )
 def test_values_that_are_not_understood_stop_the_cohort_in_every_strict_column(column, values, setting):
     with pytest.raises(StudyError, match=rf"mine: '{column}' has values .* cohorts\.mine\.{setting}: {{"):
-        harmonise_clinical("table", records(**{column: values}), cohort_id="mine")
+        harmonise_clinical("named", records(**{column: values}), cohort_id="mine")
 
 
 def test_the_studys_mapping_replaces_the_evident_words():
@@ -101,7 +101,7 @@ def test_the_studys_mapping_replaces_the_evident_words():
         response=["CR", "PR", "PD"],
     )
     patients = harmonise_clinical(
-        "table",
+        "named",
         clinical,
         mappings=mappings(
             event_values={"os": {"1": "censored", "0": "event", "5": "missing"}},
@@ -173,7 +173,7 @@ def test_a_vital_status_of_gdc_that_is_not_understood_stops_the_cohort_and_can_b
 
 def test_every_value_is_recorded_with_how_it_was_understood():
     clinical = records(er=["P", "N", "[Not Evaluated]"], stage=["IIA", "Stage X", "IIA"], pam50=["LumA", "Foo", None])
-    rows = harmonise_clinical("table", clinical, cohort_id="mine").values
+    rows = harmonise_clinical("named", clinical, cohort_id="mine").values
     assert list(rows) == ["cohort_id", *COLUMNS]
     recorded = {(r.column_name, r.value): (r.n_patients, r.meaning, r.understood_by) for r in rows.itertuples()}
     assert recorded == {
@@ -188,7 +188,7 @@ def test_every_value_is_recorded_with_how_it_was_understood():
 
 
 def test_a_stage_without_its_subdivision_is_its_group():
-    patients = harmonise_clinical("table", records(stage=["IIA", "Stage IIIC", "0", "IV", "X"])).patients
+    patients = harmonise_clinical("named", records(stage=["IIA", "Stage IIIC", "0", "IV", "X"])).patients
     assert patients["stage"].tolist() == ["IIA", "IIIC", "0", "IV", None]
     assert patients["stage_group"].tolist() == ["II", "III", "0", "IV", None]
 
@@ -201,17 +201,17 @@ def test_times_in_another_unit_than_their_name_stop_the_cohort():
         match=r"'os_days' was read as os in days, but the longest of 20 times is 10 days.*"
         r"cohorts\.mine\.columns: os_months or os_years: os_days",
     ):
-        harmonise_clinical("table", records(os_days=years, os_event=died), cohort_id="mine")
+        harmonise_clinical("named", records(os_days=years, os_event=died), cohort_id="mine")
     days = [str(300 * n) for n in range(1, 21)]
     with pytest.raises(StudyError, match=r"read as os in months, but 16 of 20 times are over 100 years"):
-        harmonise_clinical("table", records(os_months=days, os_event=died), cohort_id="mine")
-    kept = harmonise_clinical("table", records(os_days=days, os_event=died)).patients
+        harmonise_clinical("named", records(os_months=days, os_event=died), cohort_id="mine")
+    kept = harmonise_clinical("named", records(os_days=days, os_event=died)).patients
     assert kept["os_days"].notna().all()
 
 
 def test_implausible_ages_are_missing_and_recorded_and_do_not_stop_the_cohort():
     ages = ["-1", "0", "46.5", "120", "121", "17000", "121", "inf", "51 y", "NA", None]
-    made = harmonise_clinical("table", records(age=ages), cohort_id="mine")
+    made = harmonise_clinical("named", records(age=ages), cohort_id="mine")
     assert made.patients["age_years"].dropna().tolist() == [0, 46.5, 120]
     recorded = {
         (r.column_name, r.upstream_column, r.value): (r.n_patients, r.understood_by) for r in made.values.itertuples()
@@ -231,7 +231,7 @@ def test_implausible_ages_are_missing_and_recorded_and_do_not_stop_the_cohort():
 def test_implausible_times_are_left_out_with_their_reason():
     times = ["1e308", "1e-320", "-5", "inf", "nan", "0.3", "1", "36525", "12 mo", "NA", "0"]
     clinical = records(os_days=times, os_event=["1"] * len(times))
-    patients = harmonise_clinical("table", clinical.iloc[:9]).patients
+    patients = harmonise_clinical("named", clinical.iloc[:9]).patients
     assert patients["endpoint_exclusions"].tolist() == [
         "os: time is over 100 years",
         "os: time is under half a day",

@@ -40,7 +40,7 @@ ROOMS = ("science", "sources", "tables", "defs", "lake", "arithmetic", "digits",
 GIVEN = (
     *("sources.archive.store", "sources.archive.intact", "sources.archive.manifest"),  # verified bytes
     *("lake.paths", "lake.hashing", "defs.frames", "defs.stage", "defs.step"),  # frames, and words for their content
-    *("defs.resources", "defs.upstreams"),  # what assets get from outside
+    *("defs.resources", "defs.upstreams", "sources.kinds", "sources.upstream"),  # what assets get from outside
 )
 INNER = ("<locals>", "<lambda>", "<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 BY_DATACLASSES = "__create_fn__"
@@ -69,7 +69,7 @@ class Traced:
         described = self.step.described
         checks = [check.function for one in described for check in one.checks]
         tables = [one.table for one in described if one.table]
-        reached = set(CODE.reached([self.step.declared.function, formed, *checks, *tables]))
+        reached = set(CODE.reached([self.step.declared.function, formed, *self.step.reads, *checks, *tables]))
         return {(module, path) for module, path in self.executed if not is_reached(module, path, reached)}
 
 
@@ -111,7 +111,7 @@ def profiled(executed: set[tuple[str, tuple[str, ...]]]):
 def counts(module: str) -> bool:
     name = module.removeprefix("hnbc_assets.")
     given = any(name == one or name.startswith(f"{one}.") for one in GIVEN)
-    return module != name and name.split(".")[0] in ROOMS and not given
+    return module != name and name.split(".")[0] in ROOMS and not given and not name.endswith(".settings")
 
 
 @pytest.fixture(scope="module")

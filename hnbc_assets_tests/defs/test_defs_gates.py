@@ -15,18 +15,35 @@ import pytest
 from hnbc_assets.defs.checks.gates import evidence, plausible_release
 from hnbc_assets.defs.checks.in_use import InUse
 from hnbc_assets.defs.checks.ingest import previous_release
-from hnbc_assets.defs.upstreams import Upstream, upstreams
+from hnbc_assets.defs.upstreams import upstreams
 from hnbc_assets.lake import parquet
 from hnbc_assets.lake.decisions import Decision, decide
 from hnbc_assets.lake.parquet import Provenance
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.archive.views import keep_view
+from hnbc_assets.sources.kinds import source_of
 from hnbc_assets.study import PACKAGED, load_study
 
 METABRIC = "cbioportal/brca_metabric"
 OLD, NEW = "2026-01-01", "2026-02-01"
 N_PATIENTS, N_DEATHS, N_FILES = 40, 20, 20
+
+
+class NoRecords(source_of("gdc").files):
+    """Files of a project whose clinical records are not read."""
+
+    def fields(self):
+        return {}
+
+    def unfollowed(self):
+        return None
+
+
+class FilesAlone(source_of("gdc")):
+    """A project of the GDC without clinical records."""
+
+    files = NoRecords
 
 
 class Gate:
@@ -83,8 +100,7 @@ class Gate:
     def upstream(self, manifest):
         upstream = upstreams(self.study, simulated=False)[METABRIC]
         if len(manifest) and manifest.source.iloc[0] == "gdc":  # files alone: no clinical records are read
-            asked = (upstream.release, upstream.listing, upstream.fetch, upstream.asks)
-            upstream = Upstream("gdc/TCGA-BRCA", "", *asked, upstream.contract)
+            upstream = FilesAlone("gdc/TCGA-BRCA")
         return upstream
 
 

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import dagster as dg
 import pytest
 
 from hnbc_assets.defs.operation import looks
-from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import UpstreamUnreachable
 from hnbc_assets.lake.observations import observed
 from hnbc_assets.lake.paths import Lake
+from hnbc_assets.sources.kinds import source_of
 from hnbc_assets.study import PACKAGED, Place, load_study
 
 ONE, TWO = "geo/GSE1", "geo/GSE2"
 KEY = dg.AssetKey("geo_releases")
 NO_ANSWER = "https://www.ncbi.nlm.nih.gov/geo/GSE1: no answer after 5 tries."
+
+
+@dataclass(frozen=True)
+class Answering(source_of("geo")):
+    """A series whose release a test sets."""
+
+    hosts: Any = None
+
+    def release(self, client):
+        return self.hosts.answer(self.name)
 
 
 class Hosts:
@@ -27,17 +40,14 @@ class Hosts:
         self.place = Place("http://localhost:9", folder / "lake", PACKAGED)
         self.lake = Lake(self.place.data_lake)
 
-    def _release(self, name):
+    def answer(self, name):
         self.asked.append(name)
         if isinstance(self.releases[name], Exception):
             raise self.releases[name]
         return self.releases[name]
 
     def upstreams(self, *names):
-        return {
-            name: Upstream(name, "", lambda client, name=name: self._release(name), None, None, None, 1)
-            for name in names or self.releases
-        }
+        return {name: Answering(name, hosts=self) for name in names or self.releases}
 
     def look(self, instance, *names):
         """Run the looks; the result."""
@@ -163,7 +173,7 @@ def test_a_pinned_object_is_not_asked(hosts, instance, pinned):
 
 
 def test_a_kind_of_upstream_is_one_source_and_kinds_that_the_study_lacks_are_none(hosts):
-    known = hosts.upstreams() | {"gdsc": Upstream("gdsc", "", None, None, None, None, 1)}
+    known = hosts.upstreams() | {"gdsc": source_of("gdsc")("gdsc")}
     made = looks.assets(hosts.study, hosts.place, known)
     assert [asset.key.to_user_string() for asset in made] == ["geo_releases", "gdsc_release"]
     assert not any(asset.is_materializable for asset in made)

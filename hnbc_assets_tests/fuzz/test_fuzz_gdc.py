@@ -12,19 +12,19 @@ import pytest
 
 from hnbc_assets.errors import HnbcError
 from hnbc_assets.science.cohorts.clinical import harmonise_clinical
-from hnbc_assets.sources import release_changes
 from hnbc_assets.sources.gdc import clinical as gdc_clinical
 from hnbc_assets.sources.gdc import evidence as gdc_evidence
 from hnbc_assets.sources.gdc import files as gdc
 from hnbc_assets.sources.gdc import history as gdc_history
 from hnbc_assets.sources.gdc import maf as gdc_maf
+from hnbc_assets.sources.gdc.fields import received_fields
 from hnbc_assets_tests.fuzz.mutations import mutate, mutate_bytes, read, seeds
 from hnbc_assets_tests.fuzz.structures import mutate_json
 
 PAGES = {
     "cases": (
         lambda archive, manifest: gdc.read_clinical(archive, manifest),
-        lambda archive, manifest: list(release_changes._pages_fields(archive, manifest)),
+        lambda archive, manifest: received_fields(archive, manifest),
         lambda archive, manifest: gdc_evidence.reply_warnings(archive, manifest),
     ),
     "star": (gdc.read_samples, gdc.read_index),

@@ -42,7 +42,7 @@ def test_a_damaged_series_matrix_is_read_or_named(simulated, damaged, seed):
     clinical = read(lambda: geo.read_clinical(archive, manifest), names=(path.name,), done=mutated.done)
     made = read(lambda: geo.read_expression(archive, manifest), names=(path.name,), done=mutated.done)
     if not isinstance(clinical, HnbcError):
-        read(lambda: harmonise_clinical("geo", clinical, cohort_id="gse25055"), done=mutated.done)
+        read(lambda: harmonise_clinical("named", clinical, cohort_id="gse25055"), done=mutated.done)
     if not isinstance(made, HnbcError) and re.match(r"line \d+, column", mutated.done):
         differs = ~np.isclose(made[0].reindex_like(whole), whole, equal_nan=True)
         assert differs.any(axis=1).sum() <= 1, mutated.done  # the line that was changed, and no other

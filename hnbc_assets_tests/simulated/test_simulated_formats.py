@@ -14,17 +14,18 @@ from hnbc_assets.science.cohorts.clinical import harmonise_clinical
 from hnbc_assets.science.cohorts.vocabulary import Mappings
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.cbioportal import files as cbioportal
-from hnbc_assets.sources.cohort_files import CohortFiles
 from hnbc_assets.sources.gdc import files as gdc
 from hnbc_assets.sources.gdc import index as gdc_index
+from hnbc_assets.sources.gdc.settings import Settings as GdcSource
 from hnbc_assets.sources.gdsc import files as gdsc
 from hnbc_assets.sources.gdsc.response import read_responses
 from hnbc_assets.sources.gene_sets import files as gene_sets
 from hnbc_assets.sources.geo import files as geo
+from hnbc_assets.sources.geo.settings import Settings as GeoSource
+from hnbc_assets.sources.kinds import cohort_files
 from hnbc_assets.sources.simulated import Simulation, draw, transport
 from hnbc_assets.sources.simulated.transport import GEO_FTP, GEO_PROBE, MARKERS, MSIGDB, OWN_HOST
 from hnbc_assets.sources.web import http
-from hnbc_assets.study_sources import GdcSource, GeoSource
 
 SMALL = Simulation(n_genes=2000, n_tcga=300, n_discovery=120, n_validation=80, n_metabric=60, n_lines=60, n_drugs=20)
 HER2_VALUES = {"N": "negative", "P": "positive", "I": "indeterminate"}
@@ -180,7 +181,7 @@ def test_response_and_her2_have_every_value_that_the_study_maps(archive, series)
     clinical = geo.read_clinical(archive, series)
     assert {"N", "P", "I"} <= set(clinical["her2_status"])
     harmonised = harmonise_clinical(
-        "geo", clinical, mappings=Mappings(her2_values=HER2_VALUES), chemotherapy="taxane and anthracycline"
+        "named", clinical, mappings=Mappings(her2_values=HER2_VALUES), chemotherapy="taxane and anthracycline"
     ).patients
     assert {"pCR", "RD"} <= set(harmonised["response"].dropna())
     assert harmonised["response"].isna().any()
@@ -289,10 +290,10 @@ def test_a_cohorts_index_and_clinical_records_are_read_once(archive, tcga, serie
             return original(*arguments, **more)
 
         monkeypatch.setattr(module, name, counted)
-    files = CohortFiles(archive, tcga, GdcSource(kind="gdc", project="TCGA-BRCA", value="tpm"))
+    files = cohort_files(archive, tcga, GdcSource(kind="gdc", project="TCGA-BRCA", value="tpm"))
     chosen = files.samples["sample_id"].iloc[:2]
     assert list(files.expression(list(chosen))[0].columns) == list(chosen)
     assert read.count(("read_pages", "star")) == 1
-    files = CohortFiles(archive, series, GeoSource(kind="geo", series="GSE25055", platform="GPL96"))
+    files = cohort_files(archive, series, GeoSource(kind="geo", series="GSE25055", platform="GPL96"))
     assert set(files.samples["patient_id"]) == set(files.clinical.index)
     assert read.count(("read_clinical",)) == 1

@@ -12,7 +12,8 @@ from hnbc_assets.sources.gdc import files as gdc
 from hnbc_assets.sources.gdsc import files as gdsc
 from hnbc_assets.sources.gene_sets import files as gene_sets
 from hnbc_assets.sources.geo import files as geo
-from hnbc_assets.sources.listing import fetched_release, reach, size
+from hnbc_assets.sources.kinds import source_of
+from hnbc_assets.sources.listing import reach, size
 from hnbc_assets.sources.simulated import transport
 from hnbc_assets.sources.table import files as user_table
 from hnbc_assets.sources.web.http import connect
@@ -48,7 +49,7 @@ def test_a_listing_has_what_fetch_then_archives_and_writes_nothing(small_replica
         assert everything_in(tmp_path) == []
         assert [one.file_id for one in missing] == [one.file_id for _, one in listing.wanted]
         rows = ask(client, archive, module.fetch)
-        assert look(client) == listing.release == fetched_release(source, rows)
+        assert look(client) == listing.release == source_of(source).files.release_of(rows)
         assert archive.missing(ask(client, archive, module.listing)) == []
     fetched = rows[~rows["file_id"].isin([reply.file_id for reply in listing.replies])]
     if source == "geo":  # its gateway refuses HEAD
@@ -90,7 +91,7 @@ def test_the_state_of_lists_is_one_digest_that_the_archived_rows_also_have(tmp_p
         listing = gene_sets.listing(client, archive, lists, folder=tmp_path)
         assert [one.file_id for one in archive.missing(listing)] == [VERSIONED]
         rows = gene_sets.fetch(client, archive, lists, folder=tmp_path)
-        assert look == listing.release == fetched_release("gene_sets", rows)
+        assert look == listing.release == source_of("gene_sets").files.release_of(rows)
         assert look == gene_sets.release(client, lists[::-1], folder=tmp_path)
         assert archive.missing(listing) == []
         (tmp_path / "a.gmt").write_text("S\tx\tA\tD\n")
@@ -98,7 +99,7 @@ def test_the_state_of_lists_is_one_digest_that_the_archived_rows_also_have(tmp_p
         texts["genes.gmt"] = "T\tx\tB\tE\n"
         assert len({look, changed, gene_sets.release(client, lists, folder=tmp_path)}) == 3
     assert len(look) == 12
-    assert gene_sets.release(None, []) == fetched_release("gene_sets", gene_sets.fetch(None, archive, []))
+    assert gene_sets.release(None, []) == source_of("gene_sets").files.release_of(gene_sets.fetch(None, archive, []))
 
 
 def test_an_unversioned_list_that_is_unreachable_has_no_state(tmp_path):
@@ -117,7 +118,7 @@ def test_the_state_of_a_users_tables_is_their_content_and_path(tmp_path):
     listing = user_table.listing(archive, "mine", "x.csv", "c.csv", folder=tmp_path)
     assert not (tmp_path / "raw").exists()
     rows = user_table.fetch(archive, "mine", "x.csv", "c.csv", folder=tmp_path)
-    assert look == listing.release == fetched_release("table", rows)
+    assert look == listing.release == source_of("table").files.release_of(rows)
     (tmp_path / "c.csv").write_text("patient_id,age\np1,51\n")
     assert user_table.release("x.csv", "c.csv", folder=tmp_path) != look
 

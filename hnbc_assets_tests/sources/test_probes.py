@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from portal_hub import FILES, STUDY, Hub
 
 from hnbc_assets.errors import FormatError
+from hnbc_assets.sources.cbioportal.probes import of_cbioportal
 from hnbc_assets.sources.gene_sets.files import read_genecards, read_marker_table
-from hnbc_assets.sources.probes import of_cbioportal, of_gene_sets
+from hnbc_assets.sources.gene_sets.probes import of_gene_sets
 from hnbc_assets.sources.web.http import connect
 from hnbc_assets.sources.web.probing import probe
+from hnbc_assets_tests.sources.cbioportal.portal_hub import FILES, STUDY, Hub
 
 PROFILE = "data_profile.txt"
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from hnbc_assets.errors import FieldVanished, UpstreamChanged
@@ -16,14 +17,19 @@ from hnbc_assets.sources.gdc.api import choose_fields
 from hnbc_assets.sources.gdsc import files as gdsc
 from hnbc_assets.sources.gene_sets import files as gene_sets
 from hnbc_assets.sources.geo import files as geo
-from hnbc_assets.sources.release_changes import COLUMNS, FieldChanges, field_changes, file_kind, release_changes
+from hnbc_assets.sources.kinds import source_of
+from hnbc_assets.sources.reading import CohortFiles
+from hnbc_assets.sources.release_changes import COLUMNS, FieldChanges, field_changes, release_changes
 from hnbc_assets.sources.table import files as user_table
 from hnbc_assets.sources.web.http import connect
-from hnbc_assets.study_sources import CbioportalSource, GdcSource, GeoSource, TableSource
 
 BIOTAB = "8162d394-8b64-4da2-9f5b-d164c54b9608"
-BRCA = GdcSource(kind="gdc", project="TCGA-BRCA")
 PROFILE = "mrna_illumina_microarray_zscores_ref_diploid_samples"
+
+
+def releases(kind, archive, *manifests):
+    """Releases of one object, as their source reads them."""
+    return [source_of(kind).files(archive, manifest) for manifest in manifests]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +50,7 @@ def whole(_whole_replica, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def changes(whole):
-    return release_changes(whole.archive, BRCA, whole.before, whole.after)
+    return release_changes(*releases("gdc", whole.archive, whole.before, whole.after))
 
 
 @pytest.mark.real
@@ -96,7 +102,7 @@ def test_a_renamed_field_is_one_change_with_the_reply_that_has_it(whole, changes
     row = changes[changes["kind"] == "field_renamed"].iloc[0]
     assert row["entity"] == "TCGA-BRCA/index/cases-0000"
     assert row[["field", "old_value", "new_value"]].tolist() == ["demographic.sex_at_birth", "gender", "sex_at_birth"]
-    assert field_changes(whole.archive, BRCA, whole.before, whole.after) == FieldChanges(
+    assert field_changes(*releases("gdc", whole.archive, whole.before, whole.after)) == FieldChanges(
         {"demographic.gender": "demographic.sex_at_birth"}, ()
     )
 
@@ -112,14 +118,14 @@ def test_answers_about_replaced_files_are_archived_and_used_again(whole):
 
 @pytest.mark.real
 def test_a_release_compared_with_itself_has_no_changes(whole):
-    same = release_changes(whole.archive, BRCA, whole.after, whole.again)
+    same = release_changes(*releases("gdc", whole.archive, whole.after, whole.again))
     assert (len(same), tuple(same.columns)) == (0, COLUMNS)
 
 
 @pytest.mark.real
 def test_without_answers_a_replaced_file_is_one_removed_and_one_added(whole):
     after = whole.after[~whole.after["file_id"].str.contains("/versions-")]
-    kinds = release_changes(whole.archive, BRCA, whole.before, after)["kind"].value_counts()
+    kinds = release_changes(*releases("gdc", whole.archive, whole.before, after))["kind"].value_counts()
     assert (kinds["file_removed"], kinds["file_added"], kinds["file_superseded"]) == (7, 52, 1)
 
 
@@ -130,41 +136,40 @@ def test_a_broken_release_shows_its_losses(small_replica, tmp_path):
         before = gdc.fetch(client, archive, "TCGA-BRCA", mutations=False)
         small_replica.control(release="46.0", poison="half_files")
         halved = gdc.fetch(client, archive, "TCGA-BRCA", mutations=False, previous=before)
-        lost = release_changes(archive, BRCA, before, halved)
+        lost = release_changes(*releases("gdc", archive, before, halved))
         small_replica.control(poison="lost_field")
         vanished = gdc.fetch(client, archive, "TCGA-BRCA", mutations=False, previous=before)
     removed = set(lost.loc[lost["kind"] == "file_removed", "entity"])
     assert removed == set(before["file_id"][before["path"].str.contains("/star/")]) - set(halved["file_id"])
     assert len(removed) > 8
-    assert field_changes(archive, BRCA, before, vanished) == FieldChanges(
+    assert field_changes(*releases("gdc", archive, before, vanished)) == FieldChanges(
         {"demographic.gender": "demographic.sex_at_birth"}, ("diagnoses.days_to_last_follow_up",)
     )
 
 
 @pytest.mark.real
 def test_a_revised_series_is_a_replaced_matrix_and_no_other_value(replica, tmp_path):
-    archive, source = Archive(tmp_path), GeoSource(kind="geo", series="GSE25055", platform="GPL96")
+    archive = Archive(tmp_path)
     with connect(replica.base) as client:
         before = geo.fetch(client, archive, "GSE25055", "GPL96")
         replica.control(revise=["GSE25055", "brca_metabric"])
         after = geo.fetch(client, archive, "GSE25055", "GPL96")
-    changes = release_changes(archive, source, before, after)
+    changes = release_changes(*releases("geo", archive, before, after))
     assert changes.drop(columns=["old_value", "new_value"]).to_numpy().tolist() == [
         ["geo", "2022-11-02", "2026-11-05", "file_superseded", "GSE25055_series_matrix.txt.gz", "sha256"]
     ]
     assert changes["old_value"][0] == before["sha256"][0] != changes["new_value"][0]
-    assert field_changes(archive, source, before, after) == FieldChanges({}, ())
+    assert field_changes(*releases("geo", archive, before, after)) == FieldChanges({}, ())
 
 
 @pytest.mark.real
 def test_a_revised_study_is_a_replaced_table_and_one_patients_value(replica, tmp_path):
     archive = Archive(tmp_path)
-    source = CbioportalSource(kind="cbioportal", study="brca_metabric", profile=PROFILE)
     with connect(replica.base) as client:
         before = cbioportal.fetch(client, archive, "brca_metabric", profile=PROFILE)
         replica.control(revise=["GSE25055", "brca_metabric"])
         after = cbioportal.fetch(client, archive, "brca_metabric", profile=PROFILE)
-    changes = release_changes(archive, source, before, after)
+    changes = release_changes(*releases("cbioportal", archive, before, after))
     assert set(changes["from_release"]) == set(before["release"])
     assert set(changes["to_release"]) == set(after["release"]) != set(before["release"])
     rows = changes[["kind", "entity", "field"]].to_numpy().tolist()
@@ -177,13 +182,13 @@ def test_a_revised_study_is_a_replaced_table_and_one_patients_value(replica, tmp
 
 
 def test_a_users_table_is_compared_patient_by_patient(tmp_path):
-    archive, source = Archive(tmp_path / "raw"), TableSource(kind="table", expression="x.csv", clinical="c.csv")
+    archive = Archive(tmp_path / "raw")
     (tmp_path / "x.csv").write_text("gene,p1,p2,p3\nA,1,2,3\n")
     rows = []
     for text in ("id,age,er\np1,50,pos\np2,60,\n", "id,age\np1,51\np3,70\n"):
         (tmp_path / "c.csv").write_text(text)
         rows.append(user_table.fetch(archive, "mine", "x.csv", "c.csv", folder=tmp_path))
-    changes = release_changes(archive, source, *rows)
+    changes = release_changes(*releases("table", archive, *rows))
     assert changes.iloc[:, 3:6].to_numpy().tolist() == [
         ["file_superseded", "mine/clinical", "sha256"],
         ["patient_added", "p3", None],
@@ -192,7 +197,7 @@ def test_a_users_table_is_compared_patient_by_patient(tmp_path):
         ["value_changed", "p1", "er"],
     ]
     assert changes.iloc[3:, 6:].to_numpy().tolist() == [["50", "51"], ["pos", None]]
-    assert field_changes(archive, source, *rows) == FieldChanges({}, ("er",))
+    assert field_changes(*releases("table", archive, *rows)) == FieldChanges({}, ("er",))
 
 
 def test_lists_are_compared_by_file_alone(tmp_path):
@@ -201,28 +206,32 @@ def test_lists_are_compared_by_file_alone(tmp_path):
         for name in ("a.gmt", "b.gmt"):
             (tmp_path / name).write_text(f"S\tx\t{content}\n")
         rows.append(gene_sets.fetch(None, archive, names, folder=tmp_path))
-    changes = release_changes(archive, None, *rows)
+    changes = release_changes(*releases("gene_sets", archive, *rows))
     assert changes.iloc[:, 3:6].to_numpy().tolist() == [
         ["file_added", "file:b.gmt", "list"],
         ["file_superseded", "file:a.gmt", "sha256"],
     ]
-    assert field_changes(archive, None, *rows) == FieldChanges({}, ())
+    assert not any(isinstance(one, CohortFiles) for one in releases("gene_sets", archive, *rows))
 
 
-def test_files_are_named_by_their_kind():
-    ids = {
-        "GSE1_series_matrix.txt.gz": "matrix",
-        "GPL96.annot.gz": "annotation",
-        gdsc.RESPONSE_FILES["8.5"]: "dose_response",
-        gdsc.EXPRESSION_FILES["rma"]: "cell_line_expression",
-        "file:mine/lines.txt.gz": "cell_line_expression",
-        "brca/data_clinical_sample.txt": "clinical",
-        "brca/data_mutations.txt.gz": "mutations",
-        f"brca/data_{PROFILE}.txt.gz": "expression",
-        "mine/expression": "expression",
-        "other": "file",
-    }
-    assert {name: file_kind({"file_id": name, "source": "x", "path": ""}) for name in ids} == ids
+@pytest.mark.parametrize(
+    ("source", "file_id", "kind"),
+    [
+        ("geo", "GSE1_series_matrix.txt.gz", "matrix"),
+        ("geo", "GPL96.annot.gz", "annotation"),
+        ("gdsc", gdsc.RESPONSE_FILES["8.5"], "dose_response"),
+        ("gdsc", gdsc.EXPRESSION_FILES["rma"], "cell_line_expression"),
+        ("gdsc", "file:mine/lines.txt.gz", "cell_line_expression"),
+        ("cbioportal", "brca/data_clinical_sample.txt", "clinical"),
+        ("cbioportal", "brca/data_mutations.txt.gz", "mutations"),
+        ("cbioportal", f"brca/data_{PROFILE}.txt.gz", "expression"),
+        ("table", "mine/expression", "expression"),
+        ("table", "other", "file"),
+    ],
+)
+def test_files_are_named_by_their_kind(source, file_id, kind):
+    [files] = releases(source, None, pd.DataFrame())
+    assert files.file_kind({"file_id": file_id, "path": ""}) == kind
 
 
 def test_a_clinical_field_that_vanished_is_named_and_may_be_accepted():
@@ -258,6 +267,6 @@ def test_a_lost_field_that_was_accepted_is_missing_in_every_record(small_replica
     clinical = gdc.read_clinical(archive, rows)
     assert clinical[["ajcc_pathologic_stage", "sex"]].isna().all(axis=None)
     assert clinical["ajcc_pathologic_t"].notna().any()
-    assert field_changes(archive, BRCA, before, rows) == FieldChanges(
+    assert field_changes(*releases("gdc", archive, before, rows)) == FieldChanges(
         {}, ("demographic.gender", "diagnoses.ajcc_pathologic_stage")
     )

@@ -11,17 +11,16 @@ from collections.abc import Iterator
 import pandas as pd
 
 from hnbc_assets.defs.checks.in_use import InUse
-from hnbc_assets.defs.checks.ingest import is_reply
 from hnbc_assets.defs.stage import Outcome
 from hnbc_assets.defs.stages.cohorts import harmonised
-from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import ArchiveDamaged
 from hnbc_assets.lake.decisions import Decision, as_read, decisions
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.reading import CohortFiles, offers
+from hnbc_assets.sources.upstream import Upstream
 from hnbc_assets.study import Study
 
-GUARDED = ("gdc", "geo", "cbioportal")
 KEPT, NONE_YET = "The release in use is kept.", "Nothing is made from it until then."
 
 
@@ -34,10 +33,8 @@ def plausible_release(
     A release that is held is accepted by name: hnbc refresh --accept. Until then the previous one stays in use.
     One that the study pins was chosen by a person.
     """
-    from hnbc_assets.sources.listing import fetched_release
-
     in_use = InUse(lake, archive, upstream)
-    before, release = in_use.before(manifest), fetched_release(upstream.kind, manifest)
+    before, release = in_use.before(manifest), upstream.files.release_of(manifest)
     allowed, first = _allowed(study, upstream), before is None or before.empty
     try:
         found = [] if first else list(_losses(study, archive, upstream, before, manifest))
@@ -45,13 +42,13 @@ def plausible_release(
         if set(damage.paths) & set(manifest.path):
             raise
         found = [f"nothing can be compared; in the release before, {damage}"]
-    if upstream.kind == "gdc":
-        found += _unfollowed(study, archive, upstream, manifest)
+    if offers(upstream.files, "unfollowed"):
+        found += _unfollowed(study, upstream.files(archive, manifest))
     if not found and first:
         return Outcome(True, "first release", allowed, "there is no release before it to compare with")
     if not found:
         return Outcome(True, "within the study's limits", allowed, f"{release} compared with the previous release")
-    compared = "" if first else f" compared with {fetched_release(upstream.kind, before)}"
+    compared = "" if first else f" compared with {upstream.files.release_of(before)}"
     summary = f"{upstream.kind} {release} ({upstream.name}){compared}: {'; '.join(found)}."
     if study.releases.pinned(upstream.name):
         return Outcome(True, "; ".join(found), allowed, f"{summary} The study pins {upstream.name} to {release}.")
@@ -85,43 +82,36 @@ def _allowed(study: Study, upstream: Upstream) -> str:
         f"{limits.survival_lost:.0%} of follow-up times and {limits.events_lost:.0%} of events lost"
     )
     unfollowed = f", {limits.living_unfollowed:.0%} of the living without follow-up time"
-    return allowed + (unfollowed if upstream.kind == "gdc" else "")
+    return allowed + (unfollowed if offers(upstream.files, "unfollowed") else "")
 
 
 def _losses(
     study: Study, archive: Archive, upstream: Upstream, before: pd.DataFrame, after: pd.DataFrame
 ) -> Iterator[str]:
     """What the release loses beyond the study's limits, in words."""
-    from hnbc_assets.sources.release_changes import field_changes, release_changes
+    from hnbc_assets.sources.release_changes import field_changes, file_changes
 
     limits = study.gates
     lost = archive.touched(before)
     if lost:
         yield f"nothing can be compared: {len(lost):,} archived files of the release in use are missing: {lost[0]} …"
         return
-    changes = release_changes(archive, None, before, after)
-    removed, files = int((changes.kind == "file_removed").sum()), _data_files(before)
+    old, new = upstream.files(archive, before), upstream.files(archive, after)
+    removed, files = int((file_changes(old, new).kind == "file_removed").sum()), len(old.of_upstream)
     if removed > limits.files_removed * files:
         yield f"{removed:,} of {files:,} files are missing ({removed / files:.0%}, allowed {limits.files_removed:.0%})"
     if limits.fields:
-        vanished = field_changes(archive, upstream.source, before, after).vanished
+        vanished = field_changes(old, new).vanished
         if vanished:
             yield f"clinical fields are missing: {', '.join(vanished)}"
-    if limits.gene_model and upstream.kind == "gdc":
-        yield from _another_gene_model(archive, before, after)
+    if limits.gene_model and offers(upstream.files, "gene_models"):
+        yield from _another_gene_model(old, new)
     for cohort in upstream.cohorts:
         yield from _lost_patients(study, archive, cohort, before, after)
 
 
-def _data_files(manifest: pd.DataFrame) -> int:
-    """Files of the upstream, without the replies of its index."""
-    return int((~is_reply(manifest)).sum())
-
-
-def _another_gene_model(archive: Archive, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
-    from hnbc_assets.sources.gdc.evidence import gene_models
-
-    old, new = (sorted(gene_models(archive, manifest)) for manifest in (before, after))
+def _another_gene_model(before: CohortFiles, after: CohortFiles) -> Iterator[str]:
+    old, new = (sorted(files.gene_models() or ()) for files in (before, after))
     if new and old != new:
         yield f"the gene model is {', '.join(new)}, it was {', '.join(old)}"
 
@@ -145,16 +135,10 @@ def _lost_patients(
             yield f"{cohort} loses {row.n_lost:,} of {row.n_before:,} {row.what}{of} ({share}), as {row.example}"
 
 
-def _unfollowed(study: Study, archive: Archive, upstream: Upstream, manifest: pd.DataFrame) -> Iterator[str]:
+def _unfollowed(study: Study, files: CohortFiles) -> Iterator[str]:
     """A message if more living patients of a GDC project lack a follow-up time than the study allows."""
-    from hnbc_assets.science.cohorts.losses import unfollowed
-    from hnbc_assets.sources.cohort_files import clinical_reader
-
-    if upstream.source is None:
-        return
-    allowed = study.gates.living_unfollowed
-    without = unfollowed(clinical_reader(upstream.source)(archive, manifest))
-    if without.sum() > allowed * len(without):
+    allowed, without = study.gates.living_unfollowed, files.unfollowed()
+    if without is not None and without.sum() > allowed * len(without):
         share = f"{without.mean():.0%}, allowed {allowed:.0%}"
         count = f"{without.sum():,} of {len(without):,} living patients have no follow-up time"
         yield f"{count} ({share}), as {without.idxmax()}"
@@ -162,7 +146,7 @@ def _unfollowed(study: Study, archive: Archive, upstream: Upstream, manifest: pd
 
 def _patients(study: Study, archive: Archive, name: str, manifest: pd.DataFrame) -> pd.DataFrame:
     """A cohort's patients as the study would read them from these files."""
-    from hnbc_assets.sources.cohort_files import CohortFiles
+    from hnbc_assets.sources.kinds import cohort_files
 
-    files = CohortFiles(archive, manifest, study.cohorts[name].source)
+    files = cohort_files(archive, manifest, study.cohorts[name].source)
     return harmonised(study, name, files).patients

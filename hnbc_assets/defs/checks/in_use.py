@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import ChecksumMismatch, NotInLake, StudyError
 from hnbc_assets.lake import parquet
 from hnbc_assets.lake.hashing import content_hash
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.upstream import Upstream
 
 VERSIONED_ON = ["source", "release", "file_id", "sha256"]
 

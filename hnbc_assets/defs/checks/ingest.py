@@ -5,14 +5,17 @@ In scope: checks of raw files, and of what reading them shows. Out of scope: che
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from hnbc_assets.defs.checks.in_use import InUse
 from hnbc_assets.defs.stage import Outcome
-from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import ArchiveDamaged, ChecksumMismatch
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.kinds import cohort_files
+from hnbc_assets.sources.upstream import Upstream
 from hnbc_assets.study import Place
 
 SIZE_CHANGE = 0.1
@@ -33,16 +36,17 @@ def previous_release(manifest: pd.DataFrame, lake: Lake, archive: Archive, upstr
     before, allowed = InUse(lake, archive, upstream).before(manifest), "none missing, sizes within 10 %"
     if before is None or before.empty:
         return Outcome(True, "first release", allowed, "there is no release before it to compare with")
-    from hnbc_assets.sources.release_changes import release_changes
+    from hnbc_assets.sources.release_changes import file_changes
 
+    both = upstream.files(archive, before), upstream.files(archive, manifest)
     try:
-        changes = release_changes(archive, None, before, manifest)
+        changes = file_changes(*both)
     except ArchiveDamaged as damage:
         return Outcome(False, "cannot be compared", allowed, str(damage))
     missing = changes.entity[changes.kind == "file_removed"]
-    old, new = (m[~is_reply(m)].set_index("file_id").size_bytes.astype(float) for m in (before, manifest))
-    both = old.index.intersection(new.index)
-    change = (new[both] / old[both] - 1).abs()
+    old, new = (files.of_upstream.set_index("file_id").size_bytes.astype(float) for files in both)
+    common = old.index.intersection(new.index)
+    change = (new[common] / old[common] - 1).abs()
     changed = change[change > SIZE_CHANGE].index
     return Outcome(
         not len(missing) and not len(changed),
@@ -50,11 +54,6 @@ def previous_release(manifest: pd.DataFrame, lake: Lake, archive: Archive, upstr
         allowed,
         f"against {before.release.iloc[0]}: missing {list(missing[:3])}, changed in size {list(changed[:3])}",
     )
-
-
-def is_reply(manifest: pd.DataFrame) -> pd.Series:
-    """Which rows are replies of an index, not files of the upstream."""
-    return manifest.path.str.contains(r"/index(?:_first_\d+)?/")
 
 
 def _release_before(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
@@ -73,11 +72,9 @@ def _same_family(before: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
     return before.file_id[folder.isin(set(manifest.path.str.split("/").str[2:3].str.join("/")))]
 
 
-def no_upstream_warnings(manifest: pd.DataFrame, archive: Archive) -> Outcome:
+def no_upstream_warnings(manifest: pd.DataFrame, archive: Archive, upstream: Upstream) -> Outcome:
     """Every archived reply of the GDC came without warnings: all fields that were asked for are known there."""
-    from hnbc_assets.sources.gdc.evidence import reply_warnings
-
-    found = reply_warnings(archive, manifest)
+    found = upstream.files(archive, manifest).reply_warnings() or {}
     return Outcome(
         not found,
         f"{len(found)} replies with warnings",
@@ -86,15 +83,14 @@ def no_upstream_warnings(manifest: pd.DataFrame, archive: Archive) -> Outcome:
     )
 
 
-def gdsc_as_known(manifest: pd.DataFrame) -> Outcome:
+def gdsc_as_known(manifest: pd.DataFrame, upstream: Upstream) -> Outcome:
     """GDSC's files have the size, and the sha256 if one was recorded, that release 8.5 had in 2026."""
-    from hnbc_assets.sources.gdsc.files import KNOWN_BYTES
-
-    rows = manifest[manifest.file_id.isin(list(KNOWN_BYTES))]
+    known = upstream.files.known_bytes
+    rows = manifest[manifest.file_id.isin(list(known))]
     other = [
         f"{row.file_id} ({row.size_bytes:,} bytes, sha256 {row.sha256[:12]}, from {row.url})"
         for row in rows.itertuples()
-        if not any(row.size_bytes == n and sha256 in (None, row.sha256) for n, sha256 in KNOWN_BYTES[row.file_id])
+        if not any(row.size_bytes == n and sha256 in (None, row.sha256) for n, sha256 in known[row.file_id])
     ]
     fetched = "; ".join(f"{row.file_id} from {row.url}" for row in rows.itertuples())
     return Outcome(
@@ -110,9 +106,7 @@ def gdsc_as_known(manifest: pd.DataFrame) -> Outcome:
 
 def gene_model(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archive) -> Outcome:
     """All expression files name the same gene model and list the same genes (reading them compared the ids)."""
-    from hnbc_assets.sources.gdc.evidence import gene_models
-
-    found = gene_models(archive, manifest)
+    found = cohort_files(archive, manifest).gene_models() or {}
     return Outcome(
         len(found) == 1,
         "; ".join(f"{model}: {n:,} files" for model, n in found.items()),
@@ -123,11 +117,10 @@ def gene_model(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archiv
 
 def number_of_genes(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archive, place: Place) -> Outcome:
     """The files list as many genes as those of the release before, and the cohort has those of a genome."""
-    from hnbc_assets.sources.gdc.evidence import n_features
-
-    found, before = n_features(archive, manifest), _release_before(archive, manifest)
+    files, before = cohort_files(archive, manifest), _release_before(archive, manifest)
+    found = files.n_features()
     try:
-        expected = n_features(archive, before)
+        expected = replace(files, manifest=before).n_features()
     except ArchiveDamaged as damage:
         if set(damage.paths) & set(manifest.path):
             raise
@@ -148,9 +141,8 @@ def number_of_genes(expression: pd.DataFrame, manifest: pd.DataFrame, archive: A
 
 def ids_as_written(expression: pd.DataFrame, manifest: pd.DataFrame, archive: Archive) -> Outcome:
     """Every sample of the expression table has a clinical record, under exactly the same id."""
-    from hnbc_assets.sources.table.files import match
-
-    found = match(archive, manifest)
+    found = cohort_files(archive, manifest).matched()
+    assert found is not None, "the check is only for a source that matches a user's ids"
     notes = [f"{expression.shape[1]:,} samples read", f"{len(found.without_values)} patients without a sample"]
     if found.trimmed:
         notes.append(f"ids equal only without surrounding spaces: {list(found.trimmed[:3])}; remove the spaces")

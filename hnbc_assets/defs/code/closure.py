@@ -35,7 +35,8 @@ NOT_ENTERED = {
     "addresses": "settings count by their values",
     "study": "settings (and study_*) count by their values",
     "defs.resources": "provides the archive, whose bytes are verified, and the client",
-    "defs.upstreams": "provides the requests; a source's CONTRACT is the version of what it fetches",
+    "defs.upstreams": "provides the requests; a source's contract is the version of what it fetches",
+    "sources.kinds": "provides the class that reads a source's files, which counts by itself (`Declaration.reads`)",
     "defs.stage": "carries frames",
     "defs.step": "carries frames",
     "defs.attempting": "remembers attempts",
@@ -132,8 +133,10 @@ class Code:
             file = next((one for one in files if one.is_file()), None)
             if file is None and of is not None:
                 file = Path(inspect.getfile(sys.modules[name]))
-            is_package = file is not None and file.name == "__init__.py"
-            self._modules[name] = file and module_of(name, file.read_text(encoding="utf-8"), is_package)
+            bare = file is None and is_own(name) and base.is_dir()  # a folder of modules without __init__.py
+            is_package = bare or (file is not None and file.name == "__init__.py")
+            text = file.read_text(encoding="utf-8") if file is not None else ""
+            self._modules[name] = module_of(name, text, is_package) if file is not None or bare else None
         return self._modules[name]
 
     def _follow(self, roots: Sequence[Place], *, worded: bool = False, bare: bool = False) -> dict[Place, Entry]:

@@ -20,11 +20,18 @@ if TYPE_CHECKING:
 SIMULATED = "hnbc_assets.sources.simulated"
 
 
-def of_made(code: Code, function: Callable[..., Any], described: Sequence[Described], settings: Any = None) -> str:
-    """Of what a function makes: all code that decides its results, its checks and tables' columns, and its settings."""
+def of_made(
+    code: Code,
+    function: Callable[..., Any],
+    described: Sequence[Described],
+    settings: Any = None,
+    reads: Iterable[type] = (),
+) -> str:
+    """Of what a function makes: all code that decides its results, its checks and tables' columns, its
+    settings, and the classes that it reads files by."""
     checks = [check for one in described for check in one.checks]
     tables = [one.table for one in described if one.table is not None]
-    reached = code.version([function, formed, *(check.function for check in checks), *tables])
+    reached = code.version([function, formed, *reads, *(check.function for check in checks), *tables])
     ways = [[one.exact for one in described], [(c.name, c.blocking, c.gate) for c in checks]]
     return f"{reached}-{digest([settings, ways])[:8]}"
 

@@ -17,24 +17,16 @@ import dagster as dg
 from hnbc_assets.defs.attempting import guard
 from hnbc_assets.defs.resources import open_client
 from hnbc_assets.defs.step import OWNERS
-from hnbc_assets.defs.upstreams import LOOKS, Upstream
 from hnbc_assets.errors import HnbcError
 from hnbc_assets.lake.observations import Observation, record_problem, record_release
 from hnbc_assets.lake.paths import Lake
+from hnbc_assets.sources.upstream import Upstream
 from hnbc_assets.sources.web.http import Client
 from hnbc_assets.study import Place, Study
 
 JOB = "look"
 GROUP = "releases"
 REACHABLE = "reachable"
-DESCRIPTIONS = {
-    "gdc_release": "The GDC's data release, as its status says.",
-    "geo_releases": "The last update of each GEO series.",
-    "cbioportal_releases": "One digest for each study, of its files' checksums in the hub's repository.",
-    "gdsc_release": "The GDSC release that the study names; a look makes sure that it is still there.",
-    "gene_set_releases": "One word for all gene lists: versioned addresses by their version, others by their content.",
-    "table_releases": "One word for each of the user's own tables, by content.",
-}
 
 
 def look(place: Place, study: Study, upstream: Upstream, client: Client) -> Observation:
@@ -66,7 +58,7 @@ def assets(study: Study, place: Place, known: dict[str, Upstream]) -> list[dg.As
     by_look: dict[str, list[Upstream]] = {}
     for upstream in known.values():
         by_look.setdefault(upstream.look, []).append(upstream)
-    return [_observed(name, by_look[name], study, place) for name in LOOKS.values() if name in by_look]
+    return [_observed(name, by_look[name], study, place) for name in by_look]
 
 
 def job(sources: list[dg.AssetsDefinition], tags: dict[str, str]) -> Any:
@@ -81,7 +73,7 @@ def job(sources: list[dg.AssetsDefinition], tags: dict[str, str]) -> Any:
 
 def _observed(name: str, upstreams: list[Upstream], study: Study, place: Place) -> dg.AssetsDefinition:
     key = dg.AssetKey(name)
-    described = f"{DESCRIPTIONS[name]} Of {', '.join(u.name for u in upstreams)}. Observed only when it changes."
+    described = f"{upstreams[0].seen} Of {', '.join(u.name for u in upstreams)}. Observed only when it changes."
     spec = dg.AssetSpec(key, description=described, group_name=GROUP, owners=OWNERS, kinds={"source"}, skippable=True)
     check = dg.AssetCheckSpec(REACHABLE, asset=key, description="The last look reached the upstream.")
 

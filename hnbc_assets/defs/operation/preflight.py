@@ -7,12 +7,12 @@ analysis.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hnbc_assets.defs.upstreams import GDSC, GENE_SETS, object_name
+from hnbc_assets.defs.upstreams import GDSC, GENE_SETS, upstreams
 from hnbc_assets.errors import (
     DamagedDownload,
     DownloadsIncomplete,
@@ -24,10 +24,11 @@ from hnbc_assets.errors import (
 from hnbc_assets.study import Drugs, Study
 from hnbc_assets.study_contradictions import lost_sets, require_sets
 from hnbc_assets.study_mistakes import one_of
-from hnbc_assets.study_sources import LocalOrRemote, TableSource
+from hnbc_assets.study_sources import Cohort, LocalOrRemote
 
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive.store import Archive
+    from hnbc_assets.sources.upstream import Upstream
     from hnbc_assets.sources.web.http import Client
 
 Place = tuple[str | int, ...]
@@ -92,15 +93,16 @@ def fetch_sets(study: Study, client: Client, archive: Archive) -> None:
 def _mistakes(study: Study, simulated: bool, objects: Collection[str] | None) -> Iterator[Mistake]:
     from hnbc_assets.science.cohorts.clinical_named import SLOTS, is_slot
 
+    known = upstreams(study, simulated=simulated)
     for name, cohort in study.cohorts.items():
-        if objects is not None and object_name(name, cohort.source) not in objects:
+        wanted = cohort.source.object_name(name)
+        if objects is not None and wanted not in objects:
             continue
         for slot in cohort.columns or {}:
             if not is_slot(slot):
                 wrong = f"'{slot}' is not a field of a patient; {one_of(slot, SLOTS)}. Write one of them."
                 yield ("cohorts", name, "columns", slot), StudyError(wrong)
-        if isinstance(cohort.source, TableSource):
-            yield from _of_tables(study, name, cohort.source, cohort.columns or {})
+        yield from _of_own_files(study, name, cohort, known[wanted])
     if objects is None or GENE_SETS in objects:
         yield from _of_lists(study, simulated)
     if study.drugs is not None and (objects is None or GDSC in objects):
@@ -118,28 +120,28 @@ def _of_line_expression(study: Study, drugs: Drugs) -> Iterator[Mistake]:
             yield ("drugs", "expression", "file"), error
 
 
-def _of_tables(study: Study, name: str, source: TableSource, columns: Mapping[str, str]) -> Iterator[Mistake]:
-    from hnbc_assets.sources.table.files import examine
+def _of_own_files(study: Study, name: str, cohort: Cohort, upstream: Upstream) -> Iterator[Mistake]:
     from hnbc_assets.user_files import locate
 
     place: Place = ("cohorts", name, "source")
     absent = False
-    for kind in ("expression", "clinical"):
+    for setting, path in cohort.source.own_files.items():
         try:
-            locate(getattr(source, kind), f"{kind} table", folder=study.folder)
+            locate(path, f"{setting} table", folder=study.folder)
         except StudyError as error:
             absent = True
-            yield (*place, kind), error
+            yield (*place, setting), error
     if absent:
         return
     try:
-        _, known = examine(source.expression, source.clinical, folder=study.folder)
+        found = upstream.examined()
     except HnbcError as error:
         yield place, error
         return
-    for slot, column in columns.items():
+    table, known = found or ("", ())
+    for slot, column in (cohort.columns or {}).items() if found else ():
         if column not in known:
-            wrong = f"{source.clinical} has no column '{column}'; {one_of(column, known)}. Write one that it has."
+            wrong = f"{table} has no column '{column}'; {one_of(column, known)}. Write one that it has."
             yield ("cohorts", name, "columns", slot), StudyError(wrong)
 
 

@@ -257,14 +257,14 @@ def _prune_damaged(archive: "Archive", older_than_days: float, now: datetime | N
 
 def releases_in_use(lake: Lake) -> dict[str, str]:
     """The release of every upstream object that the lake's tables are made from, by name: `gdc/TCGA-BRCA`."""
-    from hnbc_assets.sources.listing import fetched_release
+    from hnbc_assets.sources.kinds import source_of
 
     found = {}
     for asset in lake.assets():
         if asset.startswith("raw/"):
             name, manifest = asset.removeprefix("raw/"), parquet.read(lake.table(asset))
             if len(manifest):
-                found[name] = fetched_release(name.split("/")[0], manifest)
+                found[name] = source_of(name.split("/")[0]).files.release_of(manifest)
     return found
 
 

@@ -6,6 +6,7 @@ In scope: the assets of this stage: those of each cohort, then the tables over a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -15,6 +16,8 @@ from hnbc_assets.defs.checks import results as checks
 from hnbc_assets.defs.rows import Frames, stacked
 from hnbc_assets.defs.stage import Build, Check, Described, Output, Stage, cohorts
 from hnbc_assets.defs.upstreams import raw_key
+from hnbc_assets.sources.kinds import source_of
+from hnbc_assets.sources.reading import offers
 from hnbc_assets.study import Place, Study
 from hnbc_assets.tables import (
     ClinicalValues,
@@ -29,17 +32,18 @@ from hnbc_assets.tables import (
 if TYPE_CHECKING:
     from hnbc_assets.science.cohorts.clinical import Harmonised
     from hnbc_assets.sources.archive.store import Archive
-    from hnbc_assets.sources.cohort_files import CohortFiles
+    from hnbc_assets.sources.reading import CohortFiles
 
 stage = Stage("cohorts")
 
 
-def _of_gdc(build: Build) -> bool:
-    return build.study.cohorts[build.cohort].source.kind == "gdc"
+def _reader(build: Build) -> type[CohortFiles]:
+    """How the cohort's files are read."""
+    return source_of(build.study.cohorts[build.cohort].source.kind).files
 
 
-def _of_user(build: Build) -> bool:
-    return build.study.cohorts[build.cohort].source.kind == "table"
+def _offers(fact: str) -> Callable[[Build], bool]:
+    return lambda build: offers(_reader(build), fact)
 
 
 def _expression(build: Build) -> str:
@@ -53,11 +57,13 @@ def _raw(build: Build) -> str:
 
 def _gene_names(build: Build) -> str:
     """The raw asset whose files can name a user's Ensembl ids: a GDC project of the study, else the cohort's own."""
-    if _of_user(build):
-        for name, cohort in build.study.cohorts.items():
-            if cohort.source.kind == "gdc":
-                return raw_key(name, cohort.source)
-    return _raw(build)
+    return _raw(_naming(build))
+
+
+def _naming(build: Build) -> Build:
+    """The first cohort of the study whose files can name Ensembl ids, if this cohort's may need it; else itself."""
+    able = (one for one in cohorts(build) if _offers("gene_names")(one))
+    return next(able, build) if _reader(build).needs_names else build
 
 
 @stage.assets(
@@ -65,11 +71,11 @@ def _gene_names(build: Build) -> str:
         "cohorts/{cohort}",
         description=_expression,
         checks=(
-            # The GDC has one file per sample, so that gene models can differ; a genome has many genes.
-            Check(ingest_checks.gene_model, blocking=True, when=_of_gdc),
-            Check(ingest_checks.number_of_genes, when=_of_gdc),
+            # One file per sample, so that gene models can differ; a genome has many genes.
+            Check(ingest_checks.gene_model, blocking=True, when=_offers("gene_models")),
+            Check(ingest_checks.number_of_genes, when=_offers("n_features")),
             # A user's tables are written by hand, so that their ids can differ.
-            Check(ingest_checks.ids_as_written, when=_of_user),
+            Check(ingest_checks.ids_as_written, when=_offers("matched")),
         ),
     ),
     Described("samples/{cohort}", Samples, checks=(Check(checks.one_sample_a_patient, blocking=True),)),
@@ -90,9 +96,11 @@ def _gene_names(build: Build) -> str:
     inputs={"manifest": _raw, "gene_manifest": _gene_names},
     settings=lambda build: [
         build.study.cohorts[build.cohort].model_dump(mode="json"),
+        build.study.cohorts[build.cohort].source.records,
         build.study.inclusion.model_dump(),
         build.study.signature.min_events,
     ],
+    reads=lambda build: [_reader(build), _reader(_naming(build))],
 )
 def read_cohort(
     study: Study, archive: Archive, cohort: str, manifest: pd.DataFrame, gene_manifest: pd.DataFrame
@@ -101,10 +109,10 @@ def read_cohort(
     from hnbc_assets.science.cohorts.expression import gene_matrix
     from hnbc_assets.science.cohorts.inclusion import decide_inclusion, require_role
     from hnbc_assets.science.cohorts.samples import choose_samples
-    from hnbc_assets.sources.cohort_files import CohortFiles
+    from hnbc_assets.sources.kinds import cohort_files
 
     settings = study.cohorts[cohort]
-    files = CohortFiles(archive, manifest, settings.source, gene_manifest)
+    files = cohort_files(archive, manifest, settings.source, gene_manifest)
     samples = choose_samples(files.samples)
     chosen = samples[samples.selected].set_index("sample_id").patient_id
     values, features = files.expression(list(chosen.index))
@@ -140,14 +148,15 @@ stage.rows_of_each_cohort(Patients, Samples, GeneMappings, ClinicalValues)
         "expression": "cohorts/*",
         "manifests": lambda build: {name: raw_key(name, c.source) for name, c in build.study.cohorts.items()},
     },
-    settings=lambda build: {name: c.model_dump(mode="json") for name, c in build.study.cohorts.items()},
+    settings=lambda build: {
+        name: [c.model_dump(mode="json"), c.source.description] for name, c in build.study.cohorts.items()
+    },
 )
 def describe_cohorts(
     study: Study, place: Place, patients: Frames, expression: Frames, manifests: Frames
 ) -> pd.DataFrame:
     """What each cohort is, is for, and holds: patients, genes, events, follow-up by reverse Kaplan–Meier."""
     from hnbc_assets.science.cohorts.description import describe_cohort
-    from hnbc_assets.sources.cohort_files import describe
 
     label = "SIMULATED " if place.simulated else ""
     rows = [
@@ -155,7 +164,7 @@ def describe_cohorts(
             patients[name],
             expression[name],
             cohort_id=name,
-            source=label + describe(cohort.source),
+            source=label + cohort.source.description,
             role=cohort.role,
             release=str(manifests[name].release.iloc[0]),
             expression_scale=cohort.expression_scale,
@@ -187,7 +196,7 @@ def harmonised(study: Study, name: str, files: CohortFiles) -> Harmonised:
 
     cohort, inclusion = study.cohorts[name], study.inclusion
     return harmonise_clinical(
-        cohort.source.kind,
+        cohort.source.records,
         files.clinical,
         cohort_id=name,
         mappings=Mappings(**{setting: getattr(cohort, setting) for setting in MEANINGS}),

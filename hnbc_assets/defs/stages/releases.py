@@ -19,11 +19,13 @@ from hnbc_assets.defs.operation import preflight
 from hnbc_assets.defs.resources import open_client
 from hnbc_assets.defs.rows import Frames, stacked
 from hnbc_assets.defs.stage import Build, Check, Described, Output, Stage, upstream_objects
-from hnbc_assets.defs.upstreams import Upstream, upstreams
+from hnbc_assets.defs.upstreams import upstreams
 from hnbc_assets.errors import ArchiveDamaged, DownloadsIncomplete, HnbcError
 from hnbc_assets.lake.damage import dependents, note
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.sources.archive.intact import DAMAGED
+from hnbc_assets.sources.reading import offers
+from hnbc_assets.sources.upstream import Upstream
 from hnbc_assets.study import Place, Study
 from hnbc_assets.tables import Manifest, ReleaseChanges
 
@@ -37,11 +39,11 @@ stage = Stage("releases")
 
 
 def _guarded(build: Build) -> bool:
-    return build.upstream.kind in gates.GUARDED
+    return build.upstream.guarded
 
 
 def _settings(build: Build) -> list[Any]:
-    return [build.upstream.settings, build.study.releases.pinned(build.upstream.name)]
+    return [build.upstream.decided_by, build.study.releases.pinned(build.upstream.name)]
 
 
 @stage.asset(
@@ -51,10 +53,14 @@ def _settings(build: Build) -> list[Any]:
     # Bytes are verified everywhere; where patients come from, too large a change is held up.
     checks=(
         Check(ingest_checks.files_intact, blocking=True),
-        Check(ingest_checks.no_upstream_warnings, blocking=True, when=lambda build: build.upstream.kind == "gdc"),
+        Check(
+            ingest_checks.no_upstream_warnings,
+            blocking=True,
+            when=lambda build: offers(build.upstream.files, "reply_warnings"),
+        ),
         Check(
             ingest_checks.gdsc_as_known,
-            when=lambda build: build.upstream.kind == "gdsc" and not build.place.simulated,
+            when=lambda build: build.upstream.files.known_bytes and not build.place.simulated,
         ),
         Check(ingest_checks.previous_release, when=_guarded),
         Check(gates.plausible_release, gate=True, when=_guarded),
@@ -64,7 +70,6 @@ def _settings(build: Build) -> list[Any]:
 def raw(study: Study, place: Place, lake: Lake, archive: Archive, upstream: Upstream) -> Output:
     """The files of one upstream object, fetched into the archive; the table is their manifest."""
     from hnbc_assets.sources.archive.views import keep_view, recall
-    from hnbc_assets.sources.listing import fetched_release
     from hnbc_assets.sources.web.progress import ConsoleProgress
 
     pin = study.releases.pinned(upstream.name)
@@ -73,7 +78,7 @@ def raw(study: Study, place: Place, lake: Lake, archive: Archive, upstream: Upst
     in_use = InUse(lake, archive, upstream)
     previous = in_use.manifest()
     if previous is not None and len(previous):
-        keep_view(archive, upstream.name, fetched_release(upstream.kind, previous), previous)
+        keep_view(archive, upstream.name, upstream.files.release_of(previous), previous)
     about: dict[str, str] = {}
     try:
         if pin:
@@ -90,7 +95,7 @@ def raw(study: Study, place: Place, lake: Lake, archive: Archive, upstream: Upst
                 preflight.require_archived_sets(study, archive)
     except (ArchiveDamaged, DownloadsIncomplete) as error:
         raise _with_dependents(lake, upstream, archive, previous, error) from error
-    release = fetched_release(upstream.kind, manifest)
+    release = upstream.files.release_of(manifest)
     size = int(manifest.size_bytes.sum())
     return Output(
         manifest,
@@ -141,6 +146,7 @@ def _with_dependents(
     ReleaseChanges,
     inputs={"manifests": lambda build: {one.upstream.name: one.upstream.raw for one in upstream_objects(build)}},
     spared=lambda build: [one.upstream.raw for one in upstream_objects(build) if one.upstream.optional],
+    reads=lambda build: list(dict.fromkeys(one.upstream.files for one in upstream_objects(build))),
 )
 def release_changes(study: Study, place: Place, archive: Archive, manifests: Frames) -> Output:
     """What each release changed from the previous one: files, patients and values of their clinical records.
@@ -148,14 +154,14 @@ def release_changes(study: Study, place: Place, archive: Archive, manifests: Fra
     Releases are those in the archive, up to the one in use, in the order in which they came into use here.
     """
     from hnbc_assets.sources.archive.views import keep_view, recall, views
-    from hnbc_assets.sources.listing import fetched_release
     from hnbc_assets.sources.release_changes import release_changes as compare
 
     known, found = upstreams(study, simulated=place.simulated), []
     counted: dict[str, int | str] = {}
     read: dict[str, str] = {}
     for name, manifest in manifests.items():
-        release = fetched_release(known[name].kind, manifest)
+        files = known[name].files
+        release = files.release_of(manifest)
         keep_view(archive, name, release, manifest)
         order = [view.release for view in views(archive, name)]
         order = order[: order.index(release) + 1]
@@ -163,7 +169,7 @@ def release_changes(study: Study, place: Place, archive: Archive, manifests: Fra
             step = f"{name} {before} → {after}"
             try:
                 both = recall(archive, name, before), recall(archive, name, after)
-                rows = compare(archive, known[name].source, *both)
+                rows = compare(*(files(archive, one) for one in both))
             except ArchiveDamaged as damage:
                 if set(damage.paths) & set(manifest.path):
                     raise

@@ -17,7 +17,8 @@ from hnbc_assets.science.cohorts import clinical_words as words
 from hnbc_assets.science.cohorts.vocabulary import Mappings, Vocabulary
 from hnbc_assets.vocabulary import Endpoint
 
-KINDS = ("gdc", "geo", "cbioportal", "table")
+OWN_FIELDS = {"gdc": clinical_gdc.record, "cbioportal": clinical_cbioportal.record}
+NAMED = "named"
 LENIENT = {
     "sex": words.sex,
     "menopause": words.menopause,
@@ -50,7 +51,7 @@ class Harmonised:
 
 
 def harmonise_clinical(
-    kind: str,
+    records: str,
     clinical: pd.DataFrame,
     *,
     cohort_id: str | None = None,
@@ -64,12 +65,12 @@ def harmonise_clinical(
 
     Parameters
     ----------
-    kind : gdc, geo, cbioportal or table
+    records : how the columns are named: `gdc`, `cbioportal` (their own fields), or `named` (freely)
     clinical : the result of the source's `read_clinical`, index patient_id
     cohort_id : first column of both results when given; named in errors
     mappings : the meanings that the study gives the cohort's values
     chemotherapy : what all patients of the cohort received, where the source does not give it by patient
-    columns : slot -> upstream column, for geo and table cohorts with unusual names
+    columns : slot -> upstream column, for freely named columns with unusual names
     exclude_males : males get a `clinical_exclusion`
     exclude_stage_iv_from_progression : stage IV has no pfi and drfs, with the reason in `endpoint_exclusions`
 
@@ -81,21 +82,21 @@ def harmonise_clinical(
     Raises
     ------
     StudyError
-        If the kind is unknown, a value of an event, a response, ER, PR or HER2 is not understood, or times cannot be in
-        the unit that their column's name gives.
+        If the form of the records is unknown, a value of an event, a response, ER, PR or HER2 is not understood, or
+        times cannot be in the unit that their column's name gives.
     CohortUnusable
         If there is no clinical record, or a patient has two.
     """
-    name = cohort_id or kind
-    if kind not in KINDS:
-        raise StudyError(f"{name}: {kind!r} is not a kind of source; kinds are {', '.join(KINDS)}.")
+    name = cohort_id or records
+    if records not in (*OWN_FIELDS, NAMED):
+        raise StudyError(f"{name}: {records!r} is no form of records; there are {', '.join((*OWN_FIELDS, NAMED))}.")
     if not len(clinical) or clinical.index.has_duplicates:
         twice = clinical.index[clinical.index.duplicated()]
         raise CohortUnusable(
             f"{name}: {f'patient {twice[0]} has two records' if len(twice) else 'no clinical record'}."
         )
     vocabulary = Vocabulary(name, mappings or Mappings())
-    recorded = _recorded(kind, clinical, columns, vocabulary)
+    recorded = _recorded(records, clinical, columns, vocabulary)
     patients = _spelled(clinical.index, recorded, vocabulary)
     if chemotherapy is not None:
         patients["chemotherapy"] = patients["chemotherapy"].fillna(chemotherapy)
@@ -123,13 +124,11 @@ def harmonise_clinical(
 
 
 def _recorded(
-    kind: str, clinical: pd.DataFrame, columns: Mapping[str, str] | None, vocabulary: Vocabulary
+    records: str, clinical: pd.DataFrame, columns: Mapping[str, str] | None, vocabulary: Vocabulary
 ) -> words.Recorded:
     """The source's slots; if a study or a user names the columns, the unit of the times is checked."""
-    if kind == "gdc":
-        return clinical_gdc.record(clinical, vocabulary)
-    if kind == "cbioportal":
-        return clinical_cbioportal.record(clinical, vocabulary)
+    if records in OWN_FIELDS:
+        return OWN_FIELDS[records](clinical, vocabulary)
     recorded = clinical_named.record(clinical, columns, vocabulary)
     for endpoint, time in recorded.times.items():
         why = endpoints.suspect_unit(recorded.endpoints[endpoint][0])

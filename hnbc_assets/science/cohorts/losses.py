@@ -1,7 +1,6 @@
 """Losses: what a cohort would lose if one state of its clinical records replaced another.
 
-In scope: counting patients, follow-up and events that are lost or were never present. Out of scope: how much loss is
-allowed (the study).
+In scope: counting patients, follow-up and events that are lost. Out of scope: how much loss is allowed (the study).
 """
 
 from __future__ import annotations
@@ -28,23 +27,6 @@ def losses(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """
     columns = ["what", "endpoint", "n_before", "n_lost", "example"]
     return pd.DataFrame(list(_rows(before.set_index("patient_id"), after.set_index("patient_id"))), columns=columns)
-
-
-def unfollowed(clinical: pd.DataFrame) -> pd.Series:
-    """Which of GDC's living patients have no follow-up time.
-
-    GDC has moved this time between fields, and the status stays when the time is lost.
-
-    Parameters
-    ----------
-    clinical : index patient_id; vital_status, days_to_last_follow_up, days_to_follow_up
-
-    Returns
-    -------
-    bool by patient_id, one row per living patient: True where the time is missing.
-    """
-    living = clinical[clinical["vital_status"].str.lower().eq("alive").fillna(False).astype(bool)]
-    return living[["days_to_last_follow_up", "days_to_follow_up"]].isna().all(axis=1)
 
 
 def _rows(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, str, int, int, str]]:

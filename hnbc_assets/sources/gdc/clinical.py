@@ -120,6 +120,15 @@ def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:
     return clinical
 
 
+def unfollowed(clinical: pd.DataFrame) -> pd.Series:
+    """Which living patients have no follow-up time: bool by patient_id, one row per living patient.
+
+    GDC has moved this time between fields, and the status stays when the time is lost.
+    """
+    living = clinical[clinical["vital_status"].str.lower().eq("alive").fillna(False).astype(bool)]
+    return living[["days_to_last_follow_up", "days_to_follow_up"]].isna().all(axis=1)
+
+
 def _of_these(table: pd.DataFrame, clinical: pd.DataFrame, path: Path) -> pd.DataFrame:
     """The table, if it has any of the patients. Otherwise its ids are written differently, and all rows would be
     lost.

@@ -132,6 +132,12 @@ def listing(
     return Listing("gdsc", word, tuple((release, one) for one in wanted), tuple(replies), order=order)
 
 
+def release_of(manifest: pd.DataFrame) -> str:
+    """The release of archived files, as `release` gave it for them (a user's own file determines its end)."""
+    own = manifest.loc[manifest["url"].str.startswith(FILE), "release"]
+    return "+".join([str(manifest["release"].iloc[0]), *own])
+
+
 def fetch(
     client: Client,
     archive: Archive,

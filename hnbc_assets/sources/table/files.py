@@ -81,6 +81,11 @@ def listing(
     return Listing("table", _state(contents), replies=tuple(tables))
 
 
+def release_of(manifest: pd.DataFrame) -> str:
+    """The release of archived tables, as `release` gave it for their files."""
+    return digest(zip(manifest["url"], manifest["sha256"], strict=True))
+
+
 def fetch(
     archive: Archive,
     cohort_id: str,

@@ -1,7 +1,7 @@
 """Probing: one small request per address, and whether the reader could use the answer.
 
 In scope: the requests, the verdict on an answer, lines and cells at the beginning of a file. Out of scope: which
-addresses an upstream has (probes.py), how the verdicts are shown (commands/doctor.py).
+addresses an upstream has (the folder of each source), how the verdicts are shown (commands/doctor.py).
 """
 
 from __future__ import annotations
@@ -187,3 +187,15 @@ def with_columns(cells: list[str], needed: Collection[str]) -> str:
 def shortened(cells: list[str], most: int = 4) -> str:
     """The first cells, and an ellipsis if there are more."""
     return ", ".join(cell[:40] for cell in cells[:most]) + (", …" if len(cells) > most else "")
+
+
+def columns(separator: str, *needed: str) -> Callable[[Glimpse], str]:
+    """A check of a delimited file's header for the columns that its reader needs."""
+    return lambda seen: with_columns(header(seen, separator), needed)
+
+
+def workbook(seen: Glimpse) -> str:
+    """An Excel file is recognised by its first bytes; its columns can be read only from the whole file."""
+    if seen.start[:4] != b"PK\x03\x04":
+        raise FormatError(f"not a workbook (xlsx); it begins {seen.start[:16]!r}")
+    return "a workbook; its columns can be read only from the whole file"

@@ -11,13 +11,13 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from portal_hub import FILES, MAF, PATIENTS, PROFILE, SAMPLES
 
 from hnbc_assets.errors import FormatError
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.cbioportal import files as cbioportal
 from hnbc_assets.sources.cbioportal import profile as cbioportal_profile
 from hnbc_assets.sources.web.http import connect
+from hnbc_assets_tests.sources.cbioportal.portal_hub import FILES, MAF, PATIENTS, PROFILE, SAMPLES
 
 
 def archived(tmp_path, **changed):

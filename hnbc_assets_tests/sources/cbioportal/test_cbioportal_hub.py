@@ -9,7 +9,6 @@ import tracemalloc
 
 import httpx
 import pytest
-from portal_hub import BATCH, FILES, MEDIA, PATIENTS, REPOSITORY, STUDY, TAR, Hub, pack, pointer
 
 from hnbc_assets.errors import (
     DamagedDownload,
@@ -20,7 +19,20 @@ from hnbc_assets.errors import (
 )
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.cbioportal import files as cbioportal
-from hnbc_assets.sources.listing import digest, fetched_release, size
+from hnbc_assets.sources.kinds import source_of
+from hnbc_assets.sources.listing import digest, size
+from hnbc_assets_tests.sources.cbioportal.portal_hub import (
+    BATCH,
+    FILES,
+    MEDIA,
+    PATIENTS,
+    REPOSITORY,
+    STUDY,
+    TAR,
+    Hub,
+    pack,
+    pointer,
+)
 
 PATIENT_FILE = "data_clinical_patient.txt"
 NAMES = list(FILES)
@@ -79,7 +91,7 @@ def test_the_listing_knows_every_size_and_nothing_is_fetched_when_all_is_kept(hu
     assert [size(hub.client, listing, one) for one in archive.missing(listing)] == [len(hub.files[n]) for n in NAMES]
     assert hub.bodies() == []
     rows = fetch(hub, archive)
-    assert fetched_release("cbioportal", rows) == listing.release
+    assert source_of("cbioportal").files.release_of(rows) == listing.release
     hub.asked.clear()
     assert archive.missing(listing) == []
     assert fetch(hub, archive).equals(rows)

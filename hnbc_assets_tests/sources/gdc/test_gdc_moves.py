@@ -12,12 +12,13 @@ from hnbc_assets.errors import DownloadsIncomplete, UpstreamChanged
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.gdc import api as gdc_api
 from hnbc_assets.sources.gdc import files as gdc
-from hnbc_assets.sources.probes import of_gdc
-from hnbc_assets.sources.release_changes import CASES_PAGE, field_changes
+from hnbc_assets.sources.gdc.fields import CASES_PAGE
+from hnbc_assets.sources.gdc.probes import of_gdc
+from hnbc_assets.sources.kinds import source_of
+from hnbc_assets.sources.release_changes import field_changes
 from hnbc_assets.sources.simulated import Simulation, transport
 from hnbc_assets.sources.web.http import connect
 from hnbc_assets.sources.web.probing import Ask, header, probe, with_columns
-from hnbc_assets.study_sources import GdcSource
 
 TINY = Simulation(n_genes=1500, n_tcga=260, n_discovery=20, n_validation=20, n_metabric=20, n_lines=20, n_drugs=8)
 BIOTAB, MOVED = gdc.BIOTAB_FILE_IDS["TCGA-BRCA"], "00000000-aaaa-bbbb-cccc-000000000000"
@@ -62,7 +63,7 @@ def test_a_search_that_makes_the_address_too_long_is_posted_and_its_parameters_a
 
 
 def test_fields_of_pages_that_were_posted_are_found_like_those_of_others(tmp_path, monkeypatch):
-    archive, source = Archive(tmp_path), GdcSource(kind="gdc", project="TCGA-BRCA")
+    archive, files = Archive(tmp_path), source_of("gdc").files
     with connect("simulated", transport=Moved()) as client:
         got = gdc.listing(client, archive, "TCGA-BRCA", mutations=False, limit=3)
         monkeypatch.setattr(gdc_api, "LONGEST_ADDRESS", 100)
@@ -74,7 +75,7 @@ def test_fields_of_pages_that_were_posted_are_found_like_those_of_others(tmp_pat
         for page in pages
     ]
     manifest = pd.DataFrame(rows)
-    assert field_changes(archive, source, manifest, manifest.iloc[:0]).vanished
+    assert field_changes(files(archive, manifest), files(archive, manifest.iloc[:0])).vanished
 
 
 def test_a_biotab_under_another_id_is_found_by_its_name(tmp_path):

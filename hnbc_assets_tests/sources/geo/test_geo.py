@@ -12,10 +12,10 @@ import pytest
 from hnbc_assets.errors import DamagedDownload, FormatError, StudyError, UpstreamRefused
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.geo import files as geo
+from hnbc_assets.sources.geo.source import SeriesFiles
 from hnbc_assets.sources.listing import size
 from hnbc_assets.sources.release_changes import release_changes
 from hnbc_assets.sources.web.http import connect
-from hnbc_assets.study_sources import GeoSource
 
 RECORD = "^SERIES = GSE1\n!Series_status = Public on Nov 01 2010\n!Series_last_update_date = Mar 05 2019\n"
 MATRIX = """!Series_title\t"A series"
@@ -213,8 +213,7 @@ def test_a_matrix_rebuilt_under_the_same_date_is_not_a_change(tmp_path):
     assert {name for _, name, _ in gateway.asked} == {"acc.cgi"}
     pd.testing.assert_frame_equal(before, after)
     assert archive.locate(after.iloc[0]).read_bytes() == kept
-    source = GeoSource(kind="geo", series="GSE1", platform="GPL96")
-    assert release_changes(archive, source, before, after).empty
+    assert release_changes(SeriesFiles(archive, before), SeriesFiles(archive, after)).empty
 
 
 def test_a_host_that_refuses_head_leaves_the_size_unknown_and_one_without_ranges_returns_the_whole(tmp_path):

@@ -12,9 +12,9 @@ from hnbc_assets.addresses import KNOWN, Addresses, wrong_with
 from hnbc_assets.errors import DownloadsIncomplete, UpstreamRefused, UpstreamUnreachable
 from hnbc_assets.sources.archive.store import Wanted
 from hnbc_assets.sources.gdc import api as gdc_api
+from hnbc_assets.sources.gdc.probes import of_gdc
 from hnbc_assets.sources.geo import files as geo
 from hnbc_assets.sources.listing import Listing, size
-from hnbc_assets.sources.probes import of_gdc
 from hnbc_assets.sources.simulated import Simulation, transport
 from hnbc_assets.sources.web.download import download
 from hnbc_assets.sources.web.http import connect
