@@ -12,6 +12,7 @@ from hnbc_assets import user_files
 from hnbc_assets.errors import FormatError, StudyError
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.gene_sets import files as gene_sets
+from hnbc_assets.sources.listing import fetch_listing
 from hnbc_assets.sources.table import files as user_table
 from hnbc_assets.study import load_study
 from hnbc_assets_tests.fuzz.mutations import read
@@ -59,8 +60,8 @@ def test_what_is_not_a_file_is_refused_at_once_by_every_reader(folder, kind, wor
     archive = Archive(tmp_path / "raw")
     readings = [
         lambda: load_study(folder / name),
-        lambda: user_table.fetch(archive, "mine", name, "c.csv", folder=folder),
-        lambda: user_table.fetch(archive, "mine", "c.csv", name, folder=folder),
+        lambda: fetch_listing(None, archive, user_table.listing(archive, "mine", name, "c.csv", folder=folder)),
+        lambda: fetch_listing(None, archive, user_table.listing(archive, "mine", "c.csv", name, folder=folder)),
         lambda: gene_sets.fetch(None, archive, [f"file:{name}"], folder=folder),
         lambda: gene_sets.release(None, [f"file:{folder / name}"]),
     ]

@@ -17,6 +17,7 @@ from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.cbioportal import files as cbioportal
 from hnbc_assets.sources.gdc import files as gdc
 from hnbc_assets.sources.geo import files as geo
+from hnbc_assets.sources.listing import fetch_listing
 from hnbc_assets.sources.web.http import connect
 
 pytestmark = pytest.mark.real
@@ -26,7 +27,7 @@ HER2 = {"negative": 764, "positive": 166, "indeterminate": 144, "discordant": 24
 def study(base, tmp_path, name, profile, **settings):
     archive = Archive(tmp_path)
     with connect(base) as client:
-        manifest = cbioportal.fetch(client, archive, name, profile=profile)
+        manifest = fetch_listing(client, archive, cbioportal.listing(client, archive, name, profile=profile))
     samples = choose_samples(cbioportal.read_samples(archive, manifest))
     profiled = set(cbioportal.profiled_samples(archive, manifest))
     chosen = samples[samples["selected"] & samples["sample_id"].isin(profiled)]
@@ -69,7 +70,9 @@ def test_gse25055_and_gse25065_have_466_her2_negative_patients_with_a_response(s
     counts = {}
     for part in ("GSE25055", "GSE25065"):
         with connect(small_replica.base) as client:
-            clinical = geo.read_clinical(archive, geo.fetch(client, archive, part, "GPL96"))
+            clinical = geo.read_clinical(
+                archive, fetch_listing(client, archive, geo.listing(client, archive, part, "GPL96"))
+            )
         patients = decide_inclusion(harmonise_clinical("named", clinical).patients, set(clinical.index))
         counts[part] = patients.loc[patients["included"], "response"].value_counts().to_dict()
     assert counts == {"GSE25055": {"RD": 236, "pCR": 52}, "GSE25065": {"RD": 137, "pCR": 41}}

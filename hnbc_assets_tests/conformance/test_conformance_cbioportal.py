@@ -19,7 +19,7 @@ from hnbc_assets.sources.cbioportal import files as cbioportal
 from hnbc_assets.sources.cbioportal import git_lfs
 from hnbc_assets.sources.cbioportal import hub as cbioportal_hub
 from hnbc_assets.sources.cbioportal.tables import CLINICAL, MUTATIONS
-from hnbc_assets.sources.listing import digest
+from hnbc_assets.sources.listing import digest, fetch_listing
 from hnbc_assets.sources.web.http import connect
 from hnbc_assets.study import PACKAGED, load_study
 
@@ -137,7 +137,7 @@ def test_a_tar_that_is_packed_as_by_the_hub_without_its_large_files_is_refused_a
         serving(pointers, **{"datahub.assets.cbioportal.org": tar}) as client,
         pytest.raises(DownloadsIncomplete, match="is a Git LFS pointer instead of the data"),
     ):
-        cbioportal.fetch(client, archive, STUDY, profile=source().profile)
+        fetch_listing(client, archive, cbioportal.listing(client, archive, STUDY, profile=source().profile))
 
 
 def test_the_portal_s_recorded_answer_is_a_remark(recorded):

@@ -13,6 +13,7 @@ import pytest
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.gdc import files as gdc
 from hnbc_assets.sources.geo import files as geo
+from hnbc_assets.sources.listing import fetch_listing
 from hnbc_assets.sources.simulated import Simulation, transport
 from hnbc_assets.sources.web import http
 from hnbc_assets_tests.fuzz.damaged import Damaged
@@ -28,7 +29,7 @@ def simulated(tmp_path_factory):
         yield (
             archive,
             gdc.fetch(client, archive, "TCGA-BRCA", endpoints="tcga_cdr", limit=12),
-            geo.fetch(client, archive, "GSE25055", "GPL96"),
+            fetch_listing(client, archive, geo.listing(client, archive, "GSE25055", "GPL96")),
         )
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from hnbc_assets.errors import HnbcError
 from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.listing import fetch_listing
 from hnbc_assets.sources.table import files as user_table
 from hnbc_assets_tests.fuzz import mutations
 from hnbc_assets_tests.fuzz.mutations import Mutated, seeds
@@ -79,7 +80,9 @@ def reading(folder, name: str, content: bytes):
 
     def read():
         archive = Archive(folder / "raw")
-        manifest = user_table.fetch(archive, "mine", tables["expression"], tables["clinical"], folder=folder)
+        manifest = fetch_listing(
+            None, archive, user_table.listing(archive, "mine", tables["expression"], tables["clinical"], folder=folder)
+        )
         values, features = user_table.read_expression(archive, manifest)
         return values, features, user_table.read_clinical(archive, manifest), user_table.match(archive, manifest)
 

@@ -23,6 +23,7 @@ from hnbc_assets.sources.gene_sets import files as gene_sets
 from hnbc_assets.sources.geo import files as geo
 from hnbc_assets.sources.geo.settings import Settings as GeoSource
 from hnbc_assets.sources.kinds import cohort_files
+from hnbc_assets.sources.listing import fetch_listing
 from hnbc_assets.sources.simulated import Simulation, draw, transport
 from hnbc_assets.sources.simulated.transport import GEO_FTP, GEO_PROBE, MARKERS, MSIGDB, OWN_HOST
 from hnbc_assets.sources.web import http
@@ -54,17 +55,21 @@ def tcga(client, archive):
 
 @pytest.fixture(scope="module")
 def series(client, archive):
-    return geo.fetch(client, archive, "GSE25055", "GPL96")
+    return fetch_listing(client, archive, geo.listing(client, archive, "GSE25055", "GPL96"))
 
 
 @pytest.fixture(scope="module")
 def study(client, archive):
-    return cbioportal.fetch(client, archive, "brca_metabric", profile="mrna_illumina_microarray", mutations=True)
+    return fetch_listing(
+        client,
+        archive,
+        cbioportal.listing(client, archive, "brca_metabric", profile="mrna_illumina_microarray", mutations=True),
+    )
 
 
 @pytest.fixture(scope="module")
 def screen(client, archive):
-    return gdsc.fetch(client, archive)
+    return fetch_listing(client, archive, gdsc.listing(client, archive))
 
 
 def fetched(url: str) -> str:
@@ -130,7 +135,9 @@ def test_the_portal_s_records_and_the_curated_workbook_agree_on_progression(arch
 
 def test_a_sample_of_the_super_series_does_not_say_which_series_it_belongs_to(client, archive, series):
     """As at GEO: samples and values are those of both series, and only the header's rows name the series."""
-    other, both = (geo.fetch(client, archive, name, "GPL96") for name in ("GSE25065", "GSE25066"))
+    other, both = (
+        fetch_listing(client, archive, geo.listing(client, archive, name, "GPL96")) for name in ("GSE25065", "GSE25066")
+    )
     clinical = [geo.read_clinical(archive, one) for one in (series, other, both)]
     assert [len(table) for table in clinical[:2]] == [SMALL.n_discovery, SMALL.n_validation]
     assert pd.concat(clinical[:2]).equals(clinical[2])
@@ -247,7 +254,7 @@ def test_both_workbooks_have_the_same_fits_and_the_retired_site_is_gone(archive,
 
 def test_rna_seq_of_the_lines_is_as_drawn(world, client, tmp_path):
     archive = Archive(tmp_path)
-    manifest = gdsc.fetch(client, archive, expression="rnaseq_tpm")
+    manifest = fetch_listing(client, archive, gdsc.listing(client, archive, expression="rnaseq_tpm"))
     assert list(manifest["file_id"]) == [gdsc.RESPONSE_FILES["8.5"], "model_list", "expression_rnaseq"]
     found = gdsc.read(archive, manifest, "rnaseq_tpm")
     drawn = pd.DataFrame(world.lines.expression, index=world.roster.genes.index)

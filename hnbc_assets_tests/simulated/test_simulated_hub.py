@@ -13,6 +13,7 @@ import pytest
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.cbioportal import files as cbioportal
 from hnbc_assets.sources.cbioportal import git_lfs
+from hnbc_assets.sources.listing import fetch_listing
 from hnbc_assets.sources.simulated import Simulation, transport
 from hnbc_assets.sources.simulated.transport import Upstream
 from hnbc_assets.sources.web.http import connect
@@ -115,7 +116,9 @@ def test_the_study_is_fetched_from_the_tar_and_without_it_from_the_repository(tm
     for without_tar in (False, True):
         with connect("simulated", transport=httpx.MockTransport(answer)) as client:
             archive = Archive(tmp_path / str(without_tar))
-            rows[without_tar] = cbioportal.fetch(client, archive, STUDY, profile=PROFILE, mutations=True)
+            rows[without_tar] = fetch_listing(
+                client, archive, cbioportal.listing(client, archive, STUDY, profile=PROFILE, mutations=True)
+            )
     assert rows[False]["sha256"].tolist() == rows[True]["sha256"].tolist()
     assert set(rows[False]["url"]) == {f"https://{TAR}"}
     assert all("lfs-objects" in url for url in rows[True]["url"])

@@ -13,7 +13,7 @@ from hnbc_assets.sources.gdsc import files as gdsc
 from hnbc_assets.sources.gene_sets import files as gene_sets
 from hnbc_assets.sources.geo import files as geo
 from hnbc_assets.sources.kinds import source_of
-from hnbc_assets.sources.listing import reach, size
+from hnbc_assets.sources.listing import fetch_listing, reach, size
 from hnbc_assets.sources.simulated import transport
 from hnbc_assets.sources.table import files as user_table
 from hnbc_assets.sources.web.http import connect
@@ -117,7 +117,7 @@ def test_the_state_of_a_users_tables_is_their_content_and_path(tmp_path):
     look = user_table.release("x.csv", "c.csv", folder=tmp_path)
     listing = user_table.listing(archive, "mine", "x.csv", "c.csv", folder=tmp_path)
     assert not (tmp_path / "raw").exists()
-    rows = user_table.fetch(archive, "mine", "x.csv", "c.csv", folder=tmp_path)
+    rows = fetch_listing(None, archive, user_table.listing(archive, "mine", "x.csv", "c.csv", folder=tmp_path))
     assert look == listing.release == source_of("table").files.release_of(rows)
     (tmp_path / "c.csv").write_text("patient_id,age\np1,51\n")
     assert user_table.release("x.csv", "c.csv", folder=tmp_path) != look

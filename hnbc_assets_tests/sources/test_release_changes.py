@@ -18,6 +18,7 @@ from hnbc_assets.sources.gdsc import files as gdsc
 from hnbc_assets.sources.gene_sets import files as gene_sets
 from hnbc_assets.sources.geo import files as geo
 from hnbc_assets.sources.kinds import source_of
+from hnbc_assets.sources.listing import fetch_listing
 from hnbc_assets.sources.reading import CohortFiles
 from hnbc_assets.sources.release_changes import COLUMNS, FieldChanges, field_changes, release_changes
 from hnbc_assets.sources.table import files as user_table
@@ -151,9 +152,9 @@ def test_a_broken_release_shows_its_losses(small_replica, tmp_path):
 def test_a_revised_series_is_a_replaced_matrix_and_no_other_value(replica, tmp_path):
     archive = Archive(tmp_path)
     with connect(replica.base) as client:
-        before = geo.fetch(client, archive, "GSE25055", "GPL96")
+        before = fetch_listing(client, archive, geo.listing(client, archive, "GSE25055", "GPL96"))
         replica.control(revise=["GSE25055", "brca_metabric"])
-        after = geo.fetch(client, archive, "GSE25055", "GPL96")
+        after = fetch_listing(client, archive, geo.listing(client, archive, "GSE25055", "GPL96"))
     changes = release_changes(*releases("geo", archive, before, after))
     assert changes.drop(columns=["old_value", "new_value"]).to_numpy().tolist() == [
         ["geo", "2022-11-02", "2026-11-05", "file_superseded", "GSE25055_series_matrix.txt.gz", "sha256"]
@@ -166,9 +167,9 @@ def test_a_revised_series_is_a_replaced_matrix_and_no_other_value(replica, tmp_p
 def test_a_revised_study_is_a_replaced_table_and_one_patients_value(replica, tmp_path):
     archive = Archive(tmp_path)
     with connect(replica.base) as client:
-        before = cbioportal.fetch(client, archive, "brca_metabric", profile=PROFILE)
+        before = fetch_listing(client, archive, cbioportal.listing(client, archive, "brca_metabric", profile=PROFILE))
         replica.control(revise=["GSE25055", "brca_metabric"])
-        after = cbioportal.fetch(client, archive, "brca_metabric", profile=PROFILE)
+        after = fetch_listing(client, archive, cbioportal.listing(client, archive, "brca_metabric", profile=PROFILE))
     changes = release_changes(*releases("cbioportal", archive, before, after))
     assert set(changes["from_release"]) == set(before["release"])
     assert set(changes["to_release"]) == set(after["release"]) != set(before["release"])
@@ -187,7 +188,9 @@ def test_a_users_table_is_compared_patient_by_patient(tmp_path):
     rows = []
     for text in ("id,age,er\np1,50,pos\np2,60,\n", "id,age\np1,51\np3,70\n"):
         (tmp_path / "c.csv").write_text(text)
-        rows.append(user_table.fetch(archive, "mine", "x.csv", "c.csv", folder=tmp_path))
+        rows.append(
+            fetch_listing(None, archive, user_table.listing(archive, "mine", "x.csv", "c.csv", folder=tmp_path))
+        )
     changes = release_changes(*releases("table", archive, *rows))
     assert changes.iloc[:, 3:6].to_numpy().tolist() == [
         ["file_superseded", "mine/clinical", "sha256"],

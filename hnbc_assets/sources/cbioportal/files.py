@@ -15,23 +15,19 @@ from hnbc_assets.errors import HnbcError
 from hnbc_assets.sources.cbioportal.hub import Hub, Stated, stated
 from hnbc_assets.sources.cbioportal.profile import expression_samples, profiled_samples, read_expression
 from hnbc_assets.sources.cbioportal.tables import CLINICAL, MUTATIONS, read_clinical, read_mutations, read_samples
-from hnbc_assets.sources.listing import InHand, Listing, digest, fetch_listing
+from hnbc_assets.sources.listing import InHand, Listing, digest
 from hnbc_assets.sources.web.answers import TemporaryFailure
 from hnbc_assets.sources.web.download import Wanted
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from hnbc_assets.sources.archive.store import Archive
     from hnbc_assets.sources.web.batch import Downloader
     from hnbc_assets.sources.web.http import Client
-    from hnbc_assets.sources.web.progress import Progress
 
 __all__ = [
     "about",
     "downloader",
     "expression_samples",
-    "fetch",
     "listing",
     "profiled_samples",
     "read_clinical",
@@ -88,20 +84,6 @@ def listing(client: Client, archive: Archive, study: str, *, profile: str | None
 def downloader(archive: Archive, study: str) -> Downloader:
     """The downloader of a study's files: they are members of a tar and have no addresses of their own."""
     return Hub(study, archive.root / "cbioportal").download
-
-
-def fetch(
-    client: Client,
-    archive: Archive,
-    study: str,
-    *,
-    profile: str | None,
-    mutations: bool = False,
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Archive a study's files (see `listing`); returns their manifest rows."""
-    listed = listing(client, archive, study, profile=profile, mutations=mutations)
-    return fetch_listing(client, archive, listed, progress=progress)
 
 
 def about(client: Client, study: str) -> dict[str, str]:

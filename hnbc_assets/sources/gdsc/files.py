@@ -24,13 +24,12 @@ from hnbc_assets.sources.archive import archived
 from hnbc_assets.sources.gdsc.expression import RMA, RNASEQ, LineExpression, read_expression
 from hnbc_assets.sources.gdsc.models import read_models, read_symbols
 from hnbc_assets.sources.gdsc.response import keyed, read_responses
-from hnbc_assets.sources.listing import InHand, Listing, fetch_listing, reach
+from hnbc_assets.sources.listing import InHand, Listing, reach
 from hnbc_assets.user_files import read_bytes
 
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive.store import Archive, Wanted
     from hnbc_assets.sources.web.http import Client
-    from hnbc_assets.sources.web.progress import Progress
 
 FILE = "file:"
 OWN_EXPRESSION, OWN_BYTES = "cell lines' expression, drugs.expression", 2 << 30  # RNA-seq as published: 1.3 GB
@@ -136,27 +135,6 @@ def release_of(manifest: pd.DataFrame) -> str:
     """The release of archived files, as `release` gave it for them (a user's own file determines its end)."""
     own = manifest.loc[manifest["url"].str.startswith(FILE), "release"]
     return "+".join([str(manifest["release"].iloc[0]), *own])
-
-
-def fetch(
-    client: Client,
-    archive: Archive,
-    release: str = "8.5",
-    expression: str = RMA,
-    *,
-    folder: Path | None = None,
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Archive the files of `listing`; returns their manifest rows, which name the address that gave each file.
-
-    Raises
-    ------
-    DownloadsIncomplete
-        Some could not be fetched from any of their addresses; what was downloaded is kept. Also the errors of
-        `listing`.
-    """
-    listed = listing(client, archive, release, expression, folder=folder)
-    return fetch_listing(client, archive, listed, progress=progress)
 
 
 def read(archive: Archive, manifest: pd.DataFrame, expression: str = RMA) -> ScreenedLines:

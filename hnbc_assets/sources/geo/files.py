@@ -17,14 +17,13 @@ import pandas as pd
 from hnbc_assets.errors import DamagedDownload, FormatError, StudyError, UpstreamRefused
 from hnbc_assets.sources.archive import archived
 from hnbc_assets.sources.geo.matrix import read_matrix
-from hnbc_assets.sources.listing import Listing, fetch_listing
+from hnbc_assets.sources.listing import Listing
 from hnbc_assets.sources.web.alternatives import first_of
 from hnbc_assets.sources.web.answers import is_web_page
 
 if TYPE_CHECKING:
     from hnbc_assets.sources.archive.store import Archive, Wanted
     from hnbc_assets.sources.web.http import Client
-    from hnbc_assets.sources.web.progress import Progress
 
 # The version of what is fetched and recorded in the manifest. Increase it when either changes: only then is everything
 # fetched again.
@@ -123,13 +122,6 @@ def files(client: Client, series: str, platform: str) -> tuple[Wanted, Wanted, W
     )
     annotation = wanted("geo.annotation", f"{platform}.annot.gz", platform=platform, stub=folder_of(platform))
     return plain, of_platform, annotation
-
-
-def fetch(
-    client: Client, archive: Archive, series: str, platform: str, *, progress: Progress | None = None
-) -> pd.DataFrame:
-    """Archive a series' matrix and its platform's annotation (see `listing`); returns their manifest rows."""
-    return fetch_listing(client, archive, listing(client, archive, series, platform), progress=progress)
 
 
 def read_clinical(archive: Archive, manifest: pd.DataFrame, *, subset: dict[str, str] | None = None) -> pd.DataFrame:

@@ -19,7 +19,7 @@ import pandas as pd
 
 from hnbc_assets.errors import FormatError, StudyError
 from hnbc_assets.sources.archive import archived
-from hnbc_assets.sources.listing import InHand, Listing, digest, fetch_listing
+from hnbc_assets.sources.listing import InHand, Listing, digest
 from hnbc_assets.sources.table.grid import Grid, ReadAs, read_grid
 from hnbc_assets.sources.table.text import MISSING
 from hnbc_assets.user_files import TABLE_BYTES, read_bytes
@@ -84,25 +84,6 @@ def listing(
 def release_of(manifest: pd.DataFrame) -> str:
     """The release of archived tables, as `release` gave it for their files."""
     return digest(zip(manifest["url"], manifest["sha256"], strict=True))
-
-
-def fetch(
-    archive: Archive,
-    cohort_id: str,
-    expression_path: str | Path,
-    clinical_path: str | Path,
-    *,
-    folder: Path | None = None,
-) -> pd.DataFrame:
-    """Copy both tables into the archive (see `listing`); returns their manifest rows.
-
-    Raises
-    ------
-    StudyError
-        If a file cannot be read or is not of a supported kind.
-    """
-    listed = listing(archive, cohort_id, expression_path, clinical_path, folder=folder)
-    return fetch_listing(None, archive, listed)
 
 
 def read_clinical(archive: Archive, manifest: pd.DataFrame) -> pd.DataFrame:

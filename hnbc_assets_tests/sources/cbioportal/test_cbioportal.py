@@ -16,6 +16,7 @@ from hnbc_assets.errors import FormatError
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.cbioportal import files as cbioportal
 from hnbc_assets.sources.cbioportal import profile as cbioportal_profile
+from hnbc_assets.sources.listing import fetch_listing
 from hnbc_assets.sources.web.http import connect
 from hnbc_assets_tests.sources.cbioportal.portal_hub import FILES, MAF, PATIENTS, PROFILE, SAMPLES
 
@@ -195,8 +196,12 @@ def test_a_profile_of_metabric_s_size_is_read_in_little_more_memory_than_its_val
 def test_the_real_studies_are_read_whole(small_replica, tmp_path):
     archive = Archive(tmp_path)
     with connect(small_replica.base) as client:
-        tcga = cbioportal.fetch(
-            client, archive, "brca_tcga", profile="mrna_seq_v2_rsem_zscores_ref_all_samples", mutations=True
+        tcga = fetch_listing(
+            client,
+            archive,
+            cbioportal.listing(
+                client, archive, "brca_tcga", profile="mrna_seq_v2_rsem_zscores_ref_all_samples", mutations=True
+            ),
         )
         release = cbioportal.release(
             client, "brca_tcga", profile="mrna_seq_v2_rsem_zscores_ref_all_samples", mutations=True

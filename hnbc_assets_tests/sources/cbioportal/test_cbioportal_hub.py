@@ -20,7 +20,7 @@ from hnbc_assets.errors import (
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.cbioportal import files as cbioportal
 from hnbc_assets.sources.kinds import source_of
-from hnbc_assets.sources.listing import digest, size
+from hnbc_assets.sources.listing import digest, fetch_listing, size
 from hnbc_assets_tests.sources.cbioportal.portal_hub import (
     BATCH,
     FILES,
@@ -49,7 +49,9 @@ def archive(tmp_path):
 
 
 def fetch(hub, archive, **more):
-    return cbioportal.fetch(hub.client, archive, STUDY, profile="profile", mutations=True, **more)
+    return fetch_listing(
+        hub.client, archive, cbioportal.listing(hub.client, archive, STUDY, profile="profile", mutations=True, **more)
+    )
 
 
 def contents(archive, rows):

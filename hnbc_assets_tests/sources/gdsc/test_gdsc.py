@@ -16,6 +16,7 @@ from hnbc_assets.sources.gdsc import files as gdsc
 from hnbc_assets.sources.gdsc.expression import read_expression
 from hnbc_assets.sources.gdsc.models import read_models, read_symbols
 from hnbc_assets.sources.gdsc.response import keyed, read_responses
+from hnbc_assets.sources.listing import fetch_listing
 from hnbc_assets.sources.web.http import connect
 
 OFFICIAL = ["DATASET", "CELL_LINE_NAME", "SANGER_MODEL_ID", "CANCER_TYPE", "DRUG_ID", "DRUG_NAME", "LN_IC50", "RMSE"]
@@ -281,7 +282,7 @@ def test_lines_known_by_other_names_are_not_an_empty_screen(tmp_path, archived):
 
 def test_an_unknown_release_is_refused_before_anything_is_fetched(tmp_path):
     with pytest.raises(StudyError, match=r"9\.9"):
-        gdsc.fetch(None, Archive(tmp_path), "9.9")
+        fetch_listing(None, Archive(tmp_path), gdsc.listing(None, Archive(tmp_path), "9.9"))
 
 
 def test_a_user_s_own_file_is_part_of_the_release_by_its_content(tmp_path):
@@ -307,11 +308,11 @@ def test_the_official_workbook_and_the_legacy_one_give_the_same_screen(small_rep
     small_replica.control(gdsc=None)
     archive = Archive(tmp_path / "official")
     with connect(small_replica.base) as client:
-        manifest = gdsc.fetch(client, archive)
+        manifest = fetch_listing(client, archive, gdsc.listing(client, archive))
         found = gdsc.read(archive, manifest)
         small_replica.control(fault={"kind": "status", "code": 404, "path": "download/GDSC2"})
         other = Archive(tmp_path / "legacy")
-        legacy = gdsc.fetch(client, other)
+        legacy = fetch_listing(client, other, gdsc.listing(client, other))
         same = gdsc.read(other, legacy)
         small_replica.control(gdsc="retired")
         with pytest.raises(UpstreamRefused, match="None of its 3 addresses gave GDSC2"):

@@ -13,7 +13,7 @@ from hnbc_assets.errors import DamagedDownload, FormatError, StudyError, Upstrea
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.geo import files as geo
 from hnbc_assets.sources.geo.source import SeriesFiles
-from hnbc_assets.sources.listing import size
+from hnbc_assets.sources.listing import fetch_listing, size
 from hnbc_assets.sources.release_changes import release_changes
 from hnbc_assets.sources.web.http import connect
 
@@ -89,7 +89,7 @@ def test_a_series_over_several_platforms_is_found_by_series_and_platform(tmp_pat
         return httpx.Response(200, content=gzip.compress((MATRIX if "matrix" in name else ANNOTATION).encode()))
 
     with client_answering(answer) as client:
-        manifest = geo.fetch(client, Archive(tmp_path), "GSE1", "GPL96")
+        manifest = fetch_listing(client, Archive(tmp_path), geo.listing(client, Archive(tmp_path), "GSE1", "GPL96"))
     assert list(manifest["file_id"]) == ["GSE1-GPL96_series_matrix.txt.gz", "GPL96.annot.gz"]
     assert len(geo.read_clinical(Archive(tmp_path), manifest)) == 3
 
@@ -203,13 +203,13 @@ def test_a_matrix_rebuilt_under_the_same_date_is_not_a_change(tmp_path):
     """GEO rebuilds matrices without new data; neither a listing nor a fetch reports that as a change."""
     archive, gateway = Archive(tmp_path), Gateway()
     with client_answering(gateway) as client:
-        before = geo.fetch(client, archive, "GSE1", "GPL96")
+        before = fetch_listing(client, archive, geo.listing(client, archive, "GSE1", "GPL96"))
         kept = archive.locate(before.iloc[0]).read_bytes()
         gateway.matrix = MATRIX.replace("A series", "A series, written again")
         gateway.asked.clear()
         listed = geo.listing(client, archive, "GSE1", "GPL96")
         assert (listed.release, archive.missing(listed)) == ("2019-03-05", [])
-        after = geo.fetch(client, archive, "GSE1", "GPL96")
+        after = fetch_listing(client, archive, geo.listing(client, archive, "GSE1", "GPL96"))
     assert {name for _, name, _ in gateway.asked} == {"acc.cgi"}
     pd.testing.assert_frame_equal(before, after)
     assert archive.locate(after.iloc[0]).read_bytes() == kept
@@ -222,7 +222,7 @@ def test_a_host_that_refuses_head_leaves_the_size_unknown_and_one_without_ranges
     with client_answering(gateway) as client:
         listed = geo.listing(client, archive, "GSE1", "GPL96")
         assert [size(client, listed, one) for _, one in listed.wanted] == [None, None]
-        manifest = geo.fetch(client, archive, "GSE1", "GPL96")
+        manifest = fetch_listing(client, archive, geo.listing(client, archive, "GSE1", "GPL96"))
     gets = [asked for asked in gateway.matrices() if asked[0] == "GET"]
     assert gets == [("GET", "GSE1_series_matrix.txt.gz", given) for given in (None, "bytes=40-")]
     assert gzip.decompress(archive.locate(manifest.iloc[0]).read_bytes()).decode() == MATRIX
@@ -240,9 +240,9 @@ def test_series_of_one_platform_share_its_annotation_whatever_their_dates(tmp_pa
         return httpx.Response(200, content=gzip.compress((MATRIX if "matrix" in name else ANNOTATION).encode()))
 
     with client_answering(answer) as client:
-        manifests = [geo.fetch(client, archive, series, "GPL96") for series in dates]
+        manifests = [fetch_listing(client, archive, geo.listing(client, archive, series, "GPL96")) for series in dates]
         dates["GSE1"] = "Nov 05 2026"
-        manifests.append(geo.fetch(client, archive, "GSE1", "GPL96"))
+        manifests.append(fetch_listing(client, archive, geo.listing(client, archive, "GSE1", "GPL96")))
     assert asked.count("GPL96.annot.gz") == 1
     assert [manifest["release"][0] for manifest in manifests] == ["2019-03-05", "2022-11-02", "2026-11-05"]
     assert len({archive.locate(manifest.iloc[1]) for manifest in manifests}) == 1
@@ -255,7 +255,9 @@ def test_series_of_one_platform_share_its_annotation_whatever_their_dates(tmp_pa
 def test_gse25055_and_gse25065_are_separate_series(small_replica, tmp_path):
     archive, expected = Archive(tmp_path), {"GSE25055": 309, "GSE25065": 198, "GSE25066": 507}
     with connect(small_replica.base) as client:
-        manifests = {series: geo.fetch(client, archive, series, "GPL96") for series in expected}
+        manifests = {
+            series: fetch_listing(client, archive, geo.listing(client, archive, series, "GPL96")) for series in expected
+        }
     clinical = {series: geo.read_clinical(archive, manifest) for series, manifest in manifests.items()}
     assert {series: len(table) for series, table in clinical.items()} == expected
     assert not set(clinical["GSE25055"].index) & set(clinical["GSE25065"].index)
@@ -272,7 +274,7 @@ def test_gse25055_and_gse25065_are_separate_series(small_replica, tmp_path):
 def test_the_super_series_can_be_subset_by_a_characteristic_and_not_by_its_series(small_replica, tmp_path):
     archive = Archive(tmp_path)
     with connect(small_replica.base) as client:
-        manifest = geo.fetch(client, archive, "GSE25066", "GPL96")
+        manifest = fetch_listing(client, archive, geo.listing(client, archive, "GSE25066", "GPL96"))
     basal = geo.read_clinical(archive, manifest, subset={"pam50_class": "Basal"})
     assert 0 < len(basal) < 507
     assert set(basal["pam50_class"]) == {"Basal"}
@@ -286,7 +288,7 @@ def test_a_revised_series_is_another_release(small_replica, tmp_path):
     archive = Archive(tmp_path)
     with connect(small_replica.base) as client:
         assert geo.release(client, "GSE25065") == "2022-11-02"
-        manifest = geo.fetch(client, archive, "GSE25055", "GPL96")
+        manifest = fetch_listing(client, archive, geo.listing(client, archive, "GSE25055", "GPL96"))
     assert manifest["release"].tolist() == ["2026-11-05", "GPL96"]
     assert len(geo.read_clinical(archive, manifest)) == 309
 
@@ -303,6 +305,6 @@ def test_one_fault_of_any_kind_is_recovered_from(small_replica, tmp_path, path, 
     small_replica.control(fault={"kind": kind, "path": path, "times": 1, "code": 503})
     archive = Archive(tmp_path)
     with connect(small_replica.base, backoff_seconds=0.01) as client:
-        manifest = geo.fetch(client, archive, "GSE25065", "GPL96")
+        manifest = fetch_listing(client, archive, geo.listing(client, archive, "GSE25065", "GPL96"))
     _, features = geo.read_expression(archive, manifest)
     assert features["symbol"].notna().sum() == 1673

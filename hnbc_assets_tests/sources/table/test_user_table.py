@@ -11,6 +11,7 @@ import pytest
 from hnbc_assets.defs.checks.ingest import ids_as_written
 from hnbc_assets.errors import FormatError, StudyError
 from hnbc_assets.sources.archive.store import Archive
+from hnbc_assets.sources.listing import fetch_listing
 from hnbc_assets.sources.table import files as user_table
 
 VALUES = pd.DataFrame([[1.5, 2], [3, 4], [5, 6]], index=["TP53", "ESR1", "MKI67"], columns=["p1", "p2"])
@@ -22,7 +23,7 @@ def archived(tmp_path, expression, clinical=CLINICAL, name="expression.tsv"):
     expression_path.write_bytes(expression if isinstance(expression, bytes) else expression.encode())
     clinical_path.write_text(clinical)
     archive = Archive(tmp_path / "raw")
-    return archive, user_table.fetch(archive, "mine", expression_path, clinical_path)
+    return archive, fetch_listing(None, archive, user_table.listing(archive, "mine", expression_path, clinical_path))
 
 
 def tsv(frame):
@@ -98,18 +99,30 @@ def test_a_table_that_moves_with_its_study_is_the_same_release_under_the_same_na
         (tmp_path / place / "mine" / "x.tsv").write_text(tsv(VALUES))
         (tmp_path / place / "mine" / "c.csv").write_text(CLINICAL)
         archive = Archive(tmp_path / place / "raw")
-        rows.append(user_table.fetch(archive, "mine", "mine/x.tsv", "mine/c.csv", folder=tmp_path / place))
+        rows.append(
+            fetch_listing(
+                None, archive, user_table.listing(archive, "mine", "mine/x.tsv", "mine/c.csv", folder=tmp_path / place)
+            )
+        )
     assert rows[0].drop(columns="retrieved_at").equals(rows[1].drop(columns="retrieved_at"))
     assert rows[0]["url"].tolist() == ["file:mine/x.tsv", "file:mine/c.csv"]
 
 
 def test_a_file_that_is_missing_or_of_an_unknown_kind_is_reported(tmp_path):
     with pytest.raises(StudyError, match="nowhere"):
-        user_table.fetch(Archive(tmp_path), "mine", tmp_path / "nowhere.csv", tmp_path / "c.csv")
+        fetch_listing(
+            None,
+            Archive(tmp_path),
+            user_table.listing(Archive(tmp_path), "mine", tmp_path / "nowhere.csv", tmp_path / "c.csv"),
+        )
     (tmp_path / "x.xls").write_text("x")
     (tmp_path / "c.csv").write_text(CLINICAL)
     with pytest.raises(StudyError, match=r"x\.xls is not a csv"):
-        user_table.fetch(Archive(tmp_path), "mine", tmp_path / "x.xls", tmp_path / "c.csv")
+        fetch_listing(
+            None,
+            Archive(tmp_path),
+            user_table.listing(Archive(tmp_path), "mine", tmp_path / "x.xls", tmp_path / "c.csv"),
+        )
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from hnbc_assets.sources.archive.store import Archive, Wanted
 from hnbc_assets.sources.cbioportal import files as cbioportal
 from hnbc_assets.sources.cbioportal import hub as cbioportal_hub
 from hnbc_assets.sources.gdc import files as gdc
+from hnbc_assets.sources.listing import fetch_listing
 from hnbc_assets.sources.web.http import connect
 
 METABRIC_PROFILE = "mrna_illumina_microarray_zscores_ref_diploid_samples"
@@ -168,7 +169,9 @@ HUB_TAR = "datahub.assets.cbioportal.org/brca_metabric.tar.gz"
 
 def fetch_study(replica, archive, **options):
     with client_of(replica, **options) as client:
-        return cbioportal.fetch(client, archive, "brca_metabric", profile=METABRIC_PROFILE)
+        return fetch_listing(
+            client, archive, cbioportal.listing(client, archive, "brca_metabric", profile=METABRIC_PROFILE)
+        )
 
 
 def assert_study_whole(replica, archive, rows):
