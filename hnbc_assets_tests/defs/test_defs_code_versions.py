@@ -174,6 +174,22 @@ def test_a_reader_makes_stale_what_reads_with_it_and_fetches_nothing_again(copy,
         assert differ(live, copy.versions("live")) == series
 
 
+def test_settings_of_a_source_count_by_their_values(copy, live):
+    paths = [path.relative_to(copy.package).as_posix() for path in copy.package.glob("sources/*/settings.py")]
+    assert len(paths) == len(cohort_settings())
+    edits = [copy.with_code(path) for path in ("sources/settings.py", "sources/kinds.py", *paths)]
+    with copy.edited(**{path: text for edit in edits for path, text in edit.items()}):
+        assert differ(live, copy.versions("live")) == set()
+
+
+def test_a_sources_own_file_counts_for_its_cohorts_by_what_reads(copy, live):
+    metabric = {name for name in of_cohorts(live) if name.endswith("/brca_metabric")} | {"release_changes"}
+    with copy.edited(**copy.with_code("sources/cbioportal/source.py", "clinical", "samples", "expression")):
+        assert differ(live, copy.versions("live")) == metabric
+    with copy.edited(**copy.with_code("sources/cbioportal/source.py", "release", "listing", "asks", "about")):
+        assert differ(live, copy.versions("live")) == set()
+
+
 @pytest.mark.parametrize(
     "path",
     [
