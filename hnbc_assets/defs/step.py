@@ -20,7 +20,6 @@ from hnbc_assets.defs.code import versions
 from hnbc_assets.defs.frames import Judged, Prepared, check_specs, columns
 from hnbc_assets.defs.keeping import kept
 from hnbc_assets.defs.stage import RESOURCES, Build, Declaration, Described, Output, Stage, named
-from hnbc_assets.defs.upstreams import Upstream
 from hnbc_assets.errors import GateHeld, HnbcError
 from hnbc_assets.lake import damage
 from hnbc_assets.lake.checks import record
@@ -31,6 +30,7 @@ from hnbc_assets.lake.optional import unfit
 from hnbc_assets.lake.parquet import Provenance, Stored
 from hnbc_assets.lake.paths import Lake
 from hnbc_assets.lake.plan import Node
+from hnbc_assets.sources.upstream import Upstream
 
 OWNERS = ["team:hnbc"]
 UPSTREAM, DECIDED, OPTIONAL = "hnbc/upstream", "hnbc/decided", "hnbc/optional"
