@@ -140,7 +140,7 @@ def execute(
     from dagster import build_reconstructable_job, execute_job
 
     from hnbc_assets.commands import full_disk
-    from hnbc_assets.commands.progress import Narrator
+    from hnbc_assets.commands.progress import Progress
     from hnbc_assets.defs.operation.alerts import WORKER_TAG
 
     run_id = str(uuid.uuid4())
@@ -149,7 +149,7 @@ def execute(
         full_disk.unrepeated(),
         _in_code_location(instance, name, run_id),
         home.events_open(instance, run_id),
-        Narrator(instance, run_id, home.logs, interruption) as narrator,
+        Progress(instance, run_id, home.logs, interruption) as progress,
     ):
         result = execute_job(
             job,
@@ -159,7 +159,7 @@ def execute(
             asset_selection=keys,
             raise_on_error=False,
         )
-    outcome = narrator.outcome
+    outcome = progress.outcome
     if not result.success and not outcome.failures and outcome.run_error is None:
         outcome.run_error = "the run failed; its log in the UI says why"
     return outcome

@@ -1,6 +1,6 @@
 """A full disk, reported in one line: which errors indicate it, and which of Dagster's lines are left out then.
 
-In scope: distinguishing a full disk from other errors. Out of scope: what a command does then (cli, narration).
+In scope: distinguishing a full disk from other errors. Out of scope: what a command does then (cli, progress).
 
 SQLite, in which Dagster keeps its events, usually reports a full disk as an I/O error; the free space at that
 moment then decides.

@@ -97,17 +97,17 @@ def joined(outcomes: Sequence[RunOutcome]) -> RunOutcome:
     return together
 
 
-class Narrator:
+class Progress:
     """Follows the run with this id in a thread of its own while entered; the run may begin later."""
 
     def __init__(self, instance: DagsterInstance, run_id: str, logs: Path, interruption: Any = None) -> None:
         self.outcome = RunOutcome()
         self._instance, self._run_id, self._logs = instance, run_id, logs
         self._interruption = interruption
-        self._stopping_said = False
+        self._stopping_shown = False
         self._cursor: str | None = None
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="narrator", daemon=True)
+        self._thread = threading.Thread(target=self._follow, name="progress", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -125,8 +125,8 @@ class Narrator:
             except Exception:  # the event log cannot be read: exiting reads it once more, and raises the reason
                 return
             self._announce()
-            if self._interruption is not None and self._interruption.received and not self._stopping_said:
-                self._stopping_said = True
+            if self._interruption is not None and self._interruption.received and not self._stopping_shown:
+                self._stopping_shown = True
                 say("  stopping …")
 
     def _read(self) -> None:
