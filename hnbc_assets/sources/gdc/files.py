@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
@@ -22,6 +22,7 @@ from hnbc_assets.sources.gdc.api import addresses, all_of, equals, release
 from hnbc_assets.sources.gdc.clinical import read_clinical
 from hnbc_assets.sources.gdc.index import CDR_FILE_ID, read_index, read_samples
 from hnbc_assets.sources.gdc.maf import read_mutations
+from hnbc_assets.sources.gdc.settings import Endpoints
 from hnbc_assets.sources.gdc.star import read_expression
 from hnbc_assets.sources.listing import InHand, Listing, fetch_listing
 from hnbc_assets.sources.web.http import Client, Reply
@@ -105,7 +106,7 @@ def listing(
     project: str,
     *,
     mutations: bool = True,
-    endpoints: Literal["api", "tcga_cdr"] = "api",
+    endpoints: Endpoints = "api",
     limit: int | None = None,
     previous: pd.DataFrame | None = None,
     accept_lost_fields: bool = False,
@@ -174,7 +175,7 @@ def fetch(
     project: str,
     *,
     mutations: bool = True,
-    endpoints: Literal["api", "tcga_cdr"] = "api",
+    endpoints: Endpoints = "api",
     limit: int | None = None,
     previous: pd.DataFrame | None = None,
     accept_lost_fields: bool = False,

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from hnbc_assets.errors import FormatError, UpstreamChanged
 from hnbc_assets.sources.gdc import api, clinical, index, maf, star
 from hnbc_assets.sources.gdc import files as gdc
+from hnbc_assets.sources.gdc.settings import Endpoints
 from hnbc_assets.sources.web.answers import Glimpse
 from hnbc_assets.sources.web.probing import WHOLE_REPLY, Ask, columns, first_lines, with_columns, workbook
 
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
 HIT_FIELDS = ("file_id", "file_name", "md5sum", "file_size", "access")
 
 
-def of_gdc(
-    client: Client, project: str, *, mutations: bool = True, endpoints: Literal["api", "tcga_cdr"] = "api"
-) -> Iterator[Ask]:
+def of_gdc(client: Client, project: str, *, mutations: bool = True, endpoints: Endpoints = "api") -> Iterator[Ask]:
     """GDC's release, its fields, a file of each kind that the project has, and the curated survival."""
 
     def at(path: str) -> tuple[str, ...]:

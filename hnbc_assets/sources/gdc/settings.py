@@ -12,7 +12,9 @@ from pydantic import Field
 from hnbc_assets.sources.settings import CohortSource
 from hnbc_assets.vocabulary import Scale
 
-SCALES = {"tpm": Scale.LOG2_TPM, "counts": Scale.LOG2_CPM}
+Value = Literal["tpm", "counts"]
+Endpoints = Literal["api", "tcga_cdr"]
+SCALES: dict[Value, Scale] = {"tpm": Scale.LOG2_TPM, "counts": Scale.LOG2_CPM}
 
 
 class Settings(CohortSource):
@@ -23,8 +25,8 @@ class Settings(CohortSource):
     order = 2
     kind: Literal["gdc"]
     project: str = Field(pattern=r"^[A-Z0-9]+-[A-Z0-9_-]+$", examples=["TCGA-BRCA"])
-    value: Literal["tpm", "counts"] = "tpm"
-    endpoints: Literal["api", "tcga_cdr"] = "api"
+    value: Value = "tpm"
+    endpoints: Endpoints = "api"
     mutations: bool = True
 
     def object_name(self, cohort_id: str) -> str:

@@ -14,7 +14,7 @@ import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ import pandas as pd
 from hnbc_assets.errors import FormatError, UpstreamChanged
 from hnbc_assets.sources.archive.store import Archive
 from hnbc_assets.sources.gdc.index import read_samples
+from hnbc_assets.sources.gdc.settings import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +37,7 @@ def read_expression(
     archive: Archive,
     manifest: pd.DataFrame,
     *,
-    value: Literal["tpm", "counts"] = "tpm",
+    value: Value = "tpm",
     sample_ids: Sequence[str],
     samples: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
