@@ -134,15 +134,15 @@ def _fill(lake: Lake, graph: dict[str, Node]) -> None:
     now, frame = datetime.now(UTC), pd.DataFrame({"value": [1.0]})
     for node in graph.values():
         inputs = dict.fromkeys(node.inputs, "1")
-        if node.published:
+        if node.publishes:
             publications.remember(lake, "1", node.code_version, inputs, now)
             lake.database.write_bytes(b"")
             continue
-        observed = {"a_look": "1"} if node.upstream else {}
+        observed = {"a_look": "1"} if node.fetches else {}
         made = Provenance(node.asset, "1", node.code_version, inputs=inputs, observed=observed)
         parquet.write(lake.table(node.asset), frame, made)
-        if node.upstream:
-            observations.record_release(lake, node.upstream, "1", now.isoformat())
+        if node.fetches:
+            observations.record_release(lake, node.fetches, "1", now.isoformat())
 
 
 def benchmarks(size: str) -> list[Benchmark]:

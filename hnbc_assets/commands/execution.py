@@ -249,7 +249,7 @@ def left_without(plan: Plan, failed: Collection[str], not_tried: Collection[str]
     Assets outside the optional stages are made without the optional ones. If an upstream's files could not be fetched,
     an optional asset is made from its older files, if there are any.
     """
-    settled = {asset for asset in failed if plan.nodes[asset].upstream and asset in plan.made}
+    settled = {asset for asset in failed if plan.nodes[asset].fetches and asset in plan.made}
     found = []
     for asset in not_tried:
         lost = plan.ancestors(asset) & set(failed)

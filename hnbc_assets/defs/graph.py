@@ -29,9 +29,9 @@ def nodes(assets: Iterable[object]) -> dict[str, Node]:
             step=definition.op.name,
             inputs=inputs,
             code_version=spec.code_version or "",
-            upstream=str(spec.metadata.get(UPSTREAM, "")),
+            fetches=str(spec.metadata.get(UPSTREAM, "")),
             decided=bool(spec.metadata.get(DECIDED, False)),
-            published=name == DATABASE,
+            publishes=name == DATABASE,
             optional=str(spec.metadata.get(OPTIONAL, "")),
         )
     return found

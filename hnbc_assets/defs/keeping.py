@@ -37,7 +37,7 @@ def kept(
     versions : the data versions of what the step would make them from
     names : of each asset, the names of its checks
     """
-    if ONLY_STALE_TAG not in context.run.tags or any(node.upstream for node in nodes):
+    if ONLY_STALE_TAG not in context.run.tags or any(node.fetches for node in nodes):
         return []
     found = []
     for node in nodes:
@@ -50,7 +50,7 @@ def kept(
         found.append(
             dg.MaterializeResult(
                 asset_key=dg.AssetKey(node.asset.split("/")),
-                **({} if node.published else {"value": KEPT}),  # a database is not stored by the IO manager
+                **({} if node.publishes else {"value": KEPT}),  # a database is not stored by the IO manager
                 data_version=dg.DataVersion(made.data_version),
                 check_results=[check_result(one) for one in outcomes.values()],
                 metadata={UNCHANGED: True},

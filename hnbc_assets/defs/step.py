@@ -95,7 +95,7 @@ class Step:
                 self.name,
                 tuple(self.arguments),
                 self.code_version,
-                upstream=self.upstream.name if self.upstream else "",
+                fetches=self.upstream.name if self.upstream else "",
                 decided=self.declared.decided,
                 optional=self.optional,
             )

@@ -28,18 +28,19 @@ KILLED_TRIES = 3
 class Node:
     """An asset as the code defines it now.
 
-    `step` names the step that makes it, possibly with others. `upstream` is the object that a raw asset fetches and is
-    empty otherwise; with `decided` it also follows the promotions that people decide on. `optional` names the optional
-    stage that it belongs to: if it fails, assets outside of optional stages are made without it.
+    `step` names the step that makes it, possibly with others. `fetches` names the upstream object that a raw asset
+    fetches and is empty otherwise; with `decided` it also follows the promotions that people decide on. One asset
+    `publishes`: the database. `optional` names the optional stage that it belongs to: if it fails, assets outside of
+    optional stages are made without it.
     """
 
     asset: str
     step: str
     inputs: tuple[str, ...]
     code_version: str
-    upstream: str = ""
+    fetches: str = ""
     decided: bool = False
-    published: bool = False
+    publishes: bool = False
     optional: str = ""
 
 
@@ -142,9 +143,9 @@ class Plan:
         Never of a raw asset: its files are whole again only when it is made.
         """
         attempt = attempts.latest(self.lake, asset)
-        if attempt is None or not attempt.damaged or self.nodes[asset].upstream:
+        if attempt is None or not attempt.damaged or self.nodes[asset].fetches:
             return False
-        raw = [above for above in self.ancestors(asset) if self.nodes[above].upstream and above in self.made]
+        raw = [above for above in self.ancestors(asset) if self.nodes[above].fetches and above in self.made]
         return not any(damage.known(self.lake, above, self.made[above].data_version) for above in raw)
 
     def resting(self, asset: str, retry_hours: float, now: datetime | None = None) -> str:
@@ -166,8 +167,8 @@ class Plan:
 
 def basis(lake: Lake, node: Node, versions: Mapping[str, str]) -> str:
     """What an attempt to make an asset is based on: code, inputs, the upstream's release, the decisions of people."""
-    release = observations.observed(lake, node.upstream).release if node.upstream else ""
-    decided = [(d.kind, d.subject, d.choice, d.at) for d in decisions(lake)] if node.upstream or node.decided else []
+    release = observations.observed(lake, node.fetches).release if node.fetches else ""
+    decided = [(d.kind, d.subject, d.choice, d.at) for d in decisions(lake)] if node.fetches or node.decided else []
     word = json.dumps([node.code_version, sorted(versions.items()), release, decided])
     return hashlib.sha256(word.encode()).hexdigest()[:16]
 
@@ -217,14 +218,14 @@ def _reason(
     own = made.get(node.asset)
     if own is None:
         return "not made yet"
-    if node.upstream:
-        seen = releases.get(node.upstream) or observations.observed(lake, node.upstream).release
+    if node.fetches:
+        seen = releases.get(node.fetches) or observations.observed(lake, node.fetches).release
         if seen and seen != own.release:
             return f"upstream is at {seen}, this is {own.release or 'of an unknown release'}"
     versions = {asset: one.data_version for asset, one in made.items()} if node.optional else present
     if difference := _difference(lake, node, own, versions):
         return difference
-    if node.upstream and damage.known(lake, node.asset, own.data_version):
+    if node.fetches and damage.known(lake, node.asset, own.data_version):
         return "archived files are missing or changed"
     return ""
 
@@ -241,7 +242,7 @@ def _difference(lake: Lake, node: Node, own: Made, versions: Mapping[str, str | 
 
 
 def _made(lake: Lake, node: Node) -> Made | None:
-    if node.published:
+    if node.publishes:
         found = publications.remembered(lake)
         if found is None:
             return None

@@ -42,7 +42,7 @@ def left(lake: Lake, plan: Plan) -> list[str]:
 
 
 def _made(lake: Lake, plan: Plan, asset: str) -> int:
-    return _written(lake.publication if plan.nodes[asset].published else lake.table(asset)) or 0
+    return _written(lake.publication if plan.nodes[asset].publishes else lake.table(asset)) or 0
 
 
 def _written(path: Path) -> int | None:

@@ -26,14 +26,14 @@ def node(asset, *inputs, step="", **more):
 
 # two raw objects -> one cohort each -> genes and model (one step) -> scores (promotions) -> the database
 GRAPH = graph(
-    node("raw/gdc/one", upstream="gdc/one"),
-    node("raw/geo/two", upstream="geo/two"),
+    node("raw/gdc/one", fetches="gdc/one"),
+    node("raw/geo/two", fetches="geo/two"),
     node("cohorts/one", "raw/gdc/one"),
     node("cohorts/two", "raw/geo/two"),
     node("model", "cohorts/one", "cohorts/two", step="train"),
     node("path", "cohorts/one", "cohorts/two", step="train"),
     node("scores", "model", decided=True),
-    node("hnbc_database", "scores", "path", published=True),
+    node("hnbc_database", "scores", "path", publishes=True),
 )
 
 
@@ -41,7 +41,7 @@ def make(lake, asset, content="1", *, nodes=GRAPH, release="r1", code=None):
     """Make an asset as its step would, from what is in the lake now; `content` is its data version."""
     made, code = nodes[asset], code or nodes[asset].code_version
     inputs = {name: parquet.read_provenance(lake.table(name)).data_version for name in made.inputs}
-    if made.published:
+    if made.publishes:
         lake.database.write_bytes(b"a database")
         publications.remember(lake, content, code, inputs, datetime.now(UTC))
         return
@@ -50,7 +50,7 @@ def make(lake, asset, content="1", *, nodes=GRAPH, release="r1", code=None):
         f"{asset}={content}",
         code_version=code,
         inputs=inputs,
-        observed={"a_look": release} if made.upstream else {},
+        observed={"a_look": release} if made.fetches else {},
         written_at=NOW,
     )
     parquet.write(lake.table(asset), pd.DataFrame({"value": [content]}), provenance)

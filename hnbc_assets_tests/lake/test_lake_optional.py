@@ -145,13 +145,13 @@ def test_the_reason_is_the_first_misfit_among_the_inputs(filled_lake):
 
 # cohort -> scores; gdsc, cohort -> models -> tests (optional); gdsc, cohort -> changes; all -> database
 GRAPH = graph(
-    node("raw/gdc/one", upstream="gdc/one"),
-    node("raw/gdsc", upstream="gdsc", optional="drugs"),
+    node("raw/gdc/one", fetches="gdc/one"),
+    node("raw/gdsc", fetches="gdsc", optional="drugs"),
     node("scores", "raw/gdc/one"),
     node("models", "raw/gdsc", "raw/gdc/one", optional="drugs"),
     node("tests", "models", "scores", optional="drugs"),
     node("changes", "raw/gdc/one", "raw/gdsc"),
-    node("hnbc_database", "changes", "models", "raw/gdc/one", "raw/gdsc", "scores", "tests", published=True),
+    node("hnbc_database", "changes", "models", "raw/gdc/one", "raw/gdsc", "scores", "tests", publishes=True),
 )
 
 
@@ -165,7 +165,7 @@ def made_without(lake, *assets):
     for asset in assets:
         of = GRAPH[asset]
         lost = [name for name in of.inputs if name not in present]
-        make(lake, asset, nodes=GRAPH | {asset: node(asset, *(set(of.inputs) - set(lost)), published=of.published)})
+        make(lake, asset, nodes=GRAPH | {asset: node(asset, *(set(of.inputs) - set(lost)), publishes=of.publishes)})
         present.add(asset)
 
 
@@ -201,7 +201,7 @@ def test_an_outdated_table_that_was_left_out_is_published_when_it_is_made_again_
     make_all(lake, GRAPH)
     make(lake, "scores", "2", nodes=GRAPH)
     assert reachable(lake) == ["hnbc_database", "tests"]
-    without = node("hnbc_database", "changes", "models", "raw/gdc/one", "raw/gdsc", "scores", published=True)
+    without = node("hnbc_database", "changes", "models", "raw/gdc/one", "raw/gdsc", "scores", publishes=True)
     make(lake, "hnbc_database", "3", nodes=GRAPH | {"hnbc_database": without})
     assert reachable(lake, stopped=["tests"]) == []
     make(lake, "tests", nodes=GRAPH)

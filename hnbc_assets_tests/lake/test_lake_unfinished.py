@@ -16,7 +16,7 @@ BEGUN = 1_700_000_000
 
 def files(lake, assets):
     """The files that show when assets were made."""
-    return [lake.publication if GRAPH[asset].published else lake.table(asset) for asset in assets]
+    return [lake.publication if GRAPH[asset].publishes else lake.table(asset) for asset in assets]
 
 
 def at(seconds, *paths):

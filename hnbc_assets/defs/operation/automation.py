@@ -131,7 +131,7 @@ def _why_not(lake: Lake, plan: Plan, resting: Mapping[str, str]) -> str:
 
 def settled_raw(plan: Plan, stopped: set[str]) -> set[str]:
     """The raw assets among those that could not be made: their stored release is complete, and others may read it."""
-    return {asset for asset in stopped if plan.nodes[asset].upstream and asset in plan.made}
+    return {asset for asset in stopped if plan.nodes[asset].fetches and asset in plan.made}
 
 
 def with_freshness(assets: Sequence[dg.AssetsDefinition], study: Study) -> list[dg.AssetsDefinition]:

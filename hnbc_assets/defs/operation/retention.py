@@ -244,9 +244,9 @@ def _prune_damaged(archive: "Archive", older_than_days: float, now: datetime | N
         named.setdefault(row["path"], []).append(row)
     limit = ((now or datetime.now(UTC)) - timedelta(days=older_than_days)).timestamp()
     sizes, kept = [], []
-    for path, origins in files.items():
+    for path, originals in files.items():
         state = path.stat()
-        rows = next((named[origin] for origin in origins if origin in named), [])
+        rows = next((named[original] for original in originals if original in named), [])
         if state.st_ctime < limit and any(archive.holds(row) for row in rows):
             path.unlink()
             sizes.append(state.st_size)

@@ -80,7 +80,7 @@ def database(build: Build, assets: Iterable[dg.AssetsDefinition], tables: Iterab
         stage failed, its tables are published empty, and a check says so.
         """
         guard(context, study, place)
-        node = Node(DATABASE, DATABASE, inputs, version, published=True)
+        node = Node(DATABASE, DATABASE, inputs, version, publishes=True)
         read = {asset: made.data_version for asset, made in ancestry(lake, inputs).items() if made is not None}
         lost = unfit(lake, [one.asset for one in optional])
         fitting = {asset: version for asset, version in read.items() if asset not in lost}

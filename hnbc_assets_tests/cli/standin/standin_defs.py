@@ -80,7 +80,7 @@ def manifest(release):
 def storing(context, name, content, release=""):
     """Store an asset in the lake when it is made; `content` is its data version. Record the attempt until then."""
     inputs = versions(INPUTS[name])
-    node = Node(name, name, INPUTS[name], "1", upstream=OBJECT if name.startswith("raw/") else "")
+    node = Node(name, name, INPUTS[name], "1", fetches=OBJECT if name.startswith("raw/") else "")
     with attempting(lake(), [node], inputs, context.run.run_id):
         yield
         made = Provenance(name, content(), "1", context.run.run_id, inputs=inputs, written_at=now())
@@ -171,7 +171,7 @@ def hnbc_database(context: dg.AssetExecutionContext):
     import duckdb
 
     place, inputs, release = lake(), versions(["signature"]), upstream_release()
-    node = Node("hnbc_database", "hnbc_database", ("signature",), "1", published=True)
+    node = Node("hnbc_database", "hnbc_database", ("signature",), "1", publishes=True)
     if results := kept(context, place, [node], inputs, {"hnbc_database": ()}):
         return results[0]
     known = publications.entry(place, {}, datetime.now(UTC), data_version=release, study_hash="")
