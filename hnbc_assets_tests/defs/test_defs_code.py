@@ -33,7 +33,9 @@ class Package:
         place.mkdir(parents=True)
         (place / "__init__.py").touch()
         for name, text in texts.items():
-            (place / (name if "." in name else f"{name}.py")).write_text(text)
+            file = place / (name if "." in name else f"{name}.py")
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
         self.code = Code(folder)
         self.root = SimpleNamespace(__module__="hnbc_assets_small.start", __qualname__=function)
 
@@ -79,6 +81,12 @@ def test_a_package_may_import_its_own_modules(package):
     texts = {"__init__.py": "from hnbc_assets_small import other\n", "other": OTHER}
     start = "import hnbc_assets_small as small\ndef start(x):\n    return small.other.f(x)\n"
     assert package("start", start=start, **texts).reached == {"start.start", "other.f", "other.g"}
+
+
+def test_a_folder_of_modules_needs_no_init(package):
+    start = "from hnbc_assets_small.room import other\ndef start(x):\n    return other.f(x)\n"
+    small = package("start", start=start, **{"room/other.py": OTHER})
+    assert small.reached == {"start.start", "room.other.f", "room.other.g"}
 
 
 def test_a_dictionary_of_functions_is_followed(package):
