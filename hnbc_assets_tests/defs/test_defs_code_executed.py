@@ -39,7 +39,7 @@ pytestmark = pytest.mark.full
 ROOMS = ("science", "sources", "tables", "defs", "lake", "arithmetic", "digits", "user_files")
 GIVEN = (
     *("sources.archive.store", "sources.archive.intact", "sources.archive.manifest"),  # verified bytes
-    *("lake.paths", "lake.hashing", "defs.frames", "defs.stage", "defs.step"),  # frames, and words for their content
+    *("lake.paths", "lake.hashing", "lake.checks", "defs.frames", "defs.stage", "defs.step"),  # frames
     *("defs.resources", "defs.upstreams", "sources.kinds", "sources.upstream"),  # what assets get from outside
 )
 INNER = ("<locals>", "<lambda>", "<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
