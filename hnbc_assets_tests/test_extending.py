@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
-import hnbc_assets
 from hnbc_assets.study import PACKAGED
+from hnbc_assets_tests.copies import ROOT, add_line, copied, ran
 
-ROOT = Path(hnbc_assets.__file__).parent.parent
 GUIDE = ROOT / "docs" / "extending.md"
 MAKE = """
 import sys
@@ -212,30 +209,14 @@ def blocks() -> dict[str, str]:
 def copy(tmp_path_factory):
     """The project with the guide's files, and its one line."""
     folder = tmp_path_factory.mktemp("extended")
-    shutil.copytree(ROOT / "hnbc_assets", folder / "hnbc_assets", ignore=shutil.ignore_patterns("__pycache__"))
+    copied(folder)
     for path, text in blocks().items():
         assert not (folder / path).exists()
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text)
     [(before, added)] = re.findall(r"```diff\n {5}(\S+)\n\+ {4}(\S+)\n", GUIDE.read_text())
-    names = folder / "hnbc_assets" / "defs" / "stages" / "__init__.py"
-    assert names.read_text().count(f"    {before}\n") == 1
-    names.write_text(names.read_text().replace(f"    {before}\n", f"    {before}\n    {added}\n"))
+    add_line(folder / "hnbc_assets" / "defs" / "stages" / "__init__.py", f"    {before}\n", f"    {added}\n")
     return folder
-
-
-def ran(folder: Path, script: str, *arguments: str) -> dict[str, str]:
-    """What a script printed over the package of a folder, by the first word of each line."""
-    ended = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
-        cwd=folder,  # where Python looks for the package first
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return dict(line.split(" ", 1) for line in ended.stdout.splitlines())
 
 
 @pytest.fixture(scope="module")
