@@ -48,7 +48,7 @@ def test_a_listing_has_what_fetch_then_archives_and_writes_nothing(small_replica
         assert small_replica.control()["bytes"] - sent < 2e6
         assert everything_in(tmp_path) == []
         assert [one.file_id for one in missing] == [one.file_id for _, one in listing.wanted]
-        rows = ask(client, archive, module.fetch)
+        rows = ask(client, archive, gdc.fetch) if source == "gdc" else fetch_listing(client, archive, listing)
         assert look(client) == listing.release == source_of(source).files.release_of(rows)
         assert archive.missing(ask(client, archive, module.listing)) == []
     fetched = rows[~rows["file_id"].isin([reply.file_id for reply in listing.replies])]
