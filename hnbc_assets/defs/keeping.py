@@ -9,6 +9,7 @@ A refresh asks for stale assets and for all that depends on them in one run, sin
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -20,6 +21,7 @@ from hnbc_assets.lake.paths import Lake
 from hnbc_assets.lake.plan import Node, current
 
 ONLY_STALE_TAG = "hnbc/only_stale"  # on runs that make only what is stale; others make all that was selected
+DATA_VERSION_TAG = "dagster/data_version"
 UNCHANGED = "unchanged"  # in the metadata of a materialization that made nothing
 
 
@@ -53,7 +55,16 @@ def kept(
                 **({} if node.publishes else {"value": KEPT}),  # a database is not stored by the IO manager
                 data_version=dg.DataVersion(made.data_version),
                 check_results=[check_result(one) for one in outcomes.values()],
-                metadata={UNCHANGED: True},
+                metadata=_shown(context, node, made.data_version) | {UNCHANGED: True},
             )
         )
     return found
+
+
+def _shown(context: dg.AssetExecutionContext, node: Node, data_version: str) -> dict[str, Any]:
+    """The metadata of the table as it was made, which the UI shows of the latest materialization only: figure, rows."""
+    event = context.instance.get_latest_materialization_event(dg.AssetKey(node.asset.split("/")))
+    made = event.asset_materialization if event else None
+    if made is None or (made.tags or {}).get(DATA_VERSION_TAG) != data_version:
+        return {}
+    return dict(made.metadata)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import dagster as dg
 
 from hnbc_assets.lake import parquet
@@ -33,6 +35,8 @@ def test_a_step_whose_inputs_turn_out_unchanged_keeps_its_table_and_so_do_those_
     for asset in ("one", "two"):
         event = daemon.instance.get_latest_materialization_event(dg.AssetKey(asset)).asset_materialization
         assert event.metadata["unchanged"].value is True
+        assert event.metadata["dagster/row_count"].value == 1, "the UI shows what it showed before"
+        assert Path(event.metadata["path"].value) == daemon.lake.table(asset)
         [check] = daemon.instance.event_log_storage.get_latest_asset_check_execution_by_key(
             [dg.AssetCheckKey(dg.AssetKey(asset), "schema")]
         ).values()
