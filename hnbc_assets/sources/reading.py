@@ -10,9 +10,9 @@ facts that few sources have: a check or a gate exists where a source has the fac
 from __future__ import annotations
 
 import re
+from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
@@ -73,25 +73,25 @@ class Files:
 
 
 @dataclass(frozen=True)
-class CohortFiles(Files):
+class CohortFiles(Files, metaclass=ABCMeta):
     """The archived files of an object that cohorts are read from."""
 
     needs_names: ClassVar[bool] = False
     """Whether its files may have Ensembl ids without symbols."""
 
-    @cached_property
+    @property
+    @abstractmethod
     def clinical(self) -> pd.DataFrame:
         """Clinical records in the upstream's own fields, index patient_id; of the cohort, or of the whole object."""
-        raise NotImplementedError
 
-    @cached_property
+    @property
+    @abstractmethod
     def samples(self) -> pd.DataFrame:
         """Samples that have expression: sample_id, patient_id, sample_type, file_id."""
-        raise NotImplementedError
 
+    @abstractmethod
     def expression(self, sample_ids: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """features × samples in the upstream's units, and features (feature_id, symbol)."""
-        raise NotImplementedError
 
     def one_sample_each(self, patients: Sequence[str], file_id: str) -> pd.DataFrame:
         """`samples` of a source that has one primary tumour of each patient, all in one file."""

@@ -8,6 +8,7 @@ A study is read before anything else: a `settings.py` imports neither pandas nor
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -43,9 +44,9 @@ class CohortSource(Section):
         return f"{self.kind}/{cohort_id}"
 
     @property
+    @abstractmethod
     def description(self) -> str:
         """The source in a few words: `GEO GSE25066 (pam50_class Basal)`."""
-        raise NotImplementedError
 
     @property
     def own_files(self) -> Mapping[str, Path]:

@@ -6,6 +6,7 @@ study needs (defs/upstreams.py), reading what was fetched (reading.py).
 
 from __future__ import annotations
 
+from abc import ABCMeta, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Upstream:
+class Upstream(metaclass=ABCMeta):
     """An object of an upstream. A source gives at least `look`, `seen`, `files`, `description`, `release`, `listing`.
 
     Attributes
@@ -56,17 +57,17 @@ class Upstream:
     """The optional stage that it is for."""
 
     @property
+    @abstractmethod
     def description(self) -> str:
         """The object in a sentence."""
-        raise NotImplementedError
 
+    @abstractmethod
     def release(self, client: Client) -> str:
         """The release that it is at."""
-        raise NotImplementedError
 
+    @abstractmethod
     def listing(self, client: Client, archive: Archive) -> Listing:
         """Its index: the files that it has now. Nothing is kept."""
-        raise NotImplementedError
 
     def fetch(
         self, client: Client, archive: Archive, *, progress: Progress | None, previous: pd.DataFrame | None

@@ -35,6 +35,10 @@ class Ratio(Method):
     def score(self, expression, genes, *, own):
         return expression.iloc[0] - expression.iloc[1] if len(genes) == 2 else np.full(expression.shape[1], np.nan)
 
+    def recompute(self, expression, genes, *, own):
+        first, second = genes["gene"]
+        return pd.Series({patient: values[first] - values[second] for patient, values in expression.items()})
+
 
 @pytest.fixture
 def ratio(monkeypatch):
@@ -136,3 +140,11 @@ def test_missing_coefficients_are_no_change(ratio, cohort):
 def test_a_signature_of_a_method_that_is_gone_is_refused_with_the_remedy():
     with pytest.raises(StudyError, match=r"0a1b2c was trained by the method ratio; this version has lasso_cox\. Put"):
         method_of(pd.Series({"signature_id": "0a1b2c", "penalty_rule": "ratio"}))
+
+
+def test_a_method_that_lacks_a_part_is_refused_where_it_is_declared():
+    class Partial(Ratio):
+        recompute = Method.recompute
+
+    with pytest.raises(TypeError, match="recompute"):
+        Partial()

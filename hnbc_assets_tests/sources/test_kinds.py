@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import abc
 import subprocess
 import sys
 from typing import get_args
 
-import pandas as pd
 import pytest
 
 from hnbc_assets.sources.kinds import cohort_settings, source_of
@@ -58,7 +58,19 @@ def test_looks_of_different_sources_have_different_names():
 )
 def test_facts_that_few_sources_have(fact, kinds):
     assert [kind for kind in (*cohort_settings(), "gdsc", "gene_sets") if offers(source_of(kind).files, fact)] == kinds
-    assert getattr(CohortFiles(None, pd.DataFrame()), fact)() is None
+    assert getattr(CohortFiles, fact)(None) is None
+
+
+@pytest.mark.parametrize(("base", "part"), [(Upstream, "listing"), (CohortFiles, "clinical")])
+def test_a_source_that_lacks_a_part_is_refused_before_it_is_asked(base, part):
+    class Partial(base):
+        """Everything else."""
+
+    for name in base.__abstractmethods__ - {part}:
+        setattr(Partial, name, None)
+    abc.update_abstractmethods(Partial)
+    with pytest.raises(TypeError, match=part):
+        Partial("x/y", None)
 
 
 def test_reading_a_study_imports_neither_tables_nor_requests():

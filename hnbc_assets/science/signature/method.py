@@ -6,6 +6,7 @@ In scope: the protocol that every method follows. Out of scope: any particular m
 
 from __future__ import annotations
 
+from abc import ABCMeta, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
@@ -78,7 +79,7 @@ class Fitted:
         return cls(genes, n_entered, notes=[reason])
 
 
-class Method:
+class Method(metaclass=ABCMeta):
     """A signature method. Its module has its name and declares an instance as `METHOD`.
 
     Attributes
@@ -100,10 +101,11 @@ class Method:
     scales: ClassVar[Collection[str]] = ()
     refusal: ClassVar[str] = ""
 
+    @abstractmethod
     def fit(self, training: Training) -> Fitted:
         """The genes of the signature, from the patients with a usable endpoint."""
-        raise NotImplementedError
 
+    @abstractmethod
     def score(self, expression: pd.DataFrame, genes: pd.DataFrame, *, own: bool) -> FloatArray | pd.Series:
         """(n_patients,): a higher score is a higher hazard; missing where a patient lacks a value.
 
@@ -113,11 +115,10 @@ class Method:
         genes : rows of the table `signature` whose gene the cohort has
         own : whether it is the training cohort, of which `genes` has the means and standard deviations
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def recompute(self, expression: pd.DataFrame, genes: pd.DataFrame, *, own: bool) -> pd.Series:
         """The same scores by patient, computed in another way than `score`, for a check. Genes may be constant."""
-        raise NotImplementedError
 
     def identity(self, genes: pd.DataFrame) -> str:
         """What a signature's id is a hash of: by default the method's name and the numbers of the genes."""
