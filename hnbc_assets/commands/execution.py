@@ -249,14 +249,6 @@ def left_without(plan: Plan, failed: Collection[str], not_tried: Collection[str]
     Assets outside the optional stages are made without the optional ones. If an upstream's files could not be fetched,
     an optional asset is made from its older files, if there are any.
     """
-    settled = {asset for asset in failed if plan.nodes[asset].fetches and asset in plan.made}
-    found = []
-    for asset in not_tried:
-        lost = plan.ancestors(asset) & set(failed)
-        if plan.nodes[asset].optional:
-            lost = lost - {one for one in settled if plan.nodes[one].optional}
-        else:
-            lost = {one for one in lost if not plan.nodes[one].optional}
-        if not lost:
-            found.append(asset)
-    return sorted(found)
+    fetched = {asset for asset in failed if plan.nodes[asset].fetches and asset in plan.made}
+    lost = set(failed) - {asset for asset in fetched if plan.nodes[asset].optional}
+    return sorted(asset for asset in not_tried if plan.can_be_made_without(asset, lost))

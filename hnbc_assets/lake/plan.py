@@ -76,14 +76,18 @@ class Plan:
         """
         stale = set(self.reasons) - set(settled)
         lost = stale & set(stopped)
-        spared = {asset for asset in lost if self.nodes[asset].optional}
         blocked = {
             node.step
             for node in self.nodes.values()
-            if node.asset in lost or (lost if node.optional else lost - spared) & self._outside(node)
+            if node.asset in lost or not self.can_be_made_without(node.asset, lost)
         }
         possible = [asset for asset in stale if self.nodes[asset].step not in blocked]
         return [asset for asset in self.following(possible) if self.nodes[asset].step not in blocked]
+
+    def can_be_made_without(self, asset: str, lost: Collection[str]) -> bool:
+        """Whether an asset needs none of those that could not be made; only optional assets need optional ones."""
+        needed = self.ancestors(asset).intersection(lost)
+        return not needed if self.nodes[asset].optional else all(self.nodes[one].optional for one in needed)
 
     def following(self, assets: Iterable[str]) -> list[str]:
         """These assets, all that depends on them, and all that the same steps make, sorted."""
@@ -99,10 +103,6 @@ class Plan:
         failed = {asset for asset in stopped if self.nodes[asset].optional}
         dependent = {asset for asset in self.reasons if self.nodes[asset].optional and self.ancestors(asset) & failed}
         return frozenset(failed | dependent)
-
-    def _outside(self, node: Node) -> frozenset[str]:
-        """The ancestors of an asset that another step makes."""
-        return frozenset(above for above in self.ancestors(node.asset) if self.nodes[above].step != node.step)
 
     def ancestors(self, asset: str) -> frozenset[str]:
         """Everything that an asset is made from, through all stages."""
